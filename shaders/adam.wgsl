@@ -1,0 +1,71 @@
+// Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1):
+//   g *= min(1, max_norm / |g|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
+//   p -= lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps).
+// index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped or a fault was found, nor where the
+// gradient or the new parameter is not finite.
+// Reads agents, gradients, norms. Writes params, first_moments, second_moments, losses (gradient norm), faults. Twin: src/reference/adam.rs.
+
+//! import agent
+//! import rng
+//! import fault
+//! import reduce
+
+@group(0) @binding(0) var<uniform> dispatch: Dispatch;
+@group(0) @binding(1) var<storage, read> agents: array<Agent>;                      // [s]
+@group(0) @binding(2) var<storage, read> gradients: array<vec4<f32>>;               // [s][G/4]
+@group(0) @binding(3) var<storage, read> norms: array<f32>;                         // [s][parts]
+@group(0) @binding(4) var<storage, read_write> params: array<vec4<f32>>;            // [s][P/4]
+@group(0) @binding(5) var<storage, read_write> first_moments: array<vec4<f32>>;     // [s][P/4]
+@group(0) @binding(6) var<storage, read_write> second_moments: array<vec4<f32>>;    // [s][P/4]
+@group(0) @binding(7) var<storage, read_write> losses: array<f32>;                  // [s][e][k][6]
+@group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
+
+@compute @workgroup_size(LANES)
+fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = group.y;
+    let column = (group.x + group.z * FOLD) * LANES + lane;
+    let agent = agents[s];
+
+    // Every workgroup adds the parts of the squared norm in the same order.
+    var squares = 0.0;
+    for (var part = lane; part < NORM_PARTS; part += LANES) {
+        squares += norms[s * NORM_PARTS + part];
+    }
+    let norm = sqrt(reduce_sum(vec4(squares, 0.0, 0.0, 0.0), lane).x);
+    if (column == 0u) {
+        losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES + 5u] = norm;
+        if (!is_finite(norm)) {
+            atomicMin(&faults[s], FAULT_GRADIENT);
+        }
+    }
+
+    // Faults of this kernel do not hold back its other lanes: which of them would see one is a race.
+    let fault = atomicLoad(&faults[s]);
+    let learns = agent.stopped == 0u && fault >= FAULT_GRADIENT && is_finite(norm);
+    if (!learns || column >= PARAMETERS / 4u) {
+        return;
+    }
+    let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
+    let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column] * scale;
+    let p = s * PARAMETERS / 4u + column;
+    let first = ADAM_BETA1 * first_moments[p] + (1.0 - ADAM_BETA1) * gradient;
+    let second = ADAM_BETA2 * second_moments[p] + (1.0 - ADAM_BETA2) * gradient * gradient;
+    let count = f32(agent.update * EPOCHS * MINIBATCHES + dispatch.index + 1u);
+    let first_corrected = first / bias_correction(count * LN_ADAM_BETA1);
+    let second_corrected = second / bias_correction(count * LN_ADAM_BETA2);
+    let updated = params[p] - learning_rate(agent) * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON);
+    if (is_finite(updated.x) && is_finite(updated.y) && is_finite(updated.z) && is_finite(updated.w)) {
+        first_moments[p] = first;
+        second_moments[p] = second;
+        params[p] = updated;
+    } else {
+        atomicMin(&faults[s], FAULT_PARAMETER);
+    }
+}
+
+// 1 - e^x for x < 0. The difference would lose most of its digits for small x, that is, in the first steps: there it is the Taylor series, whose
+// first omitted term is x^9/10! relative to x: under 2^-24 / 100 at the switch.
+fn bias_correction(x: f32) -> f32 {
+    let series = -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0))))))));
+    return select(series, 1.0 - exp(x), x < -0.5);
+}

@@ -1,0 +1,24 @@
+// V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
+// Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
+// One lane: one observation. Work: one critic forward. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+
+//! import observation
+//! import network
+
+@group(0) @binding(0) var<storage, read> params: array<vec4<f32>>;         // [s][P/4]
+@group(0) @binding(1) var<storage, read> observations: array<f32>;         // [s][T+1+F][n][O]
+@group(0) @binding(2) var<storage, read_write> values: array<f32>;         // [s][T+1+F][n]
+
+const CRITIC: u32 = 1u;
+
+@compute @workgroup_size(LANES)
+fn evaluate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = group.y;
+    let i = (group.x + group.z * FOLD) * LANES + lane;
+    let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
+    h0 = load_observation(j * OBSERVATION);
+    let head = network_forward((s * PARAMETERS + CRITIC * BLOCK) / 4u, lane);
+    if (i < VALUE_ROWS * ENVS) {
+        values[j] = head[0].x;
+    }
+}

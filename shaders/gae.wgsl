@@ -1,0 +1,62 @@
+// Advantages and targets, backwards through time (Schulman et al. 2016, eq. 16):
+//   delta_t = r_t + gamma (1 - ended_t) V_{t+1} - V_t;  A_t = delta_t + gamma lambda (1 - ended_t) A_{t+1};  target_t = A_t + V_t.
+// The reward of a truncated step gains gamma V(last observation) unless time limits count as termination (Pardo et al. 2018).
+// One lane: one environment, T steps. Reads agents, transitions, values. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
+
+//! import agent
+//! import rng
+//! import fault
+//! import transition
+//! import sample
+//! import moments_of
+//! import env_statistics
+
+@group(0) @binding(0) var<storage, read> agents: array<Agent>;                           // [s]
+@group(0) @binding(1) var<storage, read> transitions: array<Transition>;                 // [s][t][n]
+@group(0) @binding(2) var<storage, read> values: array<f32>;                             // [s][T+1+F][n]
+@group(0) @binding(3) var<storage, read_write> samples: array<Sample>;                   // [s][t][n]
+@group(0) @binding(4) var<storage, read_write> env_statistics: array<EnvStatistics>;     // [s][n]
+@group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
+
+@compute @workgroup_size(LANES)
+fn gae(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = group.y;
+    let n = (group.x + group.z * FOLD) * LANES + lane;
+    if (n >= ENVS) {
+        return;
+    }
+    let gamma = agents[s].gamma;
+    let decay = gamma * agents[s].gae_lambda;
+    let value_base = s * VALUE_ROWS * ENVS + n;
+    var next_value = values[value_base + STEPS * ENVS];
+    var next_advantage = 0.0;
+    var episodes = 0u;
+    var targets = MomentsOf(0.0, 0.0, 0.0);
+    var advantages = MomentsOf(0.0, 0.0, 0.0);
+    for (var i = 0u; i < STEPS; i++) {
+        let t = STEPS - 1u - i;
+        let b = (s * STEPS + t) * ENVS + n;
+        let transition = transitions[b];
+        let value = values[value_base + t * ENVS];
+        var reward = transition.reward;
+        if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
+            reward += gamma * values[value_base + (STEPS + 1u + t / TIME_LIMIT) * ENVS];
+        }
+        let ended = (transition.ending & ENDED) != 0u;
+        let delta = reward + gamma * select(next_value, 0.0, ended) - value;
+        let advantage = delta + decay * select(next_advantage, 0.0, ended);
+        samples[b] = Sample(advantage, advantage + value, value, transition.log_prob);
+        targets = moments_push(targets, advantage + value);
+        advantages = moments_push(advantages, advantage);
+        episodes += select(0u, 1u, ended);
+        next_value = value;
+        next_advantage = advantage;
+        if (!is_finite(value)) {
+            atomicMin(&faults[s], FAULT_VALUE);
+        }
+        if (!is_finite(advantage)) {
+            atomicMin(&faults[s], FAULT_ADVANTAGE);
+        }
+    }
+    env_statistics[s * ENVS + n] = EnvStatistics(episodes, targets.mean, targets.m2, advantages.mean, advantages.m2);
+}

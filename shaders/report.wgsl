@@ -1,0 +1,157 @@
+// One row of metrics for each agent, from which the host makes everything that a person sees; then advances the agent's counters.
+// `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first.
+// One workgroup: one agent. Reads transitions, env_statistics, losses, faults. Writes agents, recent, metrics. Twin: src/reference/report.rs.
+
+//! import agent
+//! import rng
+//! import fault
+//! import transition
+//! import env_statistics
+//! import moments_of
+//! import reduce
+//! import reduce_moments
+
+@group(0) @binding(0) var<storage, read_write> agents: array<Agent>;                   // [s]
+@group(0) @binding(1) var<storage, read> transitions: array<Transition>;               // [s][t][n]
+@group(0) @binding(2) var<storage, read> env_statistics: array<EnvStatistics>;         // [s][n]
+@group(0) @binding(3) var<storage, read> losses: array<f32>;                           // [s][e][k][6]
+@group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;             // [s]
+@group(0) @binding(5) var<storage, read_write> recent: array<vec2<f32>>;               // [s][100]
+@group(0) @binding(6) var<storage, read_write> metrics: array<MetricsRow>;             // [s]
+
+struct MetricsRow {
+    sequence: u32,         // updates executed before this one; the host checks that none is missing
+    update: u32,           // updates learned from, this one included
+    episodes: u32,         // finished in this rollout
+    total_episodes: u32,   // finished since the start
+    window: u32,           // episodes that mean_return and mean_length are taken over
+    fault: u32,            // code of the first quantity that is not finite
+    stopped: u32,          // bit 0: had stopped before this update; bit 1: stops with this one
+    mean_return: f32,
+    mean_length: f32,
+    policy_loss: f32,
+    value_loss: f32,
+    entropy: f32,
+    approx_kl: f32,
+    clip_fraction: f32,
+    explained_variance: f32,
+    grad_norm: f32,
+    learning_rate: f32,
+    reserved: f32,
+}
+
+const_assert WINDOW <= LANES;
+
+var<workgroup> counts: array<u32, LANES>;          // running counts of finished episodes
+var<workgroup> finished: array<vec2<f32>, WINDOW>; // return and length of episodes of this rollout, newest first
+
+@compute @workgroup_size(LANES)
+fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = group.y;
+    var agent = agents[s];
+
+    // Statistics of the rollout.
+    var episodes_of_lane = 0u;
+    var targets_of_lane = MomentsOf(0.0, 0.0, 0.0);
+    var advantages_of_lane = MomentsOf(0.0, 0.0, 0.0);
+    for (var n = lane; n < ENVS; n += LANES) {
+        let statistics = env_statistics[s * ENVS + n];
+        episodes_of_lane += statistics.episodes;
+        targets_of_lane = moments_merge(targets_of_lane, MomentsOf(f32(STEPS), statistics.target_mean, statistics.target_m2));
+        advantages_of_lane = moments_merge(advantages_of_lane, MomentsOf(f32(STEPS), statistics.advantage_mean, statistics.advantage_m2));
+    }
+    let targets = reduce_moments(targets_of_lane, lane);
+    let advantages = reduce_moments(advantages_of_lane, lane);
+    let episodes = count_before_and_at(episodes_of_lane, lane).all;
+
+    // The newest episodes.
+    let wanted = min(WINDOW, episodes);
+    var found = 0u;
+    for (var end = BATCH; end > 0u && found < wanted; end -= min(end, LANES)) {
+        let has_step = lane < end;
+        let transition = transitions[s * BATCH + end - 1u - min(lane, end - 1u)];
+        let ended = has_step && (transition.ending & ENDED) != 0u;
+        let count = count_before_and_at(select(0u, 1u, ended), lane);
+        let rank = found + count.mine - 1u;
+        if (ended && rank < wanted) {
+            finished[rank] = vec2(transition.episode_return, f32(transition.ending >> LENGTH_SHIFT));
+        }
+        found += count.all;
+    }
+    workgroupBarrier();
+    let kept = min(WINDOW - wanted, agent.recent);
+    var episode = vec2(0.0);
+    if (lane < wanted) {
+        episode = finished[lane];
+    } else if (lane < wanted + kept) {
+        episode = recent[s * WINDOW + lane - wanted];
+    }
+    // All have read before any writes.
+    storageBarrier();
+    workgroupBarrier();
+    agent.recent = wanted + kept;
+    if (lane < agent.recent) {
+        recent[s * WINDOW + lane] = episode;
+    }
+    let window = reduce_sum(vec4(episode, 0.0, 0.0), lane) / max(f32(agent.recent), 1.0);
+
+    // Losses, averaged over the gradient steps.
+    var policy_of_lane = vec4(0.0);
+    var value_of_lane = vec4(0.0);
+    for (var i = lane; i < EPOCHS * MINIBATCHES; i += LANES) {
+        let base = (s * EPOCHS * MINIBATCHES + i) * LOSSES;
+        policy_of_lane += vec4(losses[base], losses[base + 1u], losses[base + 2u], losses[base + 3u]);
+        value_of_lane += vec4(losses[base + 4u], losses[base + 5u], 0.0, 0.0);
+    }
+    let policy = reduce_sum(policy_of_lane, lane) / f32(EPOCHS * MINIBATCHES);
+    let value = reduce_sum(value_of_lane, lane) / f32(EPOCHS * MINIBATCHES);
+
+    if (lane == 0u) {
+        let fault = atomicLoad(&faults[s]);
+        let stops = fault != NO_FAULT || (agent.recent == WINDOW && window.x >= agent.target_return);
+        agent.episodes += episodes;
+        var row: MetricsRow;
+        row.sequence = agent.sequence;
+        row.update = agent.update + 1u;
+        row.episodes = episodes;
+        row.total_episodes = agent.episodes;
+        row.window = agent.recent;
+        row.fault = fault;
+        row.stopped = agent.stopped | select(0u, 2u, stops);
+        row.mean_return = window.x;
+        row.mean_length = window.y;
+        row.policy_loss = policy.x;
+        row.value_loss = value.x;
+        row.entropy = policy.y;
+        row.approx_kl = policy.z;
+        row.clip_fraction = policy.w;
+        // Var(target - V) is the variance of the advantages. Constant targets leave nothing to explain.
+        row.explained_variance = select(0.0, 1.0 - advantages.m2 / targets.m2, targets.m2 > 0.0);
+        row.grad_norm = value.y;
+        row.learning_rate = learning_rate(agent);
+        metrics[s] = row;
+        agent.sequence += 1u;
+        agent.update += 1u - agent.stopped;
+        agent.stopped |= select(0u, 1u, stops);
+        agents[s] = agent;
+    }
+}
+
+struct Count {
+    mine: u32,  // over this lane and the ones before it
+    all: u32,   // over all lanes
+}
+
+// Running count over the lanes (Hillis and Steele 1986). Uniform control flow only.
+fn count_before_and_at(value: u32, lane: u32) -> Count {
+    workgroupBarrier();
+    counts[lane] = value;
+    workgroupBarrier();
+    for (var stride = 1u; stride < LANES; stride *= 2u) {
+        let before = select(0u, counts[max(lane, stride) - stride], lane >= stride);
+        workgroupBarrier();
+        counts[lane] += before;
+        workgroupBarrier();
+    }
+    return Count(counts[lane], workgroupUniformLoad(&counts[LANES - 1u]));
+}

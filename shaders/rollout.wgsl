@@ -1,0 +1,117 @@
+// Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
+//   o_t = observe(state);  a_t ~ pi(.|o_t);  state, r_t = step(state, a_t);  a new episode where this one ended.
+// A truncated episode's last observation goes to row T + 1 + t / TIME_LIMIT, whose value `gae` adds to the reward.
+// One lane: one environment. Work: one actor forward and one environment step for each lane and step.
+// Reads agents, params. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
+
+//! import rng
+//! import agent
+//! import fault
+//! import transition
+//! import environment
+//! import env_lane
+//! import categorical
+//! import network
+
+@group(0) @binding(0) var<uniform> dispatch: Dispatch;
+@group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
+@group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;                 // [s][P/4]
+@group(0) @binding(3) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(4) var<storage, read_write> observations: array<f32>;           // [s][T+1+F][n][O]
+@group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n]
+@group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
+@group(0) @binding(7) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
+
+@compute @workgroup_size(LANES)
+fn rollout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = group.y;
+    let n = (group.x + group.z * FOLD) * LANES + lane;
+    // Lanes past the last environment repeat it, since they must meet the barriers of the forward pass, and store nothing.
+    let stored = n < ENVS;
+    let e = s * ENVS + min(n, ENVS - 1u);
+    let agent = agents[s];
+    var env = env_lanes[e];
+    if (STEPS_PER_DISPATCH == 1u) {
+        // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
+        advance(s, n, dispatch.index, agent, stored, lane, &env);
+    } else {
+        for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
+            advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &env);
+        }
+    }
+    if (stored) {
+        env_lanes[e] = env;
+    }
+}
+
+fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
+    // Act.
+    var observation = env_observe((*env).state);
+    h0 = pack_observation(observation);
+    let logits = network_forward(s * PARAMETERS / 4u, lane);
+    let time = time_of(agent, t);
+    var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
+    var policy = categorical(logits);
+    let action = categorical_sample(policy, rng_uniform(&action_rng));
+
+    // Step.
+    var step_rng = rng_stream(agent.seed, STEP_DOMAIN, time, n);
+    var state = (*env).state;
+    let outcome = env_step(&state, action, &step_rng);
+    (*env).state = state;
+    (*env).episode_return += outcome.reward;
+    (*env).episode_length += 1u;
+    let terminated = outcome.terminated;
+    let truncated = !terminated && (*env).episode_length >= TIME_LIMIT;
+
+    // Store.
+    if (stored) {
+        let b = (s * STEPS + t) * ENVS + n;
+        let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | ((*env).episode_length << LENGTH_SHIFT);
+        store_observation(s, t, n, observation);
+        actions[b] = action;
+        transitions[b] = Transition(policy.log_probs[action], outcome.reward, ending, (*env).episode_return);
+        if (truncated && FINAL_ROWS > 0u) {
+            store_observation(s, STEPS + 1u + t / TIME_LIMIT, n, env_observe((*env).state));
+        }
+        var observed = 0.0;
+        for (var k = 0u; k < OBSERVATION; k++) {
+            // Not finite where any of them is not.
+            observed += observation[k] * 0.0;
+        }
+        if (!is_finite(observed)) {
+            atomicMin(&faults[s], FAULT_OBSERVATION);
+        }
+        if (!is_finite(policy.entropy)) {
+            atomicMin(&faults[s], FAULT_POLICY_OUTPUT);
+        }
+        if (!is_finite(outcome.reward)) {
+            atomicMin(&faults[s], FAULT_REWARD);
+        }
+    }
+
+    // Begin again.
+    if (terminated || truncated) {
+        *env = begin_episode(agent.seed, time + 1u, n);
+    }
+    if (stored && t + 1u == STEPS) {
+        store_observation(s, STEPS, n, env_observe((*env).state));
+    }
+}
+
+fn store_observation(s: u32, row: u32, n: u32, values: array<f32, OBSERVATION>) {
+    var observation = values;
+    let base = ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION;
+    for (var k = 0u; k < OBSERVATION; k++) {
+        observations[base + k] = observation[k];
+    }
+}
+
+fn pack_observation(values: array<f32, OBSERVATION>) -> array<vec4<f32>, INPUT> {
+    var observation = values;
+    var packed: array<vec4<f32>, INPUT>;
+    for (var k = 0u; k < OBSERVATION; k++) {
+        packed[k / 4u][k % 4u] = observation[k];
+    }
+    return packed;
+}

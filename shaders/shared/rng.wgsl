@@ -1,0 +1,51 @@
+// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/random.rs.
+// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+
+const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
+const ACTION_DOMAIN: u32 = 2u;   // the same
+const STEP_DOMAIN: u32 = 3u;     // the same
+const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
+
+struct Rng {
+    key: vec2<u32>,
+    lane: u32,
+    draw: u32,  // draws made so far
+}
+
+fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
+    let sum = x.x + x.y;
+    return vec2(sum, ((x.y << rotation) | (x.y >> (32u - rotation))) ^ sum);
+}
+
+fn threefry_even_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 13u), 15u), 26u), 6u);
+}
+
+fn threefry_odd_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 17u), 29u), 16u), 24u);
+}
+
+fn threefry2x32(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
+    let third = 0x1BD11BDAu ^ key.x ^ key.y;
+    var x = counter + key;
+    x = threefry_even_rounds(x) + vec2(key.y, third + 1u);
+    x = threefry_odd_rounds(x) + vec2(third, key.x + 2u);
+    x = threefry_even_rounds(x) + vec2(key.x, key.y + 3u);
+    x = threefry_odd_rounds(x) + vec2(key.y, third + 4u);
+    return threefry_even_rounds(x) + vec2(third, key.x + 5u);
+}
+
+fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
+    return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
+}
+
+fn rng_bits(rng: ptr<function, Rng>) -> u32 {
+    let bits = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw)).x;
+    (*rng).draw += 1u;
+    return bits;
+}
+
+// Uniform in [0, 1), a multiple of 2^-24.
+fn rng_uniform(rng: ptr<function, Rng>) -> f32 {
+    return f32(rng_bits(rng) >> 8u) * (1.0 / 16777216.0);
+}

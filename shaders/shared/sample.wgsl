@@ -1,0 +1,8 @@
+// What a gradient step reads of one environment step.
+
+struct Sample {
+    advantage: f32,
+    value_target: f32,  // advantage + value
+    value: f32,     // under the critic of the rollout
+    log_prob: f32,  // under the policy of the rollout
+}

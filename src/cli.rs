@@ -1,0 +1,337 @@
+//! The command line: arguments as written become a [`Config`] and an [`Action`]; errors become messages and exit codes.
+//!
+//! Flags of configuration keys are made from [`KEYS`]: a key that is added there has a flag.
+
+use crate::config::{Config, KEYS, Key};
+use crate::error::{Error, Result, exit};
+use crate::inspect::{self, Topic};
+use crate::run;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What the bare command trains with, where the environment is [`PRESET_ENV`].
+const PRESET: &str = include_str!("../configs/cartpole.toml");
+/// Where the preset came from, for messages.
+const PRESET_NAME: &str = "configs/cartpole.toml";
+/// The environment that the preset is for.
+const PRESET_ENV: &str = "CartPole-v1";
+
+/// What to do with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Train.
+    Train(run::Options),
+    /// List adapters, as JSON or as text.
+    Devices {
+        /// As JSON.
+        json: bool,
+    },
+    /// Show what a run would be made of.
+    Inspect(Topic),
+}
+
+/// Does what the arguments (the program's name first) ask for, with errors printed.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        // Also where help was asked for, which is printed to stdout and is no failure.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::REFUSED));
+        }
+    };
+    match act(&matches) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // When stderr is closed there is nobody to tell.
+            let _ = std::io::stderr().write_all(describe(&error).as_bytes());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn act(matches: &ArgMatches) -> Result<u8> {
+    let (config, action) = (config(matches)?, action(matches));
+    match action {
+        Action::Train(options) => {
+            let json = matches.get_flag("json");
+            let run = run::train(&config, &options)?;
+            print(&if json { run.summary.to_json() + "\n" } else { run.summary.to_text(&run.directory) })?;
+            // The summary of a run that diverged is printed like any other.
+            run.failure.map_or(Ok(if run.summary.interrupted { exit::INTERRUPTED } else { exit::DONE }), Err)
+        }
+        Action::Devices { json } => print(&inspect::devices(&config, json)?).map(|()| exit::DONE),
+        Action::Inspect(topic) => print(&inspect::show(&config, &topic)?).map(|()| exit::DONE),
+    }
+}
+
+/// Writes to stdout. A reader that has read enough (`| head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::file("write", "standard output", error)),
+        _ => Ok(()),
+    }
+}
+
+/// An error as a person reads it: what and where, its causes, what to do.
+pub fn describe(error: &Error) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!("  caused by: {error}\n");
+        cause = error.source();
+    }
+    let mut prefix = "  help: ";
+    for line in error.help().lines() {
+        text += &format!("{prefix}{line}\n");
+        prefix = "        ";
+    }
+    text
+}
+
+/// The command line.
+pub fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue).global(true);
+    let topic = |name: &'static str, about: &'static str| Command::new(name).about(about);
+    let inspect = Command::new("inspect").about("Show what a run would be made of; takes the flags of a run").subcommand_required(true).subcommands([
+        topic("plan", "Everything derived from the configuration: sizes, work, memory, limits, profile"),
+        topic("config", "The effective configuration as a TOML file, each key with its meaning"),
+        topic("buffers", "The memory map of the device"),
+        topic("kernels", "The schedule of one update, and what each kernel binds"),
+        topic("metrics", "Meaning, unit and healthy range of each number in metrics.jsonl"),
+        topic("shader", "The WGSL of a kernel, exactly as it is compiled").arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
+    ]);
+    let path = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
+    };
+    let command = Command::new("ppo-gpu")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
+        .after_help(
+            "Flags override --set, which overrides --config FILE. Without --config, CartPole-v1 is trained with configs/cartpole.toml.\n\
+             Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.",
+        )
+        .args_conflicts_with_subcommands(false)
+        .subcommands([
+            Command::new("devices").about("List the adapters of this machine, and what matters of each"),
+            inspect,
+        ])
+        .args([
+            path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
+            Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
+            path("out", "DIR", "Directory of the run [default: runs/<date>-<time>-<env>-<seed>]"),
+            flag("json", "Print the summary (or the devices) as one JSON object on stdout"),
+            flag("quiet", "Print no progress and no notes"),
+        ]);
+    let (built_in, bare) = (table(&Config::default()), defaults().map(|config| table(&config)).unwrap_or_default());
+    command.args(KEYS.iter().map(|key| key_flag(key, built_in.get(key.name), bare.get(key.name))))
+}
+
+/// The flag of a key, whose default is `built_in`, and `bare` where the preset is in force.
+fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value>) -> Arg {
+    let shown = |value: Option<&toml::Value>| match value {
+        None => "none".into(),
+        Some(toml::Value::String(text)) if text.is_empty() => "any".into(),
+        Some(toml::Value::String(text)) => text.clone(),
+        Some(toml::Value::Array(list)) => list.iter().map(toml::Value::to_string).collect::<Vec<_>>().join(","),
+        Some(value) => value.to_string(),
+    };
+    let mut default = shown(bare.or(built_in));
+    if bare.is_some() && bare != built_in {
+        default += &format!("; with --config: {}", shown(built_in));
+    }
+    let flag = Arg::new(key.name)
+        .long(key.name.replace('_', "-"))
+        .value_name(key.value)
+        .help(format!("{} [default: {default}]", key.help))
+        .help_heading(key.section)
+        .allow_negative_numbers(true)
+        .global(true);
+    match built_in {
+        Some(toml::Value::Boolean(_)) => flag.num_args(0..=1).default_missing_value("true"),
+        // Only the name of an adapter may be empty: any.
+        Some(toml::Value::String(text)) if text.is_empty() => flag,
+        _ => flag.value_parser(NonEmptyStringValueParser::new()),
+    }
+}
+
+/// The matches of the innermost subcommand, which hold the flags that are valid everywhere, and the names on the way there.
+fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
+    let (mut names, mut inner) = (Vec::new(), matches);
+    while let Some((name, next)) = inner.subcommand() {
+        names.push(name);
+        inner = next;
+    }
+    (names, inner)
+}
+
+/// What the arguments ask to be done.
+pub fn action(matches: &ArgMatches) -> Action {
+    let (names, inner) = innermost(matches);
+    let json = inner.get_flag("json");
+    match names[..] {
+        ["devices"] => Action::Devices { json },
+        ["inspect", "plan"] => Action::Inspect(Topic::Plan),
+        ["inspect", "config"] => Action::Inspect(Topic::Config),
+        ["inspect", "buffers"] => Action::Inspect(Topic::Buffers),
+        ["inspect", "kernels"] => Action::Inspect(Topic::Kernels),
+        ["inspect", "metrics"] => Action::Inspect(Topic::Metrics),
+        ["inspect", "shader"] => Action::Inspect(Topic::Shader(inner.get_one::<String>("name").cloned().unwrap_or_default())),
+        _ => Action::Train(run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") }),
+    }
+}
+
+/// The configuration that the arguments describe: defaults, then the preset or `--config FILE`, then `--set`, then flags.
+///
+/// # Errors
+/// [`Error::Config`] for keys and values that cannot be used, [`Error::File`] when the file cannot be read.
+pub fn config(matches: &ArgMatches) -> Result<Config> {
+    let (_, inner) = innermost(matches);
+    let mut written = toml::Table::new();
+    for assignment in inner.get_many::<String>("set").into_iter().flatten() {
+        let (name, value) = assignment.split_once('=').ok_or_else(|| {
+            Error::config("--set", format!("'{assignment}' is not of the form KEY=VALUE"), "for instance --set lr=3e-4; `ppo-gpu inspect config` lists all keys")
+        })?;
+        written.extend(Config::assignment(name, value)?);
+    }
+    for key in KEYS {
+        if let Some(value) = inner.get_one::<String>(key.name) {
+            written.extend(Config::assignment(key.name, value)?);
+        }
+    }
+    let Some(path) = inner.get_one::<PathBuf>("config") else {
+        return Config::from_layers(preset(&written)?.into_iter().chain([written]));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    let file = Config::layer(&path.display().to_string(), &text)?;
+    let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
+    Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
+        // Where to look, for what the command line does not show.
+        Error::Config { key, problem, help } if in_file(&key) => Error::Config { key: format!("{key} (in {})", path.display()), problem, help },
+        other => other,
+    })
+}
+
+/// The preset, where `written` leaves or sets the environment to the preset's.
+fn preset(written: &toml::Table) -> Result<Option<toml::Table>> {
+    let other = written.get("env").is_some_and(|env| !env.as_str().is_some_and(|name| name.eq_ignore_ascii_case(PRESET_ENV)));
+    if other { Ok(None) } else { Config::layer(PRESET_NAME, PRESET).map(Some) }
+}
+
+/// The configuration of the bare command.
+fn defaults() -> Result<Config> {
+    Config::from_layers(preset(&toml::Table::new())?)
+}
+
+/// `config` by key. Empty when it cannot be written as TOML, which shows as defaults that help does not know.
+fn table(config: &Config) -> toml::Table {
+    toml::Table::try_from(config).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{PerAgent, TimeLimit};
+    use crate::plan::{PROFILES, Plan};
+
+    fn parse(arguments: &[&str]) -> Result<Config> {
+        config(&command().try_get_matches_from([&["ppo-gpu"], arguments].concat()).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, String) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("test.toml");
+        std::fs::write(&path, text).expect("a file");
+        (directory, path.display().to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_and_has_a_flag_for_each_key() {
+        let command = command();
+        command.clone().debug_assert();
+        for key in KEYS {
+            let flag = command.get_arguments().find(|flag| flag.get_long() == Some(&key.name.replace('_', "-"))).expect("a flag for each key");
+            let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with(key.help) && help.contains("[default: "), "{help}");
+        }
+    }
+
+    #[test]
+    fn later_layers_override_earlier_ones() {
+        let bare = parse(&[]).expect("the preset");
+        assert_eq!((bare.envs, bare.steps), (4096, 32));
+        assert_eq!(parse(&["--env", "cartpole-V1"]).expect("the preset").envs, 4096);
+        let (_directory, path) = file("envs = 8\nlr = 1\nminibatches = 2\n");
+        let read = parse(&["--config", &path]).expect("a file");
+        assert_eq!(read, Config { envs: 8, lr: PerAgent::Same(1.0), minibatches: 2, ..Config::default() }, "the preset is not applied beside a file");
+        let flags = parse(&["--config", &path, "--minibatches", "8", "--set", "minibatches=16", "--set", "lr=2", "--set=lr=3"]).expect("flags");
+        assert_eq!((flags.envs, flags.minibatches, flags.lr), (8, 8, PerAgent::Same(3.0)));
+    }
+
+    #[test]
+    fn flags_are_valid_before_and_after_subcommands() {
+        for arguments in [["--envs", "16", "inspect", "plan"], ["inspect", "--envs", "16", "plan"], ["inspect", "plan", "--envs", "16"]] {
+            let matches = command().try_get_matches_from([&["ppo-gpu"], &arguments[..]].concat()).expect("arguments");
+            assert_eq!(config(&matches).expect("a configuration").envs, 16, "{arguments:?}");
+            assert_eq!(action(&matches), Action::Inspect(Topic::Plan));
+        }
+    }
+
+    #[test]
+    fn values_are_written_as_people_write_them() {
+        let config = parse(&[
+            "--hidden=32,48,8", "--total-steps", "5e6", "--lr", "1e-3,2e-3", "--agents", "2", "--anneal-lr", "false", "--value-clip", "--target-return", "-200.5",
+            "--time-limit", "terminal", "--adapter", "", "--seed", "1_000",
+        ]).expect("values");
+        assert_eq!((config.hidden, config.total_steps, config.seed), (vec![32, 48, 8], 5_000_000, 1000));
+        assert_eq!((config.lr, config.time_limit), (PerAgent::Each(vec![1e-3, 2e-3]), TimeLimit::Terminal));
+        assert_eq!((config.anneal_lr, config.value_clip, config.target_return), (false, true, Some(-200.5)));
+        assert_eq!(parse(&["--hidden", "7"]).expect("one width").hidden, [7]);
+    }
+
+    #[test]
+    fn refusals_name_the_key_and_what_works() {
+        let (_directory, path) = file("envz = 4\n");
+        let (_directory_2, wrong_type) = file("envs = \"many\"\n");
+        for (arguments, expected) in [
+            (&["--set", "minibatch=4"][..], &["minibatch: ", "'minibatches'"][..]),
+            (&["--set", "lr"], &["--set: ", "KEY=VALUE"]),
+            (&["--envs", "0"], &["envs: ", "nearest that works: 1"]),
+            (&["--envs", "-4"], &["envs: ", "-4"]),
+            (&["--envs", "many"], &["envs: ", "many", "envs = 4"]),
+            (&["--hidden", "64,x"], &["hidden: "]),
+            (&["--lr", "fast"], &["lr: ", "a number"]),
+            (&["--gamma", "1.5"], &["gamma: ", "nearest that works: 1"]),
+            (&["--gamma", "0.9,0.99"], &["gamma: ", "2 values for 1 agents"]),
+            (&["--activation", "gelu"], &["activation: ", "tanh"]),
+            (&["--backend", "vulcan"], &["backend: ", "'vulkan'"]),
+            (&["--config", &path], &["envz (in ", "test.toml", "'envs'"]),
+            (&["--config", &wrong_type], &["envs (in ", "test.toml"]),
+            (&["--config", "/nonexistent/x.toml"], &["cannot read /nonexistent/x.toml", "caused by: "]),
+        ] {
+            let error = parse(arguments).expect_err("a refusal");
+            let text = describe(&error);
+            assert!(text.starts_with("error: ") && text.contains("\n  help: "), "{arguments:?}: {text}");
+            assert!(expected.iter().all(|part| text.contains(part)), "{arguments:?}: {text}");
+        }
+        assert_eq!(parse(&["--envs", "0"]).expect_err("a refusal").exit_code(), exit::REFUSED);
+    }
+
+    #[test]
+    fn presets_say_what_to_expect_and_fit_every_profile() {
+        let text = std::fs::read_to_string;
+        for path in [PRESET_NAME, "configs/cartpole_reference.toml"] {
+            let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+            assert!(text(&path).expect("a preset").starts_with("# Expect"), "{path}");
+            let config = parse(&["--config", &path]).expect("a preset");
+            for profile in PROFILES {
+                Plan::new(&config, *profile).expect("a preset fits together");
+            }
+        }
+    }
+}

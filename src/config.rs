@@ -1,0 +1,352 @@
+//! What the user wrote: every key, its default and its meaning. Nothing here is derived; see [`crate::plan`].
+//!
+//! A configuration is built in layers, each a TOML table: the defaults below, then a preset or `--config FILE`, then
+//! `--set key=value` and flags. [`KEYS`] is the one list of keys; the flags of the command line, the comments of
+//! `inspect config` and the check for unknown keys are made from it.
+
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Hidden-layer activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
+/// What the end of an episode by its time limit means (Pardo et al. 2018).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeLimit {
+    /// Not an end of the task: the value of the last observation is added to the reward.
+    Bootstrap,
+    /// The same as termination, as PureJaxRL and CleanRL do.
+    Terminal,
+}
+
+/// A hyper-parameter that is the same for all agents, or has one value per agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PerAgent {
+    /// One value for every agent.
+    Same(f64),
+    /// One value per agent, in agent order.
+    Each(Vec<f64>),
+}
+
+impl PerAgent {
+    /// The value of agent `s`.
+    pub fn of(&self, s: usize) -> f64 {
+        match self {
+            PerAgent::Same(value) => *value,
+            PerAgent::Each(values) => values[s],
+        }
+    }
+
+    /// All values that were written.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            PerAgent::Same(value) => std::slice::from_ref(value),
+            PerAgent::Each(values) => values,
+        }
+    }
+}
+
+/// A complete configuration. Field names are the keys of TOML files, `--set` and (with dashes) flags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)] // each field is documented in KEYS, once
+pub struct Config {
+    pub env: String,
+    pub envs: u32,
+    pub steps: u32,
+    pub agents: u32,
+    pub seed: u64,
+    pub total_steps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_return: Option<f64>,
+    pub time_limit: TimeLimit,
+    pub hidden: Vec<u32>,
+    pub activation: Activation,
+    pub epochs: u32,
+    pub minibatches: u32,
+    pub lr: PerAgent,
+    pub anneal_lr: bool,
+    pub gamma: PerAgent,
+    pub gae_lambda: PerAgent,
+    pub clip: PerAgent,
+    pub value_clip: bool,
+    pub entropy_coef: PerAgent,
+    pub value_coef: PerAgent,
+    pub max_grad_norm: PerAgent,
+    pub backend: String,
+    pub adapter: String,
+    pub profile: String,
+    pub dispatches_per_submit: u32,
+}
+
+impl Default for Config {
+    /// PureJaxRL's CartPole setting; presets in `configs/` change what differs.
+    fn default() -> Self {
+        Config {
+            env: "CartPole-v1".into(),
+            envs: 4,
+            steps: 128,
+            agents: 1,
+            seed: 0,
+            total_steps: 500_000,
+            target_return: None,
+            time_limit: TimeLimit::Bootstrap,
+            hidden: vec![64, 64],
+            activation: Activation::Tanh,
+            epochs: 4,
+            minibatches: 4,
+            lr: PerAgent::Same(2.5e-4),
+            anneal_lr: true,
+            gamma: PerAgent::Same(0.99),
+            gae_lambda: PerAgent::Same(0.95),
+            clip: PerAgent::Same(0.2),
+            value_clip: true,
+            entropy_coef: PerAgent::Same(0.01),
+            value_coef: PerAgent::Same(0.5),
+            max_grad_norm: PerAgent::Same(0.5),
+            backend: "auto".into(),
+            adapter: String::new(),
+            profile: "auto".into(),
+            dispatches_per_submit: 0,
+        }
+    }
+}
+
+/// One configuration key.
+pub struct Key {
+    /// Name in TOML and `--set`; the flag is the same with dashes.
+    pub name: &'static str,
+    /// Heading under which help and `inspect config` list it.
+    pub section: &'static str,
+    /// Placeholder of its value in `--help`.
+    pub value: &'static str,
+    /// Meaning, unit and range, in one or two sentences.
+    pub help: &'static str,
+}
+
+macro_rules! keys {
+    ($($section:literal { $($name:ident $value:literal $help:literal)* })*) => {
+        /// Every key, in the order in which `inspect config` prints them.
+        pub const KEYS: &[Key] = &[$($(Key { name: stringify!($name), section: $section, value: $value, help: $help },)*)*];
+    };
+}
+
+keys! {
+    "Task" {
+        env "NAME" "Environment to train on"
+        envs "N" "Environments stepped at once, for each agent"
+        steps "T" "Rollout length: environment steps between two updates"
+        agents "S" "Independent agents trained in the same dispatches; agent k uses seed + k"
+        seed "SEED" "Seed of the first agent; the same seed on the same device gives the same bits"
+        total_steps "STEPS" "Environment steps to train for, per agent; rounded up to whole updates"
+        target_return "RETURN" "Stop an agent once the mean return of its last 100 finished episodes reaches this"
+        time_limit "MODE" "What an episode's time limit means: 'bootstrap' (not an end of the task) or 'terminal' (as PureJaxRL and CleanRL)"
+    }
+    "Networks" {
+        hidden "WIDTHS" "Hidden layer widths of the actor and of the critic, e.g. 64,64"
+        activation "NAME" "Hidden activation: 'tanh' or 'relu'"
+    }
+    "PPO" {
+        epochs "E" "Passes over each rollout"
+        minibatches "K" "Gradient steps per epoch; must divide envs * steps"
+        lr "RATE" "Adam's learning rate; like every decimal key of this section, one value or one per agent: 3e-4,1e-3"
+        anneal_lr "BOOL" "Lower the learning rate linearly towards 0 over the run"
+        gamma "GAMMA" "Discount factor, 0 to 1"
+        gae_lambda "LAMBDA" "Lambda of generalised advantage estimation, 0 to 1"
+        clip "EPSILON" "Clip range of the probability ratio, and of the value where value_clip is on"
+        value_clip "BOOL" "Clip the change of the value as the ratio is clipped"
+        entropy_coef "COEF" "Weight of the entropy bonus"
+        value_coef "COEF" "Weight of the value loss"
+        max_grad_norm "NORM" "Largest global norm of an agent's gradient; longer ones are scaled down to it"
+    }
+    "Device" {
+        backend "NAME" "Graphics API: auto, vulkan, metal, dx12 or gl"
+        adapter "TEXT" "Use the adapter whose name contains this text; see `ppo-gpu devices`"
+        profile "NAME" "How kernels are compiled: auto, software, gpu or small"
+        dispatches_per_submit "COUNT" "Split the work into submissions of at most this many dispatches; 0 submits whole updates. Does not change results"
+    }
+}
+
+impl Config {
+    /// The configuration that `layers` describe, later ones overriding earlier ones.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown key (with the nearest known one) and for a value of the wrong type.
+    pub fn from_layers(layers: impl IntoIterator<Item = toml::Table>) -> Result<Config> {
+        let mut merged = toml::Table::new();
+        for layer in layers {
+            for (name, value) in layer {
+                if !KEYS.iter().any(|key| key.name == name) {
+                    return Err(unknown_key(&name));
+                }
+                merged.insert(name, value);
+            }
+        }
+        let mut config = Config::default();
+        for (name, value) in merged {
+            // Key by key, so that an error names the key it is about.
+            config = config.with(&name, value)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// This configuration with one key replaced.
+    fn with(self, name: &str, value: toml::Value) -> Result<Config> {
+        let mut table = toml::Table::try_from(&self).expect("every configuration is representable in TOML");
+        let before = table.insert(name.into(), value.clone());
+        table.try_into().map_err(|error: toml::de::Error| {
+            let expected = error.message().lines().next().unwrap_or_default().to_string();
+            let help = match before {
+                Some(before) => format!("a value that works: {name} = {before}"),
+                None => format!("give {name} a number"),
+            };
+            Error::config(name, format!("{value} cannot be used ({expected})"), help)
+        })
+    }
+
+    /// The layer that a TOML text describes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the parser's report (line and column) when `text` is not TOML.
+    pub fn layer(name: &str, text: &str) -> Result<toml::Table> {
+        text.parse::<toml::Table>()
+            .map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
+    }
+
+    /// The layer that one `key=value`, given on the command line, describes. Values are TOML, but text needs no
+    /// quotes, lists no brackets, and whole numbers may be written as `5e6`.
+    pub fn assignment(name: &str, text: &str) -> Result<toml::Table> {
+        let name = name.trim().replace('-', "_");
+        if !KEYS.iter().any(|key| key.name == name) {
+            return Err(unknown_key(&name));
+        }
+        let mut defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
+        let default = defaults.remove(&name);
+        let parse = |text: &str| -> toml::Value {
+            format!("v = {text}")
+                .parse::<toml::Table>()
+                .ok()
+                .and_then(|mut table| table.remove("v"))
+                .unwrap_or_else(|| toml::Value::String(text.to_string()))
+        };
+        let text = text.trim();
+        let value = match &default {
+            Some(toml::Value::String(_)) => toml::Value::String(text.trim_matches('"').to_string()),
+            Some(toml::Value::Array(_)) if !text.starts_with('[') => parse(&format!("[{text}]")),
+            Some(toml::Value::Integer(_)) => match parse(text) {
+                toml::Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => toml::Value::Integer(value as i64),
+                other => other,
+            },
+            _ if text.contains(',') && !text.starts_with('[') => parse(&format!("[{text}]")),
+            _ => parse(text),
+        };
+        Ok(toml::Table::from_iter([(name, value)]))
+    }
+
+    /// Checks ranges that do not depend on anything derived.
+    fn check(&self) -> Result<()> {
+        for (name, value, most) in [
+            ("envs", self.envs, 1 << 24),
+            ("steps", self.steps, 1 << 16),
+            ("agents", self.agents, 32_767),
+            ("epochs", self.epochs, 1_000),
+            ("minibatches", self.minibatches, 1 << 16),
+        ] {
+            if value == 0 || value > most {
+                let nearest = value.clamp(1, most);
+                return Err(Error::config(name, format!("{value} is out of range (1 to {most})"), format!("nearest that works: {nearest}")));
+            }
+        }
+        if self.total_steps == 0 {
+            return Err(Error::config("total_steps", "0 steps leave nothing to train", "nearest that works: 1"));
+        }
+        if self.hidden.is_empty() {
+            return Err(Error::config("hidden", "there must be at least one hidden layer", "the default is 64,64"));
+        }
+        if let Some(width) = self.hidden.iter().find(|&&width| width == 0 || width > 4096) {
+            let nearest = (*width).clamp(1, 4096);
+            return Err(Error::config("hidden", format!("width {width} is out of range (1 to 4096)"), format!("nearest that works: {nearest}")));
+        }
+        if let Some(target) = self.target_return.filter(|target| !target.is_finite()) {
+            return Err(Error::config("target_return", format!("{target} is not a number to reach"), "leave it out to train to total_steps"));
+        }
+        let positive = f64::from(f32::MIN_POSITIVE);
+        for (name, values, least, most) in [
+            ("lr", &self.lr, 0.0, 100.0),
+            ("gamma", &self.gamma, 0.0, 1.0),
+            ("gae_lambda", &self.gae_lambda, 0.0, 1.0),
+            ("clip", &self.clip, positive, 1e6),
+            ("entropy_coef", &self.entropy_coef, 0.0, 1e6),
+            ("value_coef", &self.value_coef, 0.0, 1e6),
+            ("max_grad_norm", &self.max_grad_norm, positive, 1e30),
+        ] {
+            if let PerAgent::Each(list) = values
+                && list.len() != self.agents as usize
+            {
+                let problem = format!("{} values for {} agents", list.len(), self.agents);
+                return Err(Error::config(name, problem, format!("give one value, or exactly {}; or set agents = {}", self.agents, list.len())));
+            }
+            for &value in values.values() {
+                if !(least..=most).contains(&value) {
+                    let nearest = if value.is_nan() { least } else { value.clamp(least, most) };
+                    let problem = format!("{value} is out of range ({least:e} to {most:e})");
+                    return Err(Error::config(name, problem, format!("nearest that works: {nearest:e}")));
+                }
+            }
+        }
+        for (name, value, choices) in [
+            ("backend", &self.backend, &["auto", "vulkan", "metal", "dx12", "gl"][..]),
+            ("profile", &self.profile, &["auto", "software", "gpu", "small"]),
+        ] {
+            if !choices.contains(&value.as_str()) {
+                let help = format!("one of {}{}", choices.join(", "), did_you_mean(value, choices.iter().copied()));
+                return Err(Error::config(name, format!("there is no '{value}'"), help));
+            }
+        }
+        Ok(())
+    }
+
+    /// The complete configuration as TOML, each key with its meaning above it. Loads back to an equal one.
+    pub fn to_commented_toml(&self) -> String {
+        let table = toml::Table::try_from(self).expect("every configuration is representable in TOML");
+        let mut text = String::new();
+        let mut section = "";
+        for key in KEYS {
+            if key.section != section {
+                section = key.section;
+                text += &format!("{}# ---- {section}\n", if text.is_empty() { "" } else { "\n" });
+            }
+            let value = table.get(key.name).map(toml::Value::to_string);
+            let line = value.map_or(format!("# {} =", key.name), |value| format!("{} = {value}", key.name));
+            text += &format!("# {}\n{line}\n", key.help);
+        }
+        text
+    }
+}
+
+/// The error for a key that does not exist.
+fn unknown_key(name: &str) -> Error {
+    let nearest = did_you_mean(name, KEYS.iter().map(|key| key.name));
+    Error::config(name, "there is no such key", format!("`ppo-gpu inspect config` lists all keys{nearest}"))
+}
+
+/// "; did you mean 'x'?" for the choice nearest to `name`, or nothing when none is near.
+pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) -> String {
+    choices
+        .into_iter()
+        .map(|choice| (strsim::jaro_winkler(&name.to_lowercase(), &choice.to_lowercase()), choice))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, choice)| format!("; did you mean '{choice}'?"))
+        .unwrap_or_default()
+}

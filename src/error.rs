@@ -1,0 +1,163 @@
+//! Typed errors: what happened, where, and what to do about it.
+
+use std::path::PathBuf;
+
+/// Everything that can end a run early. `Display` says what and where; [`Error::help`] says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A configuration key has a value that cannot be used, or does not exist.
+    #[error("{key}: {problem}")]
+    Config {
+        /// The key as the user writes it.
+        key: String,
+        /// What is wrong with the value.
+        problem: String,
+        /// The nearest value (or key) that works.
+        help: String,
+    },
+    /// The plan needs more than the adapter offers.
+    #[error("this run needs {what}: {needed}, but {adapter} allows {allowed}")]
+    Limit {
+        /// The quantity that is short.
+        what: String,
+        /// What the plan needs.
+        needed: String,
+        /// What the adapter allows.
+        allowed: String,
+        /// Name of the adapter.
+        adapter: String,
+        /// Which key to lower and to what.
+        help: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was attempted, as a verb: "read", "write", "create".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// No adapter satisfies the request.
+    #[error("no usable GPU adapter found (looked for: {looked_for})")]
+    NoAdapter {
+        /// Backends and name that were asked for.
+        looked_for: String,
+        /// Adapters that exist but were not chosen, one a line.
+        found: Vec<String>,
+    },
+    /// A kernel's WGSL does not compile, or a pipeline could not be made from it.
+    #[error("kernel `{kernel}` does not compile")]
+    Shader {
+        /// The kernel.
+        kernel: String,
+        /// The compiler's report, with lines.
+        report: String,
+    },
+    /// The device refused or failed to carry out work.
+    #[error("the device failed while it {activity}: {message}")]
+    Device {
+        /// What the program was doing: "created buffer `observations`", "ran update 17".
+        activity: String,
+        /// wgpu's message.
+        message: String,
+        /// The kind of failure.
+        kind: DeviceFailure,
+    },
+    /// A quantity stopped being a finite number; training was stopped before it reached the parameters.
+    #[error("agent {agent} (seed {seed}) diverged in update {update}: the first quantity that is not finite is the {quantity}")]
+    Diverged {
+        /// Agent index.
+        agent: u32,
+        /// The agent's seed.
+        seed: u64,
+        /// The update, counted from 1.
+        update: u32,
+        /// The first quantity found not finite, in pipeline order.
+        quantity: String,
+    },
+}
+
+/// What kind of failure the device reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceFailure {
+    /// The device is gone: driver reset, watchdog, unplugged.
+    Lost,
+    /// Memory ran out.
+    OutOfMemory,
+    /// wgpu refused a call: a defect of this program.
+    Validation,
+}
+
+/// Process exit codes.
+pub mod exit {
+    /// The run did what was asked.
+    pub const DONE: u8 = 0;
+    /// Failed while running.
+    pub const FAILED: u8 = 1;
+    /// Refused: usage or configuration.
+    pub const REFUSED: u8 = 2;
+    /// Training diverged.
+    pub const DIVERGED: u8 = 3;
+    /// Interrupted after everything was saved.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+impl Error {
+    /// A configuration error for `key`.
+    pub fn config(key: impl Into<String>, problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Error::Config { key: key.into(), problem: problem.into(), help: help.into() }
+    }
+
+    /// A file error.
+    pub fn file(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Error::File { action, path: path.into(), source }
+    }
+
+    /// The process exit code that this error stands for.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config { .. } | Error::Limit { .. } => exit::REFUSED,
+            Error::Diverged { .. } => exit::DIVERGED,
+            _ => exit::FAILED,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Error::Config { help, .. } | Error::Limit { help, .. } => help.clone(),
+            Error::File { .. } => "check that the path exists and may be read and written".into(),
+            Error::NoAdapter { found, .. } if found.is_empty() => {
+                "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
+                 `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
+                 `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
+                    .into()
+            }
+            Error::NoAdapter { found, .. } => {
+                format!("loosen --backend or --adapter; these adapters exist:\n{}", found.join("\n"))
+            }
+            Error::Shader { report, .. } => report.clone(),
+            Error::Device { kind: DeviceFailure::Lost, .. } => {
+                "the metrics written so far are kept; lower --envs or set --dispatches-per-submit so that each piece of work is \
+                 shorter (desktop systems stop a GPU that is busy for too long), update the driver, or use --backend/--adapter to pick another device"
+                    .into()
+            }
+            Error::Device { kind: DeviceFailure::OutOfMemory, .. } => {
+                "lower --envs, --steps or --agents; `ppo-gpu inspect plan` with the same flags shows what each buffer needs".into()
+            }
+            Error::Device { kind: DeviceFailure::Validation, .. } => {
+                "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
+            }
+            Error::Diverged { .. } => {
+                "the parameters from before that step were kept; lower --lr or --max-grad-norm, or check the environment's rewards and \
+                 observations for values that are not finite"
+                    .into()
+            }
+        }
+    }
+}
+
+/// Result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

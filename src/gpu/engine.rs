@@ -1,0 +1,279 @@
+//! The device's side of a run: buffers, compiled kernels, encoding. Training and shader tests both work through it.
+
+use super::{ALIGNMENT, Gpu, compose, reflect};
+use crate::buffers::{BUFFERS, Buffer};
+use crate::error::{DeviceFailure, Error, Result};
+use crate::kernel::Kernel;
+use crate::plan::{FOLD, Plan};
+use crate::ppo::{self, Dispatch};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// How an [`Engine`] differs from the one that trains; for tests.
+#[derive(Default)]
+pub struct Options {
+    /// Compile with bounds checks and bounded loops.
+    pub checked: bool,
+    /// Words after each buffer that no kernel may touch.
+    pub guard_words: usize,
+    /// WGSL that replaces a kernel's own file.
+    pub replaced: BTreeMap<Kernel, String>,
+    /// Compile these kernels only; all when empty.
+    pub only: Vec<Kernel>,
+}
+
+/// What went between host and device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Writes of the host.
+    pub writes: u64,
+    /// Reads by the host.
+    pub reads: u64,
+    /// Bytes read by the host.
+    pub bytes_read: u64,
+}
+
+/// A compiled kernel and what it binds.
+struct Program {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    /// Whether it reads its dispatch's index.
+    indexed: bool,
+    workgroups: [u32; 3],
+}
+
+/// Buffers and kernels of one plan on one device.
+pub struct Engine {
+    gpu: Gpu,
+    buffers: BTreeMap<&'static str, wgpu::Buffer>,
+    programs: BTreeMap<Kernel, Program>,
+    traffic: Cell<Traffic>,
+}
+
+impl Engine {
+    /// Allocates every buffer (zeroed) and compiles every kernel of `plan`.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
+    /// [`Error::Shader`] naming the kernel that does not compile.
+    pub fn new(gpu: &Gpu, plan: &Plan, options: &Options) -> Result<Engine> {
+        plan.check_limits(&gpu.limits, &gpu.info.name)?;
+        let mut buffers = BTreeMap::new();
+        for buffer in BUFFERS {
+            let size = buffer.bytes(plan) + 4 * options.guard_words as u64;
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+            buffers.insert(buffer.name, create_buffer(gpu, buffer.name, size, usage)?);
+        }
+        let indices = index_buffer(gpu, plan)?;
+        let kernels: Vec<Kernel> = Kernel::ALL.iter().copied().filter(|kernel| options.only.is_empty() || options.only.contains(kernel)).collect();
+        // Compilation is the longest part of start-up and every kernel's is independent.
+        let compiled: Vec<Result<(Kernel, Program)>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = kernels
+                .iter()
+                .map(|&kernel| {
+                    let (buffers, indices) = (&buffers, &indices);
+                    scope.spawn(move || Ok((kernel, compile(gpu, plan, kernel, options, buffers, indices)?)))
+                })
+                .collect();
+            let joined = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            joined.collect()
+        });
+        let programs = compiled.into_iter().collect::<Result<_>>()?;
+        gpu.check(|| "compiled kernels".into())?;
+        Ok(Engine { gpu: gpu.clone(), buffers, programs, traffic: Cell::default() })
+    }
+
+    /// The buffer called `name`.
+    pub fn buffer(&self, name: &str) -> &wgpu::Buffer {
+        &self.buffers[Buffer::named(name).name]
+    }
+
+    /// What went between host and device so far.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.get()
+    }
+
+    /// Counts a read of `bytes` by the host.
+    pub(crate) fn count_read(&self, bytes: u64) {
+        let before = self.traffic.get();
+        self.traffic.set(Traffic { reads: before.reads + 1, bytes_read: before.bytes_read + bytes, ..before });
+    }
+
+    /// Writes `words` at the start of a buffer.
+    pub fn write(&self, name: &str, words: &[u32]) {
+        let before = self.traffic.get();
+        self.traffic.set(Traffic { writes: before.writes + 1, ..before });
+        self.gpu.queue.write_buffer(self.buffer(name), 0, bytemuck::cast_slice(words));
+    }
+
+    /// Reads a whole buffer, guard words included.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn read(&self, name: &str) -> Result<Vec<u32>> {
+        let source = self.buffer(name);
+        let staging = create_buffer(&self.gpu, "readback", source.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
+        let submission = self.gpu.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| ());
+        let activity = || format!("read buffer `{name}`");
+        self.gpu.wait(Some(submission), activity)?;
+        let mapped = staging.get_mapped_range(..).map_err(|error| map_error(activity(), error))?;
+        self.count_read(source.size());
+        Ok(bytemuck::cast_slice(&mapped).to_vec())
+    }
+
+    /// Records a dispatch.
+    pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: Dispatch) {
+        let program = &self.programs[&dispatch.kernel];
+        pass.set_pipeline(&program.pipeline);
+        let offset = [dispatch.index * ALIGNMENT as u32];
+        pass.set_bind_group(0, &program.bind_group, if program.indexed { &offset } else { &[] });
+        let [x, y, z] = program.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+
+    /// Submits dispatches, at most `at_once` in one submission (0: all), and then `last`, with the last of them.
+    pub fn submit(&self, dispatches: &[Dispatch], at_once: usize, last: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
+        let at_once = if at_once == 0 { dispatches.len() } else { at_once };
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        for (part, chunk) in dispatches.chunks(at_once.max(1)).enumerate() {
+            if part > 0 {
+                let full = std::mem::replace(&mut encoder, self.gpu.device.create_command_encoder(&Default::default()));
+                self.gpu.queue.submit([full.finish()]);
+            }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for &dispatch in chunk {
+                self.encode(&mut pass, dispatch);
+            }
+        }
+        last(&mut encoder);
+        self.gpu.queue.submit([encoder.finish()])
+    }
+
+    /// Runs dispatches and waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn run(&self, dispatches: &[Dispatch]) -> Result<()> {
+        let submission = self.submit(dispatches, 0, |_| ());
+        self.gpu.wait(Some(submission), || match dispatches {
+            [one] => format!("ran kernel `{}`", one.kernel.name()),
+            _ => "ran kernels".into(),
+        })
+    }
+}
+
+/// The error for a buffer that could not be mapped.
+pub(crate) fn map_error(activity: String, error: impl std::fmt::Display) -> Error {
+    Error::Device { activity, message: error.to_string(), kind: DeviceFailure::Lost }
+}
+
+/// Allocates a buffer, with the error that names it.
+pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    let memory = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation: false });
+    let failure = |kind, error: wgpu::Error| Error::Device { activity: format!("created buffer `{name}` of {size} bytes"), message: error.to_string(), kind };
+    let invalid = pollster::block_on(validation.pop());
+    if let Some(error) = pollster::block_on(memory.pop()) {
+        return Err(failure(DeviceFailure::OutOfMemory, error));
+    }
+    match invalid {
+        Some(error) => Err(failure(DeviceFailure::Validation, error)),
+        None => Ok(buffer),
+    }
+}
+
+/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch picks its index by dynamic offset, so nothing is written while training.
+fn index_buffer(gpu: &Gpu, plan: &Plan) -> Result<wgpu::Buffer> {
+    let largest = ppo::update(plan).iter().map(|dispatch| dispatch.index).max().unwrap_or(0);
+    let buffer = create_buffer(gpu, "dispatch", (u64::from(largest) + 1) * ALIGNMENT, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
+    let mut words = vec![0u32; (largest as usize + 1) * ALIGNMENT as usize / 4];
+    for index in 0..=largest {
+        words[index as usize * ALIGNMENT as usize / 4] = index;
+    }
+    gpu.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
+    Ok(buffer)
+}
+
+/// Compiles a kernel and binds the buffers that its WGSL names.
+fn compile(
+    gpu: &Gpu,
+    plan: &Plan,
+    kernel: Kernel,
+    options: &Options,
+    buffers: &BTreeMap<&'static str, wgpu::Buffer>,
+    indices: &wgpu::Buffer,
+) -> Result<Program> {
+    let name = kernel.name();
+    let grid = kernel.grid(plan);
+    let source = match options.replaced.get(&kernel) {
+        Some(replacement) => compose::compose_source(replacement, grid.lanes, plan),
+        None => compose::compose(kernel, plan),
+    };
+    let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
+    let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
+
+    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(source.into()) };
+    let module = if options.checked {
+        gpu.device.create_shader_module(descriptor)
+    } else {
+        // SAFETY: the kernels are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, and every loop in
+        // them ends; the shader tests run the same kernels with guard words around every buffer.
+        unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+    };
+    let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
+        .iter()
+        .map(|binding| wgpu::BindGroupLayoutEntry {
+            binding: binding.index,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: if binding.uniform { wgpu::BufferBindingType::Uniform } else { wgpu::BufferBindingType::Storage { read_only: !binding.writable } },
+                has_dynamic_offset: binding.uniform,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect();
+    let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
+    let resources: Vec<wgpu::BindGroupEntry> = bindings
+        .iter()
+        .map(|binding| {
+            let resource = if binding.uniform {
+                let size = std::num::NonZeroU64::new(4);
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size })
+            } else {
+                let buffer = buffers.get(binding.name.as_str()).ok_or_else(|| shader_error(format!("no buffer is called `{}`", binding.name)))?;
+                buffer.as_entire_binding()
+            };
+            Ok(wgpu::BindGroupEntry { binding: binding.index, resource })
+        })
+        .collect::<Result<_>>()?;
+    let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout: &layout, entries: &resources });
+    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(name),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(name),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some(name),
+        // The kernels write workgroup memory before they read it.
+        compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
+        cache: None,
+    });
+    if let Some(error) = pollster::block_on(scope.pop()) {
+        return Err(shader_error(error.to_string()));
+    }
+    let workgroups = [
+        grid.groups.min(FOLD as usize) as u32,
+        (plan.agents * grid.networks) as u32,
+        grid.groups.div_ceil(FOLD as usize) as u32,
+    ];
+    Ok(Program { pipeline, bind_group, indexed: bindings.iter().any(|binding| binding.uniform), workgroups })
+}

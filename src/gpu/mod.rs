@@ -1,0 +1,179 @@
+//! The device: adapter choice, limits, and what went wrong on it.
+
+pub mod compose;
+pub mod dense;
+pub mod engine;
+pub mod reflect;
+
+use crate::error::{DeviceFailure, Error, Result};
+use crate::plan::Profile;
+use std::sync::{Arc, Mutex};
+
+/// Binding alignment that every device satisfies, in bytes.
+pub const ALIGNMENT: u64 = 256;
+
+/// An open device. Clones share it.
+#[derive(Clone)]
+pub struct Gpu {
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// Name, driver, kind.
+    pub info: wgpu::AdapterInfo,
+    /// What the adapter allows.
+    pub limits: wgpu::Limits,
+    /// The first failure that was reported outside a call, if any.
+    failure: Arc<Mutex<Option<(DeviceFailure, String)>>>,
+}
+
+/// Adapters of a backend ("auto" for all), best first: discrete, integrated, virtual, then software.
+pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
+    enumerate(backend, wgpu::InstanceFlags::empty()).iter().map(|adapter| (adapter.get_info(), adapter.limits())).collect()
+}
+
+fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
+    let backends = match backend {
+        "vulkan" => wgpu::Backends::VULKAN,
+        "metal" => wgpu::Backends::METAL,
+        "dx12" => wgpu::Backends::DX12,
+        "gl" => wgpu::Backends::GL,
+        _ => wgpu::Backends::all(),
+    };
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    descriptor.flags = flags;
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
+    // Stable, so that of equals the driver's own order decides; GL last, since its compute support is the weakest.
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        (rank(info.device_type), info.backend == wgpu::Backend::Gl)
+    });
+    adapters
+}
+
+fn rank(kind: wgpu::DeviceType) -> u32 {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+/// Whether the adapter computes on the CPU.
+pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
+/// The limits of a device that this program opens: WebGPU's defaults, and as much memory as the adapter has.
+pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    wgpu::Limits {
+        max_buffer_size: adapter.max_buffer_size,
+        max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+        max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
+        ..wgpu::Limits::default()
+    }
+}
+
+/// The profile that `name` (a profile's, or "auto") stands for on an adapter.
+pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Profile {
+    let automatic = match is_software(info) {
+        true => "software",
+        false if limits.max_compute_workgroup_storage_size < 32_768 => "small",
+        false => "gpu",
+    };
+    Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist")
+}
+
+impl Gpu {
+    /// Opens the best adapter of `backend` ("auto" for any) whose name contains `adapter` (in upper or lower case).
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] when there is none; [`Error::Device`] when the driver refuses to open it.
+    pub fn open(backend: &str, adapter: &str) -> Result<Gpu> {
+        Self::open_with(backend, adapter, wgpu::InstanceFlags::empty(), required_limits)
+    }
+
+    /// [`Gpu::open`] with instance flags and a choice of limits, for tests.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::open`].
+    pub fn open_with(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
+        let found = enumerate(backend, flags);
+        let wanted = adapter.to_lowercase();
+        let Some(chosen) = found.iter().find(|candidate| candidate.get_info().name.to_lowercase().contains(&wanted)) else {
+            let name = if adapter.is_empty() { String::new() } else { format!(", name containing '{adapter}'") };
+            let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { enumerate("auto", flags) };
+            return Err(Error::NoAdapter {
+                looked_for: format!("backend {backend}{name}"),
+                found: others.iter().map(|other| format!("  {} ({:?})", other.get_info().name, other.get_info().backend)).collect(),
+            });
+        };
+        let info = chosen.get_info();
+        let descriptor = wgpu::DeviceDescriptor { label: Some("ppo-gpu"), required_limits: limits(&chosen.limits()), ..Default::default() };
+        let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {
+            activity: format!("opened {}", info.name),
+            message: error.to_string(),
+            kind: DeviceFailure::Lost,
+        })?;
+        let failure = Arc::new(Mutex::new(None));
+        let record = |failure: &Arc<Mutex<Option<(DeviceFailure, String)>>>| {
+            let failure = failure.clone();
+            move |kind, message: String| {
+                // The first failure is the cause; later ones follow from it.
+                failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert((kind, message));
+            }
+        };
+        let on_error = record(&failure);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let kind = match error {
+                wgpu::Error::OutOfMemory { .. } => DeviceFailure::OutOfMemory,
+                wgpu::Error::Validation { .. } => DeviceFailure::Validation,
+                wgpu::Error::Internal { .. } => DeviceFailure::Lost,
+            };
+            on_error(kind, error.to_string());
+        }));
+        let on_loss = record(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                on_loss(DeviceFailure::Lost, format!("the device was lost ({reason:?}) {message}"));
+            }
+        });
+        Ok(Gpu { device, queue, info, limits: chosen.limits(), failure })
+    }
+
+    /// The profile that `name` stands for on this device.
+    pub fn profile(&self, name: &str) -> Profile {
+        profile(name, &self.info, &self.limits)
+    }
+
+    /// Whether this device computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        is_software(&self.info)
+    }
+
+    /// Reports what the device complained about since it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Device`] with the first complaint.
+    pub fn check(&self, activity: impl FnOnce() -> String) -> Result<()> {
+        match &*self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            None => Ok(()),
+            Some((kind, message)) => Err(Error::Device { activity: activity(), message: message.clone(), kind: *kind }),
+        }
+    }
+
+    /// Waits until `submission`, or everything when it is `None`, has been carried out.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed meanwhile.
+    pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>, activity: impl Fn() -> String) -> Result<()> {
+        self.check(&activity)?;
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
+        self.check(&activity)?;
+        waited.map(|_| ()).map_err(|error| Error::Device { activity: activity(), message: error.to_string(), kind: DeviceFailure::Lost })
+    }
+}

@@ -1,0 +1,31 @@
+//! PPO trained entirely on the GPU, as WGSL compute shaders through wgpu.
+//!
+//! What happens, in the order of a run:
+//!
+//! - [`config`]: what the user wrote; [`plan`]: everything that follows from it; [`environment`], [`network`]: what is trained, and on what;
+//! - [`buffers`], [`kernel`]: the memory map and the kernels, by name;
+//! - [`ppo`]: the update, top to bottom, as a list of dispatches;
+//! - [`gpu`]: composes, compiles and runs kernels on a device;
+//! - [`trainer`]: submits updates ahead and reads their metrics late; [`metrics`]: what a row of them means;
+//! - [`reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
+//! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
+
+pub mod buffers;
+pub mod cli;
+pub mod config;
+pub mod environment;
+pub mod error;
+pub mod gpu;
+pub mod inspect;
+pub mod kernel;
+pub mod metrics;
+pub mod network;
+pub mod plan;
+pub mod ppo;
+pub mod progress;
+pub mod random;
+pub mod reference;
+pub mod run;
+pub mod trainer;
+
+pub use error::{Error, Result};

@@ -1,0 +1,313 @@
+//! What follows from the configuration: every size, count and constant, computed once.
+
+use crate::buffers::{BUFFERS, Kind};
+use crate::config::{Config, TimeLimit};
+use crate::environment::Environment;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::random;
+
+/// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
+pub const REDUCE_LANES: u32 = 256;
+/// Workgroups along x before the grid is folded into z (WebGPU allows 65,535 along an axis).
+pub const FOLD: u32 = 32_768;
+/// Finished episodes over which mean return and length are taken.
+pub const WINDOW: u32 = 100;
+/// Loss sums that each network contributes to a row of `partials` (a vec4).
+pub const LOSS_SUMS: usize = 4;
+/// Values kept in `losses` for each gradient step.
+pub const LOSSES: usize = 6;
+
+/// How kernels are compiled for a kind of device. Results are bit-identical within a profile, not across profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Name, as `--profile` takes it.
+    pub name: &'static str,
+    /// Largest dense product (inputs × outputs) that is written out as straight-line code; larger ones are loops.
+    pub straight_line_limit: usize,
+    /// Samples, one a lane, that a workgroup of the dense kernels works on.
+    pub tile: u32,
+    /// Bytes of workgroup memory that the dense kernels stage weights and activations in.
+    pub scratch_bytes: u32,
+    /// Environment steps that one rollout dispatch makes at most.
+    pub steps_per_dispatch: u32,
+    /// Most rows of partial gradients that are kept for each agent.
+    pub gradient_rows: u32,
+}
+
+/// The profiles, by name.
+pub const PROFILES: &[Profile] = &[
+    // A software driver runs eight lanes as one vector and reads a shared address once only outside all control flow: straight-line products,
+    // one step a dispatch.
+    Profile { name: "software", straight_line_limit: 64 * 64, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
+    // A GPU has an instruction cache to fit in and pays for every dispatch.
+    Profile { name: "gpu", straight_line_limit: 0, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 32, gradient_rows: 512 },
+    // The limits that every WebGPU device has.
+    Profile { name: "small", straight_line_limit: 0, tile: 64, scratch_bytes: 16_384, steps_per_dispatch: 32, gradient_rows: 512 },
+];
+
+impl Profile {
+    /// The profile called `name`.
+    pub fn named(name: &str) -> Option<Profile> {
+        PROFILES.iter().copied().find(|profile| profile.name == name)
+    }
+}
+
+/// Everything derived from a [`Config`]. Letters are those of the specification.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What it was derived from.
+    pub config: Config,
+    /// The environment.
+    pub environment: Environment,
+    /// Shape of the networks.
+    pub network: Network,
+    /// How kernels are compiled.
+    pub profile: Profile,
+    /// Agents S.
+    pub agents: usize,
+    /// Environments per agent N.
+    pub envs: usize,
+    /// Rollout length T.
+    pub steps: usize,
+    /// Samples per agent and update, B = N·T.
+    pub batch: usize,
+    /// Minibatches per epoch K.
+    pub minibatches: usize,
+    /// Samples in a minibatch, M = B/K.
+    pub minibatch: usize,
+    /// Epochs E.
+    pub epochs: usize,
+    /// Updates U of the whole run.
+    pub updates: u32,
+    /// Rows of `observations` and `values` that hold the last observations of truncated episodes: an environment truncates at most once in any
+    /// `time_limit` consecutive steps, so step t uses row t / time_limit. None when time limits count as termination.
+    pub final_rows: usize,
+    /// Environment steps in one rollout dispatch; divides T.
+    pub steps_per_dispatch: usize,
+    /// Lanes of a rollout workgroup.
+    pub rollout_lanes: usize,
+    /// Tiles that a minibatch is cut into.
+    pub tiles: usize,
+    /// Rows of partial gradients R; row r sums tiles r, r + R, r + 2R ...
+    pub gradient_rows: usize,
+    /// Gradient dispatches for each minibatch: ceil(tiles / R).
+    pub passes: usize,
+    /// Partial squared norms for each agent.
+    pub norm_parts: usize,
+}
+
+impl Plan {
+    /// Derives the plan of `config` for a device of the given profile.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when sizes do not fit together, with the nearest value that does.
+    pub fn new(config: &Config, profile: Profile) -> Result<Plan> {
+        let environment = Environment::named(&config.env)?;
+        let network = Network::new(environment.observation, &config.hidden, environment.actions, config.activation);
+        let (envs, steps, minibatches) = (config.envs as usize, config.steps as usize, config.minibatches as usize);
+        let batch = envs * steps;
+        if !batch.is_multiple_of(minibatches) {
+            let nearest = nearest_divisor(batch, minibatches);
+            return Err(Error::config(
+                "minibatches",
+                format!("{minibatches} does not divide the {batch} samples of an update (envs {envs} * steps {steps})"),
+                format!("nearest that works: {nearest}"),
+            ));
+        }
+        if batch > 1 << 30 {
+            let problem = format!("{envs} environments * {steps} steps = {batch} samples an update are too many (at most 2^30)");
+            return Err(Error::config("envs", problem, format!("nearest that works: {}", (1 << 30) / steps)));
+        }
+        let minibatch = batch / minibatches;
+        let tiles = minibatch.div_ceil(profile.tile as usize);
+        let gradient_rows = tiles.min(profile.gradient_rows as usize);
+        let updates = config.total_steps.div_ceil(batch as u64);
+        let steps_of_run = updates.saturating_mul(steps as u64).max(updates.saturating_mul(u64::from(config.epochs) * minibatches as u64));
+        if steps_of_run > u64::from(u32::MAX) {
+            // Random streams and Adam's step are counted in u32.
+            let most = u64::from(u32::MAX) / (steps as u64).max(u64::from(config.epochs) * minibatches as u64) * batch as u64;
+            return Err(Error::config("total_steps", format!("{} are too many", config.total_steps), format!("nearest that works: {most}")));
+        }
+        let final_rows = match config.time_limit {
+            TimeLimit::Bootstrap => steps.div_ceil(environment.time_limit as usize),
+            TimeLimit::Terminal => 0,
+        };
+        let columns = network.padded_parameters() + crate::network::NETWORKS * LOSS_SUMS;
+        Ok(Plan {
+            agents: config.agents as usize,
+            envs,
+            steps,
+            batch,
+            minibatches,
+            minibatch,
+            epochs: config.epochs as usize,
+            updates: updates as u32,
+            final_rows,
+            steps_per_dispatch: largest_divisor_up_to(steps, profile.steps_per_dispatch as usize),
+            // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
+            rollout_lanes: envs.next_power_of_two().clamp(8, profile.tile as usize),
+            tiles,
+            gradient_rows,
+            passes: tiles.div_ceil(gradient_rows),
+            norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
+            config: config.clone(),
+            environment,
+            network,
+            profile,
+        })
+    }
+
+    /// Gradient steps in one update, E·K.
+    pub fn gradient_steps(&self) -> usize {
+        self.epochs * self.minibatches
+    }
+
+    /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
+    pub fn value_rows(&self) -> usize {
+        self.steps + 1 + self.final_rows
+    }
+
+    /// Floats in a row of `partials` and of `gradients` (G): all parameters, then each network's loss sums.
+    pub fn gradient_columns(&self) -> usize {
+        self.network.padded_parameters() + crate::network::NETWORKS * LOSS_SUMS
+    }
+
+    /// Environment steps of all agents' environments in one update.
+    pub fn env_steps_per_update(&self) -> u64 {
+        self.batch as u64
+    }
+
+    /// Seed of agent `s`.
+    pub fn seed(&self, s: usize) -> u64 {
+        self.config.seed.wrapping_add(s as u64)
+    }
+
+    /// The constants that every kernel sees, by their WGSL name.
+    pub fn constants(&self) -> Vec<(&'static str, Constant)> {
+        use Constant::{Bool, F32, U32};
+        let bits = random::permutation_bits(self.batch as u32);
+        let u = |value: usize| U32(value as u32);
+        vec![
+            ("ENVS", u(self.envs)),
+            ("STEPS", u(self.steps)),
+            ("BATCH", u(self.batch)),
+            ("MINIBATCHES", u(self.minibatches)),
+            ("MINIBATCH", u(self.minibatch)),
+            ("EPOCHS", u(self.epochs)),
+            ("UPDATES", U32(self.updates)),
+            ("FINAL_ROWS", u(self.final_rows)),
+            ("VALUE_ROWS", u(self.value_rows())),
+            ("STEPS_PER_DISPATCH", u(self.steps_per_dispatch)),
+            ("BLOCK", u(self.network.block())),
+            ("PARAMETERS", u(self.network.padded_parameters())),
+            ("GRADIENT_COLUMNS", u(self.gradient_columns())),
+            ("GRADIENT_ROWS", u(self.gradient_rows)),
+            ("PASSES", u(self.passes)),
+            ("NORM_PARTS", u(self.norm_parts)),
+            ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
+            ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
+            ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
+            ("FOLD", U32(FOLD)),
+            ("WINDOW", U32(WINDOW)),
+            ("LOSSES", u(LOSSES)),
+            ("ANNEAL_LR", Bool(self.config.anneal_lr)),
+            ("VALUE_CLIP", Bool(self.config.value_clip)),
+            ("ADAM_BETA1", F32(ADAM_BETAS[0])),
+            ("ADAM_BETA2", F32(ADAM_BETAS[1])),
+            ("LN_ADAM_BETA1", F32(f64::from(ADAM_BETAS[0]).ln() as f32)),
+            ("LN_ADAM_BETA2", F32(f64::from(ADAM_BETAS[1]).ln() as f32)),
+            ("ADAM_EPSILON", F32(ADAM_EPSILON)),
+        ]
+    }
+
+    /// Checks the plan against what an adapter allows.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] naming the buffer and the key to lower.
+    pub fn check_limits(&self, limits: &wgpu::Limits, adapter: &str) -> Result<()> {
+        let largest = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+        for buffer in BUFFERS {
+            let bytes = buffer.bytes(self);
+            if bytes > largest {
+                let key = match buffer.kind {
+                    Kind::PerNetwork if self.agents > 1 => "agents",
+                    Kind::PerNetwork => "hidden",
+                    Kind::PerSample => "envs",
+                };
+                let factor = largest as f64 / bytes as f64;
+                let help = match key {
+                    "agents" => format!("lower agents to {} or fewer", (self.agents as f64 * factor).floor().max(1.0)),
+                    "hidden" => "use fewer or narrower hidden layers".into(),
+                    _ => format!("lower envs, steps or agents: envs * steps * agents may be {:.0} at most", (self.batch * self.agents) as f64 * factor),
+                };
+                return Err(Error::Limit {
+                    what: format!("a buffer `{}`", buffer.name),
+                    needed: mebibytes(bytes),
+                    allowed: mebibytes(largest),
+                    adapter: adapter.into(),
+                    help,
+                });
+            }
+        }
+        let (scratch, allowed) = (self.profile.scratch_bytes, limits.max_compute_workgroup_storage_size);
+        if scratch > allowed {
+            return Err(Error::Limit {
+                what: format!("workgroup memory for profile '{}'", self.profile.name),
+                needed: format!("{scratch} bytes"),
+                allowed: format!("{allowed} bytes"),
+                adapter: adapter.into(),
+                help: "use --profile small".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Bytes of all buffers on the device.
+    pub fn device_bytes(&self) -> u64 {
+        BUFFERS.iter().map(|buffer| buffer.bytes(self)).sum()
+    }
+}
+
+/// Adam's decay rates (Kingma and Ba 2015).
+pub const ADAM_BETAS: [f32; 2] = [0.9, 0.999];
+/// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
+pub const ADAM_EPSILON: f32 = 1e-5;
+
+/// A constant as WGSL sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Constant {
+    /// `u32`.
+    U32(u32),
+    /// `f32`.
+    F32(f32),
+    /// `bool`.
+    Bool(bool),
+}
+
+/// "12.5 MiB".
+pub fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
+}
+
+/// The divisor of `n` nearest to `wish`; the smaller one of two.
+fn nearest_divisor(n: usize, wish: usize) -> usize {
+    let divides = |candidate: &usize| *candidate <= n && n.is_multiple_of(*candidate);
+    let below = (1..=wish.min(n)).rev().find(divides).unwrap_or(1);
+    (wish..2 * wish - below + 1).find(divides).filter(|above| above - wish < wish - below).unwrap_or(below)
+}
+
+/// The largest divisor of `n` that is at most `most`.
+fn largest_divisor_up_to(n: usize, most: usize) -> usize {
+    (1..=most.min(n)).rev().find(|candidate| n.is_multiple_of(*candidate)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_divisor_is_found_on_either_side() {
+        assert_eq!([nearest_divisor(512, 5), nearest_divisor(512, 7), nearest_divisor(512, 600), nearest_divisor(12, 5)], [4, 8, 512, 4]);
+    }
+}

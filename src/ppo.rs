@@ -1,0 +1,49 @@
+//! The PPO update, top to bottom: a flat list of dispatches.
+//!
+//! GPU encoding ([`crate::trainer`]), the sequential reference ([`crate::reference`]), `inspect kernels` and the lock-step test all walk the
+//! list that [`update`] returns. What differs between updates (counters, learning rate) lives on the device in `agents`, so the
+//! list is the same for every update.
+
+use crate::kernel::Kernel;
+use crate::plan::Plan;
+
+/// One dispatch: a kernel, and the number by which it knows which part of its work is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dispatch {
+    /// What runs.
+    pub kernel: Kernel,
+    /// `dispatch.index` in WGSL: the rollout's part, or the gradient step (times passes, plus the pass, for `gradient`).
+    pub index: u32,
+}
+
+/// What runs once, before the first update. Parameters, hyper-parameters and zeros were uploaded.
+pub fn start() -> Vec<Dispatch> {
+    vec![Dispatch { kernel: Kernel::Reset, index: 0 }]
+}
+
+/// One update of all agents (Schulman et al. 2017, algorithm 1).
+pub fn update(plan: &Plan) -> Vec<Dispatch> {
+    let mut list = Vec::new();
+    let mut dispatch = |kernel, index: usize| list.push(Dispatch { kernel, index: index as u32 });
+
+    // Act: T steps of every environment with the policy frozen.
+    for part in 0..plan.steps / plan.steps_per_dispatch {
+        dispatch(Kernel::Rollout, part);
+    }
+    // Judge: the value of every observation, then advantages backwards through time (Schulman et al. 2016).
+    dispatch(Kernel::Evaluate, 0);
+    dispatch(Kernel::Gae, 0);
+    // Mean and deviation of the advantages of every minibatch of every epoch.
+    dispatch(Kernel::MinibatchMoments, 0);
+    // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
+    for step in 0..plan.gradient_steps() {
+        for pass in 0..plan.passes {
+            dispatch(Kernel::Gradient, step * plan.passes + pass);
+        }
+        dispatch(Kernel::SumGradient, step);
+        dispatch(Kernel::Adam, step);
+    }
+    // Report one row for each agent and advance the counters.
+    dispatch(Kernel::Report, 0);
+    list
+}

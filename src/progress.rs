@@ -1,0 +1,149 @@
+//! What a person watches while training runs, on stderr.
+
+use crate::plan::Plan;
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// How often a plain line is written where stderr is not a terminal.
+const LINE_PERIOD: Duration = Duration::from_secs(5);
+/// How often the bar's text is made anew.
+const BAR_PERIOD: Duration = Duration::from_millis(50);
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct State {
+    /// Updates done.
+    pub updates: u32,
+    /// Environment steps done, of each agent that still learns.
+    pub env_steps: u64,
+    /// Environment steps per second, all agents together.
+    pub sps: f64,
+    /// Mean return, averaged over agents that have finished an episode.
+    pub mean_return: Option<f32>,
+    /// Seconds since training began.
+    pub seconds: f64,
+}
+
+/// Where progress goes.
+enum Sink {
+    Bar(ProgressBar),
+    Lines,
+    Nothing,
+}
+
+/// Progress of a run.
+pub struct Progress {
+    sink: Sink,
+    updates: u32,
+    shown: Instant,
+}
+
+impl Progress {
+    /// Progress of the run of `plan`: a bar on a terminal, plain lines elsewhere, nothing when `quiet`.
+    pub fn new(plan: &Plan, quiet: bool) -> Progress {
+        let sink = match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Sink::Nothing,
+            (false, false) => Sink::Lines,
+            (false, true) => {
+                let bar = ProgressBar::with_draw_target(Some(u64::from(plan.updates)), ProgressDrawTarget::stderr());
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_message("preparing the device");
+                // Long updates and compilation still show a sign of life.
+                bar.enable_steady_tick(Duration::from_millis(250));
+                Sink::Bar(bar)
+            }
+        };
+        Progress { sink, updates: plan.updates, shown: Instant::now() }
+    }
+
+    /// Shows `state`, unless something was shown a moment ago.
+    pub fn show(&mut self, state: &State) {
+        let period = match self.sink {
+            Sink::Bar(_) => BAR_PERIOD,
+            Sink::Lines => LINE_PERIOD,
+            Sink::Nothing => return,
+        };
+        if self.shown.elapsed() < period && state.updates < self.updates {
+            return;
+        }
+        self.shown = Instant::now();
+        let text = line(state, self.updates);
+        match &self.sink {
+            Sink::Bar(bar) => {
+                bar.set_position(u64::from(state.updates));
+                bar.set_message(text);
+            }
+            _ => note(&text),
+        }
+    }
+
+    /// Says something once, above the bar where there is one.
+    pub fn note(&self, text: &str) {
+        match &self.sink {
+            Sink::Bar(bar) => bar.suspend(|| note(text)),
+            Sink::Lines => note(text),
+            Sink::Nothing => {}
+        }
+    }
+
+    /// Leaves the last state on the screen.
+    pub fn finish(&self) {
+        if let Sink::Bar(bar) = &self.sink {
+            bar.abandon();
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// A bar that was not finished belongs to a run that failed: it makes room for the error.
+    fn drop(&mut self) {
+        if let Sink::Bar(bar) = &self.sink
+            && !bar.is_finished()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes a line to stderr. When stderr is closed there is nobody to tell, and training goes on.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// `state` of a run of `updates` updates, in one line.
+fn line(state: &State, updates: u32) -> String {
+    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {value:.1}"));
+    let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
+    format!(
+        "update {}/{} · {} steps · {} steps/s · {mean_return} · {} left",
+        HumanCount(state.updates.into()),
+        HumanCount(updates.into()),
+        HumanCount(state.env_steps),
+        HumanCount(state.sps.round() as u64),
+        duration(left),
+    )
+}
+
+/// "0:07", "12:40", "3:05:09".
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_what_the_person_wants_to_know() {
+        let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0 };
+        assert_eq!(line(&state, 39), "update 10/39 · 1,310,720 steps · 65,536 steps/s · mean return 123.4 · 0:58 left");
+        let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0 };
+        assert_eq!(line(&first, 39), "update 0/39 · 0 steps · 0 steps/s · no episode finished yet · 0:00 left");
+        assert_eq!([duration(3725.0), duration(0.2)], ["1:02:05", "0:01"]);
+    }
+}

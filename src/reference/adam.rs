@@ -1,0 +1,70 @@
+//! Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1).
+
+use super::layouts::{Agent, loss};
+use super::memory::Memory;
+use super::real::Real;
+use super::{Ambiguous, Site, fault};
+use crate::kernel::Kernel;
+use crate::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
+
+/// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
+///
+/// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm) and `faults`. Parameters stay as they are once the agent has
+/// stopped or a fault was found before the gradient, and where the gradient or one of the four parameters of a vector is not finite.
+///
+/// # Errors
+/// When rounding could decide either way whether a number is finite.
+pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    for s in 0..plan.agents {
+        let agent = Agent::read(memory, s);
+        let norm = R::sum(memory.buffer("norms").reals(s * plan.norm_parts..(s + 1) * plan.norm_parts)).sqrt();
+        memory.buffer_mut("losses").write((s * plan.gradient_steps() + index as usize) * LOSSES + loss::GRAD_NORM, norm);
+        let site = Site { kernel: Kernel::Adam, agent: s, index: index as usize };
+        let finite = fault::check(memory, site, norm, fault::GRADIENT, "whether the gradient is finite")?;
+        if finite && agent.stopped == 0 && memory.buffer("faults").u(s) >= fault::GRADIENT {
+            step(plan, &agent, s, index, norm, memory)?;
+        }
+    }
+    Ok(())
+}
+
+/// The step of agent `s` along a finite gradient.
+fn step<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, index: u32, norm: R, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let scale = match norm.less(agent.max_grad_norm) {
+        Some(true) => R::one(),
+        Some(false) => agent.max_grad_norm / norm,
+        // Either way there is no jump where the norm passes the largest one.
+        None => (agent.max_grad_norm / norm).min(R::one()),
+    };
+    let count = agent.update.wrapping_mul(plan.gradient_steps() as u32).wrapping_add(index).wrapping_add(1);
+    // 1 − β^n = −(e^(n·ln β) − 1).
+    let correction = |beta: f32| -(R::from_f64(f64::from(count)) * R::from_f64(f64::from(beta).ln())).exp_m1();
+    let mean = |beta: f32, old: R, new: R| R::from_f32(beta) * old + (R::one() - R::from_f32(beta)) * new;
+    let [first_correction, second_correction] = ADAM_BETAS.map(correction);
+    let lr = agent.learning_rate(plan);
+
+    let (columns, parameters) = (plan.gradient_columns(), plan.network.padded_parameters());
+    for vector in (0..parameters).step_by(4) {
+        let mut updated = Vec::with_capacity(4);
+        let mut all_finite = true;
+        for column in vector..vector + 4 {
+            let p = s * parameters + column;
+            let gradient = memory.buffer("gradients").f(s * columns + column) * scale;
+            let first = mean(ADAM_BETAS[0], memory.buffer("first_moments").f(p), gradient);
+            let second = mean(ADAM_BETAS[1], memory.buffer("second_moments").f(p), gradient * gradient);
+            let direction = (first / first_correction) / ((second / second_correction).sqrt() + R::from_f32(ADAM_EPSILON));
+            let param = memory.buffer("params").f(p) - lr * direction;
+            let site = Site { kernel: Kernel::Adam, agent: s, index: column };
+            all_finite &= fault::check(memory, site, param, fault::PARAMETER, "whether the parameter is finite")?;
+            updated.push((p, first, second, param));
+        }
+        if all_finite {
+            for (p, first, second, param) in updated {
+                memory.buffer_mut("first_moments").write(p, first);
+                memory.buffer_mut("second_moments").write(p, second);
+                memory.buffer_mut("params").write(p, param);
+            }
+        }
+    }
+    Ok(())
+}

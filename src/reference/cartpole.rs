@@ -1,0 +1,97 @@
+//! CartPole-v1: a pole on a cart that is pushed left (0) or right (1).
+//!
+//! Equations of motion: Barto, Sutton and Anderson (1983), without friction; constants, Euler's method and limits as in Gymnasium's CartPole-v1.
+
+use super::real::Real;
+use super::{Ambiguous, Site};
+use crate::random::Stream;
+
+/// m/s².
+const GRAVITY: f64 = 9.8;
+/// kg.
+const CART_MASS: f64 = 1.0;
+/// kg.
+const POLE_MASS: f64 = 0.1;
+/// m, from the hinge to the centre of mass.
+const POLE_HALF_LENGTH: f64 = 0.5;
+/// N, of one push.
+const FORCE: f64 = 10.0;
+/// s.
+const TIME_STEP: f64 = 0.02;
+/// m, to either side.
+const POSITION_LIMIT: f64 = 2.4;
+/// rad, to either side.
+const ANGLE_LIMIT: f64 = 12.0 * std::f64::consts::PI / 180.0;
+/// Every state variable starts within ± this.
+const RESET_RANGE: f64 = 0.05;
+
+/// The state, which is also what is observed.
+#[derive(Debug, Clone, Copy)]
+pub struct State<R> {
+    /// m, of the cart.
+    pub position: R,
+    /// m/s, of the cart.
+    pub velocity: R,
+    /// rad, of the pole; 0 is upright.
+    pub angle: R,
+    /// rad/s, of the pole.
+    pub angular_velocity: R,
+}
+
+/// What a step leads to.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<R> {
+    /// Reward of the step.
+    pub reward: R,
+    /// Whether the pole fell or the cart left the track.
+    pub terminated: bool,
+}
+
+impl<R: Real> State<R> {
+    /// The state stored in four words.
+    ///
+    /// # Panics
+    /// When there are not four: the reference knows no other environment.
+    pub fn from_words(words: &[R]) -> Self {
+        let &[position, velocity, angle, angular_velocity] = words else { panic!("{} words instead of CartPole's four", words.len()) };
+        State { position, velocity, angle, angular_velocity }
+    }
+
+    /// A random first state.
+    pub fn reset(stream: &mut Stream) -> Self {
+        let mut draw = || (R::from_f32(stream.uniform()) * R::from_f64(2.0) - R::one()) * R::from_f64(RESET_RANGE);
+        State { position: draw(), velocity: draw(), angle: draw(), angular_velocity: draw() }
+    }
+
+    /// What an agent sees.
+    pub fn observe(&self) -> [R; 4] {
+        [self.position, self.velocity, self.angle, self.angular_velocity]
+    }
+
+    /// Pushes the cart and waits one time step.
+    ///
+    /// # Errors
+    /// When rounding could decide either way whether a limit is passed.
+    pub fn step(&mut self, action: u32, site: Site) -> Result<Outcome<R>, Ambiguous> {
+        let c = R::from_f64;
+        let (sine, cosine) = (self.angle.sin(), self.angle.cos());
+        let total_mass = c(CART_MASS) + c(POLE_MASS);
+        let pole_moment = c(POLE_MASS) * c(POLE_HALF_LENGTH);
+        let force = if action == 1 { c(FORCE) } else { -c(FORCE) };
+        // What the cart's acceleration would be if the pole's did not react on it.
+        let pull = (force + pole_moment * self.angular_velocity * self.angular_velocity * sine) / total_mass;
+        let inertia = c(POLE_HALF_LENGTH) * (c(4.0) / c(3.0) - c(POLE_MASS) * cosine * cosine / total_mass);
+        let angular_acceleration = (c(GRAVITY) * sine - cosine * pull) / inertia;
+        let acceleration = pull - pole_moment * angular_acceleration * cosine / total_mass;
+        // Explicit Euler: positions move with the velocities from before the step.
+        *self = State {
+            position: self.position + c(TIME_STEP) * self.velocity,
+            velocity: self.velocity + c(TIME_STEP) * acceleration,
+            angle: self.angle + c(TIME_STEP) * self.angular_velocity,
+            angular_velocity: self.angular_velocity + c(TIME_STEP) * angular_acceleration,
+        };
+        let off_track = site.decide(c(POSITION_LIMIT).less(self.position.abs()), "whether the cart left the track")?;
+        let fallen = site.decide(c(ANGLE_LIMIT).less(self.angle.abs()), "whether the pole fell")?;
+        Ok(Outcome { reward: R::one(), terminated: off_track || fallen })
+    }
+}

@@ -1,0 +1,27 @@
+//! V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
+
+use super::memory::Memory;
+use super::real::Real;
+use super::{Ambiguous, dense, layouts};
+use crate::network::CRITIC;
+use crate::plan::Plan;
+
+/// Writes `values`, also where no truncated episode wrote an observation in this rollout: nobody reads those.
+///
+/// # Errors
+/// None: nothing is decided.
+pub fn evaluate<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let parameters = plan.network.padded_parameters();
+    for s in 0..plan.agents {
+        let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
+        for row in 0..plan.value_rows() {
+            for n in 0..plan.envs {
+                let base = layouts::observation(plan, s, row, n);
+                let observation = memory.buffer("observations").reals(base..base + plan.environment.observation);
+                let value = dense::forward(&plan.network, CRITIC, &params, observation).head[0];
+                memory.buffer_mut("values").write(layouts::value(plan, s, row, n), value);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Where the fields of stored structures lie, in words. The structures are those of `shaders/shared/*.wgsl` and `shaders/report.wgsl`.
+
+use super::memory::Memory;
+use super::real::Real;
+use crate::buffers::{AGENT_WORDS, ENV_LANE_WORDS};
+use crate::plan::Plan;
+use crate::random::{self, Stream};
+
+/// `Agent`.
+pub mod agent {
+    #![allow(missing_docs)] // the fields are documented in agent.wgsl
+    pub const SEED: usize = 0;
+    pub const LR: usize = 2;
+    pub const GAMMA: usize = 3;
+    pub const GAE_LAMBDA: usize = 4;
+    pub const CLIP: usize = 5;
+    pub const ENTROPY_COEF: usize = 6;
+    pub const VALUE_COEF: usize = 7;
+    pub const MAX_GRAD_NORM: usize = 8;
+    pub const TARGET_RETURN: usize = 9;
+    pub const UPDATE: usize = 10;
+    pub const SEQUENCE: usize = 11;
+    pub const EPISODES: usize = 12;
+    pub const RECENT: usize = 13;
+    pub const STOPPED: usize = 14;
+}
+
+/// `Transition`.
+pub mod transition {
+    #![allow(missing_docs)] // the fields are documented in transition.wgsl
+    pub const WORDS: usize = 4;
+    pub const LOG_PROB: usize = 0;
+    pub const REWARD: usize = 1;
+    pub const ENDING: usize = 2;
+    pub const EPISODE_RETURN: usize = 3;
+
+    pub const TERMINATED: u32 = 1;
+    pub const TRUNCATED: u32 = 2;
+    pub const ENDED: u32 = TERMINATED | TRUNCATED;
+    pub const LENGTH_SHIFT: u32 = 2;
+}
+
+/// `Sample`.
+pub mod sample {
+    #![allow(missing_docs)] // the fields are documented in sample.wgsl
+    pub const WORDS: usize = 4;
+    pub const ADVANTAGE: usize = 0;
+    pub const VALUE_TARGET: usize = 1;
+    pub const VALUE: usize = 2;
+    pub const LOG_PROB: usize = 3;
+}
+
+/// `EnvStatistics`.
+pub mod env_statistics {
+    #![allow(missing_docs)] // the fields are documented in env_statistics.wgsl
+    pub const WORDS: usize = 5;
+    pub const EPISODES: usize = 0;
+    pub const TARGET_MEAN: usize = 1;
+    pub const TARGET_M2: usize = 2;
+    pub const ADVANTAGE_MEAN: usize = 3;
+    pub const ADVANTAGE_M2: usize = 4;
+}
+
+/// The values that `losses` keeps of a gradient step. The first four are also the order of the actor's loss sums in `partials` and `gradients`.
+pub mod loss {
+    #![allow(missing_docs)] // named as in the buffer table
+    pub const POLICY: usize = 0;
+    pub const ENTROPY: usize = 1;
+    pub const APPROX_KL: usize = 2;
+    pub const CLIP_FRACTION: usize = 3;
+    pub const VALUE: usize = 4;
+    pub const GRAD_NORM: usize = 5;
+}
+
+/// `MetricsRow`.
+pub mod metrics {
+    #![allow(missing_docs)] // the fields are documented in report.wgsl
+    pub const SEQUENCE: usize = 0;
+    pub const UPDATE: usize = 1;
+    pub const EPISODES: usize = 2;
+    pub const TOTAL_EPISODES: usize = 3;
+    pub const WINDOW: usize = 4;
+    pub const FAULT: usize = 5;
+    pub const STOPPED: usize = 6;
+    pub const MEAN_RETURN: usize = 7;
+    pub const MEAN_LENGTH: usize = 8;
+    pub const POLICY_LOSS: usize = 9;
+    pub const VALUE_LOSS: usize = 10;
+    pub const ENTROPY: usize = 11;
+    pub const APPROX_KL: usize = 12;
+    pub const CLIP_FRACTION: usize = 13;
+    pub const EXPLAINED_VARIANCE: usize = 14;
+    pub const GRAD_NORM: usize = 15;
+    pub const LEARNING_RATE: usize = 16;
+    pub const RESERVED: usize = 17;
+}
+
+/// A row of `agents`.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)] // the fields are documented in agent.wgsl
+pub struct Agent<R> {
+    pub seed: u64,
+    pub lr: R,
+    pub gamma: R,
+    pub gae_lambda: R,
+    pub clip: R,
+    pub entropy_coef: R,
+    pub value_coef: R,
+    pub max_grad_norm: R,
+    pub target_return: R,
+    pub update: u32,
+    pub sequence: u32,
+    pub episodes: u32,
+    pub recent: u32,
+    pub stopped: u32,
+}
+
+impl<R: Real> Agent<R> {
+    /// The row of agent `s`.
+    pub fn read(memory: &Memory<R>, s: usize) -> Self {
+        let agents = memory.buffer("agents");
+        let (f, u) = (|field: usize| agents.f(s * AGENT_WORDS + field), |field: usize| agents.u(s * AGENT_WORDS + field));
+        Agent {
+            seed: u64::from(u(agent::SEED)) | u64::from(u(agent::SEED + 1)) << 32,
+            lr: f(agent::LR),
+            gamma: f(agent::GAMMA),
+            gae_lambda: f(agent::GAE_LAMBDA),
+            clip: f(agent::CLIP),
+            entropy_coef: f(agent::ENTROPY_COEF),
+            value_coef: f(agent::VALUE_COEF),
+            max_grad_norm: f(agent::MAX_GRAD_NORM),
+            target_return: f(agent::TARGET_RETURN),
+            update: u(agent::UPDATE),
+            sequence: u(agent::SEQUENCE),
+            episodes: u(agent::EPISODES),
+            recent: u(agent::RECENT),
+            stopped: u(agent::STOPPED),
+        }
+    }
+
+    /// The step of the whole run that step `t` of the current rollout is.
+    pub fn time(&self, plan: &Plan, t: usize) -> u32 {
+        self.sequence.wrapping_mul(plan.steps as u32).wrapping_add(t as u32)
+    }
+
+    /// The learning rate of the current update: annealed linearly, constant within the update, above 0 in the last one.
+    pub fn learning_rate(&self, plan: &Plan) -> R {
+        if !plan.config.anneal_lr {
+            return self.lr;
+        }
+        self.lr * (R::one() - R::from_f64(f64::from(self.update)) / R::from_f64(f64::from(plan.updates)))
+    }
+
+    /// Samples of the minibatch that gradient step `step` learns from: each epoch cuts a fresh permutation of the B samples into K parts.
+    pub fn minibatch<'a>(&self, plan: &'a Plan, step: usize) -> impl Fn(usize) -> usize + use<'a, R> {
+        let (epoch, part) = (step / plan.minibatches, step % plan.minibatches);
+        let epoch_of_run = self.sequence.wrapping_mul(plan.epochs as u32).wrapping_add(epoch as u32);
+        let key = Stream::key(self.seed, random::PERMUTE, epoch_of_run);
+        move |i| random::permute((part * plan.minibatch + i) as u32, plan.batch as u32, key) as usize
+    }
+}
+
+/// Words of an `EnvLane`: the environment's state, then return and length of its running episode.
+pub fn env_lane_words(plan: &Plan) -> usize {
+    plan.environment.state_words + ENV_LANE_WORDS
+}
+
+/// Offset in `observations` of the observation in `row` of environment `n`.
+pub fn observation(plan: &Plan, s: usize, row: usize, n: usize) -> usize {
+    value(plan, s, row, n) * plan.environment.observation
+}
+
+/// Offset in `values` of the value in `row` of environment `n`.
+pub fn value(plan: &Plan, s: usize, row: usize, n: usize) -> usize {
+    (s * plan.value_rows() + row) * plan.envs + n
+}
+
+/// The row of `observations` and `values` for the last observation of an episode that is truncated by step `t`.
+pub fn final_row(plan: &Plan, t: usize) -> usize {
+    plan.steps + 1 + t / plan.environment.time_limit as usize
+}
+
+/// Index of step `t` of environment `n` in arrays `[s][t][n]`.
+pub fn step(plan: &Plan, s: usize, t: usize, n: usize) -> usize {
+    (s * plan.steps + t) * plan.envs + n
+}

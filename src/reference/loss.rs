@@ -1,0 +1,74 @@
+//! PPO's losses (Schulman et al. 2017, equations 7 and 9), and their sum over a minibatch as a function of the parameters.
+
+use super::categorical::Categorical;
+use super::dense;
+use super::layouts::{self, Agent, sample};
+use super::memory::Memory;
+use super::real::Real;
+use crate::network::{ACTOR, CRITIC};
+use crate::plan::Plan;
+
+/// What a gradient step reads of one environment step.
+#[derive(Debug, Clone)]
+pub struct Sample<R> {
+    /// Index of the step in the agent's part of the arrays `[t][n]`.
+    pub b: usize,
+    /// Observation before the step.
+    pub observation: Vec<R>,
+    /// Action.
+    pub action: usize,
+    /// Advantage, normalised inside the minibatch.
+    pub advantage: R,
+    /// Target of the value.
+    pub value_target: R,
+    /// Value under the critic of the rollout.
+    pub value: R,
+    /// Log-probability of the action under the policy of the rollout.
+    pub log_prob: R,
+}
+
+/// Sample `i` of the minibatch of gradient step `step` of agent `s`.
+pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i: usize) -> Sample<R> {
+    let b = Agent::read(memory, s).minibatch(plan, step)(i);
+    let field = |field: usize| memory.buffer("samples").f((s * plan.batch + b) * sample::WORDS + field);
+    let moment = |field: usize| memory.buffer("moments").f((s * plan.gradient_steps() + step) * 2 + field);
+    let base = layouts::observation(plan, s, b / plan.envs, b % plan.envs);
+    Sample {
+        b,
+        observation: memory.buffer("observations").reals(base..base + plan.environment.observation),
+        action: memory.buffer("actions").u(s * plan.batch + b) as usize,
+        advantage: (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8)),
+        value_target: field(sample::VALUE_TARGET),
+        value: field(sample::VALUE),
+        log_prob: field(sample::LOG_PROB),
+    }
+}
+
+/// −min(ratio·A, clip(ratio, 1 − ε, 1 + ε)·A).
+pub fn policy_loss<R: Real>(ratio: R, advantage: R, clip: R) -> R {
+    -(ratio * advantage).min(ratio.clamp(R::one() - clip, R::one() + clip) * advantage)
+}
+
+/// ½·max((V − target)², (V_old + clip(V − V_old, −ε, ε) − target)²), without the second where values are not clipped.
+pub fn value_loss<R: Real>(plan: &Plan, value: R, sample: &Sample<R>, clip: R) -> R {
+    let error = value - sample.value_target;
+    let clipped_error = sample.value + (value - sample.value).clamp(-clip, clip) - sample.value_target;
+    let squared = if plan.config.value_clip { (error * error).max(clipped_error * clipped_error) } else { error * error };
+    R::from_f64(0.5) * squared
+}
+
+/// Policy loss + c_v·value loss − c_e·entropy of agent `s`, each the mean over the minibatch of gradient step `gradient_step`.
+pub fn loss<R: Real>(plan: &Plan, memory: &Memory<R>, gradient_step: usize, s: usize) -> R {
+    let agent = Agent::read(memory, s);
+    let parameters = plan.network.padded_parameters();
+    let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
+    let of_sample = |i: usize| {
+        let sample = gather(plan, memory, s, gradient_step, i);
+        let head = |network: usize| dense::forward(&plan.network, network, &params, sample.observation.clone()).head;
+        let policy = Categorical::new(&head(ACTOR));
+        let ratio = (policy.log_probs[sample.action] - sample.log_prob).exp();
+        let value_loss = value_loss(plan, head(CRITIC)[0], &sample, agent.clip);
+        policy_loss(ratio, sample.advantage, agent.clip) + agent.value_coef * value_loss - agent.entropy_coef * policy.entropy
+    };
+    R::sum((0..plan.minibatch).map(of_sample)) / R::from_f64(plan.minibatch as f64)
+}

@@ -1,0 +1,32 @@
+//! Mean and population standard deviation of the advantages of every minibatch of every epoch of the update.
+
+use super::Ambiguous;
+use super::layouts::{Agent, sample};
+use super::memory::Memory;
+use super::real::{MergeOrder, Moments, Real};
+use crate::plan::{Plan, REDUCE_LANES};
+
+/// Writes `moments`.
+///
+/// # Errors
+/// None: nothing is decided.
+pub fn minibatch_moments<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    for s in 0..plan.agents {
+        let agent = Agent::read(memory, s);
+        for step in 0..plan.gradient_steps() {
+            let sample_of = agent.minibatch(plan, step);
+            let samples = memory.buffer("samples");
+            let advantage = |i: usize| samples.f((s * plan.batch + sample_of(i)) * sample::WORDS + sample::ADVANTAGE);
+            let advantages: Vec<Moments<R>> = (0..plan.minibatch).map(|i| Moments::of(advantage(i))).collect();
+            let all = R::moments(&advantages, lanes(plan.minibatch));
+            let deviation = (all.m2 / R::from_f64(all.count as f64)).sqrt();
+            memory.buffer_mut("moments").write_all((s * plan.gradient_steps() + step) * 2, [all.mean, deviation]);
+        }
+    }
+    Ok(())
+}
+
+/// How one workgroup merges `groups`.
+pub fn lanes(groups: usize) -> MergeOrder {
+    MergeOrder { chain: groups.div_ceil(REDUCE_LANES as usize), depth: REDUCE_LANES.ilog2() as usize }
+}

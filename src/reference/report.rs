@@ -1,0 +1,114 @@
+//! One row of metrics for each agent; then advances the agent's counters.
+
+use super::layouts::{Agent, agent as agent_field, env_statistics, loss, metrics, transition};
+use super::memory::Memory;
+use super::minibatch_moments::lanes;
+use super::real::{Moments, Real};
+use super::{Ambiguous, Site, fault};
+use crate::buffers::{AGENT_WORDS, METRICS_WORDS};
+use crate::kernel::Kernel;
+use crate::plan::{LOSSES, Plan, WINDOW};
+
+/// Writes `metrics`, `recent` and the counters in `agents`.
+///
+/// # Errors
+/// When rounding could decide either way whether the targets vary or the wanted return is reached.
+pub fn report<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    for s in 0..plan.agents {
+        report_agent(plan, s, memory)?;
+    }
+    Ok(())
+}
+
+/// The row of agent `s`.
+fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let agent = Agent::read(memory, s);
+    let site = Site { kernel: Kernel::Report, agent: s, index: 0 };
+    let episodes: u32 = (0..plan.envs).map(|n| memory.buffer("env_statistics").u(statistic(plan, s, n, env_statistics::EPISODES))).sum();
+    let explained_variance = explained_variance(plan, memory, site)?;
+
+    let window = newest_episodes(plan, memory, s, agent.recent as usize);
+    let divisor = R::from_f64(window.len().max(1) as f64);
+    let mean_return = R::sum(window.iter().map(|episode| episode[0])) / divisor;
+    let mean_length = R::sum(window.iter().map(|episode| episode[1])) / divisor;
+    memory.buffer_mut("recent").write_all(s * WINDOW as usize * 2, window.iter().flatten().copied());
+
+    let fault = memory.buffer("faults").u(s);
+    let solved = window.len() == WINDOW as usize && !site.decide(mean_return.less(agent.target_return), "whether the wanted return is reached")?;
+    let stops = solved || fault != fault::NONE;
+
+    let losses = memory.buffer("losses");
+    let mean_loss = |k: usize| {
+        let steps = 0..plan.gradient_steps();
+        R::sum(steps.map(|step| losses.f((s * plan.gradient_steps() + step) * LOSSES + k))) / R::from_f64(plan.gradient_steps() as f64)
+    };
+    let total_episodes = agent.episodes.wrapping_add(episodes);
+    let words = [
+        (metrics::SEQUENCE, agent.sequence),
+        (metrics::UPDATE, agent.update.wrapping_add(1)),
+        (metrics::EPISODES, episodes),
+        (metrics::TOTAL_EPISODES, total_episodes),
+        (metrics::WINDOW, window.len() as u32),
+        (metrics::FAULT, fault),
+        (metrics::STOPPED, agent.stopped | if stops { 2 } else { 0 }),
+    ];
+    let reals = [
+        (metrics::MEAN_RETURN, mean_return),
+        (metrics::MEAN_LENGTH, mean_length),
+        (metrics::POLICY_LOSS, mean_loss(loss::POLICY)),
+        (metrics::VALUE_LOSS, mean_loss(loss::VALUE)),
+        (metrics::ENTROPY, mean_loss(loss::ENTROPY)),
+        (metrics::APPROX_KL, mean_loss(loss::APPROX_KL)),
+        (metrics::CLIP_FRACTION, mean_loss(loss::CLIP_FRACTION)),
+        (metrics::EXPLAINED_VARIANCE, explained_variance),
+        (metrics::GRAD_NORM, mean_loss(loss::GRAD_NORM)),
+        (metrics::LEARNING_RATE, agent.learning_rate(plan)),
+        (metrics::RESERVED, R::zero()),
+    ];
+    let row = memory.buffer_mut("metrics");
+    words.into_iter().for_each(|(field, word)| row.write_word(s * METRICS_WORDS + field, word));
+    reals.into_iter().for_each(|(field, real)| row.write(s * METRICS_WORDS + field, real));
+
+    let counters = [
+        (agent_field::UPDATE, agent.update.wrapping_add(if agent.stopped == 0 { 1 } else { 0 })),
+        (agent_field::SEQUENCE, agent.sequence.wrapping_add(1)),
+        (agent_field::EPISODES, total_episodes),
+        (agent_field::RECENT, window.len() as u32),
+        (agent_field::STOPPED, agent.stopped | u32::from(stops)),
+    ];
+    let agents = memory.buffer_mut("agents");
+    counters.into_iter().for_each(|(field, word)| agents.write_word(s * AGENT_WORDS + field, word));
+    Ok(())
+}
+
+/// Offset of a field of environment `n`'s statistics.
+fn statistic(plan: &Plan, s: usize, n: usize, field: usize) -> usize {
+    (s * plan.envs + n) * env_statistics::WORDS + field
+}
+
+/// 1 − Var(target − V)/Var(target), where target − V is the advantage; 0 where the targets are all the same and leave nothing to explain.
+fn explained_variance<R: Real>(plan: &Plan, memory: &Memory<R>, site: Site) -> Result<R, Ambiguous> {
+    let moments = |mean: usize, m2: usize| {
+        let at = |n: usize, field: usize| memory.buffer("env_statistics").f(statistic(plan, site.agent, n, field));
+        let of_envs: Vec<Moments<R>> =
+            (0..plan.envs).map(|n| Moments { count: plan.steps, mean: at(n, mean), m2: at(n, m2) }).collect();
+        R::moments(&of_envs, lanes(plan.envs))
+    };
+    let targets = moments(env_statistics::TARGET_MEAN, env_statistics::TARGET_M2);
+    let advantages = moments(env_statistics::ADVANTAGE_MEAN, env_statistics::ADVANTAGE_M2);
+    let vary = site.decide(R::zero().less(targets.m2), "whether the targets vary")?;
+    Ok(if vary { R::one() - advantages.m2 / targets.m2 } else { R::zero() })
+}
+
+/// Return and length of the last finished episodes, newest first: those of this rollout, in the order (t, n), then the `recent` ones from before it.
+fn newest_episodes<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, recent: usize) -> Vec<[R; 2]> {
+    let transitions = memory.buffer("transitions");
+    let field = |b: usize, field: usize| (s * plan.batch + b) * transition::WORDS + field;
+    let ending = |b: usize| transitions.u(field(b, transition::ENDING));
+    let finished = (0..plan.batch).rev().filter(|&b| ending(b) & transition::ENDED != 0).map(|b| {
+        let length = ending(b) >> transition::LENGTH_SHIFT;
+        [transitions.f(field(b, transition::EPISODE_RETURN)), R::from_f64(f64::from(length))]
+    });
+    let before = (0..recent).map(|i| [0, 1].map(|k| memory.buffer("recent").f((s * WINDOW as usize + i) * 2 + k)));
+    finished.chain(before).take(WINDOW as usize).collect()
+}

@@ -1,0 +1,61 @@
+//! Starts an episode in every environment.
+
+use super::cartpole::State;
+use super::memory::Memory;
+use super::real::Real;
+use super::{Ambiguous, layouts};
+use crate::plan::Plan;
+use crate::random::{self, Stream};
+
+/// An environment as it lives between dispatches.
+#[derive(Debug, Clone, Copy)]
+pub struct EnvLane<R> {
+    /// The environment's own state.
+    pub state: State<R>,
+    /// Return of the running episode so far.
+    pub episode_return: R,
+    /// Steps of the running episode so far.
+    pub episode_length: u32,
+}
+
+impl<R: Real> EnvLane<R> {
+    /// A new episode in environment `n`. Its random numbers are named by the step of the run that it begins with.
+    pub fn begin(seed: u64, time: u32, n: usize) -> Self {
+        let state = State::reset(&mut Stream::new(seed, random::RESET, time, n as u32));
+        EnvLane { state, episode_return: R::zero(), episode_length: 0 }
+    }
+
+    /// Environment `n` of agent `s`.
+    pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
+        let (lanes, words) = (memory.buffer("env_lanes"), layouts::env_lane_words(plan));
+        let first = (s * plan.envs + n) * words;
+        EnvLane {
+            state: State::from_words(&lanes.reals(first..first + words - 2)),
+            episode_return: lanes.f(first + words - 2),
+            episode_length: lanes.u(first + words - 1),
+        }
+    }
+
+    /// Stores environment `n` of agent `s`.
+    pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, n: usize) {
+        let (lanes, words) = (memory.buffer_mut("env_lanes"), layouts::env_lane_words(plan));
+        let first = (s * plan.envs + n) * words;
+        lanes.write_all(first, self.state.observe());
+        lanes.write(first + words - 2, self.episode_return);
+        lanes.write_word(first + words - 1, self.episode_length);
+    }
+}
+
+/// Writes `env_lanes`. Steps of the run are counted from 1 where an episode begins inside a rollout, so that 0 is free for the first one.
+///
+/// # Errors
+/// None: nothing is decided.
+pub fn reset<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    for s in 0..plan.agents {
+        let seed = layouts::Agent::read(memory, s).seed;
+        for n in 0..plan.envs {
+            EnvLane::begin(seed, 0, n).write(plan, memory, s, n);
+        }
+    }
+    Ok(())
+}

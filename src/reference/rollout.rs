@@ -1,0 +1,85 @@
+//! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
+
+use super::categorical::Categorical;
+use super::layouts::{self, Agent, transition};
+use super::memory::Memory;
+use super::real::Real;
+use super::reset::EnvLane;
+use super::{Ambiguous, Site, dense, fault};
+use crate::kernel::Kernel;
+use crate::network::ACTOR;
+use crate::plan::Plan;
+use crate::random::{self, Stream};
+
+/// Steps `index`·`steps_per_dispatch` and following of the rollout. Writes `env_lanes`, `observations`, `actions`, `transitions` and `faults`.
+///
+/// # Errors
+/// When rounding could make an action or the end of an episode another one.
+pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let parameters = plan.network.padded_parameters();
+    let first = index as usize * plan.steps_per_dispatch;
+    for s in 0..plan.agents {
+        let agent = Agent::read(memory, s);
+        let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
+        for n in 0..plan.envs {
+            let mut env = EnvLane::read(plan, memory, s, n);
+            for t in first..first + plan.steps_per_dispatch {
+                advance(plan, &agent, &params, [s, t, n], &mut env, memory)?;
+            }
+            env.write(plan, memory, s, n);
+        }
+    }
+    Ok(())
+}
+
+/// Step `t` of environment `n` of agent `s`.
+fn advance<R: Real>(
+    plan: &Plan,
+    agent: &Agent<R>,
+    params: &[R],
+    [s, t, n]: [usize; 3],
+    env: &mut EnvLane<R>,
+    memory: &mut Memory<R>,
+) -> Result<(), Ambiguous> {
+    let site = Site { kernel: Kernel::Rollout, agent: s, index: t * plan.envs + n };
+    let time = agent.time(plan, t);
+
+    let observation = env.state.observe();
+    let policy = Categorical::new(&dense::forward(&plan.network, ACTOR, params, observation.to_vec()).head);
+    let action = policy.sample(Stream::new(agent.seed, random::ACTION, time, n as u32).uniform(), site)?;
+    let outcome = env.state.step(action as u32, site)?;
+    env.episode_return = env.episode_return + outcome.reward;
+    env.episode_length += 1;
+    // A step that both fails and reaches the limit has failed: there is nothing to bootstrap from.
+    let truncated = !outcome.terminated && env.episode_length >= plan.environment.time_limit;
+
+    let b = layouts::step(plan, s, t, n);
+    memory.buffer_mut("observations").write_all(layouts::observation(plan, s, t, n), observation);
+    memory.buffer_mut("actions").write_word(b, action as u32);
+    let transitions = memory.buffer_mut("transitions");
+    let terminated_flag = if outcome.terminated { transition::TERMINATED } else { 0 };
+    let truncated_flag = if truncated { transition::TRUNCATED } else { 0 };
+    let base = b * transition::WORDS;
+    transitions.write(base + transition::LOG_PROB, policy.log_probs[action]);
+    transitions.write(base + transition::REWARD, outcome.reward);
+    transitions.write_word(base + transition::ENDING, terminated_flag | truncated_flag | env.episode_length << transition::LENGTH_SHIFT);
+    transitions.write(base + transition::EPISODE_RETURN, env.episode_return);
+    if truncated && plan.final_rows > 0 {
+        let base = layouts::observation(plan, s, layouts::final_row(plan, t), n);
+        memory.buffer_mut("observations").write_all(base, env.state.observe());
+    }
+
+    for value in observation {
+        fault::check(memory, site, value, fault::OBSERVATION, "whether the observation is finite")?;
+    }
+    fault::check(memory, site, policy.entropy, fault::POLICY_OUTPUT, "whether the policy is finite")?;
+    fault::check(memory, site, outcome.reward, fault::REWARD, "whether the reward is finite")?;
+
+    if outcome.terminated || truncated {
+        *env = EnvLane::begin(agent.seed, time.wrapping_add(1), n);
+    }
+    if t + 1 == plan.steps {
+        memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), env.state.observe());
+    }
+    Ok(())
+}

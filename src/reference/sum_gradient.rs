@@ -1,0 +1,44 @@
+//! Adds the rows of partial gradients; keeps the mean losses and the squared norm of each part of the gradient.
+
+use super::layouts::loss;
+use super::memory::Memory;
+use super::real::Real;
+use super::{Ambiguous, Site, fault};
+use crate::kernel::Kernel;
+use crate::network::{ACTOR, CRITIC};
+use crate::plan::{LOSS_SUMS, LOSSES, Plan, REDUCE_LANES};
+
+/// Gradient step `index`. Writes `gradients`, `norms`, `losses` (all but the norm) and `faults`.
+///
+/// # Errors
+/// When rounding could decide either way whether a loss is finite.
+pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let (columns, parameters) = (plan.gradient_columns(), plan.network.padded_parameters());
+    for s in 0..plan.agents {
+        let partials = memory.buffer("partials");
+        let rows = |column: usize| (0..plan.gradient_rows).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
+        let gradient: Vec<R> = (0..columns).map(|column| R::sum(rows(column))).collect();
+
+        // A part is what one workgroup adds, a vector of four columns for each lane; the loss sums behind the parameters do not count.
+        let parts = gradient[..parameters].chunks(4 * REDUCE_LANES as usize).map(|part| R::dot(part.iter().map(|&g| (g, g))));
+        let norms = parts.chain(std::iter::repeat(R::zero())).take(plan.norm_parts);
+        memory.buffer_mut("norms").write_all(s * plan.norm_parts, norms);
+
+        let loss_sum = |network: usize, k: usize| gradient[parameters + network * LOSS_SUMS + k];
+        let mean = |sum: R| sum / R::from_f64(plan.minibatch as f64);
+        let actor = [loss::POLICY, loss::ENTROPY, loss::APPROX_KL, loss::CLIP_FRACTION].map(|k| mean(loss_sum(ACTOR, k)));
+        let value = mean(loss_sum(CRITIC, 0));
+        let losses = memory.buffer_mut("losses");
+        let base = (s * plan.gradient_steps() + index as usize) * LOSSES;
+        losses.write_all(base, actor);
+        losses.write(base + loss::VALUE, value);
+
+        // The estimate of the KL divergence may overflow before anything is wrong.
+        let site = Site { kernel: Kernel::SumGradient, agent: s, index: index as usize };
+        fault::check(memory, site, actor[loss::POLICY], fault::POLICY_LOSS, "whether the policy loss is finite")?;
+        fault::check(memory, site, actor[loss::ENTROPY], fault::ENTROPY, "whether the entropy is finite")?;
+        fault::check(memory, site, value, fault::VALUE_LOSS, "whether the value loss is finite")?;
+        memory.buffer_mut("gradients").write_all(s * columns, gradient);
+    }
+    Ok(())
+}

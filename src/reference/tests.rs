@@ -1,0 +1,178 @@
+//! The reference against itself: whole updates, and the gradient against differences of the loss.
+
+use super::memory::{Cell, Memory};
+use super::real::Real;
+use super::tracked::Tracked;
+use super::*;
+use crate::buffers::{AGENT_WORDS, BUFFERS};
+use crate::config::{Activation, Config, PerAgent, TimeLimit};
+use crate::plan::Profile;
+use crate::{ppo, random};
+use layouts::{agent, metrics, sample};
+
+fn config() -> Config {
+    Config { envs: 3, steps: 35, agents: 2, minibatches: 5, epochs: 2, hidden: vec![7, 6], ..Config::default() }
+}
+
+fn plan(config: &Config) -> Plan {
+    // Several rows and several passes, the last of them ragged.
+    let profile = Profile { tile: 8, gradient_rows: 2, steps_per_dispatch: 5, ..Profile::named("gpu").unwrap() };
+    Plan::new(config, profile).unwrap()
+}
+
+/// Memory as it is before the first update; what nobody uploads is poisoned with NaN.
+fn memory<R: Real>(plan: &Plan) -> Memory<R> {
+    let mut words: std::collections::BTreeMap<_, _> =
+        BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); (buffer.words)(plan)])).collect();
+    for s in 0..plan.agents {
+        let seed = random::seed_words(plan.seed(s));
+        let config = &plan.config;
+        let reals = [
+            (agent::LR, &config.lr),
+            (agent::GAMMA, &config.gamma),
+            (agent::GAE_LAMBDA, &config.gae_lambda),
+            (agent::CLIP, &config.clip),
+            (agent::ENTROPY_COEF, &config.entropy_coef),
+            (agent::VALUE_COEF, &config.value_coef),
+            (agent::MAX_GRAD_NORM, &config.max_grad_norm),
+            (agent::TARGET_RETURN, &PerAgent::Same(f64::from(f32::MAX))),
+        ];
+        let row = &mut words.get_mut("agents").unwrap()[s * AGENT_WORDS..][..AGENT_WORDS];
+        row.fill(0);
+        row[..2].copy_from_slice(&seed);
+        reals.iter().for_each(|(field, value)| row[*field] = (value.of(s) as f32).to_bits());
+    }
+    let parameters = |s| plan.network.initial_parameters(plan.seed(s)).into_iter().map(f32::to_bits);
+    words.insert("params", (0..plan.agents).flat_map(parameters).collect());
+    for name in ["first_moments", "second_moments"] {
+        words.get_mut(name).unwrap().fill(0);
+    }
+    words.get_mut("faults").unwrap().fill(fault::NONE);
+    Memory::from_words(words)
+}
+
+fn walk<R: Real>(plan: &Plan, memory: &mut Memory<R>, dispatches: impl IntoIterator<Item = Dispatch>) {
+    dispatches.into_iter().for_each(|dispatch| run(plan, dispatch, memory).unwrap());
+}
+
+#[test]
+fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
+    for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
+        let plan = plan(&Config { time_limit, ..config() });
+        let mut memory = memory::<f64>(&plan);
+        walk(&plan, &mut memory, ppo::start());
+        for update in 0..3 {
+            walk(&plan, &mut memory, ppo::update(&plan));
+            for s in 0..plan.agents {
+                let row = |field: usize| s * crate::buffers::METRICS_WORDS + field;
+                assert_eq!(memory.buffer("metrics").u(row(metrics::UPDATE)), update + 1);
+                assert_eq!(memory.buffer("metrics").u(row(metrics::FAULT)), fault::NONE);
+                assert!(memory.buffer("metrics").f(row(metrics::MEAN_RETURN)) >= 8.0, "a pole needs about ten steps to fall");
+            }
+        }
+        for name in ["params", "first_moments", "second_moments", "samples", "moments", "gradients", "losses", "transitions", "env_lanes"] {
+            let unfinished = |cell: &&Cell<f64>| matches!(cell, Cell::Real(real) if !real.is_finite());
+            assert_eq!(memory.buffer(name).cells().iter().filter(unfinished).count(), 0, "{name}");
+        }
+        let untouched = |cell: &&Cell<f64>| matches!(cell, Cell::Untouched(_));
+        for name in ["samples", "actions", "transitions", "moments", "partials", "gradients", "norms", "losses", "metrics", "values", "params"] {
+            assert_eq!(memory.buffer(name).cells().iter().filter(untouched).count(), 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn first_minibatch_has_ratio_one() {
+    let plan = plan(&config());
+    let mut memory = memory::<f64>(&plan);
+    walk(&plan, &mut memory, ppo::start().into_iter().chain(ppo::update(&plan)));
+    for s in 0..plan.agents {
+        let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * 6..s * plan.gradient_steps() * 6 + 6);
+        assert!(losses[layouts::loss::APPROX_KL].abs() < 1e-15 && losses[layouts::loss::CLIP_FRACTION] == 0.0, "{losses:?}");
+    }
+}
+
+/// Checks the gradient of gradient step 3 against differences of the loss. The policy and the value have moved far from those of the rollout, so that
+/// every case of both clips occurs.
+fn check_gradient(config: &Config) {
+    let plan = plan(config);
+    let mut memory = memory::<f64>(&plan);
+    let step = 3;
+    let update = ppo::update(&plan);
+    walk(&plan, &mut memory, ppo::start());
+    let before_learning = update.iter().take_while(|dispatch| dispatch.kernel != Kernel::Gradient);
+    walk(&plan, &mut memory, before_learning.copied());
+    for i in 0..plan.agents * plan.batch {
+        let (spread, samples) = (i as f64 * 0.618 % 1.0 - 0.5, memory.buffer_mut("samples"));
+        for (field, scale) in [(sample::LOG_PROB, 1.0), (sample::VALUE, 2.0)] {
+            samples.write(i * sample::WORDS + field, samples.f(i * sample::WORDS + field) + spread * scale);
+        }
+    }
+    let of_step = |dispatch: &&Dispatch| match dispatch.kernel {
+        Kernel::Gradient => dispatch.index as usize / plan.passes == step,
+        Kernel::SumGradient => dispatch.index as usize == step,
+        _ => false,
+    };
+    walk(&plan, &mut memory, update.iter().filter(of_step).copied());
+
+    let parameters = plan.network.padded_parameters();
+    let mut largest = 0f64;
+    for s in 0..plan.agents {
+        let losses = memory.buffer("losses").reals((s * plan.gradient_steps() + step) * 6..(s * plan.gradient_steps() + step) * 6 + 6);
+        assert!((0.1..0.9).contains(&losses[layouts::loss::CLIP_FRACTION]), "{losses:?}");
+        let coefficients = [PerAgent::Same(1.0), PerAgent::Same(-config.entropy_coef.of(s)), config.value_coef.clone()].map(|c| c.of(s));
+        let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[layouts::loss::VALUE];
+        // Hyper-parameters are stored in f32.
+        assert!((total - loss::loss(&plan, &memory, step, s)).abs() < 1e-6, "{total}");
+        for slot in (0..2).flat_map(|network| plan.network.slots(network)).collect::<Vec<_>>() {
+            let kept = memory.buffer("params").f(s * parameters + slot);
+            let mut loss_at = |change: f64| {
+                memory.buffer_mut("params").write(s * parameters + slot, kept + change);
+                loss::loss(&plan, &memory, step, s)
+            };
+            let difference = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6;
+            loss_at(0.0);
+            let slope = memory.buffer("gradients").f(s * plan.gradient_columns() + slot);
+            assert!((difference - slope).abs() < 1e-7, "agent {s}, parameter {slot}: {difference} instead of {slope}");
+            largest = largest.max(slope.abs());
+        }
+    }
+    assert!(largest > 0.1, "slopes of at most {largest} test nothing");
+}
+
+#[test]
+fn gradient_is_the_derivative_of_the_loss() {
+    for activation in [Activation::Tanh, Activation::Relu] {
+        for value_clip in [true, false] {
+            check_gradient(&Config { activation, value_clip, ..config() });
+        }
+    }
+}
+
+#[test]
+fn tracked_agrees_with_f64_and_its_bound_is_of_use() {
+    let plan = plan(&Config { seed: 5, ..config() });
+    let mut exact = memory::<f64>(&plan);
+    walk(&plan, &mut exact, ppo::start());
+    for dispatch in ppo::update(&plan) {
+        let mut tracked = Memory::<Tracked>::from_words(exact.to_words());
+        let mut plain = Memory::<f64>::from_words(exact.to_words());
+        run(&plan, dispatch, &mut tracked).unwrap();
+        run(&plan, dispatch, &mut plain).unwrap();
+        for ((name, tracked), (_, plain)) in tracked.buffers().zip(plain.buffers()) {
+            for (i, pair) in tracked.iter().zip(plain).enumerate() {
+                match pair {
+                    (Cell::Untouched(a), Cell::Untouched(b)) | (Cell::Word(a), Cell::Word(b)) => assert_eq!(a, b, "{name}[{i}]"),
+                    (Cell::Real(a), Cell::Real(b)) => {
+                        let same = (a.value - b).abs() <= 1e-12 * (1.0 + b.abs()) || (a.value.is_nan() && b.is_nan());
+                        assert!(same, "{dispatch:?} {name}[{i}]: {a:?} and {b}");
+                        // Rows for the last observations of truncated episodes are poisoned until there is one.
+                        assert!(b.is_nan() || a.error < 1e-3 * (1.0 + b.abs()), "{dispatch:?} {name}[{i}]: {a:?} says nothing");
+                    }
+                    other => panic!("{name}[{i}]: {other:?}"),
+                }
+            }
+        }
+        exact = plain;
+    }
+}

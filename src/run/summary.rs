@@ -1,0 +1,307 @@
+//! What came of a run: `summary.json`, `--json`, and the lines that a person reads.
+
+use super::{Memory, is_solved};
+use crate::config::Config;
+use crate::error::Error;
+use crate::gpu::Gpu;
+use crate::plan::Plan;
+use indicatif::HumanCount;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// How long a run took, in seconds of wall clock.
+pub(super) struct Times {
+    /// From the start of the program to the first update.
+    pub startup_seconds: f64,
+    /// From the first update to the last row.
+    pub seconds: f64,
+}
+
+/// What came of one agent.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AgentSummary {
+    /// Agent, counted from 0.
+    pub agent: u32,
+    /// Its seed.
+    pub seed: u64,
+    /// Whether its last 100 finished episodes have a mean return that counts as solved.
+    pub solved: bool,
+    /// Its environment steps at the first update after which that was so.
+    pub solved_at_env_steps: Option<u64>,
+    /// Seconds of training at that update.
+    pub solved_at_seconds: Option<f64>,
+    /// Environment steps that it learned from.
+    pub env_steps: u64,
+    /// Mean return of its last finished episodes, at most 100; absent when none finished.
+    pub mean_return: Option<f32>,
+    /// Episodes that finished.
+    pub episodes: u32,
+    /// SHA-256 of its parameters; see [`Summary::params_sha256`].
+    pub params_sha256: String,
+}
+
+/// The device of a run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct DeviceSummary {
+    /// The adapter's name.
+    pub device: String,
+    /// Graphics API.
+    pub backend: String,
+    /// Driver and its version.
+    pub driver: String,
+    /// Whether it computes on the CPU.
+    pub software: bool,
+}
+
+impl DeviceSummary {
+    /// The device that `gpu` is.
+    pub fn new(gpu: &Gpu) -> DeviceSummary {
+        let (info, software) = (&gpu.info, gpu.is_software());
+        DeviceSummary { device: info.name.clone(), backend: info.backend.to_string(), driver: driver(info), software }
+    }
+}
+
+/// Driver and version as one text.
+pub fn driver(info: &wgpu::AdapterInfo) -> String {
+    format!("{} {}", info.driver, info.driver_info).trim().to_string()
+}
+
+/// Where a run diverged.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Divergence {
+    /// Agent, counted from 0.
+    pub agent: u32,
+    /// Its seed.
+    pub seed: u64,
+    /// The update, counted from 1.
+    pub update: u32,
+    /// The first quantity that was not finite.
+    pub quantity: String,
+}
+
+/// What came of a run. Its JSON is `summary.json` and the output of `--json`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Summary {
+    /// Whether every agent's last 100 finished episodes have a mean return that counts as solved.
+    pub solved: bool,
+    /// Mean return from which the environment counts as solved.
+    pub solved_return: f32,
+    /// Environment steps of one agent: of the one that learned longest.
+    pub env_steps: u64,
+    /// Seconds of training, without start-up.
+    pub seconds: f64,
+    /// Seconds from the start of the program to the first update.
+    pub startup_seconds: f64,
+    /// Environment steps per second of training, all agents together.
+    pub sps: f64,
+    /// Mean over agents of their mean return.
+    pub mean_return: Option<f32>,
+    /// Episodes that finished, all agents together.
+    pub episodes: u64,
+    /// SHA-256 of all parameters: little-endian f32, without padding, agent after agent, actor then critic, biases then weights of each layer.
+    pub params_sha256: String,
+    /// Each agent.
+    pub agents: Vec<AgentSummary>,
+    /// The device.
+    #[serde(flatten)]
+    pub device: DeviceSummary,
+    /// How kernels were compiled.
+    pub profile: &'static str,
+    /// Version of this program.
+    pub version: &'static str,
+    /// Whether it was ended by Ctrl-C.
+    pub interrupted: bool,
+    /// Where it diverged, if it did.
+    pub diverged: Option<Divergence>,
+    /// The effective configuration.
+    pub config: Config,
+}
+
+impl Summary {
+    pub(super) fn new(
+        plan: &Plan,
+        device: DeviceSummary,
+        memories: &[Memory],
+        parameters: &[f32],
+        times: Times,
+        interrupted: bool,
+        failure: Option<&Error>,
+    ) -> Summary {
+        let solved_return = plan.environment.solved_return;
+        let rounded = |seconds: f64| (seconds * 1e3).round() / 1e3;
+        let mut all = Sha256::new();
+        let rows = parameters.chunks_exact(plan.network.padded_parameters());
+        let agents: Vec<AgentSummary> = memories
+            .iter()
+            .zip(rows)
+            .zip(0..)
+            .map(|((memory, padded), agent)| {
+                let bytes = parameter_bytes(plan, padded);
+                all.update(&bytes);
+                let last = memory.last.as_ref();
+                AgentSummary {
+                    agent,
+                    seed: plan.seed(agent as usize),
+                    solved: last.is_some_and(|row| is_solved(row, solved_return)),
+                    solved_at_env_steps: memory.solved_at.map(|(steps, _)| steps),
+                    solved_at_seconds: memory.solved_at.map(|(_, seconds)| rounded(seconds)),
+                    env_steps: last.map_or(0, |row| row.env_steps),
+                    mean_return: last.and_then(|row| row.mean_return),
+                    episodes: last.map_or(0, |row| row.total_episodes),
+                    params_sha256: hexadecimal(&Sha256::digest(&bytes)),
+                }
+            })
+            .collect();
+        let all_steps: u64 = agents.iter().map(|agent| agent.env_steps).sum();
+        Summary {
+            solved: agents.iter().all(|agent| agent.solved),
+            solved_return,
+            env_steps: agents.iter().map(|agent| agent.env_steps).max().unwrap_or(0),
+            seconds: rounded(times.seconds),
+            startup_seconds: rounded(times.startup_seconds),
+            sps: (all_steps as f64 / times.seconds.max(1e-9)).round(),
+            mean_return: mean(agents.iter().filter_map(|agent| agent.mean_return)),
+            episodes: agents.iter().map(|agent| u64::from(agent.episodes)).sum(),
+            params_sha256: hexadecimal(&all.finalize()),
+            agents,
+            device,
+            profile: plan.profile.name,
+            version: env!("CARGO_PKG_VERSION"),
+            interrupted,
+            diverged: match failure {
+                Some(Error::Diverged { agent, seed, update, quantity }) => {
+                    Some(Divergence { agent: *agent, seed: *seed, update: *update, quantity: quantity.clone() })
+                }
+                _ => None,
+            },
+            config: plan.config.clone(),
+        }
+    }
+
+    /// One JSON object, on one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers, texts and lists are representable in JSON")
+    }
+
+    /// The summary of a run in `directory` as a person reads it.
+    pub fn to_text(&self, directory: &Path) -> String {
+        let count = |agents: usize| if self.agents.len() == 1 { String::new() } else { format!(" ({agents} of {} agents)", self.agents.len()) };
+        let solved = self.agents.iter().filter(|agent| agent.solved).count();
+        let reached = self.agents.iter().filter(|agent| agent.solved_at_env_steps.is_some()).count();
+        // The last agent to get there.
+        let at = self.agents.iter().filter_map(|agent| Some((agent.solved_at_env_steps?, agent.solved_at_seconds?)));
+        let at = at.fold((0, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+        let first = format!("a mean return of {} was first reached after {} environment steps and {:.1} s", self.solved_return, HumanCount(at.0), at.1);
+        let outcome = match (&self.diverged, self.solved, reached) {
+            (Some(divergence), ..) => {
+                format!("diverged  agent {} in update {}: {} is not finite", divergence.agent, divergence.update, divergence.quantity)
+            }
+            (None, true, _) => format!("solved    {first}"),
+            (None, false, 0) => format!("not solved: a mean return of {} over 100 episodes was not reached", self.solved_return),
+            (None, false, _) => format!("not solved at the end{}; {first}{}", count(solved), count(reached)),
+        };
+        let mean_return = match self.mean_return {
+            Some(value) if self.agents.len() == 1 => format!("{value:.1} over the last 100 episodes"),
+            Some(value) => {
+                let returns = || self.agents.iter().filter_map(|agent| agent.mean_return);
+                let (least, most) = (returns().fold(f32::INFINITY, f32::min), returns().fold(f32::NEG_INFINITY, f32::max));
+                format!("{value:.1} over the last 100 episodes, mean of {} agents ({least:.1} to {most:.1})", self.agents.len())
+            }
+            None => "no episode finished".into(),
+        };
+        let each = if self.agents.len() == 1 { "" } else { " per agent" };
+        let lines = [
+            outcome,
+            format!("return    {mean_return}"),
+            format!(
+                "trained   {} environment steps{each} in {:.1} s{}, after {:.1} s of start-up",
+                HumanCount(self.env_steps),
+                self.seconds,
+                if self.interrupted { " (interrupted)" } else { "" },
+                self.startup_seconds
+            ),
+            format!("speed     {} environment steps per second", HumanCount(self.sps as u64)),
+            format!("device    {}, {}{}", self.device.device, self.device.backend, if self.device.software { ", software" } else { "" }),
+            format!("run       {}", directory.display()),
+        ];
+        lines.join("\n") + "\n"
+    }
+}
+
+/// The mean of `values`, when there are any.
+pub(super) fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value), count + 1.0));
+    (count > 0.0).then(|| (sum / count) as f32)
+}
+
+/// An agent's parameters without padding, from a row of the padded layout.
+fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
+    (0..crate::network::NETWORKS).flat_map(|network| plan.network.slots(network)).flat_map(|slot| padded[slot].to_le_bytes()).collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{RawRow, Row};
+    use crate::plan::Profile;
+    use bytemuck::Zeroable;
+
+    fn summary(agents: u32, returns: &[f32], parameters: impl Fn(usize) -> f32, failure: Option<&Error>) -> Summary {
+        let config = Config { agents, hidden: vec![3], ..Config::default() };
+        let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("sizes that fit");
+        let memories: Vec<Memory> = (0..agents)
+            .map(|agent| {
+                let raw = RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: 10, fault: u32::MAX, ..RawRow::zeroed() };
+                let row = Row::from_raw(&raw, agent, &plan, 1.0, 1.0);
+                let solved_at = is_solved(&row, 475.0).then_some((512, 0.5));
+                Memory { last: Some(row), solved_at }
+            })
+            .collect();
+        let mut values = vec![f32::NAN; agents as usize * plan.network.padded_parameters()];
+        for (s, row) in values.chunks_exact_mut(plan.network.padded_parameters()).enumerate() {
+            for slot in (0..2).flat_map(|network| plan.network.slots(network)) {
+                row[slot] = parameters(s);
+            }
+        }
+        let device = DeviceSummary { device: "test".into(), backend: "noop".into(), driver: String::new(), software: true };
+        Summary::new(&plan, device, &memories, &values, Times { startup_seconds: 1.0, seconds: 2.0 }, false, failure)
+    }
+
+    #[test]
+    fn sums_and_means_are_those_that_the_fields_promise() {
+        let two = summary(2, &[500.0, 100.0], |s| s as f32, None);
+        assert_eq!((two.solved, two.agents[0].solved, two.agents[1].solved), (false, true, false));
+        assert_eq!((two.env_steps, two.sps, two.episodes, two.mean_return), (3 * 512, 5.0 * 512.0 / 2.0, 20, Some(300.0)));
+        let json: serde_json::Value = serde_json::from_str(&two.to_json()).expect("JSON");
+        for name in ["solved", "env_steps", "seconds", "mean_return", "episodes", "params_sha256", "device", "driver", "config"] {
+            assert!(!json[name].is_null(), "{name}");
+        }
+        assert!(json["diverged"].is_null() && json["agents"][1]["solved_at_env_steps"].is_null());
+    }
+
+    #[test]
+    fn parameters_are_hashed_without_padding_and_for_each_agent() {
+        let two = summary(2, &[0.0, 0.0], |s| s as f32, None);
+        let one = summary(1, &[0.0], |_| 1.0, None);
+        assert_eq!(two.agents[1].params_sha256, one.params_sha256);
+        assert_eq!(one.agents[0].params_sha256, one.params_sha256);
+        assert_ne!(two.agents[0].params_sha256, two.agents[1].params_sha256);
+        // 4-3-2 and 4-3-1: 23 + 19 parameters; sha256 of 42 times 00 00 80 3f.
+        let expected = hexadecimal(&Sha256::digest([0, 0, 0x80, 0x3f].repeat(42)));
+        assert_eq!(one.params_sha256, expected);
+    }
+
+    #[test]
+    fn people_read_what_happened() {
+        let path = Path::new("runs/x");
+        assert!(summary(1, &[500.0], |_| 0.0, None).to_text(path).starts_with("solved    a mean return of 475 was first reached after 512 environment steps and 0.5 s\n"));
+        assert!(summary(1, &[50.0], |_| 0.0, None).to_text(path).starts_with("not solved: "));
+        assert!(summary(2, &[50.0, 480.0], |_| 0.0, None).to_text(path).starts_with("not solved at the end (1 of 2 agents); "));
+        let failure = Error::Diverged { agent: 0, seed: 0, update: 7, quantity: "gradient".into() };
+        assert!(summary(1, &[50.0], |_| 0.0, Some(&failure)).to_text(path).starts_with("diverged  agent 0 in update 7: gradient"));
+    }
+}
