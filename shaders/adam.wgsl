@@ -1,8 +1,8 @@
 // Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1):
 //   g *= min(1, max_norm / |g|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //   p -= lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps).
-// index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped or a fault was found, nor where the
-// gradient or the new parameter is not finite.
+// index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped, the gradient is not finite or an earlier
+// quantity was not; nor where a new parameter is not finite, which holds back the parameters beside it only.
 // Reads agents, gradients, norms. Writes params, first_moments, second_moments, losses (gradient norm), faults. Twin: src/reference/adam.rs.
 
 //! import agent
@@ -39,20 +39,20 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
-    // Faults of this kernel do not hold back its other lanes: which of them would see one is a race.
+    // A parameter's fault does not hold back other lanes: which of them would see it is a race.
     let fault = atomicLoad(&faults[s]);
-    let learns = agent.stopped == 0u && fault >= FAULT_GRADIENT && is_finite(norm);
+    let learns = agent.stopped == 0u && fault > FAULT_GRADIENT && is_finite(norm);
     if (!learns || column >= PARAMETERS / 4u) {
         return;
     }
     let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
     let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column] * scale;
     let p = s * PARAMETERS / 4u + column;
-    let first = ADAM_BETA1 * first_moments[p] + (1.0 - ADAM_BETA1) * gradient;
-    let second = ADAM_BETA2 * second_moments[p] + (1.0 - ADAM_BETA2) * gradient * gradient;
+    let first = first_moments[p] + ONE_MINUS_BETA1 * (gradient - first_moments[p]);
+    let second = second_moments[p] + ONE_MINUS_BETA2 * (gradient * gradient - second_moments[p]);
     let count = f32(agent.update * EPOCHS * MINIBATCHES + dispatch.index + 1u);
-    let first_corrected = first / bias_correction(count * LN_ADAM_BETA1);
-    let second_corrected = second / bias_correction(count * LN_ADAM_BETA2);
+    let first_corrected = first / bias_correction(count * LN_BETA1);
+    let second_corrected = second / bias_correction(count * LN_BETA2);
     let updated = params[p] - learning_rate(agent) * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON);
     if (is_finite(updated.x) && is_finite(updated.y) && is_finite(updated.z) && is_finite(updated.w)) {
         first_moments[p] = first;

@@ -112,7 +112,7 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         agent.episodes += episodes;
         var row: MetricsRow;
         row.sequence = agent.sequence;
-        row.update = agent.update + 1u;
+        row.update = agent.update + 1u - agent.stopped;
         row.episodes = episodes;
         row.total_episodes = agent.episodes;
         row.window = agent.recent;

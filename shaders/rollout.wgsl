@@ -74,13 +74,10 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         if (truncated && FINAL_ROWS > 0u) {
             store_observation(s, STEPS + 1u + t / TIME_LIMIT, n, env_observe((*env).state));
         }
-        var observed = 0.0;
         for (var k = 0u; k < OBSERVATION; k++) {
-            // Not finite where any of them is not.
-            observed += observation[k] * 0.0;
-        }
-        if (!is_finite(observed)) {
-            atomicMin(&faults[s], FAULT_OBSERVATION);
+            if (!is_finite(observation[k])) {
+                atomicMin(&faults[s], FAULT_OBSERVATION);
+            }
         }
         if (!is_finite(policy.entropy)) {
             atomicMin(&faults[s], FAULT_POLICY_OUTPUT);

@@ -104,7 +104,8 @@ pub fn command() -> Command {
         topic("buffers", "The memory map of the device"),
         topic("kernels", "The schedule of one update, and what each kernel binds"),
         topic("metrics", "Meaning, unit and healthy range of each number in metrics.jsonl"),
-        topic("shader", "The WGSL of a kernel, exactly as it is compiled").arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
+        topic("shader", "The WGSL of a kernel, exactly as it is compiled")
+            .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
     ]);
     let path = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
@@ -116,11 +117,9 @@ pub fn command() -> Command {
             "Flags override --set, which overrides --config FILE. Without --config, CartPole-v1 is trained with configs/cartpole.toml.\n\
              Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.",
         )
-        .args_conflicts_with_subcommands(false)
-        .subcommands([
-            Command::new("devices").about("List the adapters of this machine, and what matters of each"),
-            inspect,
-        ])
+        // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
+        .args_override_self(true)
+        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
             Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
@@ -195,7 +194,11 @@ pub fn config(matches: &ArgMatches) -> Result<Config> {
     let mut written = toml::Table::new();
     for assignment in inner.get_many::<String>("set").into_iter().flatten() {
         let (name, value) = assignment.split_once('=').ok_or_else(|| {
-            Error::config("--set", format!("'{assignment}' is not of the form KEY=VALUE"), "for instance --set lr=3e-4; `ppo-gpu inspect config` lists all keys")
+            Error::config(
+                "--set",
+                format!("'{assignment}' is not of the form KEY=VALUE"),
+                "for instance --set lr=3e-4; `ppo-gpu inspect config` lists all keys",
+            )
         })?;
         written.extend(Config::assignment(name, value)?);
     }
@@ -264,13 +267,16 @@ mod tests {
     #[test]
     fn later_layers_override_earlier_ones() {
         let bare = parse(&[]).expect("the preset");
-        assert_eq!((bare.envs, bare.steps), (4096, 32));
-        assert_eq!(parse(&["--env", "cartpole-V1"]).expect("the preset").envs, 4096);
+        assert_eq!(bare, defaults().expect("the preset"));
+        assert_ne!(bare, Config::default());
+        assert_eq!(parse(&["--env", "cartpole-V1"]).expect("the preset").envs, bare.envs);
         let (_directory, path) = file("envs = 8\nlr = 1\nminibatches = 2\n");
         let read = parse(&["--config", &path]).expect("a file");
         assert_eq!(read, Config { envs: 8, lr: PerAgent::Same(1.0), minibatches: 2, ..Config::default() }, "the preset is not applied beside a file");
-        let flags = parse(&["--config", &path, "--minibatches", "8", "--set", "minibatches=16", "--set", "lr=2", "--set=lr=3"]).expect("flags");
-        assert_eq!((flags.envs, flags.minibatches, flags.lr), (8, 8, PerAgent::Same(3.0)));
+        let flags =
+            parse(&["--config", &path, "--minibatches", "8", "--set", "minibatches=16", "--set", "gamma=0.5", "--set", "lr=2", "--set=lr=3"]).expect("flags");
+        assert_eq!((flags.envs, flags.minibatches, flags.lr, flags.gamma), (8, 8, PerAgent::Same(3.0), PerAgent::Same(0.5)));
+        assert_eq!(parse(&["--envs", "64", "--quiet", "--quiet", "--envs", "128"]).expect("repeated flags").envs, 128);
     }
 
     #[test]
@@ -285,9 +291,26 @@ mod tests {
     #[test]
     fn values_are_written_as_people_write_them() {
         let config = parse(&[
-            "--hidden=32,48,8", "--total-steps", "5e6", "--lr", "1e-3,2e-3", "--agents", "2", "--anneal-lr", "false", "--value-clip", "--target-return", "-200.5",
-            "--time-limit", "terminal", "--adapter", "", "--seed", "1_000",
-        ]).expect("values");
+            "--hidden=32,48,8",
+            "--total-steps",
+            "5e6",
+            "--lr",
+            "1e-3,2e-3",
+            "--agents",
+            "2",
+            "--anneal-lr",
+            "false",
+            "--value-clip",
+            "--target-return",
+            "-200.5",
+            "--time-limit",
+            "terminal",
+            "--adapter",
+            "",
+            "--seed",
+            "1_000",
+        ])
+        .expect("values");
         assert_eq!((config.hidden, config.total_steps, config.seed), (vec![32, 48, 8], 5_000_000, 1000));
         assert_eq!((config.lr, config.time_limit), (PerAgent::Each(vec![1e-3, 2e-3]), TimeLimit::Terminal));
         assert_eq!((config.anneal_lr, config.value_clip, config.target_return), (false, true, Some(-200.5)));
@@ -310,7 +333,7 @@ mod tests {
             (&["--gamma", "0.9,0.99"], &["gamma: ", "2 values for 1 agents"]),
             (&["--activation", "gelu"], &["activation: ", "tanh"]),
             (&["--backend", "vulcan"], &["backend: ", "'vulkan'"]),
-            (&["--config", &path], &["envz (in ", "test.toml", "'envs'"]),
+            (&["--config", &path], &["envz (in ", "test.toml", "did you mean 'env"]),
             (&["--config", &wrong_type], &["envs (in ", "test.toml"]),
             (&["--config", "/nonexistent/x.toml"], &["cannot read /nonexistent/x.toml", "caused by: "]),
         ] {
@@ -324,10 +347,9 @@ mod tests {
 
     #[test]
     fn presets_say_what_to_expect_and_fit_every_profile() {
-        let text = std::fs::read_to_string;
         for path in [PRESET_NAME, "configs/cartpole_reference.toml"] {
             let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-            assert!(text(&path).expect("a preset").starts_with("# Expect"), "{path}");
+            assert!(std::fs::read_to_string(&path).expect("a preset").starts_with("# Expect"), "{path}");
             let config = parse(&["--config", &path]).expect("a preset");
             for profile in PROFILES {
                 Plan::new(&config, *profile).expect("a preset fits together");

@@ -29,7 +29,7 @@ pub enum TimeLimit {
 
 /// A hyper-parameter that is the same for all agents, or has one value per agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, or a list with one number per agent")]
 pub enum PerAgent {
     /// One value for every agent.
     Same(f64),
@@ -219,8 +219,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] with the parser's report (line and column) when `text` is not TOML.
     pub fn layer(name: &str, text: &str) -> Result<toml::Table> {
-        text.parse::<toml::Table>()
-            .map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
+        text.parse::<toml::Table>().map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
     }
 
     /// The layer that one `key=value`, given on the command line, describes. Values are TOML, but text needs no
@@ -233,11 +232,7 @@ impl Config {
         let mut defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
         let default = defaults.remove(&name);
         let parse = |text: &str| -> toml::Value {
-            format!("v = {text}")
-                .parse::<toml::Table>()
-                .ok()
-                .and_then(|mut table| table.remove("v"))
-                .unwrap_or_else(|| toml::Value::String(text.to_string()))
+            format!("v = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v")).unwrap_or_else(|| toml::Value::String(text.to_string()))
         };
         let text = text.trim();
         let value = match &default {
@@ -265,6 +260,12 @@ impl Config {
             if value == 0 || value > most {
                 let nearest = value.clamp(1, most);
                 return Err(Error::config(name, format!("{value} is out of range (1 to {most})"), format!("nearest that works: {nearest}")));
+            }
+        }
+        // TOML's whole numbers are signed.
+        for (name, value) in [("seed", self.seed), ("total_steps", self.total_steps)] {
+            if value > i64::MAX as u64 {
+                return Err(Error::config(name, format!("{value} is out of range"), format!("nearest that works: {}", i64::MAX)));
             }
         }
         if self.total_steps == 0 {
@@ -304,10 +305,9 @@ impl Config {
                 }
             }
         }
-        for (name, value, choices) in [
-            ("backend", &self.backend, &["auto", "vulkan", "metal", "dx12", "gl"][..]),
-            ("profile", &self.profile, &["auto", "software", "gpu", "small"]),
-        ] {
+        for (name, value, choices) in
+            [("backend", &self.backend, &["auto", "vulkan", "metal", "dx12", "gl"][..]), ("profile", &self.profile, &["auto", "software", "gpu", "small"])]
+        {
             if !choices.contains(&value.as_str()) {
                 let help = format!("one of {}{}", choices.join(", "), did_you_mean(value, choices.iter().copied()));
                 return Err(Error::config(name, format!("there is no '{value}'"), help));
@@ -349,4 +349,75 @@ pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) 
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, choice)| format!("; did you mean '{choice}'?"))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every key has a value, and none its default.
+    fn all_changed() -> Config {
+        Config {
+            env: "CartPole-v1".to_lowercase(),
+            envs: 12,
+            steps: 7,
+            agents: 2,
+            seed: 1 << 40,
+            total_steps: 123,
+            target_return: Some(-1.5),
+            time_limit: TimeLimit::Terminal,
+            hidden: vec![3, 5, 8],
+            activation: Activation::Relu,
+            epochs: 9,
+            minibatches: 3,
+            lr: PerAgent::Each(vec![1e-3, 1.0 / 3.0]),
+            anneal_lr: false,
+            gamma: PerAgent::Same(0.5),
+            gae_lambda: PerAgent::Same(1.0),
+            clip: PerAgent::Same(1e-30),
+            value_clip: false,
+            entropy_coef: PerAgent::Each(vec![0.0, 1.0]),
+            value_coef: PerAgent::Same(2.0),
+            max_grad_norm: PerAgent::Same(1e30),
+            backend: "vulkan".into(),
+            adapter: "a \"quoted\" name".into(),
+            profile: "small".into(),
+            dispatches_per_submit: 4,
+        }
+    }
+
+    #[test]
+    fn keys_and_fields_are_the_same() {
+        let table = toml::Table::try_from(all_changed()).expect("representable in TOML");
+        let defaults = toml::Table::try_from(Config::default()).expect("representable in TOML");
+        let fields: std::collections::BTreeSet<&str> = table.keys().map(String::as_str).collect();
+        let keys: std::collections::BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
+        assert_eq!(fields, keys);
+        assert_eq!(keys.len(), KEYS.len(), "a key is listed twice");
+        for key in KEYS {
+            assert_ne!(table.get(key.name), defaults.get(key.name), "this test must change {}", key.name);
+        }
+    }
+
+    #[test]
+    fn commented_toml_loads_back_to_the_same() {
+        for config in [Config::default(), all_changed()] {
+            let layer = Config::layer("test", &config.to_commented_toml()).expect("TOML");
+            assert_eq!(Config::from_layers([layer]).expect("a configuration"), config);
+        }
+    }
+
+    #[test]
+    fn every_value_can_be_assigned_as_text() {
+        for config in [Config::default(), all_changed()] {
+            let table = toml::Table::try_from(&config).expect("representable in TOML");
+            let layers: Vec<toml::Table> = table
+                .iter()
+                // As TOML writes it, but for the one text that needs its quotes escaped.
+                .map(|(name, value)| Config::assignment(name, &value.as_str().map_or(value.to_string(), str::to_string)).expect("a known key"))
+                .collect();
+            assert_eq!(Config::from_layers(layers).expect("a configuration"), config);
+        }
+        assert!(Config::assignment("minibatchs", "4").is_err_and(|error| error.help().contains("'minibatches'")));
+    }
 }

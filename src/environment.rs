@@ -44,10 +44,8 @@ impl Environment {
     fn parse(name: &str, source: &str) -> Result<Environment> {
         let module = reflect::parse(name, &compose::with_imports(source))?;
         let constant = |constant: &str| {
-            reflect::constant(&module, constant).ok_or_else(|| Error::Shader {
-                kernel: name.into(),
-                report: format!("an environment must declare `const {constant}` as a number"),
-            })
+            reflect::constant(&module, constant)
+                .ok_or_else(|| Error::Shader { kernel: name.into(), report: format!("an environment must declare `const {constant}` as a number") })
         };
         Ok(Environment {
             name: name.into(),

@@ -129,12 +129,10 @@ impl Error {
         match self {
             Error::Config { help, .. } | Error::Limit { help, .. } => help.clone(),
             Error::File { .. } => "check that the path exists and may be read and written".into(),
-            Error::NoAdapter { found, .. } if found.is_empty() => {
-                "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
+            Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
                  `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
                  `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
-                    .into()
-            }
+                .into(),
             Error::NoAdapter { found, .. } => {
                 format!("loosen --backend or --adapter; these adapters exist:\n{}", found.join("\n"))
             }
@@ -150,11 +148,9 @@ impl Error {
             Error::Device { kind: DeviceFailure::Validation, .. } => {
                 "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
             }
-            Error::Diverged { .. } => {
-                "the parameters from before that step were kept; lower --lr or --max-grad-norm, or check the environment's rewards and \
+            Error::Diverged { .. } => "the parameters from before that step were kept; lower --lr or --max-grad-norm, or check the environment's rewards and \
                  observations for values that are not finite"
-                    .into()
-            }
+                .into(),
         }
     }
 }

@@ -109,18 +109,29 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
         "{}: {} observations, {} actions, time limit {} steps, solved at a mean return of {}\n\nSizes\n",
         environment.name, environment.observation, environment.actions, environment.time_limit, environment.solved_return
     );
+    let seeds = if plan.agents == 1 { format!("seed {}", plan.seed(0)) } else { format!("seeds {} to {}", plan.seed(0), plan.seed(plan.agents - 1)) };
     let trained = u64::from(plan.updates) * plan.batch as u64;
     text += &columns(
         &[
-            ["agents", "S", &count(plan.agents), &format!("seeds {} to {}", plan.seed(0), plan.seed(plan.agents - 1))],
+            ["agents", "S", &count(plan.agents), &seeds],
             ["environments", "N", &count(plan.envs), "for each agent"],
             ["rollout length", "T", &count(plan.steps), "steps of every environment in an update"],
             ["samples", "B", &count(plan.batch), "for each agent in an update, N*T"],
             ["minibatches", "K", &count(plan.minibatches), "in each epoch"],
             ["minibatch", "M", &count(plan.minibatch), "samples, B/K"],
             ["epochs", "E", &count(plan.epochs), "over the samples of an update"],
-            ["updates", "U", &count(plan.updates as usize), &format!("{} environment steps for each agent, from total_steps = {}", HumanCount(trained), HumanCount(plan.config.total_steps))],
-            ["gradient steps", "E*K", &count(plan.gradient_steps()), &format!("in each update; {} in the whole run", HumanCount(plan.gradient_steps() as u64 * u64::from(plan.updates)))],
+            [
+                "updates",
+                "U",
+                &count(plan.updates as usize),
+                &format!("{} environment steps for each agent, from total_steps = {}", HumanCount(trained), HumanCount(plan.config.total_steps)),
+            ],
+            [
+                "gradient steps",
+                "E*K",
+                &count(plan.gradient_steps()),
+                &format!("in each update; {} in the whole run", HumanCount(plan.gradient_steps() as u64 * u64::from(plan.updates))),
+            ],
         ],
         "llr",
     );
@@ -145,11 +156,19 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     let rollouts = plan.steps / plan.steps_per_dispatch;
     text += &columns(
         &[
-            ["rollout", &format!("{} of {} steps", plural(rollouts, "dispatch", "dispatches"), plan.steps_per_dispatch), &format!("in each update, {} lanes a workgroup", plan.rollout_lanes)],
-            ["minibatch", &plural(plan.tiles, "tile", "tiles"), &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.profile.tile, plural(plan.gradient_rows, "row", "rows"))],
+            [
+                "rollout",
+                &format!("{} of {}", plural(rollouts, "dispatch", "dispatches"), plural(plan.steps_per_dispatch, "step", "steps")),
+                &format!("in each update, {} lanes a workgroup", plan.rollout_lanes),
+            ],
+            [
+                "minibatch",
+                &plural(plan.tiles, "tile", "tiles"),
+                &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.profile.tile, plural(plan.gradient_rows, "row", "rows")),
+            ],
             ["update", &plural(crate::ppo::update(plan).len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
         ],
-        "lr",
+        "ll",
     );
 
     text += "\nDevice\n";
@@ -186,10 +205,11 @@ fn activation(network: &Network) -> &'static str {
 
 fn buffers(plan: &Plan) -> String {
     let bytes: Vec<String> = BUFFERS.iter().map(|buffer| HumanCount(buffer.bytes(plan)).to_string()).collect();
-    let total = format!("{} ({})", HumanCount(plan.device_bytes()), mebibytes(plan.device_bytes()));
+    let total = format!("{} bytes ({})", HumanCount(plan.device_bytes()), mebibytes(plan.device_bytes()));
     let mut rows = vec![["buffer", "shape", "bytes", "meaning"]];
     rows.extend(BUFFERS.iter().zip(&bytes).map(|(buffer, bytes)| [buffer.name, buffer.shape, bytes, buffer.meaning]));
-    columns(&rows, "llr") + &format!("\n{total} bytes in all. s agent, n environment, t step, e epoch, k minibatch; T, P, G, F, O as in `inspect plan`:\n")
+    columns(&rows, "llr")
+        + &format!("\n{total} in all. s agent, n environment, t step, e epoch, k minibatch; T, P, G, F, O as in `inspect plan`:\n")
         + &format!(
             "T = {}, P = {}, G = {} (P and the loss sums), F = {} (rows for truncated episodes), O = {}, r up to {}, parts = {}\n",
             plan.steps,
@@ -203,7 +223,8 @@ fn buffers(plan: &Plan) -> String {
 }
 
 fn metrics() -> String {
-    let mut text = String::from("Each line of metrics.jsonl is one agent's row of one update, a JSON object. Numbers that are absent or not finite are null.\n\n");
+    let mut text =
+        String::from("Each line of metrics.jsonl is one agent's row of one update, a JSON object. Numbers that are absent or not finite are null.\n\n");
     let mut rows = vec![["name", "unit", "meaning"]];
     let meanings: Vec<String> = METRICS
         .iter()

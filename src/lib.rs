@@ -7,7 +7,7 @@
 //! - [`ppo`]: the update, top to bottom, as a list of dispatches;
 //! - [`gpu`]: composes, compiles and runs kernels on a device;
 //! - [`trainer`]: submits updates ahead and reads their metrics late; [`metrics`]: what a row of them means;
-//! - [`reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
+//! - [`mod@reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
 //! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
 
 pub mod buffers;

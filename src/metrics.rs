@@ -152,7 +152,7 @@ metrics! {
     mean_return "return" "mean undiscounted return of the last finished episodes; null before the first one" "rises; CartPole-v1 is solved from 475";
     mean_length "steps" "mean length of the same episodes; null before the first one" "";
     policy_loss "" "clipped surrogate loss, mean over the update's gradient steps" "small and mostly below 0; its size says little";
-    value_loss "return^2" "half the mean squared error of the values (the larger of clipped and unclipped), mean over gradient steps" "falls once returns stop rising";
+    value_loss "return^2" "half the mean squared error of the values (of clipped and unclipped the larger, where value_clip is on), mean over gradient steps" "falls once returns stop rising";
     entropy "nat" "mean entropy of the policy, mean over gradient steps" "falls slowly from ln(actions); near 0 early means that exploration has ended";
     approx_kl "nat" "mean of (ratio - 1) - ln ratio between the rollout's policy and the one that learns, mean over gradient steps" "0.001 to 0.05; more: lower lr or epochs";
     clip_fraction "fraction" "share of samples whose ratio left 1 +- clip, mean over gradient steps" "0.01 to 0.3; always 0: raise lr";
@@ -268,10 +268,8 @@ mod tests {
     #[test]
     fn every_fault_of_the_kernels_has_a_name() {
         let source = include_str!("../shaders/shared/fault.wgsl");
-        let codes: Vec<u32> = source
-            .lines()
-            .filter_map(|line| line.strip_prefix("const FAULT_")?.split("= ").nth(1)?.strip_suffix("u;")?.parse().ok())
-            .collect();
+        let codes: Vec<u32> =
+            source.lines().filter_map(|line| line.strip_prefix("const FAULT_")?.split("= ").nth(1)?.strip_suffix("u;")?.parse().ok()).collect();
         assert_eq!(codes.len(), source.matches("const FAULT_").count());
         let mut names: Vec<&str> = codes.iter().filter_map(|&code| fault_name(code)).filter(|name| *name != UNKNOWN_FAULT).collect();
         names.dedup();

@@ -63,8 +63,7 @@ impl Network {
     /// Networks from `observation` inputs through `hidden` widths to `actions` logits and one value.
     pub fn new(observation: usize, hidden: &[u32], actions: usize, activation: Activation) -> Self {
         let heads = [actions, 1];
-        let widths: Vec<usize> =
-            [observation].into_iter().chain(hidden.iter().map(|&width| width as usize)).chain([actions.max(1)]).collect();
+        let widths: Vec<usize> = [observation].into_iter().chain(hidden.iter().map(|&width| width as usize)).chain([actions.max(1)]).collect();
         let mut offset = 0;
         let layers = widths
             .windows(2)
@@ -179,8 +178,7 @@ mod tests {
                     let (count, length) = (layer.inputs.min(outputs), layer.inputs.max(outputs));
                     for a in 0..count {
                         for b in 0..count {
-                            let dot: f64 =
-                                (0..length).map(|i| if layer.inputs >= outputs { at(i, a) * at(i, b) } else { at(a, i) * at(b, i) }).sum();
+                            let dot: f64 = (0..length).map(|i| if layer.inputs >= outputs { at(i, a) * at(i, b) } else { at(a, i) * at(b, i) }).sum();
                             let expected = if a == b { gain * gain } else { 0.0 };
                             // Entries are rounded to f32: each product is off by at most 2 * 2^-24 * |x||y|, and by Cauchy-Schwarz the sum of |x||y| is at most gain^2.
                             assert!((dot - expected).abs() <= 4.0 * 2f64.powi(-24) * gain * gain, "layer {l}: {dot} instead of {expected}");

@@ -213,10 +213,11 @@ impl Plan {
             ("LOSSES", u(LOSSES)),
             ("ANNEAL_LR", Bool(self.config.anneal_lr)),
             ("VALUE_CLIP", Bool(self.config.value_clip)),
-            ("ADAM_BETA1", F32(ADAM_BETAS[0])),
-            ("ADAM_BETA2", F32(ADAM_BETAS[1])),
-            ("LN_ADAM_BETA1", F32(f64::from(ADAM_BETAS[0]).ln() as f32)),
-            ("LN_ADAM_BETA2", F32(f64::from(ADAM_BETAS[1]).ln() as f32)),
+            // 1 - 0.999 in f32 would be off by 1e-5.
+            ("ONE_MINUS_BETA1", F32((1.0 - ADAM_BETAS[0]) as f32)),
+            ("ONE_MINUS_BETA2", F32((1.0 - ADAM_BETAS[1]) as f32)),
+            ("LN_BETA1", F32(ADAM_BETAS[0].ln() as f32)),
+            ("LN_BETA2", F32(ADAM_BETAS[1].ln() as f32)),
             ("ADAM_EPSILON", F32(ADAM_EPSILON)),
         ]
     }
@@ -270,7 +271,7 @@ impl Plan {
 }
 
 /// Adam's decay rates (Kingma and Ba 2015).
-pub const ADAM_BETAS: [f32; 2] = [0.9, 0.999];
+pub const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 /// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
 pub const ADAM_EPSILON: f32 = 1e-5;
 

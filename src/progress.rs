@@ -47,7 +47,7 @@ impl Progress {
             (false, false) => Sink::Lines,
             (false, true) => {
                 let bar = ProgressBar::with_draw_target(Some(u64::from(plan.updates)), ProgressDrawTarget::stderr());
-                if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {wide_msg}") {
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:8} {wide_msg}") {
                     bar.set_style(style);
                 }
                 bar.set_message("preparing the device");
@@ -76,7 +76,7 @@ impl Progress {
                 bar.set_position(u64::from(state.updates));
                 bar.set_message(text);
             }
-            _ => note(&text),
+            _ => note(&format!("update {text}")),
         }
     }
 
@@ -113,17 +113,18 @@ fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// `state` of a run of `updates` updates, in one line.
+/// `state` of a run of `updates` updates, in one line. It starts with what matters most and, beside the bar, fits 80 columns for runs of usual length:
+/// a narrower terminal cuts off its end.
 fn line(state: &State, updates: u32) -> String {
     let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {value:.1}"));
     let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
     format!(
-        "update {}/{} · {} steps · {} steps/s · {mean_return} · {} left",
+        "{}/{} · {} left · {mean_return} · {} steps · {}/s",
         HumanCount(state.updates.into()),
         HumanCount(updates.into()),
+        duration(left),
         HumanCount(state.env_steps),
         HumanCount(state.sps.round() as u64),
-        duration(left),
     )
 }
 
@@ -141,9 +142,9 @@ mod tests {
     #[test]
     fn a_line_holds_what_the_person_wants_to_know() {
         let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0 };
-        assert_eq!(line(&state, 39), "update 10/39 · 1,310,720 steps · 65,536 steps/s · mean return 123.4 · 0:58 left");
+        assert_eq!(line(&state, 39), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
         let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0 };
-        assert_eq!(line(&first, 39), "update 0/39 · 0 steps · 0 steps/s · no episode finished yet · 0:00 left");
+        assert_eq!(line(&first, 39), "0/39 · 0:00 left · no episode finished yet · 0 steps · 0/s");
         assert_eq!([duration(3725.0), duration(0.2)], ["1:02:05", "0:01"]);
     }
 }

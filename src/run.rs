@@ -51,7 +51,8 @@ pub fn train(config: &Config, options: &Options) -> Result<Run> {
     let plan = Plan::new(config, gpu.profile(&config.profile))?;
     let progress = Progress::new(&plan, options.quiet);
     if gpu.is_software() {
-        progress.note(&format!("note: {} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine.", gpu.info.name));
+        progress
+            .note(&format!("note: {} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine.", gpu.info.name));
     }
     let device = DeviceSummary::new(&gpu);
     let mut trainer = Trainer::new(gpu, plan)?;
@@ -188,11 +189,9 @@ mod tests {
         let plan = plan();
         let directory = Directory::create(&plan, Some(home.path())).expect("a directory");
         let mut recorder = Recorder::new(&plan, directory.metrics().expect("a file"), Progress::new(&plan, true));
-        for (update, returns, windows, stopped) in [
-            (1, [500.0, 20.0], [99, 100], [0, 0]),
-            (2, [475.0, 30.0], [100, 100], [2, 0]),
-            (3, [1.0, 40.0], [100, 100], [1, 0]),
-        ] {
+        for (update, returns, windows, stopped) in
+            [(1, [500.0, 20.0], [99, 100], [0, 0]), (2, [475.0, 30.0], [100, 100], [2, 0]), (3, [1.0, 40.0], [100, 100], [1, 0])]
+        {
             let rows = [0, 1].map(|s| row(&plan, s as u32, update, returns[s], windows[s], stopped[s]));
             assert_eq!(recorder.observe(&rows), ControlFlow::Continue(()));
         }

@@ -137,12 +137,7 @@ impl Trainer {
             }
             stopping |= observe(&rows).is_break();
             if let Some(row) = rows.iter().find(|row| row.fault.is_some() && !row.was_stopped) {
-                return Err(Error::Diverged {
-                    agent: row.agent,
-                    seed: row.seed,
-                    update: row.update,
-                    quantity: row.fault.unwrap_or_default().into(),
-                });
+                return Err(Error::Diverged { agent: row.agent, seed: row.seed, update: row.update, quantity: row.fault.unwrap_or_default().into() });
             }
         }
     }

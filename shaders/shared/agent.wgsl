@@ -1,4 +1,4 @@
-// An agent's row of hyper-parameters, written once by the host, and its counters, advanced by the kernel `metrics`.
+// An agent's row of hyper-parameters, written once by the host, and its counters, advanced by the kernel `report`.
 
 struct Agent {
     seed: vec2<u32>,

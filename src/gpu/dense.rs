@@ -1,6 +1,6 @@
 //! Writes out the dense products of the networks as WGSL.
 //!
-//! One micro-kernel serves all three products, Y[k] += X[m] · U[m][k] with X and Y in a lane's registers and U in workgroup memory
+//! One micro-kernel serves all three products, `Y[k] += X[m] · U[m][k]` with X and Y in a lane's registers and U in workgroup memory
 //! (`scratch`) at an address that all lanes share:
 //! - forward: a lane is a sample, U the layer's weights;
 //! - backward to the layer below: a lane is a sample, U the same weights read along the other axis;
@@ -99,7 +99,7 @@ fn each_column(columns: usize, straight: bool, statement: impl Fn(&str) -> Strin
     }
 }
 
-/// Y[k] += Σ_m X[m] U[m][k] for m in `first..end`, where U[m][k] is `scratch[(origin + m - first) * stride + skip + k]`, k counting vectors.
+/// `Y[k] += Σ_m X[m] U[m][k]` for m in `first..end`, where `U[m][k]` is `scratch[(origin + m - first) * stride + skip + k]`, k counting vectors.
 struct Product {
     first: usize,
     end: usize,
@@ -238,7 +238,7 @@ fn backward_layer(plan: &Plan, l: usize, layer: &Layer) -> String {
     text + "}\n\n"
 }
 
-/// Gradient of layer `l`'s weights and biases over the tile: dW[m][k] = Σ_i h[i][m] delta[i][k], db[k] = Σ_i delta[i][k]. The lanes take the units of
+/// Gradient of layer `l`'s weights and biases over the tile: `dW[m][k] = Σ_i h[i][m] d[i][k]`, `db[k] = Σ_i d[i][k]`. The lanes take the units of
 /// the layer's wider side, each its row or column of dW; the tile's values lie in scratch, a row a sample: its h, then its delta.
 fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
     let lanes = plan.profile.tile as usize;
@@ -254,7 +254,12 @@ fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
     let straight = samples * other * 4 <= plan.profile.straight_line_limit;
     let mut text = format!("fn weight_gradient_{l}(row: u32, accumulate: bool, lane: u32) {{\n");
     for block in 0..(own * 4).div_ceil(lanes) {
-        let _ = writeln!(text, "    {{\n    let unit = min({}u + lane, {}u);\n    var sums: array<vec4<f32>, {other}>;\n    var bias = 0.0;", block * lanes, own * 4 - 1);
+        let _ = writeln!(
+            text,
+            "    {{\n    let unit = min({}u + lane, {}u);\n    var sums: array<vec4<f32>, {other}>;\n    var bias = 0.0;",
+            block * lanes,
+            own * 4 - 1
+        );
         for chunk in 0..lanes / samples {
             // Share the chunk's samples.
             text += "    workgroupBarrier();\n";

@@ -16,11 +16,14 @@ pub struct Options {
     pub checked: bool,
     /// Words after each buffer that no kernel may touch.
     pub guard_words: usize,
-    /// WGSL that replaces a kernel's own file.
-    pub replaced: BTreeMap<Kernel, String>,
+    /// Changes a kernel's composed WGSL before it is compiled.
+    pub rewrite: Option<Rewrite>,
     /// Compile these kernels only; all when empty.
     pub only: Vec<Kernel>,
 }
+
+/// A change of a kernel's WGSL.
+pub type Rewrite = Box<dyn Fn(Kernel, String) -> String + Send + Sync>;
 
 /// What went between host and device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -209,9 +212,10 @@ fn compile(
 ) -> Result<Program> {
     let name = kernel.name();
     let grid = kernel.grid(plan);
-    let source = match options.replaced.get(&kernel) {
-        Some(replacement) => compose::compose_source(replacement, grid.lanes, plan),
-        None => compose::compose(kernel, plan),
+    let source = compose::compose(kernel, plan);
+    let source = match &options.rewrite {
+        Some(rewrite) => rewrite(kernel, source),
+        None => source,
     };
     let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
@@ -253,11 +257,8 @@ fn compile(
         })
         .collect::<Result<_>>()?;
     let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout: &layout, entries: &resources });
-    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(name),
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
+    let pipeline_layout =
+        gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts: &[Some(&layout)], immediate_size: 0 });
     let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(name),
         layout: Some(&pipeline_layout),
@@ -270,10 +271,6 @@ fn compile(
     if let Some(error) = pollster::block_on(scope.pop()) {
         return Err(shader_error(error.to_string()));
     }
-    let workgroups = [
-        grid.groups.min(FOLD as usize) as u32,
-        (plan.agents * grid.networks) as u32,
-        grid.groups.div_ceil(FOLD as usize) as u32,
-    ];
+    let workgroups = [grid.groups.min(FOLD as usize) as u32, (plan.agents * grid.networks) as u32, grid.groups.div_ceil(FOLD as usize) as u32];
     Ok(Program { pipeline, bind_group, indexed: bindings.iter().any(|binding| binding.uniform), workgroups })
 }

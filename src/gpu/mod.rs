@@ -33,23 +33,22 @@ pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
 }
 
 fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
-    let backends = match backend {
-        "vulkan" => wgpu::Backends::VULKAN,
-        "metal" => wgpu::Backends::METAL,
-        "dx12" => wgpu::Backends::DX12,
-        "gl" => wgpu::Backends::GL,
-        _ => wgpu::Backends::all(),
+    let on = |backends: wgpu::Backends| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = backends;
+        descriptor.flags = flags;
+        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
     };
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = backends;
-    descriptor.flags = flags;
-    let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
-    // Stable, so that of equals the driver's own order decides; GL last, since its compute support is the weakest.
-    adapters.sort_by_key(|adapter| {
-        let info = adapter.get_info();
-        (rank(info.device_type), info.backend == wgpu::Backend::Gl)
-    });
+    let mut adapters = match backend {
+        "vulkan" => on(wgpu::Backends::VULKAN),
+        "metal" => on(wgpu::Backends::METAL),
+        "dx12" => on(wgpu::Backends::DX12),
+        "gl" => on(wgpu::Backends::GL),
+        // OpenGL only by name: its compute support is too uneven to fall back on in silence.
+        _ => on(wgpu::Backends::PRIMARY),
+    };
+    // Stable, so that of equals the driver's own order decides.
+    adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     adapters
 }
 

@@ -106,7 +106,7 @@ fn to_text(devices: &[Device]) -> String {
     rows.extend(cells.iter().map(|cells| cells.each_ref().map(String::as_str)));
     let mut text = columns(&rows, "lrlllllrrrrr");
     text += match devices.iter().any(|device| device.used) {
-        true => "\n* is what a run with these flags uses; --adapter with a part of another's name picks that one.\n",
+        true => "\n* is what a run with these flags uses; --adapter with a part of another's name, or --backend, picks that one.\n",
         false => "\nNo adapter's name contains the text given with --adapter.\n",
     };
     for device in devices {

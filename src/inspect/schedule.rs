@@ -1,6 +1,6 @@
 //! The dispatches of an update, folded into repetitions, and what each kernel binds.
 
-use super::columns;
+use super::{columns, plural};
 use crate::error::Result;
 use crate::gpu::reflect;
 use crate::kernel::Kernel;
@@ -19,7 +19,7 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
     let update: Vec<Kernel> = ppo::update(plan).iter().map(|dispatch| dispatch.kernel).collect();
     let start: Vec<Kernel> = ppo::start().iter().map(|dispatch| dispatch.kernel).collect();
     let mut text = format!("Once:         {}\nEvery update: {}\n", fold(&start), fold(&update));
-    text += &format!("              {} dispatches, each for all {} agents\n\n", HumanCount(update.len() as u64), plan.agents);
+    text += &format!("              {}, each for {}\n\n", plural(update.len(), "dispatch", "dispatches"), plural(plan.agents, "agent", "agents"));
 
     let mut rows = Vec::new();
     for &kernel in Kernel::ALL {
@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn what_repeats_is_written_once() {
         let step = [Gradient, SumGradient, Adam];
-        assert_eq!(fold(&[&[Rollout; 32][..], &[Evaluate, Gae], &step.repeat(16), &[Report]].concat()), "rollout x32, evaluate, gae, (gradient, sum_gradient, adam) x16, report");
+        assert_eq!(
+            fold(&[&[Rollout; 32][..], &[Evaluate, Gae], &step.repeat(16), &[Report]].concat()),
+            "rollout x32, evaluate, gae, (gradient, sum_gradient, adam) x16, report"
+        );
         let step = [Gradient, Gradient, SumGradient, Adam];
         assert_eq!(fold(&[&[Gae][..], &step.repeat(2)].concat()), "gae, (gradient x2, sum_gradient, adam) x2");
         assert_eq!(fold(&[Rollout, Evaluate]), "rollout, evaluate");

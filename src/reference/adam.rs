@@ -10,7 +10,7 @@ use crate::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
 /// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
 ///
 /// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm) and `faults`. Parameters stay as they are once the agent has
-/// stopped or a fault was found before the gradient, and where the gradient or one of the four parameters of a vector is not finite.
+/// stopped or a quantity up to the gradient was not finite, and where one of the four parameters of a vector is not finite.
 ///
 /// # Errors
 /// When rounding could decide either way whether a number is finite.
@@ -21,7 +21,7 @@ pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<
         memory.buffer_mut("losses").write((s * plan.gradient_steps() + index as usize) * LOSSES + loss::GRAD_NORM, norm);
         let site = Site { kernel: Kernel::Adam, agent: s, index: index as usize };
         let finite = fault::check(memory, site, norm, fault::GRADIENT, "whether the gradient is finite")?;
-        if finite && agent.stopped == 0 && memory.buffer("faults").u(s) >= fault::GRADIENT {
+        if finite && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT {
             step(plan, &agent, s, index, norm, memory)?;
         }
     }
@@ -38,8 +38,8 @@ fn step<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, index: u32, norm: R, m
     };
     let count = agent.update.wrapping_mul(plan.gradient_steps() as u32).wrapping_add(index).wrapping_add(1);
     // 1 − β^n = −(e^(n·ln β) − 1).
-    let correction = |beta: f32| -(R::from_f64(f64::from(count)) * R::from_f64(f64::from(beta).ln())).exp_m1();
-    let mean = |beta: f32, old: R, new: R| R::from_f32(beta) * old + (R::one() - R::from_f32(beta)) * new;
+    let correction = |beta: f64| -(R::from_f64(f64::from(count)) * R::from_f64(beta.ln())).exp_m1();
+    let mean = |beta: f64, old: R, new: R| old + R::from_f64(1.0 - beta) * (new - old);
     let [first_correction, second_correction] = ADAM_BETAS.map(correction);
     let lr = agent.learning_rate(plan);
 

@@ -95,3 +95,28 @@ impl<R: Real> State<R> {
         Ok(Outcome { reward: R::one(), terminated: off_track || fallen })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Kernel;
+
+    #[test]
+    fn episodes_of_gymnasium_are_reproduced() {
+        let recorded: serde_json::Value = serde_json::from_str(include_str!("../../tests/conformance/cartpole_v1.json")).unwrap();
+        let site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
+        for episode in recorded["episodes"].as_array().unwrap() {
+            let state = |t: usize| [0, 1, 2, 3].map(|k| episode["states"][t][k].as_f64().unwrap());
+            let steps = episode["actions"].as_array().unwrap().len();
+            for t in 0..steps {
+                // One step at a time: the pole is unstable, and differences in the last digit grow until it has fallen.
+                let mut env = State::from_words(&state(t));
+                let outcome = env.step(episode["actions"][t].as_u64().unwrap() as u32, site).unwrap();
+                let distance = env.observe().iter().zip(state(t + 1)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(distance < 1e-14, "seed {}, step {t}: off by {distance}", episode["seed"]);
+                assert_eq!(Some(outcome.terminated), episode["terminated"][t].as_bool());
+                assert_eq!(Some(outcome.reward), episode["rewards"][t].as_f64());
+            }
+        }
+    }
+}

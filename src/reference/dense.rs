@@ -33,14 +33,7 @@ pub fn forward<R: Real>(network: &Network, which: usize, params: &[R], observati
 }
 
 /// Adds one sample's gradient, given the loss's slope at the head, to the sums of an agent's parameters (padded layout). Padding is left alone.
-pub fn backward<R: Real>(
-    network: &Network,
-    which: usize,
-    params: &[R],
-    activations: &Activations<R>,
-    head_slope: Vec<R>,
-    sums: &mut [R::Accumulator],
-) {
+pub fn backward<R: Real>(network: &Network, which: usize, params: &[R], activations: &Activations<R>, head_slope: Vec<R>, sums: &mut [R::Accumulator]) {
     let block = &params[which * network.block()..][..network.block()];
     let sums = &mut sums[which * network.block()..][..network.block()];
     let mut slope = head_slope;

@@ -43,14 +43,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
 }
 
 /// Adds what one sample contributes through the actor.
-fn actor<R: Real>(
-    plan: &Plan,
-    agent: &Agent<R>,
-    params: &[R],
-    sample: &Sample<R>,
-    site: Site,
-    sums: &mut [R::Accumulator],
-) -> Result<(), Ambiguous> {
+fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
     let activations = dense::forward(&plan.network, ACTOR, params, sample.observation.clone());
     let policy = Categorical::new(&activations.head);
     let log_ratio = policy.log_probs[sample.action] - sample.log_prob;
@@ -85,14 +78,7 @@ fn actor<R: Real>(
 }
 
 /// Adds what one sample contributes through the critic.
-fn critic<R: Real>(
-    plan: &Plan,
-    agent: &Agent<R>,
-    params: &[R],
-    sample: &Sample<R>,
-    site: Site,
-    sums: &mut [R::Accumulator],
-) -> Result<(), Ambiguous> {
+fn critic<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
     let activations = dense::forward(&plan.network, CRITIC, params, sample.observation.clone());
     let value = activations.head[0];
     let error = value - sample.value_target;

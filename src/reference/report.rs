@@ -45,7 +45,7 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
     let total_episodes = agent.episodes.wrapping_add(episodes);
     let words = [
         (metrics::SEQUENCE, agent.sequence),
-        (metrics::UPDATE, agent.update.wrapping_add(1)),
+        (metrics::UPDATE, agent.update.wrapping_add(if agent.stopped == 0 { 1 } else { 0 })),
         (metrics::EPISODES, episodes),
         (metrics::TOTAL_EPISODES, total_episodes),
         (metrics::WINDOW, window.len() as u32),
@@ -90,8 +90,7 @@ fn statistic(plan: &Plan, s: usize, n: usize, field: usize) -> usize {
 fn explained_variance<R: Real>(plan: &Plan, memory: &Memory<R>, site: Site) -> Result<R, Ambiguous> {
     let moments = |mean: usize, m2: usize| {
         let at = |n: usize, field: usize| memory.buffer("env_statistics").f(statistic(plan, site.agent, n, field));
-        let of_envs: Vec<Moments<R>> =
-            (0..plan.envs).map(|n| Moments { count: plan.steps, mean: at(n, mean), m2: at(n, m2) }).collect();
+        let of_envs: Vec<Moments<R>> = (0..plan.envs).map(|n| Moments { count: plan.steps, mean: at(n, mean), m2: at(n, m2) }).collect();
         R::moments(&of_envs, lanes(plan.envs))
     };
     let targets = moments(env_statistics::TARGET_MEAN, env_statistics::TARGET_M2);

@@ -33,14 +33,7 @@ pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Resu
 }
 
 /// Step `t` of environment `n` of agent `s`.
-fn advance<R: Real>(
-    plan: &Plan,
-    agent: &Agent<R>,
-    params: &[R],
-    [s, t, n]: [usize; 3],
-    env: &mut EnvLane<R>,
-    memory: &mut Memory<R>,
-) -> Result<(), Ambiguous> {
+fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usize; 3], env: &mut EnvLane<R>, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let site = Site { kernel: Kernel::Rollout, agent: s, index: t * plan.envs + n };
     let time = agent.time(plan, t);
 

@@ -22,8 +22,7 @@ fn plan(config: &Config) -> Plan {
 
 /// Memory as it is before the first update; what nobody uploads is poisoned with NaN.
 fn memory<R: Real>(plan: &Plan) -> Memory<R> {
-    let mut words: std::collections::BTreeMap<_, _> =
-        BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); (buffer.words)(plan)])).collect();
+    let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); (buffer.words)(plan)])).collect();
     for s in 0..plan.agents {
         let seed = random::seed_words(plan.seed(s));
         let config = &plan.config;
@@ -92,6 +91,40 @@ fn first_minibatch_has_ratio_one() {
     }
 }
 
+#[test]
+fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
+    for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
+        let mut plan = plan(&Config { time_limit, ..config() });
+        // Short enough that some of the episodes are truncated, also twice in a rollout, and others have ended before.
+        plan.environment.time_limit = 15;
+        plan.final_rows = if time_limit == TimeLimit::Bootstrap { plan.steps.div_ceil(15) } else { 0 };
+        let mut memory = memory::<f64>(&plan);
+        let to_samples = ppo::update(&plan).into_iter().take_while(|dispatch| dispatch.kernel != Kernel::MinibatchMoments);
+        walk(&plan, &mut memory, ppo::start().into_iter().chain(to_samples));
+        let mut endings = [0; 4];
+        for (s, n) in (0..plan.agents).flat_map(|s| (0..plan.envs).map(move |n| (s, n))) {
+            let (gamma, lambda) = (f64::from(0.99f32), f64::from(0.95f32));
+            let value = |row: usize| memory.buffer("values").f(layouts::value(&plan, s, row, n));
+            let ending = |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * 4 + layouts::transition::ENDING) & 3;
+            // Every reward is 1.
+            let error = |t: usize| match ending(t) {
+                0 => 1.0 + gamma * value(t + 1) - value(t),
+                layouts::transition::TRUNCATED if time_limit == TimeLimit::Bootstrap => 1.0 + gamma * value(plan.steps + 1 + t / 15) - value(t),
+                _ => 1.0 - value(t),
+            };
+            for t in 0..plan.steps {
+                endings[ending(t) as usize] += 1;
+                let last = (t..plan.steps).find(|&t| ending(t) != 0).unwrap_or(plan.steps - 1);
+                let expected: f64 = (t..=last).map(|later| (gamma * lambda).powi((later - t) as i32) * error(later)).sum();
+                let sample = |field: usize| memory.buffer("samples").f(layouts::step(&plan, s, t, n) * 4 + field);
+                assert!((sample(sample::ADVANTAGE) - expected).abs() < 1e-12, "{} instead of {expected}", sample(sample::ADVANTAGE));
+                assert!((sample(sample::VALUE_TARGET) - expected - value(t)).abs() < 1e-12);
+            }
+        }
+        assert!(endings[..3].iter().all(|&count| count > 1) && endings[3] == 0, "{endings:?} leaves a case out");
+    }
+}
+
 /// Checks the gradient of gradient step 3 against differences of the loss. The policy and the value have moved far from those of the rollout, so that
 /// every case of both clips occurs.
 fn check_gradient(config: &Config) {
@@ -107,6 +140,9 @@ fn check_gradient(config: &Config) {
         for (field, scale) in [(sample::LOG_PROB, 1.0), (sample::VALUE, 2.0)] {
             samples.write(i * sample::WORDS + field, samples.f(i * sample::WORDS + field) + spread * scale);
         }
+        // On either side of the value, and as near to it as the clip range is wide.
+        let target = samples.f(i * sample::WORDS + sample::VALUE) + (i as f64 * 0.7549 % 1.0 - 0.5) * 2.0;
+        samples.write(i * sample::WORDS + sample::VALUE_TARGET, target);
     }
     let of_step = |dispatch: &&Dispatch| match dispatch.kernel {
         Kernel::Gradient => dispatch.index as usize / plan.passes == step,
@@ -137,14 +173,14 @@ fn check_gradient(config: &Config) {
             largest = largest.max(slope.abs());
         }
     }
-    assert!(largest > 0.1, "slopes of at most {largest} test nothing");
+    assert!(largest > 0.05, "slopes of at most {largest} test nothing");
 }
 
 #[test]
 fn gradient_is_the_derivative_of_the_loss() {
     for activation in [Activation::Tanh, Activation::Relu] {
         for value_clip in [true, false] {
-            check_gradient(&Config { activation, value_clip, ..config() });
+            check_gradient(&Config { steps: 105, activation, value_clip, ..config() });
         }
     }
 }

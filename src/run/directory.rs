@@ -34,7 +34,8 @@ impl Directory {
                 create_unique(Path::new(HOME), &format!("{time}-{}-{}", file_name(&plan.environment.name), plan.config.seed))?
             }
         };
-        let header = format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
+        let header =
+            format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
         let directory = Directory { path };
         directory.write("config.toml", &(header + &plan.config.to_commented_toml()))?;
         Ok(directory)

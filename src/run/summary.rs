@@ -30,6 +30,8 @@ pub struct AgentSummary {
     pub solved_at_env_steps: Option<u64>,
     /// Seconds of training at that update.
     pub solved_at_seconds: Option<f64>,
+    /// Whether it stopped because it reached `target_return`.
+    pub reached_target: bool,
     /// Environment steps that it learned from.
     pub env_steps: u64,
     /// Mean return of its last finished episodes, at most 100; absent when none finished.
@@ -145,6 +147,7 @@ impl Summary {
                     solved: last.is_some_and(|row| is_solved(row, solved_return)),
                     solved_at_env_steps: memory.solved_at.map(|(steps, _)| steps),
                     solved_at_seconds: memory.solved_at.map(|(_, seconds)| rounded(seconds)),
+                    reached_target: last.is_some_and(|row| row.stops && row.fault.is_none()),
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
                     episodes: last.map_or(0, |row| row.total_episodes),
@@ -209,6 +212,11 @@ impl Summary {
             }
             None => "no episode finished".into(),
         };
+        let ended = match self.config.target_return {
+            _ if self.interrupted => " (interrupted)".into(),
+            Some(target) if self.agents.iter().all(|agent| agent.reached_target) => format!(" (to the target return of {target})"),
+            _ => String::new(),
+        };
         let each = if self.agents.len() == 1 { "" } else { " per agent" };
         let lines = [
             outcome,
@@ -217,7 +225,7 @@ impl Summary {
                 "trained   {} environment steps{each} in {:.1} s{}, after {:.1} s of start-up",
                 HumanCount(self.env_steps),
                 self.seconds,
-                if self.interrupted { " (interrupted)" } else { "" },
+                ended,
                 self.startup_seconds
             ),
             format!("speed     {} environment steps per second", HumanCount(self.sps as u64)),
@@ -255,7 +263,8 @@ mod tests {
         let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("sizes that fit");
         let memories: Vec<Memory> = (0..agents)
             .map(|agent| {
-                let raw = RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: 10, fault: u32::MAX, ..RawRow::zeroed() };
+                let raw =
+                    RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: 10, fault: u32::MAX, ..RawRow::zeroed() };
                 let row = Row::from_raw(&raw, agent, &plan, 1.0, 1.0);
                 let solved_at = is_solved(&row, 475.0).then_some((512, 0.5));
                 Memory { last: Some(row), solved_at }
@@ -298,7 +307,11 @@ mod tests {
     #[test]
     fn people_read_what_happened() {
         let path = Path::new("runs/x");
-        assert!(summary(1, &[500.0], |_| 0.0, None).to_text(path).starts_with("solved    a mean return of 475 was first reached after 512 environment steps and 0.5 s\n"));
+        assert!(
+            summary(1, &[500.0], |_| 0.0, None)
+                .to_text(path)
+                .starts_with("solved    a mean return of 475 was first reached after 512 environment steps and 0.5 s\n")
+        );
         assert!(summary(1, &[50.0], |_| 0.0, None).to_text(path).starts_with("not solved: "));
         assert!(summary(2, &[50.0, 480.0], |_| 0.0, None).to_text(path).starts_with("not solved at the end (1 of 2 agents); "));
         let failure = Error::Diverged { agent: 0, seed: 0, update: 7, quantity: "gradient".into() };

@@ -241,7 +241,7 @@ def objective(params: Params, batch: Any, setting: Setting) -> tuple[Any, Json]:
         "value_loss": value_loss,
         "entropy": entropy,
         "approx_kl": ((ratio - 1) - log_ratio).mean(),
-        "clip_fraction": (jnp.abs(ratio - 1) > eps).mean(),
+        "clip_fraction": (jnp.abs(ratio - 1) > eps).mean(dtype=jnp.float64),
     }
     seen = {
         "hidden": [*actor_hidden, *critic_hidden],

@@ -71,8 +71,8 @@ fn expressions_stay_within_the_bound() {
 
 #[test]
 fn tanh_through_exponentials_stays_within_the_bound() {
-    // One to two ULP worse than the host's, on one side, as a device's may be.
-    let exp = |x: f32| x.exp() * (1.0 + f32::EPSILON * 1.5);
+    // Nearly as wrong as a device may be, and to opposite sides where the argument's sign differs.
+    let exp = |x: f32| x.exp() * (1.0 + f32::EPSILON * (0.8 * (3.0 + 2.0 * x.abs())).copysign(x));
     let mut tally = Tally::default();
     for i in -4000..=4000 {
         let x = i as f32 * 0.005;
@@ -150,16 +150,9 @@ fn welford_and_chan(x: &[f32], lanes: usize) -> [f32; 3] {
 
 #[test]
 fn groups_with_errors_pass_them_on() {
-    let group = |mean: f64, m2: f64| Moments {
-        count: 3,
-        mean: Tracked { value: mean, error: 0.01 },
-        m2: Tracked { value: m2, error: 0.1 },
-    };
+    let group = |mean: f64, m2: f64| Moments { count: 3, mean: Tracked { value: mean, error: 0.01 }, m2: Tracked { value: m2, error: 0.1 } };
     let bound = Tracked::moments(&[group(1.0, 2.0), group(4.0, 1.0)], MergeOrder { chain: 1, depth: 1 });
-    let moved = f64::moments(
-        &[Moments { count: 3, mean: 1.01, m2: 2.1 }, Moments { count: 3, mean: 3.99, m2: 0.9 }],
-        MergeOrder { chain: 1, depth: 1 },
-    );
+    let moved = f64::moments(&[Moments { count: 3, mean: 1.01, m2: 2.1 }, Moments { count: 3, mean: 3.99, m2: 0.9 }], MergeOrder { chain: 1, depth: 1 });
     assert!(bound.mean.admits(moved.mean as f32) && bound.m2.admits(moved.m2 as f32), "{bound:?} {moved:?}");
     assert!(bound.mean.error < 0.011 && bound.m2.error < 0.4, "{bound:?}");
 }

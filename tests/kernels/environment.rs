@@ -1,0 +1,117 @@
+//! The laws of CartPole, on the device.
+
+use crate::harness::{Words, plan, profile};
+use crate::inputs::Source;
+use crate::probe::probe;
+use ppo_gpu::plan::Plan;
+
+const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n\
+    @group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n\
+    @group(0) @binding(1) var<storage, read> actions: array<u32>;\n\
+    @group(0) @binding(2) var<storage, read_write> transitions: array<Transition>;\n";
+
+/// What a step makes of a state: the next state, the reward, whether the episode terminated.
+pub struct Stepped {
+    pub state: [f32; 4],
+    pub reward: f32,
+    pub terminated: bool,
+}
+
+/// Steps each state by its action on the device.
+pub fn step(states: &[[f32; 4]], actions: &[u32]) -> Vec<Stepped> {
+    let plan: Plan = plan(&format!("envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software"));
+    let lanes: Vec<u32> = states.iter().flat_map(|state| [state[0], state[1], state[2], state[3], 0.0, 0.0].map(f32::to_bits)).collect();
+    let given = Words::from([("env_lanes", lanes), ("actions", actions.to_vec())]);
+    // The state after the step is left in the transitions' first steps; reward and ending follow in a second run.
+    let advance = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
+         let outcome = env_step(&state, actions[n], &rng);\n";
+    let states_after =
+        probe(&plan, HEAD, &format!("{advance}        env_lanes[n].state = state;\n        transitions[n].reward = outcome.reward;"), &given, "env_lanes");
+    let outcomes = probe(
+        &plan,
+        HEAD,
+        &format!("{advance}        transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0);"),
+        &given,
+        "transitions",
+    );
+    (0..states.len())
+        .map(|i| Stepped {
+            state: [0, 1, 2, 3].map(|k| f32::from_bits(states_after[i * 6 + k])),
+            reward: f32::from_bits(outcomes[i * 4 + 1]),
+            terminated: outcomes[i * 4 + 2] == 1,
+        })
+        .collect()
+}
+
+fn states(count: usize, seed: u64) -> Vec<[f32; 4]> {
+    let mut source = Source::new(seed);
+    (0..count).map(|_| [source.between(-2.3, 2.3), source.between(-2.0, 2.0), source.between(-0.2, 0.2), source.between(-2.0, 2.0)]).collect()
+}
+
+#[test]
+fn mirror_images_stay_mirror_images() {
+    let (left, right) = (states(500, 1), states(500, 1).iter().map(|state| state.map(|x| -x)).collect::<Vec<_>>());
+    let actions: Vec<u32> = (0..500).map(|i| i % 2).collect();
+    let opposite: Vec<u32> = actions.iter().map(|action| 1 - action).collect();
+    for (a, b) in step(&left, &actions).iter().zip(step(&right, &opposite)) {
+        // Exactly: sine is odd, cosine even, and rounding symmetric.
+        assert_eq!(a.state.map(|x| -x + 0.0), b.state.map(|x| x + 0.0));
+        assert_eq!(a.terminated, b.terminated);
+    }
+}
+
+#[test]
+fn positions_follow_velocities_and_forces_accelerate() {
+    let states = states(300, 2);
+    let (pushed_left, pushed_right) = (step(&states, &[0; 300]), step(&states, &[1; 300]));
+    for ((before, left), right) in states.iter().zip(&pushed_left).zip(&pushed_right) {
+        for after in [left, right] {
+            assert_eq!(after.reward, 1.0);
+            for k in [0, 2] {
+                // Explicit Euler. One product and one sum, each rounded to half an ULP of at most 2.4: 2 * 2^-24 * 2.4 < 3e-7.
+                assert!((after.state[k] - (before[k] + 0.02 * before[k + 1])).abs() < 3e-7);
+            }
+        }
+        assert!(right.state[1] > left.state[1], "a push to the right moves the cart to the right");
+        assert!(right.state[3] < left.state[3], "and the pole to the left");
+    }
+}
+
+#[test]
+fn episodes_end_at_the_limits_and_only_there() {
+    // Velocities are 0, so that a step does not change position or angle.
+    let angle = 12.0f32.to_radians();
+    let cases = [
+        ([2.39, 0.0, 0.0, 0.0], false),
+        ([2.41, 0.0, 0.0, 0.0], true),
+        ([-2.41, 0.0, 0.0, 0.0], true),
+        ([-2.39, 0.0, 0.0, 0.0], false),
+        ([0.0, 0.0, angle - 1e-4, 0.0], false),
+        ([0.0, 0.0, angle + 1e-4, 0.0], true),
+        ([0.0, 0.0, -angle - 1e-4, 0.0], true),
+        ([0.0, 0.0, 1e-4 - angle, 0.0], false),
+        // A step into the limit ends the episode that very step.
+        ([2.39, 1.0, 0.0, 0.0], true),
+        ([0.0, 0.0, 0.2, 1.0], true),
+    ];
+    let states: Vec<[f32; 4]> = cases.iter().map(|(state, _)| *state).collect();
+    let ends: Vec<bool> = step(&states, &vec![1; states.len()]).iter().map(|stepped| stepped.terminated).collect();
+    assert_eq!(ends, cases.map(|(_, ends)| ends));
+}
+
+#[test]
+fn resets_vary_within_their_range() {
+    let plan = plan("envs=4000 steps=1 minibatches=1 hidden=1", profile("software"));
+    let head = "//! import rng\n//! import environment\n//! import env_lane\n@group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n";
+    let words = probe(&plan, head, "        env_lanes[n] = begin_episode(vec2(5u, 0u), 8u, n);", &Words::new(), "env_lanes");
+    for k in 0..4 {
+        let values: Vec<f64> = words.chunks(6).map(|lane| f64::from(f32::from_bits(lane[k]))).collect();
+        assert!(values.iter().all(|value| (-0.05..=0.05).contains(value)));
+        let mean = values.iter().sum::<f64>() / 4000.0;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 4000.0;
+        // Uniform in +-0.05: deviation 0.05/sqrt 3 = 0.0289; the mean of 4000 deviates by 0.000456, the variance (mean 8.33e-4) by 8.33e-4 sqrt(0.8/4000) = 1.18e-5.
+        // Five standard deviations each; the stream is fixed.
+        assert!(mean.abs() < 5.0 * 0.000456, "variable {k}: mean {mean}");
+        assert!((variance - 0.01 / 12.0).abs() < 5.0 * 1.18e-5, "variable {k}: variance {variance}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Runs kernels on hostile buffers and compares every word with the reference.
+
+use crate::inputs::inputs;
+use ppo_gpu::buffers::{BUFFERS, Buffer};
+use ppo_gpu::config::Config;
+use ppo_gpu::gpu::Gpu;
+use ppo_gpu::gpu::engine::{Engine, Options, Rewrite};
+use ppo_gpu::kernel::Kernel;
+use ppo_gpu::plan::{Plan, Profile};
+use ppo_gpu::ppo::Dispatch;
+use ppo_gpu::reference::memory::{Cell, Memory};
+use ppo_gpu::reference::tracked::Tracked;
+use ppo_gpu::reference::{self};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// A NaN that no kernel computes: what was never written still holds it.
+pub const POISON: u32 = 0x7FC0_5EED;
+/// What lies behind every buffer.
+pub const GUARD: u32 = 0xA5A5_5A5A;
+/// Words of [`GUARD`] behind every buffer: more than a workgroup of lanes, each a vector.
+pub const GUARD_WORDS: usize = 1024;
+
+/// All buffers' words.
+pub type Words = BTreeMap<&'static str, Vec<u32>>;
+
+/// The device that all tests share. Without an adapter the tests fail: a skipped check would look like a passed one.
+pub fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| {
+        let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
+        Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
+    })
+}
+
+/// The plan of `assignments` (`key=value`, separated by blanks) for a profile.
+pub fn plan(assignments: &str, profile: Profile) -> Plan {
+    let layers: Vec<toml::Table> = assignments
+        .split_whitespace()
+        .map(|pair| pair.split_once('=').expect("key=value"))
+        .map(|(key, value)| Config::assignment(key, value).unwrap())
+        .collect();
+    Plan::new(&Config::from_layers(layers).unwrap(), profile).unwrap()
+}
+
+/// The profile called `name`.
+pub fn profile(name: &str) -> Profile {
+    Profile::named(name).expect("a profile of that name")
+}
+
+/// What a check found wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// A real number is outside the reference's bound, or not a number.
+    Value,
+    /// A whole number differs from the reference's.
+    Word,
+    /// The reference writes it, the kernel did not.
+    Unwritten,
+    /// The kernel changed what the reference leaves alone.
+    Foreign,
+    /// The kernel wrote behind a buffer's end.
+    Guard,
+}
+
+/// A word that is wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub check: Check,
+    pub buffer: &'static str,
+    pub index: usize,
+    pub detail: String,
+}
+
+/// Uploads `words`, poison-filled where a buffer is missing, and guard words behind each buffer.
+pub fn upload(engine: &Engine, plan: &Plan, words: &Words) {
+    for buffer in BUFFERS {
+        let size = (buffer.bytes(plan) / 4) as usize;
+        let mut all = words.get(buffer.name).cloned().unwrap_or_default();
+        assert!(all.len() <= size, "{} is given {} words and has {size}", buffer.name, all.len());
+        all.resize(size, POISON);
+        all.resize(size + GUARD_WORDS, GUARD);
+        engine.write(buffer.name, &all);
+    }
+}
+
+/// All buffers as the device has them, guard words included.
+pub fn download(engine: &Engine) -> Words {
+    BUFFERS.iter().map(|buffer| (buffer.name, engine.read(buffer.name).unwrap())).collect()
+}
+
+/// The same buffers without their guard words, for the reference.
+pub fn without_guard(mut words: Words) -> Words {
+    words.values_mut().for_each(|words| words.truncate(words.len() - GUARD_WORDS));
+    words
+}
+
+/// Everything in which `actual` (with guard words) differs from what the reference admits.
+pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, cells) in expected.buffers() {
+        let words = &actual[name];
+        for (index, (cell, &word)) in cells.iter().zip(words).enumerate() {
+            let value = f32::from_bits(word);
+            let wrong = match *cell {
+                Cell::Untouched(before) if word != before => Some((Check::Foreign, format!("{before:#x} became {word:#x} ({value})"))),
+                Cell::Word(_) | Cell::Real(_) if word == POISON => Some((Check::Unwritten, "still poisoned".into())),
+                Cell::Word(right) if word != right => Some((Check::Word, format!("{word} instead of {right}"))),
+                Cell::Real(right) if !right.admits(value) => Some((Check::Value, format!("{value:e} instead of {:e} +- {:e}", right.value, right.error))),
+                _ => None,
+            };
+            if let Some((check, detail)) = wrong {
+                findings.push(Finding { check, buffer: name, index, detail });
+            }
+        }
+        let guard = &words[cells.len()..];
+        assert_eq!(guard.len(), GUARD_WORDS);
+        for (k, &word) in guard.iter().enumerate().filter(|(_, word)| **word != GUARD) {
+            findings.push(Finding { check: Check::Guard, buffer: name, index: cells.len() + k, detail: format!("guard became {word:#x}") });
+        }
+    }
+    findings
+}
+
+/// The first few findings, one a line.
+pub fn describe(findings: &[Finding]) -> String {
+    let lines: Vec<String> =
+        findings.iter().take(12).map(|finding| format!("  {:?}: {}[{}] {}", finding.check, finding.buffer, finding.index, finding.detail)).collect();
+    format!("{} findings\n{}", findings.len(), lines.join("\n"))
+}
+
+/// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.
+fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'static str] {
+    match kernel {
+        Kernel::Rollout => &["env_lanes", "faults"],
+        Kernel::Gae | Kernel::SumGradient => &["faults"],
+        // The first pass overwrites, later ones add.
+        Kernel::Gradient if (index as usize).is_multiple_of(plan.passes) => &[],
+        Kernel::Gradient => &["partials"],
+        Kernel::Adam => &["params", "first_moments", "second_moments", "faults"],
+        Kernel::Report => &["agents", "faults", "recent"],
+        Kernel::Reset | Kernel::Evaluate | Kernel::MinibatchMoments => &[],
+    }
+}
+
+/// Runs one dispatch on the device and by the reference, from seeded inputs where the kernel reads and poison everywhere else, and compares. `rewrite`
+/// changes the kernel's WGSL first. Inputs on which a decision could go either way within rounding are passed over for those of the next seed.
+pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite>) -> Vec<Finding> {
+    let kernel = dispatch.kernel;
+    let bindings = ppo_gpu::gpu::reflect::bindings(kernel, plan).unwrap();
+    let in_place = updated_in_place(kernel, dispatch.index, plan);
+    let reads = |name: &str| bindings.iter().any(|binding| binding.name == name && !binding.writable) || in_place.contains(&name);
+    let options = Options { guard_words: GUARD_WORDS, only: vec![kernel], rewrite, ..Options::default() };
+    let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+    let mut ambiguous = Vec::new();
+    for seed in seed..seed + 5 {
+        upload(&engine, plan, &inputs(plan, seed).into_iter().filter(|(name, _)| reads(name)).collect());
+        let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));
+        match reference::run(plan, dispatch, &mut memory) {
+            Ok(()) => {
+                engine.run(&[dispatch]).unwrap();
+                return compare(&memory, &download(&engine));
+            }
+            Err(reason) => ambiguous.push(format!("seed {seed}: {reason}")),
+        }
+    }
+    panic!("no seed without an ambiguous decision:\n{}", ambiguous.join("\n"));
+}
+
+/// The words of a buffer of `plan` without padding to its least size.
+pub fn words_of(plan: &Plan, name: &str) -> usize {
+    (Buffer::named(name).words)(plan)
+}

@@ -1,0 +1,129 @@
+//! Seeded contents for every buffer: plausible, ragged, with episodes that end in every way.
+
+use crate::harness::{Words, words_of};
+use ppo_gpu::buffers::ENV_LANE_WORDS;
+use ppo_gpu::network::NETWORKS;
+use ppo_gpu::plan::Plan;
+use ppo_gpu::random::Stream;
+use ppo_gpu::reference::layouts::{env_statistics, transition};
+use ppo_gpu::trainer::agent_rows;
+
+/// A source of test numbers.
+pub struct Source(Stream);
+
+impl Source {
+    pub fn new(seed: u64) -> Self {
+        // A domain that no kernel uses.
+        Source(Stream::new(seed, 1000, 0, 0))
+    }
+
+    pub fn between(&mut self, low: f32, high: f32) -> f32 {
+        low + (high - low) * self.0.uniform()
+    }
+
+    pub fn below(&mut self, end: u32) -> u32 {
+        self.0.bits() % end
+    }
+
+    fn floats(&mut self, count: usize, low: f32, high: f32) -> Vec<u32> {
+        (0..count).map(|_| self.between(low, high).to_bits()).collect()
+    }
+}
+
+/// Contents for every buffer of `plan`.
+pub fn inputs(plan: &Plan, seed: u64) -> Words {
+    let source = &mut Source::new(seed);
+    let count = |name: &str| words_of(plan, name);
+    let mut words = Words::new();
+
+    let mut rows = agent_rows(plan);
+    for row in &mut rows {
+        // Updates done, updates executed, episodes, filled part of `recent`.
+        row.counters[..4].copy_from_slice(&[1, 1, source.below(1000), 40 + source.below(60)]);
+    }
+    words.insert("agents", bytemuck::cast_slice(&rows).to_vec());
+    words.insert("faults", vec![u32::MAX; plan.agents]);
+
+    // Initial parameters, moved: biases that are not 0, logits that differ. Padding stays 0.
+    let block = plan.network.padded_parameters();
+    let mut params = vec![0.0f32; plan.agents * block];
+    for s in 0..plan.agents {
+        params[s * block..][..block].copy_from_slice(&plan.network.initial_parameters(plan.seed(s)));
+        for network in 0..NETWORKS {
+            for slot in plan.network.slots(network) {
+                params[s * block + slot] += source.between(-0.2, 0.2);
+            }
+        }
+    }
+    let padded = |value: u32, slot: usize| if params[slot] == 0.0 { 0 } else { value };
+    words.insert("first_moments", source.floats(params.len(), -0.1, 0.1).into_iter().enumerate().map(|(i, word)| padded(word, i)).collect());
+    words.insert("second_moments", source.floats(params.len(), 0.0, 0.01).into_iter().enumerate().map(|(i, word)| padded(word, i)).collect());
+    words.insert("params", params.iter().map(|value| value.to_bits()).collect());
+
+    // Environments near their limits, so that some end by angle, some by position, some by time.
+    let lane = plan.environment.state_words + ENV_LANE_WORDS;
+    let mut env_lanes = Vec::new();
+    for _ in 0..count("env_lanes") / lane {
+        let state = [source.between(-2.39, 2.39), source.between(-1.0, 1.0), source.between(-0.2, 0.2), source.between(-1.0, 1.0)];
+        env_lanes.extend(state.map(f32::to_bits));
+        let length = if source.below(3) == 0 { plan.environment.time_limit - 1 - source.below(3) } else { source.below(400) };
+        env_lanes.extend([(length as f32).to_bits(), length]);
+    }
+    words.insert("env_lanes", env_lanes);
+
+    words.insert("observations", source.floats(count("observations"), -1.0, 1.0));
+    words.insert("actions", (0..count("actions")).map(|_| source.below(plan.environment.actions as u32)).collect());
+    words.insert("values", source.floats(count("values"), -5.0, 20.0));
+
+    let mut transitions = Vec::new();
+    let mut statistics = Vec::new();
+    for _ in 0..count("transitions") / transition::WORDS {
+        let ending = match source.below(6) {
+            0 => transition::TERMINATED,
+            1 => transition::TRUNCATED,
+            _ => 0,
+        };
+        let length = 1 + source.below(500);
+        transitions.extend([
+            source.between(-1.2, -0.2).to_bits(),
+            source.between(-1.0, 2.0).to_bits(),
+            ending | length << transition::LENGTH_SHIFT,
+            source.between(0.0, 500.0).to_bits(),
+        ]);
+    }
+    for s in 0..plan.agents {
+        for n in 0..plan.envs {
+            let ended = |t: usize| transitions[((s * plan.steps + t) * plan.envs + n) * transition::WORDS + transition::ENDING] & transition::ENDED != 0;
+            let mut row = [0; env_statistics::WORDS];
+            row[env_statistics::EPISODES] = (0..plan.steps).filter(|&t| ended(t)).count() as u32;
+            for (field, low, high) in [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0)] {
+                row[field] = source.between(low, high).to_bits();
+            }
+            statistics.extend(row);
+        }
+    }
+    words.insert("transitions", transitions);
+    words.insert("env_statistics", statistics);
+
+    let mut samples = Vec::new();
+    for _ in 0..count("samples") / 4 {
+        let (advantage, value) = (source.between(-2.0, 3.0), source.between(-1.0, 1.0));
+        samples.extend([advantage, advantage + value, value, source.between(-1.2, -0.3)].map(f32::to_bits));
+    }
+    words.insert("samples", samples);
+    let moments = (0..count("moments") / 2).flat_map(|_| [source.between(-0.5, 0.5).to_bits(), source.between(0.5, 2.0).to_bits()]).collect();
+    words.insert("moments", moments);
+
+    words.insert("partials", source.floats(count("partials"), -1.0, 1.0));
+    let columns = plan.gradient_columns();
+    let gradients = source.floats(count("gradients"), -0.01, 0.01);
+    words.insert(
+        "gradients",
+        gradients.iter().enumerate().map(|(i, &word)| if i % columns < block { padded(word, i / columns * block + i % columns) } else { word }).collect(),
+    );
+    words.insert("norms", source.floats(count("norms"), 0.01, 2.0));
+    words.insert("losses", source.floats(count("losses"), -1.0, 1.0));
+    words.insert("recent", source.floats(count("recent"), 0.0, 500.0));
+    words.insert("metrics", source.floats(count("metrics"), 0.0, 1.0));
+    words
+}

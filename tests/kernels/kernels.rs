@@ -1,0 +1,83 @@
+//! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
+
+use crate::harness::{check, describe, plan, profile};
+use ppo_gpu::kernel::Kernel;
+use ppo_gpu::plan::{Plan, Profile};
+use ppo_gpu::ppo::{self, Dispatch};
+
+/// Plans that no kernel can be lucky with: sizes that divide nothing, more than one tile, workgroup and pass, every activation and profile, time limits of
+/// both kinds. `total_steps` leaves several updates, so that the annealed learning rate is inside its range.
+pub fn plans() -> Vec<(&'static str, Plan)> {
+    let few_rows = Profile { gradient_rows: 2, ..profile("software") };
+    let small_tile = Profile { tile: 32, scratch_bytes: 4096, straight_line_limit: 0, ..profile("small") };
+    [
+        ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
+        (
+            "three agents",
+            "envs=70 steps=3 minibatches=2 epochs=2 hidden=8,8 agents=3 lr=1e-3,2e-3,3e-4 total_steps=5000 time_limit=terminal",
+            profile("software"),
+        ),
+        ("default network", "envs=33 steps=4 minibatches=1 hidden=64,64 agents=2 total_steps=5000 seed=3", profile("software")),
+        ("three layers", "envs=9 steps=6 minibatches=2 epochs=3 hidden=5,9,3 activation=relu value_clip=false total_steps=3000", profile("gpu")),
+        ("several passes", "envs=37 steps=10 minibatches=1 hidden=6 anneal_lr=false total_steps=9000", few_rows),
+        ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", profile("small")),
+        ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
+        ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
+    ]
+    .map(|(name, assignments, profile)| (name, plan(assignments, profile)))
+    .into()
+}
+
+/// First, middle and last dispatch of `kernel` in an update.
+fn dispatches(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
+    let list = if kernel == Kernel::Reset { ppo::start() } else { ppo::update(plan) };
+    let all: Vec<Dispatch> = list.into_iter().filter(|dispatch| dispatch.kernel == kernel).collect();
+    let mut chosen = vec![all[0], all[all.len() / 2], all[all.len() - 1]];
+    chosen.dedup();
+    chosen
+}
+
+fn agrees(kernel: Kernel) {
+    let mut failures = Vec::new();
+    for (name, plan) in plans() {
+        for dispatch in dispatches(&plan, kernel) {
+            let findings = check(&plan, dispatch, 17 + u64::from(dispatch.index), None);
+            if !findings.is_empty() {
+                failures.push(format!("plan '{name}', index {}: {}", dispatch.index, describe(&findings)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} differs from its reference:\n{}", kernel.name(), failures.join("\n"));
+}
+
+macro_rules! agrees {
+    ($($test:ident $kernel:ident;)*) => { $(#[test] fn $test() { agrees(Kernel::$kernel); })* };
+}
+
+agrees! {
+    reset Reset;
+    rollout Rollout;
+    evaluate Evaluate;
+    gae Gae;
+    minibatch_moments MinibatchMoments;
+    gradient Gradient;
+    sum_gradient SumGradient;
+    adam Adam;
+    report Report;
+}
+
+/// Every plan has what its name promises; otherwise the tests above would check less than they say.
+#[test]
+fn plans_are_ragged() {
+    let plans = plans();
+    let any = |test: &dyn Fn(&Plan) -> bool| assert!(plans.iter().any(|(_, plan)| test(plan)));
+    any(&|plan| plan.passes > 1);
+    any(&|plan| plan.tiles > 1 && plan.minibatch % plan.profile.tile as usize != 0);
+    any(&|plan| plan.agents > 2);
+    any(&|plan| plan.envs > plan.rollout_lanes && plan.envs % plan.rollout_lanes != 0);
+    any(&|plan| plan.steps_per_dispatch > 1);
+    any(&|plan| plan.norm_parts > 1);
+    any(&|plan| plan.final_rows == 0);
+    any(&|plan| !plan.batch.is_power_of_two());
+    any(&|plan| plan.network.layers.iter().any(|layer| layer.inputs * layer.outputs > plan.profile.straight_line_limit && layer.outputs > 128));
+}

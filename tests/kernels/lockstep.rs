@@ -1,0 +1,48 @@
+//! Whole updates in lock-step: before every dispatch the reference is given the device's own buffers, so that the first kernel that differs is the one named.
+
+use crate::harness::{GUARD, GUARD_WORDS, compare, describe, download, gpu, plan, profile, without_guard};
+use ppo_gpu::gpu::engine::Options;
+use ppo_gpu::plan::Plan;
+use ppo_gpu::ppo;
+use ppo_gpu::reference::{self, memory::Memory, tracked::Tracked};
+use ppo_gpu::trainer::Trainer;
+
+/// Trains `updates` updates of `plan`, checking after each dispatch. The message names the first kernel that differs.
+fn lockstep(plan: &Plan, updates: usize) -> Result<usize, String> {
+    let options = Options { guard_words: GUARD_WORDS, ..Options::default() };
+    let trainer = Trainer::with_options(gpu().clone(), plan.clone(), &options).unwrap();
+    let engine = trainer.engine();
+    for (name, mut words) in download(engine) {
+        let end = words.len() - GUARD_WORDS;
+        words[end..].fill(GUARD);
+        engine.write(name, &words);
+    }
+    let mut checked = 0;
+    for update in 0..updates {
+        for dispatch in ppo::update(plan) {
+            let mut memory = Memory::<Tracked>::from_words(without_guard(download(engine)));
+            engine.run(&[dispatch]).unwrap();
+            reference::run(plan, dispatch, &mut memory).map_err(|ambiguous| format!("{ambiguous}: choose another seed"))?;
+            let findings = compare(&memory, &download(engine));
+            if !findings.is_empty() {
+                let name = dispatch.kernel.name();
+                return Err(format!("update {update}: {name} (index {}) is the first to differ: {}", dispatch.index, describe(&findings)));
+            }
+            checked += 1;
+        }
+    }
+    Ok(checked)
+}
+
+#[test]
+fn updates_agree_kernel_by_kernel() {
+    for (assignments, profile, updates) in [
+        ("envs=19 steps=11 minibatches=11 epochs=2 hidden=16,16 total_steps=4180 lr=3e-3", profile("software"), 3),
+        ("envs=6 steps=20 minibatches=4 epochs=3 hidden=9 activation=relu agents=2 total_steps=1200 lr=1e-2 seed=4", profile("gpu"), 3),
+        ("envs=4 steps=32 minibatches=4 epochs=4 hidden=64,64 total_steps=1280 seed=1", profile("software"), 2),
+    ] {
+        let plan = plan(assignments, profile);
+        let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}: {message}"));
+        assert_eq!(checked, updates * ppo::update(&plan).len());
+    }
+}

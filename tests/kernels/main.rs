@@ -1,0 +1,22 @@
+//! Shader tests: every kernel, run through the code that training uses, against the sequential reference.
+//!
+//! - [`kernels`]: each kernel alone, on ragged sizes, every buffer poisoned and fenced;
+//! - [`mutants`]: broken kernels, and a broken harness, that the checks must catch;
+//! - [`lockstep`]: whole updates, kernel by kernel, naming the first that diverges;
+//! - [`gradients`]: the reference's gradient against finite differences;
+//! - [`randomness`]: random numbers and permutations;
+//! - [`environment`]: the laws of CartPole;
+//! - [`conformance`]: trajectories from Gymnasium, losses and Adam steps from JAX and optax;
+//! - [`translation`]: every kernel on every backend's language, and under strict WebGPU rules.
+
+mod conformance;
+mod environment;
+mod gradients;
+mod harness;
+mod inputs;
+mod kernels;
+mod lockstep;
+mod mutants;
+mod probe;
+mod randomness;
+mod translation;

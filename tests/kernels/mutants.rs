@@ -1,0 +1,121 @@
+//! Mutants: kernels broken on purpose, one line each, which the harness must catch, by the check meant to catch them; and the harness itself, broken.
+
+use crate::harness::{Check, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, plan, profile};
+use ppo_gpu::kernel::Kernel;
+use ppo_gpu::plan::Plan;
+use ppo_gpu::ppo::Dispatch;
+use ppo_gpu::reference::memory::Memory;
+use ppo_gpu::reference::tracked::Tracked;
+
+/// Small, ragged, two agents, more than one tile and pass.
+fn mutant_plan() -> Plan {
+    let few_rows = ppo_gpu::plan::Profile { gradient_rows: 2, ..profile("software") };
+    plan("envs=71 steps=5 minibatches=1 epochs=2 hidden=6,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9", few_rows)
+}
+
+/// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
+fn caught(kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: Check) {
+    let plan = mutant_plan();
+    let original = ppo_gpu::gpu::compose::compose(kernel, &plan);
+    assert!(original.contains(from), "{} no longer contains `{from}`", kernel.name());
+    let dispatch = Dispatch { kernel, index };
+    let healthy = check(&plan, dispatch, 5, None);
+    assert!(healthy.is_empty(), "{} fails before it is mutated: {}", kernel.name(), describe(&healthy));
+    let findings = check(&plan, dispatch, 5, Some(Box::new(move |_, source| source.replacen(from, to, 1))));
+    assert!(findings.iter().any(|finding| finding.check == by), "{by:?} did not catch `{to}`: {}", describe(&findings));
+}
+
+macro_rules! mutants {
+    ($($test:ident $kernel:ident $index:literal $from:literal => $to:literal, $by:ident;)*) => {
+        $(#[test] fn $test() { caught(Kernel::$kernel, $index, $from, $to, Check::$by); })*
+    };
+}
+
+mutants! {
+    // Errors found in published implementations.
+    clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column] * scale" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm))", Value;
+    ratio_always_one Gradient 0 "policy.log_probs[action] - sample.log_prob" => "0.0 * sample.log_prob", Value;
+    truncation_as_termination Gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
+    advantages_not_normalised Gradient 0 "(sample.advantage - moment.x) / (moment.y + 1e-8)" => "sample.advantage", Value;
+    sample_deviation_instead_of_population MinibatchMoments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
+    // Each formula.
+    entropy_bonus_with_the_wrong_sign Gradient 0 "log_prob_slope, -agent.entropy_coef" => "log_prob_slope, agent.entropy_coef", Value;
+    clipped_samples_keep_their_slope Gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
+    value_clip_forgotten Gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
+    value_loss_without_its_coefficient Gradient 0 "agent.value_coef * slope" => "slope", Value;
+    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
+    samples_past_the_end_counted Gradient 2 "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
+    later_pass_overwrites Gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
+    first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
+    activation_slope_of_the_input Gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
+    bias_left_out Gradient 0 "+ unit, bias, accumulate)" => "+ unit, 0.0, accumulate)", Value;
+    gae_without_lambda Gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
+    gae_across_the_end_of_an_episode Gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
+    adam_without_bias_correction Adam 1 "first / bias_correction(count * LN_BETA1)" => "first", Value;
+    adam_epsilon_inside_the_root Adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
+    adam_step_counted_from_zero Adam 1 "dispatch.index + 1u" => "dispatch.index", Value;
+    annealing_forgotten Adam 0 "select(1.0, 1.0 - f32(agent.update) / f32(UPDATES), ANNEAL_LR)" => "1.0", Value;
+    row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
+    losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
+    log_prob_of_another_action Rollout 0 "policy.log_probs[action]" => "policy.log_probs[1u - action]", Value;
+    observation_after_the_step Rollout 0 "store_observation(s, t, n, observation);" => "store_observation(s, t, n, env_observe((*env).state));", Value;
+    dropped_weight Evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
+    explained_variance_inverted Report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
+    // Whole numbers.
+    streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
+    sampling_from_the_wrong_stream Rollout 1 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
+    time_limit_off_by_one Rollout 0 "episode_length >= TIME_LIMIT" => "episode_length > TIME_LIMIT", Word;
+    episodes_counted_twice Report 0 "agent.episodes += episodes;" => "agent.episodes += 2u * episodes;", Word;
+    window_in_the_wrong_order Report 0 "end - 1u - min(lane, end - 1u)" => "BATCH - end + min(lane, end - 1u)", Value;
+    // Memory.
+    last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
+    padding_not_written Gradient 0 "(0u + lane < 8u)" => "(0u + lane < 6u)", Unwritten;
+    last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
+    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = updated;" => "params[p] = updated; losses[0] = 0.0;", Foreign;
+    writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
+    writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
+    environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
+}
+
+/// A memory with one word of each kind, and what a device that agrees would return.
+fn agreeing() -> (Memory<Tracked>, Words) {
+    let mut memory = Memory::<Tracked>::from_words(Words::from([("params", vec![POISON, POISON, 3])]));
+    memory.buffer_mut("params").write(0, Tracked { value: 1.0, error: 1e-6 });
+    memory.buffer_mut("params").write_word(1, 5);
+    let mut words = vec![1.0f32.to_bits(), 5, 3];
+    words.resize(3 + GUARD_WORDS, GUARD);
+    (memory, Words::from([("params", words)]))
+}
+
+#[test]
+fn harness_passes_what_agrees() {
+    let (memory, words) = agreeing();
+    assert!(compare(&memory, &words).is_empty());
+}
+
+#[test]
+fn harness_catches_every_kind_of_disagreement() {
+    for (index, word, by) in [
+        (0, 1.00001f32.to_bits(), Check::Value),
+        (0, f32::NAN.to_bits(), Check::Value),
+        (0, f32::INFINITY.to_bits(), Check::Value),
+        (0, POISON, Check::Unwritten),
+        (1, 6, Check::Word),
+        (1, POISON, Check::Unwritten),
+        (2, 4, Check::Foreign),
+        (3, 0, Check::Guard),
+        (2 + GUARD_WORDS, 1, Check::Guard),
+    ] {
+        let (memory, mut words) = agreeing();
+        words.get_mut("params").unwrap()[index] = word;
+        let findings = compare(&memory, &words);
+        assert_eq!(findings.iter().map(|finding| finding.check).collect::<Vec<_>>(), [by], "word {index} = {word:#x}");
+    }
+}
+
+#[test]
+fn a_bound_that_knows_nothing_agrees_with_nothing() {
+    let (mut memory, words) = agreeing();
+    memory.buffer_mut("params").write(0, Tracked { value: 1.0, error: f64::INFINITY });
+    assert_eq!(compare(&memory, &words).len(), 1);
+}

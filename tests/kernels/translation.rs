@@ -1,0 +1,43 @@
+//! Every kernel translates to the languages of all backends, and compiles under WebGPU's own rules and default limits.
+
+use crate::harness::{plan, profile};
+use crate::kernels::plans;
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use ppo_gpu::gpu::engine::{Engine, Options};
+use ppo_gpu::gpu::{Gpu, compose::compose, reflect};
+use ppo_gpu::kernel::Kernel;
+
+#[test]
+fn kernels_translate_to_spirv_msl_and_hlsl() {
+    for (name, plan) in plans() {
+        for &kernel in Kernel::ALL {
+            let module = reflect::parse(kernel.name(), &compose(kernel, &plan)).unwrap();
+            let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+            let context = |language: &str| format!("{} of plan '{name}' to {language}", kernel.name());
+
+            let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|error| panic!("{}: {error}", context("SPIR-V")));
+            assert!(words.len() > 100);
+
+            let options = msl::Options { fake_missing_bindings: true, ..Default::default() };
+            let (text, _) = msl::write_string(&module, &info, &options, &Default::default()).unwrap_or_else(|error| panic!("{}: {error}", context("MSL")));
+            assert!(text.contains("kernel void"));
+
+            let mut text = String::new();
+            let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+            let pipeline = hlsl::PipelineOptions::default();
+            hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).unwrap_or_else(|error| panic!("{}: {error}", context("HLSL")));
+            assert!(text.contains("numthreads"));
+        }
+    }
+}
+
+#[test]
+fn kernels_compile_under_strict_webgpu_rules_and_default_limits() {
+    let gpu = Gpu::open_with("auto", "", wgpu::InstanceFlags::STRICT_WEBGPU_COMPLIANCE, |_| wgpu::Limits::default()).unwrap();
+    for assignments in ["envs=8 steps=4 hidden=64,64", "envs=8 steps=4 hidden=128 activation=relu", "envs=8 steps=4 hidden=32,32,32 agents=2"] {
+        let plan = plan(assignments, profile("small"));
+        let options = Options { checked: true, ..Options::default() };
+        Engine::new(&gpu, &plan, &options).unwrap_or_else(|error| panic!("{assignments}: {error}\n{}", error.help()));
+    }
+}
