@@ -1,0 +1,190 @@
+//! Whole runs: the same bits however the work is split, what crosses the bus, faults, and learning.
+
+use ppo_gpu::config::Config;
+use ppo_gpu::gpu::Gpu;
+use ppo_gpu::gpu::engine::Options;
+use ppo_gpu::metrics::{RawRow, Row};
+use ppo_gpu::plan::Plan;
+use ppo_gpu::trainer::Trainer;
+use ppo_gpu::{Error, Result};
+use std::ops::ControlFlow;
+use std::sync::OnceLock;
+
+fn gpu() -> Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| {
+        let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
+        Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
+    })
+    .clone()
+}
+
+/// A configuration from `key=value` pairs on top of the defaults, or of `file`.
+fn config(file: Option<&str>, assignments: &str) -> Config {
+    let file = file.map(|name| std::fs::read_to_string(format!("{}/configs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap());
+    let layers = file.iter().map(|text| Config::layer("file", text).unwrap()).collect::<Vec<_>>();
+    let pairs = assignments.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap());
+    Config::from_layers(layers.into_iter().chain(pairs)).unwrap()
+}
+
+fn trainer_of(config: &Config, profile: &str) -> Trainer {
+    let gpu = gpu();
+    let plan = Plan::new(config, gpu.profile(profile)).unwrap();
+    Trainer::with_options(gpu, plan, &Options::default()).unwrap()
+}
+
+fn train(trainer: &mut Trainer) -> Result<Vec<Row>> {
+    let mut all = Vec::new();
+    trainer.run(&mut |rows| {
+        all.extend(rows.iter().cloned());
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+/// Parameters (as bits) and the device's metrics of a small run.
+fn outcome(assignments: &str) -> (Vec<u32>, Vec<[u32; 4]>) {
+    let mut trainer = trainer_of(&config(None, assignments), "auto");
+    let rows = train(&mut trainer).unwrap();
+    let bits = trainer.parameters().unwrap().iter().map(|value| value.to_bits()).collect();
+    (bits, rows.iter().map(|row| [row.update, row.total_episodes, row.policy_loss.to_bits(), row.grad_norm.to_bits()]).collect())
+}
+
+const SMALL: &str = "envs=12 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=3840 lr=3e-3";
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+    let first = outcome(SMALL);
+    assert_eq!(first, outcome(SMALL));
+    assert_ne!(first, outcome(&format!("{SMALL} seed=1")));
+}
+
+#[test]
+fn submissions_do_not_change_results() {
+    let whole = outcome(SMALL);
+    for dispatches in [1, 2, 7, 1000] {
+        assert_eq!(whole, outcome(&format!("{SMALL} dispatches_per_submit={dispatches}")), "{dispatches} dispatches in a submission");
+    }
+}
+
+#[test]
+fn agents_compute_what_they_compute_alone() {
+    let (together, rows) = outcome(&format!("{SMALL} agents=3 seed=5 lr=3e-3,1e-3,2e-2 clip=0.2,0.1,0.3"));
+    let each = together.len() / 3;
+    for (s, own) in ["lr=3e-3 clip=0.2", "lr=1e-3 clip=0.1", "lr=2e-2 clip=0.3"].iter().enumerate() {
+        let (alone, rows_alone) = outcome(&format!("{SMALL} seed={} {own}", 5 + s));
+        assert_eq!(together[s * each..][..each], alone, "agent {s}");
+        assert_eq!(rows.iter().skip(s).step_by(3).copied().collect::<Vec<_>>(), rows_alone, "metrics of agent {s}");
+    }
+}
+
+#[test]
+fn an_agent_that_reaches_its_target_keeps_the_parameters_it_reached_it_with() {
+    // Every agent reaches a mean return of 30 at a time of its own.
+    let learning = "envs=64 steps=16 minibatches=2 epochs=4 hidden=16 total_steps=200000 lr=1e-2 value_clip=false max_grad_norm=10 target_return=30";
+    let mut trainer = trainer_of(&config(None, &format!("{learning} agents=3")), "auto");
+    let rows = train(&mut trainer).unwrap();
+    let params = trainer.parameters().unwrap();
+    let each = params.len() / 3;
+    let stopped: Vec<u32> = (0..3).map(|s| rows.iter().find(|row| row.agent == s && row.stops).expect("every agent stops").update).collect();
+    assert!(stopped.iter().any(|&update| update != stopped[0]), "agents stop at different times: {stopped:?}");
+    for s in 0..3 {
+        let mut alone = trainer_of(&config(None, &format!("{learning} seed={s}")), "auto");
+        let rows = train(&mut alone).unwrap();
+        assert_eq!(rows.last().unwrap().update, stopped[s]);
+        assert!(rows.last().unwrap().mean_return.unwrap() >= 30.0);
+        assert_eq!(params[s * each..][..each], alone.parameters().unwrap(), "agent {s}");
+    }
+}
+
+/// While training the host writes nothing and reads metric rows only.
+#[test]
+fn fifty_updates_move_nothing_but_metric_rows() {
+    for agents in [1, 3] {
+        let config = config(None, &format!("envs=8 steps=16 minibatches=2 epochs=2 hidden=8 agents={agents} total_steps={}", 8 * 16 * 50));
+        let mut trainer = trainer_of(&config, "auto");
+        let before = trainer.engine().traffic();
+        let rows = train(&mut trainer).unwrap();
+        let after = trainer.engine().traffic();
+        assert_eq!(rows.len(), 50 * agents);
+        assert_eq!(after.writes - before.writes, 0, "writes");
+        assert_eq!(after.reads - before.reads, 50, "reads");
+        assert_eq!(after.bytes_read - before.bytes_read, (50 * agents * size_of::<RawRow>()) as u64, "bytes");
+    }
+}
+
+/// On the first minibatch of the first epoch the policy is still the one that acted: the ratio is exactly 1.
+#[test]
+fn the_first_minibatch_has_ratio_one_exactly() {
+    for (hidden, activation, profile) in [("64,64", "tanh", "software"), ("7,5", "relu", "software"), ("7,5", "tanh", "gpu")] {
+        let config = config(None, &format!("envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
+        for row in train(&mut trainer_of(&config, profile)).unwrap() {
+            assert_eq!((row.approx_kl, row.clip_fraction), (0.0, 0.0), "update {}, hidden {hidden}, profile {profile}", row.update);
+        }
+    }
+}
+
+/// Spoils one word before training; returns the quantity that is named, and whether the parameters stayed as they were (but for the spoilt word).
+fn spoil(buffer: &str, word: usize, value: f32) -> (String, bool) {
+    let config = config(None, "envs=12 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=1920");
+    let mut trainer = trainer_of(&config, "auto");
+    let mut words = trainer.engine().read(buffer).unwrap();
+    words[word] = value.to_bits();
+    trainer.engine().write(buffer, &words);
+    let before = trainer.engine().read("params").unwrap();
+    let quantity = match train(&mut trainer) {
+        Err(Error::Diverged { quantity, update: 1, agent: 0, .. }) => quantity,
+        other => panic!("{buffer}[{word}] = {value}: training ended with {:?}", other.map(|rows| rows.len())),
+    };
+    (quantity, trainer.engine().read("params").unwrap() == before)
+}
+
+#[test]
+fn what_is_not_finite_stops_training_and_is_named_first() {
+    // The policy head's first bias lies behind the first layer's 5 rows of 8 columns.
+    let policy_bias = 5 * 8;
+    for (buffer, word, value, quantity) in [
+        ("env_lanes", 2, f32::NAN, "observation"),
+        ("env_lanes", 0, f32::INFINITY, "observation"),
+        ("params", policy_bias, f32::NAN, "policy output"),
+    ] {
+        let (named, kept) = spoil(buffer, word, value);
+        assert!(named.contains(quantity), "{buffer}[{word}] = {value} is named {named}");
+        assert!(kept, "{buffer}[{word}] = {value}: parameters changed");
+    }
+    let critic_bias = 5 * 8 + 9 * 4 + 5 * 8;
+    assert_eq!(spoil("params", critic_bias, f32::NAN).0, "value");
+    // A moment that is not a number spoils its own parameter only; that is held back, and named.
+    let (named, _) = spoil("first_moments", 9, f32::NAN);
+    assert!(named.contains("parameter"), "{named}");
+}
+
+#[test]
+fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
+    let mut gpu = gpu();
+    gpu.limits.max_storage_buffer_binding_size = 1 << 16;
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu.profile("auto")).unwrap();
+    let Err(error) = Trainer::new(gpu, plan) else { panic!("a plan beyond the limits was accepted") };
+    assert!(matches!(&error, Error::Limit { .. }) && error.to_string().contains("buffer `"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn a_destroyed_device_is_an_error() {
+    let gpu = Gpu::open("auto", "").unwrap();
+    let plan = Plan::new(&config(None, SMALL), gpu.profile("auto")).unwrap();
+    let mut trainer = Trainer::new(gpu.clone(), plan).unwrap();
+    gpu.device.destroy();
+    let error = train(&mut trainer).expect_err("a destroyed device cannot train");
+    assert!(matches!(error, Error::Device { .. }), "{error}");
+}
+
+#[test]
+fn cartpole_is_learned() {
+    let config = config(Some("cartpole.toml"), "seed=3 target_return=475");
+    let rows = train(&mut trainer_of(&config, "auto")).unwrap();
+    let last = rows.last().unwrap();
+    let env_steps = u64::from(last.update) * u64::from(config.envs) * u64::from(config.steps);
+    assert!(last.mean_return.unwrap() >= 475.0 && last.window == 100, "mean return {:?} after {env_steps} steps", last.mean_return);
+    assert!(env_steps <= 5_000_000);
+}
