@@ -62,7 +62,8 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     }
     let targets = reduce_moments(targets_of_lane, lane);
     let advantages = reduce_moments(advantages_of_lane, lane);
-    let episodes = count_before_and_at(episodes_of_lane, lane).all;
+    count_before_and_at(episodes_of_lane, lane);
+    let episodes = workgroupUniformLoad(&counts[LANES - 1u]);
 
     // The newest episodes.
     let wanted = min(WINDOW, episodes);
@@ -71,12 +72,12 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         let has_step = lane < end;
         let transition = transitions[s * BATCH + end - 1u - min(lane, end - 1u)];
         let ended = has_step && (transition.ending & ENDED) != 0u;
-        let count = count_before_and_at(select(0u, 1u, ended), lane);
-        let rank = found + count.mine - 1u;
+        count_before_and_at(select(0u, 1u, ended), lane);
+        let rank = found + counts[lane] - 1u;
         if (ended && rank < wanted) {
             finished[rank] = vec2(transition.episode_return, f32(transition.ending >> LENGTH_SHIFT));
         }
-        found += count.all;
+        found += workgroupUniformLoad(&counts[LANES - 1u]);
     }
     workgroupBarrier();
     let kept = min(WINDOW - wanted, agent.recent);
@@ -137,13 +138,9 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     }
 }
 
-struct Count {
-    mine: u32,  // over this lane and the ones before it
-    all: u32,   // over all lanes
-}
-
-// Running count over the lanes (Hillis and Steele 1986). Uniform control flow only.
-fn count_before_and_at(value: u32, lane: u32) -> Count {
+// Leaves in `counts` the running sum of `value` over each lane and the ones before it (Hillis and Steele 1986); the last one's is the total, to be read by a
+// uniform load. Not returned: a returned structure would count as non-uniform as its least uniform member. Uniform control flow only.
+fn count_before_and_at(value: u32, lane: u32) {
     workgroupBarrier();
     counts[lane] = value;
     workgroupBarrier();
@@ -153,5 +150,4 @@ fn count_before_and_at(value: u32, lane: u32) -> Count {
         counts[lane] += before;
         workgroupBarrier();
     }
-    return Count(counts[lane], workgroupUniformLoad(&counts[LANES - 1u]));
 }

@@ -65,7 +65,7 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             run.failure.map_or(Ok(if run.summary.interrupted { exit::INTERRUPTED } else { exit::DONE }), Err)
         }
         Action::Devices { json } => print(&inspect::devices(&config, json)?).map(|()| exit::DONE),
-        Action::Inspect(topic) => print(&inspect::show(&config, &topic)?).map(|()| exit::DONE),
+        Action::Inspect(topic) => print(&inspect::show(&config, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
     }
 }
 
@@ -104,6 +104,7 @@ pub fn command() -> Command {
         topic("buffers", "The memory map of the device"),
         topic("kernels", "The schedule of one update, and what each kernel binds"),
         topic("metrics", "Meaning, unit and healthy range of each number in metrics.jsonl"),
+        topic("tables", "The tables of the documents, in Markdown: kernels, buffers, keys, metrics"),
         topic("shader", "The WGSL of a kernel, exactly as it is compiled")
             .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
     ]);
@@ -180,6 +181,7 @@ pub fn action(matches: &ArgMatches) -> Action {
         ["inspect", "buffers"] => Action::Inspect(Topic::Buffers),
         ["inspect", "kernels"] => Action::Inspect(Topic::Kernels),
         ["inspect", "metrics"] => Action::Inspect(Topic::Metrics),
+        ["inspect", "tables"] => Action::Inspect(Topic::Tables),
         ["inspect", "shader"] => Action::Inspect(Topic::Shader(inner.get_one::<String>("name").cloned().unwrap_or_default())),
         _ => Action::Train(run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") }),
     }

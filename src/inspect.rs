@@ -2,6 +2,7 @@
 
 mod devices;
 mod schedule;
+pub mod tables;
 
 pub use devices::devices;
 
@@ -28,6 +29,8 @@ pub enum Topic {
     Kernels,
     /// What the numbers of a row of metrics mean.
     Metrics,
+    /// The tables of the documents, in Markdown.
+    Tables,
     /// The WGSL of the kernel of this name.
     Shader(String),
 }
@@ -35,15 +38,16 @@ pub enum Topic {
 /// An adapter's description and limits.
 type Adapter = (wgpu::AdapterInfo, wgpu::Limits);
 
-/// The text of `topic` for a run of `config`.
+/// The text of `topic` for a run of `config`. What had to be assumed is noted on stderr, unless `quiet`.
 ///
 /// # Errors
 /// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::Shader`] when one does not compile.
-pub fn show(config: &Config, topic: &Topic) -> Result<String> {
+pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
     // What needs no plan is shown without looking for adapters, which takes a while.
     match topic {
         Topic::Config => return Ok(config.to_commented_toml()),
         Topic::Metrics => return Ok(metrics()),
+        Topic::Tables => return tables::tables(),
         _ => {}
     }
     let kernel = match topic {
@@ -52,7 +56,7 @@ pub fn show(config: &Config, topic: &Topic) -> Result<String> {
     };
     let adapter = adapter(config);
     let (profile, why) = profile(config, adapter.as_ref());
-    if adapter.is_none() && config.profile == "auto" {
+    if adapter.is_none() && config.profile == "auto" && !quiet {
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), "note: {why}");
     }
@@ -277,7 +281,7 @@ mod tests {
                 (Topic::Metrics, &["approx_kl", "Healthy"]),
                 (Topic::Shader("gradient".into()), &["fn gradient(", "const BATCH: u32 = 512u;"]),
             ] {
-                let text = show(&config, &topic).unwrap_or_else(|error| panic!("{topic:?}: {}", crate::cli::describe(&error)));
+                let text = show(&config, &topic, true).unwrap_or_else(|error| panic!("{topic:?}: {}", crate::cli::describe(&error)));
                 assert!(expected.iter().all(|part| text.contains(part)), "{topic:?}: {text}");
                 assert!(text.ends_with('\n') && text.lines().all(|line| line.trim_end() == line || matches!(topic, Topic::Shader(_))), "{topic:?}");
             }
@@ -286,7 +290,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kernel_is_refused_with_the_nearest() {
-        let error = show(&Config::default(), &Topic::Shader("gradients".into())).expect_err("a refusal");
+        let error = show(&Config::default(), &Topic::Shader("gradients".into()), true).expect_err("a refusal");
         assert!(error.help().contains("did you mean 'gradient'?"), "{}", error.help());
     }
 

@@ -29,3 +29,8 @@ pub mod run;
 pub mod trainer;
 
 pub use error::{Error, Result};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -122,6 +122,13 @@ impl Plan {
         let minibatch = batch / minibatches;
         let tiles = minibatch.div_ceil(profile.tile as usize);
         let gradient_rows = tiles.min(profile.gradient_rows as usize);
+        let gradient_dispatches = config.epochs as usize * minibatches * tiles.div_ceil(gradient_rows);
+        if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
+            let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * tiles.div_ceil(gradient_rows));
+            let nearest = largest_divisor_up_to(batch, most);
+            let problem = format!("{minibatches} minibatches in {} epochs are {gradient_dispatches} dispatches in an update", config.epochs);
+            return Err(Error::config("minibatches", problem, format!("nearest that works: {nearest}")));
+        }
         let updates = config.total_steps.div_ceil(batch as u64);
         let steps_of_run = updates.saturating_mul(steps as u64).max(updates.saturating_mul(u64::from(config.epochs) * minibatches as u64));
         if steps_of_run > u64::from(u32::MAX) {
@@ -264,6 +271,25 @@ impl Plan {
         Ok(())
     }
 
+    /// Checks the plan against the memory that is left, in bytes. Software drivers promise more than there is.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with what to lower.
+    pub fn check_memory(&self, available: u64, adapter: &str) -> Result<()> {
+        let needed = self.device_bytes();
+        if needed <= available {
+            return Ok(());
+        }
+        let most = (self.envs * self.agents) as f64 * available as f64 / needed as f64;
+        Err(Error::Limit {
+            what: "memory".into(),
+            needed: mebibytes(needed),
+            allowed: format!("{}, which is what is free", mebibytes(available)),
+            adapter: adapter.into(),
+            help: format!("lower envs or agents: envs * agents may be about {most:.0} at most; `ppo-gpu inspect buffers` shows what takes how much"),
+        })
+    }
+
     /// Bytes of all buffers on the device.
     pub fn device_bytes(&self) -> u64 {
         BUFFERS.iter().map(|buffer| buffer.bytes(self)).sum()
@@ -274,6 +300,9 @@ impl Plan {
 pub const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 /// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
 pub const ADAM_EPSILON: f32 = 1e-5;
+
+/// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
+const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
 /// A constant as WGSL sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -143,11 +143,9 @@ fn spoil(buffer: &str, word: usize, value: f32) -> (String, bool) {
 fn what_is_not_finite_stops_training_and_is_named_first() {
     // The policy head's first bias lies behind the first layer's 5 rows of 8 columns.
     let policy_bias = 5 * 8;
-    for (buffer, word, value, quantity) in [
-        ("env_lanes", 2, f32::NAN, "observation"),
-        ("env_lanes", 0, f32::INFINITY, "observation"),
-        ("params", policy_bias, f32::NAN, "policy output"),
-    ] {
+    for (buffer, word, value, quantity) in
+        [("env_lanes", 2, f32::NAN, "observation"), ("env_lanes", 0, f32::INFINITY, "observation"), ("params", policy_bias, f32::NAN, "policy output")]
+    {
         let (named, kept) = spoil(buffer, word, value);
         assert!(named.contains(quantity), "{buffer}[{word}] = {value} is named {named}");
         assert!(kept, "{buffer}[{word}] = {value}: parameters changed");
@@ -167,6 +165,15 @@ fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
     let Err(error) = Trainer::new(gpu, plan) else { panic!("a plan beyond the limits was accepted") };
     assert!(matches!(&error, Error::Limit { .. }) && error.to_string().contains("buffer `"), "{error}");
     assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn too_little_memory_is_an_error_that_says_what_to_lower() {
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu().profile("auto")).unwrap();
+    assert!(plan.check_memory(plan.device_bytes(), "a device").is_ok());
+    let error = plan.check_memory(plan.device_bytes() / 2, "a device").unwrap_err();
+    assert!(error.to_string().contains("memory") && error.help().contains("about 256 at most"), "{error}: {}", error.help());
+    assert!(gpu().available_memory().is_none_or(|bytes| bytes > 1 << 20));
 }
 
 #[test]

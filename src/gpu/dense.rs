@@ -38,7 +38,7 @@ pub fn forward(plan: &Plan) -> String {
         // Copies `count` vectors of params from `offset` on into scratch. Uniform control flow only.\n\
         fn stage(offset: u32, count: u32, lane: u32) {\n    workgroupBarrier();\n    \
         for (var i = lane; i < count; i += LANES) {\n        scratch[i] = params[offset + i];\n    }\n    workgroupBarrier();\n}\n\n";
-    text += &match plan.network.activation {
+    text += match plan.network.activation {
         // tanh of a large argument is NaN on some drivers, and 1 in f32 from 10 on.
         Activation::Tanh => {
             "fn activation(x: vec4<f32>) -> vec4<f32> {\n    return tanh(clamp(x, vec4(-15.0), vec4(15.0)));\n}\n\n\
@@ -49,8 +49,7 @@ pub fn forward(plan: &Plan) -> String {
              // d activation / d x, from the activation's value h.\nfn activation_slope(h: vec4<f32>) -> vec4<f32> {\n    \
              return select(vec4(0.0), vec4(1.0), h > vec4(0.0));\n}\n\n"
         }
-    }
-    .to_string();
+    };
     for (l, layer) in layers.iter().enumerate() {
         text += &forward_layer(plan, l, layer);
     }

@@ -61,6 +61,9 @@ impl Engine {
     /// [`Error::Shader`] naming the kernel that does not compile.
     pub fn new(gpu: &Gpu, plan: &Plan, options: &Options) -> Result<Engine> {
         plan.check_limits(&gpu.limits, &gpu.info.name)?;
+        if let Some(available) = gpu.available_memory() {
+            plan.check_memory(available, &gpu.info.name)?;
+        }
         let mut buffers = BTreeMap::new();
         for buffer in BUFFERS {
             let size = buffer.bytes(plan) + 4 * options.guard_words as u64;

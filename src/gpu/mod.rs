@@ -154,6 +154,17 @@ impl Gpu {
         is_software(&self.info)
     }
 
+    /// Bytes of memory that are free, where the device's memory is the machine's and the system tells.
+    pub fn available_memory(&self) -> Option<u64> {
+        if !self.is_software() {
+            return None;
+        }
+        // Linux: "MemAvailable:   123456 kB".
+        let report = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = report.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+
     /// Reports what the device complained about since it was opened.
     ///
     /// # Errors

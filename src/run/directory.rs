@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// Where runs go that are not told where.
 const HOME: &str = "runs";
-/// The file that tells a run's directory from others.
+/// The effective configuration.
+const CONFIG: &str = "config.toml";
+/// A row for each update and agent.
 const METRICS: &str = "metrics.jsonl";
+/// What came of the run.
+const SUMMARY: &str = "summary.json";
 
 /// A run's directory: `config.toml` (the effective configuration), `metrics.jsonl`, `summary.json`.
 pub struct Directory {
@@ -20,7 +24,7 @@ impl Directory {
     /// Makes the directory `out`, or a new one below `runs`, and writes the configuration of `plan` to it.
     ///
     /// # Errors
-    /// [`Error::Config`] when `out` already holds a run; [`Error::File`] when it cannot be written.
+    /// [`Error::Config`] when `out` already holds a run or a file of one; [`Error::File`] when it cannot be written.
     pub fn create(plan: &Plan, out: Option<&Path>) -> Result<Directory> {
         let path = match out {
             Some(path) => {
@@ -37,7 +41,7 @@ impl Directory {
         let header =
             format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
         let directory = Directory { path };
-        directory.write("config.toml", &(header + &plan.config.to_commented_toml()))?;
+        directory.write(CONFIG, &(header + &plan.config.to_commented_toml()))?;
         Ok(directory)
     }
 
@@ -59,7 +63,7 @@ impl Directory {
     /// # Errors
     /// [`Error::File`] when it cannot be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
-        self.write("summary.json", &(summary.to_json() + "\n"))
+        self.write(SUMMARY, &(summary.to_json() + "\n"))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {
@@ -68,10 +72,10 @@ impl Directory {
     }
 }
 
-/// Refuses a directory that holds a run.
+/// Refuses a directory that holds a run, or a file that one would replace.
 pub(super) fn refuse_existing(path: &Path) -> Result<()> {
-    if path.join(METRICS).exists() {
-        let problem = format!("{} already holds a run ({METRICS})", path.display());
+    if let Some(name) = [METRICS, CONFIG, SUMMARY].into_iter().find(|name| path.join(name).exists()) {
+        let problem = format!("{} already holds a run ({name})", path.display());
         return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));
     }
     Ok(())
@@ -114,11 +118,12 @@ mod tests {
         let text = std::fs::read_to_string(out.join("config.toml")).expect("config.toml");
         let layer = Config::layer("config.toml", &text).expect("TOML");
         assert_eq!(Config::from_layers([layer]).expect("a configuration"), config);
-        // A directory without metrics is not a run.
-        Directory::create(&plan, Some(&out)).expect("the directory again");
-        drop(directory.metrics().expect("a file"));
-        let error = Directory::create(&plan, Some(&out)).err().expect("a refusal");
-        assert!(error.to_string().starts_with("out: ") && error.exit_code() == 2, "{error}");
+        // A configuration without metrics is not a run, but may be what somebody wrote.
+        for name in [CONFIG, METRICS] {
+            let error = Directory::create(&plan, Some(&out)).err().expect("a refusal");
+            assert!(error.to_string().starts_with("out: ") && error.to_string().contains(name) && error.exit_code() == 2, "{error}");
+            drop(directory.metrics());
+        }
     }
 
     #[test]

@@ -1,0 +1,75 @@
+//! The documents say what the program does.
+
+use ppo_gpu::buffers::{AGENT_WORDS, BUFFERS, ENV_LANE_WORDS, METRICS_WORDS};
+use ppo_gpu::config::Config;
+use ppo_gpu::gpu::{compose, reflect};
+use ppo_gpu::inspect::tables;
+use ppo_gpu::kernel::Kernel;
+use ppo_gpu::plan::{Plan, Profile};
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn tables_in_the_documents_are_those_of_the_program() {
+    for (document, table) in [
+        ("ARCHITECTURE.md", tables::kernels().unwrap()),
+        ("ARCHITECTURE.md", tables::buffers()),
+        ("README.md", tables::keys()),
+        ("README.md", tables::metrics()),
+    ] {
+        assert!(read(document).contains(&table), "{document} lacks the current table; `ppo-gpu inspect tables` prints it:\n{table}");
+    }
+}
+
+#[test]
+fn architecture_is_short() {
+    assert!(read("ARCHITECTURE.md").lines().count() <= 150);
+}
+
+/// Sizes of structures that the host knows are those that the WGSL declares.
+#[test]
+fn structures_have_the_words_that_the_host_counts() {
+    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
+    let words = |kernel: Kernel, name: &str| {
+        let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap();
+        reflect::structure(&module, name).unwrap_or_else(|| panic!("{} declares no {name}", kernel.name())).1
+    };
+    assert_eq!(words(Kernel::Report, "Agent"), AGENT_WORDS);
+    assert_eq!(words(Kernel::Report, "MetricsRow"), METRICS_WORDS);
+    assert_eq!(words(Kernel::Reset, "EnvLane"), ENV_LANE_WORDS + plan.environment.state_words);
+    assert_eq!(words(Kernel::Rollout, "Transition") * 4, 16);
+    assert_eq!(words(Kernel::Gae, "EnvStatistics"), 5);
+}
+
+/// Names of fields, in order, are the same in WGSL and in the host's rows.
+#[test]
+fn rows_have_the_fields_of_the_wgsl() {
+    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
+    let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan)).unwrap();
+    for (structure, file, first) in [("MetricsRow", "src/metrics.rs", "pub struct RawRow {"), ("Agent", "src/trainer.rs", "pub struct AgentRow {")] {
+        let (fields, _) = reflect::structure(&module, structure).unwrap();
+        let source = read(file);
+        let body = source.split_once(first).unwrap().1.split_once("\n}").unwrap().0;
+        let host: Vec<&str> = body.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':')).map(|(name, _)| name).collect();
+        for (name, (field, _)) in host.iter().filter(|name| **name != "counters").zip(&fields) {
+            assert_eq!(name, field, "{structure}");
+        }
+        assert!(host.len() >= 10);
+    }
+}
+
+/// Every buffer is used by some kernel, and every kernel's binding is a buffer or the dispatch's index.
+#[test]
+fn buffers_and_bindings_are_the_same_names() {
+    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
+    let mut used = std::collections::BTreeSet::new();
+    for &kernel in Kernel::ALL {
+        let bindings = reflect::bindings(kernel, &plan).unwrap();
+        assert!(bindings.iter().filter(|binding| !binding.uniform).count() <= 8, "{} binds more than 8 storage buffers", kernel.name());
+        used.extend(bindings.into_iter().filter(|binding| !binding.uniform).map(|binding| binding.name));
+    }
+    let known: std::collections::BTreeSet<String> = BUFFERS.iter().map(|buffer| buffer.name.to_string()).collect();
+    assert_eq!(used, known);
+}
