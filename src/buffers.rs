@@ -2,15 +2,6 @@
 
 use crate::plan::{LOSSES, Plan, WINDOW};
 
-/// What a buffer's size grows with, and so which key to lower when it is too large.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// With the networks and the number of agents.
-    PerNetwork,
-    /// With environments, rollout length and agents.
-    PerSample,
-}
-
 /// One buffer. Its name is the same in WGSL, here, in the reference and in the documents.
 pub struct Buffer {
     /// Name of the variable in WGSL.
@@ -19,8 +10,6 @@ pub struct Buffer {
     pub shape: &'static str,
     /// What an element means.
     pub meaning: &'static str,
-    /// What its size grows with.
-    pub kind: Kind,
     /// 32-bit words.
     pub words: fn(&Plan) -> usize,
 }
@@ -48,32 +37,32 @@ pub const METRICS_WORDS: usize = 18;
 pub const ENV_LANE_WORDS: usize = 2;
 
 macro_rules! buffers {
-    ($($name:ident $kind:ident $shape:literal $meaning:literal $words:expr;)*) => {
+    ($($name:ident $shape:literal $meaning:literal $words:expr;)*) => {
         /// Every buffer on the device.
         pub const BUFFERS: &[Buffer] = &[$(Buffer {
-            name: stringify!($name), shape: $shape, meaning: $meaning, kind: Kind::$kind, words: $words,
+            name: stringify!($name), shape: $shape, meaning: $meaning, words: $words,
         },)*];
     };
 }
 
 buffers! {
-    agents PerNetwork "[s]: Agent" "hyper-parameters of each agent, and its counters" |plan| plan.agents * AGENT_WORDS;
-    faults PerNetwork "[s]: u32" "code of the first quantity found not finite, 0xffffffff while there is none" |plan| plan.agents;
-    params PerNetwork "[s][P]: f32" "parameters, actor then critic, rows padded to 4 columns" |plan| plan.agents * plan.network.padded_parameters();
-    first_moments PerNetwork "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
-    second_moments PerNetwork "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
-    env_lanes PerSample "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * (ENV_LANE_WORDS + plan.environment.state_words);
-    observations PerSample "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes" |plan| plan.agents * plan.value_rows() * plan.envs * plan.environment.observation;
-    actions PerSample "[s][t][n]: u32" "sampled actions" |plan| plan.agents * plan.batch;
-    transitions PerSample "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return so far" |plan| plan.agents * plan.batch * 4;
-    values PerSample "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;
-    samples PerSample "[s][t][n]: Sample" "advantage, target, value and log-probability: what a gradient step reads of a step" |plan| plan.agents * plan.batch * 4;
-    env_statistics PerSample "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets and advantages" |plan| plan.agents * plan.envs * 5;
-    moments PerNetwork "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;
-    partials PerNetwork "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| plan.agents * plan.gradient_rows * plan.gradient_columns();
-    gradients PerNetwork "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| plan.agents * plan.gradient_columns();
-    norms PerNetwork "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| plan.agents * plan.norm_parts;
-    losses PerNetwork "[s][e][k][6]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step" |plan| plan.agents * plan.gradient_steps() * LOSSES;
-    recent PerNetwork "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
-    metrics PerNetwork "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;
+    agents "[s]: Agent" "hyper-parameters of each agent, and its counters" |plan| plan.agents * AGENT_WORDS;
+    faults "[s]: u32" "code of the first quantity found not finite, 0xffffffff while there is none" |plan| plan.agents;
+    params "[s][P]: f32" "parameters, actor then critic, rows padded to 4 columns" |plan| plan.agents * plan.network.padded_parameters();
+    first_moments "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
+    second_moments "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
+    env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * (ENV_LANE_WORDS + plan.environment.state_words);
+    observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes" |plan| plan.agents * plan.value_rows() * plan.envs * plan.environment.observation;
+    actions "[s][t][n]: u32" "sampled actions" |plan| plan.agents * plan.batch;
+    transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return so far" |plan| plan.agents * plan.batch * 4;
+    values "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;
+    samples "[s][t][n]: Sample" "advantage, target, value and log-probability: what a gradient step reads of a step" |plan| plan.agents * plan.batch * 4;
+    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets and advantages" |plan| plan.agents * plan.envs * 5;
+    moments "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;
+    partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| plan.agents * plan.gradient_rows * plan.gradient_columns();
+    gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| plan.agents * plan.gradient_columns();
+    norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| plan.agents * plan.norm_parts;
+    losses "[s][e][k][6]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step" |plan| plan.agents * plan.gradient_steps() * LOSSES;
+    recent "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
+    metrics "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;
 }

@@ -55,6 +55,9 @@ impl PerAgent {
     }
 }
 
+/// Most hidden layers: kernels hold the code of every layer, and drivers' compilers take more than their share of time for each.
+const MOST_HIDDEN_LAYERS: usize = 16;
+
 /// A complete configuration. Field names are the keys of TOML files, `--set` and (with dashes) flags.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -273,6 +276,10 @@ impl Config {
         }
         if self.hidden.is_empty() {
             return Err(Error::config("hidden", "there must be at least one hidden layer", "the default is 64,64"));
+        }
+        if self.hidden.len() > MOST_HIDDEN_LAYERS {
+            let problem = format!("{} hidden layers are too many (at most {MOST_HIDDEN_LAYERS})", self.hidden.len());
+            return Err(Error::config("hidden", problem, format!("keep the first {MOST_HIDDEN_LAYERS}")));
         }
         if let Some(width) = self.hidden.iter().find(|&&width| width == 0 || width > 4096) {
             let nearest = (*width).clamp(1, 4096);

@@ -1,6 +1,6 @@
 //! What follows from the configuration: every size, count and constant, computed once.
 
-use crate::buffers::{BUFFERS, Kind};
+use crate::buffers::BUFFERS;
 use crate::config::{Config, TimeLimit};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Profile {
 pub const PROFILES: &[Profile] = &[
     // A software driver runs eight lanes as one vector and reads a shared address once only outside all control flow: straight-line products,
     // one step a dispatch.
-    Profile { name: "software", straight_line_limit: 64 * 64, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
+    Profile { name: "software", straight_line_limit: 128 * 128, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
     Profile { name: "gpu", straight_line_limit: 0, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 32, gradient_rows: 512 },
     // The limits that every WebGPU device has.
@@ -235,28 +235,15 @@ impl Plan {
     /// [`Error::Limit`] naming the buffer and the key to lower.
     pub fn check_limits(&self, limits: &wgpu::Limits, adapter: &str) -> Result<()> {
         let largest = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
-        for buffer in BUFFERS {
-            let bytes = buffer.bytes(self);
-            if bytes > largest {
-                let key = match buffer.kind {
-                    Kind::PerNetwork if self.agents > 1 => "agents",
-                    Kind::PerNetwork => "hidden",
-                    Kind::PerSample => "envs",
-                };
-                let factor = largest as f64 / bytes as f64;
-                let help = match key {
-                    "agents" => format!("lower agents to {} or fewer", (self.agents as f64 * factor).floor().max(1.0)),
-                    "hidden" => "use fewer or narrower hidden layers".into(),
-                    _ => format!("lower envs, steps or agents: envs * steps * agents may be {:.0} at most", (self.batch * self.agents) as f64 * factor),
-                };
-                return Err(Error::Limit {
-                    what: format!("a buffer `{}`", buffer.name),
-                    needed: mebibytes(bytes),
-                    allowed: mebibytes(largest),
-                    adapter: adapter.into(),
-                    help,
-                });
-            }
+        let too_large = |plan: &Plan| BUFFERS.iter().find(|buffer| buffer.bytes(plan) > largest);
+        if let Some(buffer) = too_large(self) {
+            return Err(Error::Limit {
+                what: format!("a buffer `{}`", buffer.name),
+                needed: mebibytes(buffer.bytes(self)),
+                allowed: mebibytes(largest),
+                adapter: adapter.into(),
+                help: self.smaller(|plan| too_large(plan).is_none()),
+            });
         }
         let (scratch, allowed) = (self.profile.scratch_bytes, limits.max_compute_workgroup_storage_size);
         if scratch > allowed {
@@ -280,14 +267,26 @@ impl Plan {
         if needed <= available {
             return Ok(());
         }
-        let most = (self.envs * self.agents) as f64 * available as f64 / needed as f64;
         Err(Error::Limit {
             what: "memory".into(),
             needed: mebibytes(needed),
             allowed: format!("{}, which is what is free", mebibytes(available)),
             adapter: adapter.into(),
-            help: format!("lower envs or agents: envs * agents may be about {most:.0} at most; `ppo-gpu inspect buffers` shows what takes how much"),
+            help: self.smaller(|plan| plan.device_bytes() <= available),
         })
+    }
+
+    /// What to lower, and to what, so that the plan `fits`: environments, else agents, each by halves.
+    fn smaller(&self, fits: impl Fn(&Plan) -> bool) -> String {
+        let halves = |n: u32| std::iter::successors(Some(n / 2), |n| Some(n / 2)).take_while(|&n| n > 0);
+        let works = |config: Config| Plan::new(&config, self.profile).is_ok_and(|plan| fits(&plan));
+        let envs = halves(self.config.envs).find(|&envs| works(Config { envs, ..self.config.clone() }));
+        let agents = halves(self.config.agents).find(|&agents| works(Config { agents, ..self.config.clone() }));
+        match (envs, agents) {
+            (Some(envs), _) => format!("lower envs: {envs} fits; `ppo-gpu inspect buffers` shows what takes how much"),
+            (None, Some(agents)) => format!("lower agents: {agents} fits; `ppo-gpu inspect buffers` shows what takes how much"),
+            (None, None) => "use fewer or narrower hidden layers, or fewer minibatches and epochs; `ppo-gpu inspect buffers` shows what takes how much".into(),
+        }
     }
 
     /// Bytes of all buffers on the device.

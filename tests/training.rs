@@ -172,7 +172,7 @@ fn too_little_memory_is_an_error_that_says_what_to_lower() {
     let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu().profile("auto")).unwrap();
     assert!(plan.check_memory(plan.device_bytes(), "a device").is_ok());
     let error = plan.check_memory(plan.device_bytes() / 2, "a device").unwrap_err();
-    assert!(error.to_string().contains("memory") && error.help().contains("about 256 at most"), "{error}: {}", error.help());
+    assert!(error.to_string().contains("memory") && error.help().contains("envs: 128 fits"), "{error}: {}", error.help());
     assert!(gpu().available_memory().is_none_or(|bytes| bytes > 1 << 20));
 }
 

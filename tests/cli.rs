@@ -1,0 +1,775 @@
+//! The program as its users see it: exit codes, what is printed where, the files of a run, refusals, signals.
+//!
+//! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
+
+use ppo_gpu::buffers::BUFFERS;
+use ppo_gpu::config::KEYS;
+use ppo_gpu::kernel::Kernel;
+use ppo_gpu::metrics::METRICS;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A run of 8 updates of 128 samples. Other runs keep its shape where they can, since drivers keep compiled kernels.
+const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 1024";
+/// The same for longer than any test waits.
+const ENDLESS: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 400000000";
+/// Weights of 100 in each of four layers, and a loss whose gradient is then beyond f32.
+const DIVERGING: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4,4,4 --activation relu --total-steps 1024 --anneal-lr false \
+                         --value-clip false --value-coef 1e6 --max-grad-norm 1e30";
+
+/// Exit codes, as `--help` promises them.
+const DONE: i32 = 0;
+const FAILED: i32 = 1;
+const REFUSED: i32 = 2;
+const DIVERGED: i32 = 3;
+const INTERRUPTED: i32 = 130;
+
+// ---- running the program
+
+/// A directory to run in, which is empty at first: what a run leaves in it is part of what is tested.
+struct Desk(TempDir);
+
+/// What came of a call.
+struct Outcome {
+    arguments: String,
+    /// `None` when a signal ended it.
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program with arguments that spaces separate.
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
+        if let Ok(backend) = std::env::var("PPO_GPU_TEST_BACKEND") {
+            command.args(["--backend", &backend]);
+        }
+        command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Calls the program. Whatever it is told, it neither panics nor is ended by a signal.
+    fn call(&self, arguments: &str) -> Outcome {
+        finish(arguments, self.command(arguments).output().unwrap())
+    }
+
+    /// Calls the program, which must end with `code`.
+    fn expect(&self, code: i32, arguments: &str) -> Outcome {
+        self.call(arguments).ended(code)
+    }
+
+    /// The summary of a run with `--json --quiet`, which must end well.
+    fn summary(&self, arguments: &str) -> Value {
+        self.expect(DONE, &format!("{arguments} --json --quiet")).json()
+    }
+
+    /// A refusal: exit code 2, nothing on stdout, nothing left behind, and each of `parts` in the message.
+    fn refuse(&self, arguments: &str, parts: &[&str]) -> Outcome {
+        let before = self.names();
+        let outcome = self.expect(REFUSED, arguments);
+        outcome.says(parts);
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+        assert_eq!(self.names(), before, "{outcome}");
+        outcome
+    }
+}
+
+fn finish(arguments: &str, output: Output) -> Outcome {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let outcome = Outcome { arguments: arguments.into(), code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
+    assert!(!outcome.stderr.contains("panicked") && !outcome.stderr.contains("RUST_BACKTRACE"), "{outcome}");
+    assert!(outcome.code.is_some_and(|code| [DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED].contains(&code)), "{outcome}");
+    outcome
+}
+
+impl Outcome {
+    fn ended(self, code: i32) -> Outcome {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Stdout is one JSON object on one line.
+    fn json(&self) -> Value {
+        assert_eq!(self.stdout.matches('\n').count(), 1, "{self}");
+        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"));
+        assert!(value.is_object(), "{self}");
+        value
+    }
+
+    /// Stderr contains each of `parts`.
+    fn says(&self, parts: &[&str]) -> &Outcome {
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is missing\n{self}");
+        }
+        self
+    }
+
+    /// The value that a refusal offers.
+    fn nearest(&self) -> Option<String> {
+        let rest = self.stderr.split("nearest that works: ").nth(1)?;
+        Some(rest.split_whitespace().next()?.to_string())
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arguments: String = self.arguments.chars().take(400).collect();
+        write!(f, "ppo-gpu {arguments}\nexit code {:?}\n---- stdout\n{}\n---- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The lines of a metrics.jsonl, all of them whole.
+fn rows(text: &str) -> Vec<Value> {
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is not whole: {:?}", text.lines().last());
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("{name} of {value}"))
+}
+
+// ---- a run from start to end
+
+#[test]
+fn a_run_leaves_what_it_promises() {
+    let desk = Desk::new();
+    let outcome = desk.expect(DONE, &format!("{TINY} --agents 2 --out run --json"));
+    let summary = outcome.json();
+    for name in ["env_steps", "seconds", "startup_seconds", "sps", "mean_return", "episodes", "solved_return"] {
+        assert!(summary[name].is_number(), "{name}: {outcome}");
+    }
+    for name in ["device", "backend", "driver", "profile", "version", "params_sha256"] {
+        assert!(!text(&summary, name).is_empty() || name == "driver", "{name}: {outcome}");
+    }
+    assert!(text(&summary, "params_sha256").len() == 64 && text(&summary, "params_sha256").bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert_eq!((&summary["solved"], &summary["interrupted"], &summary["diverged"]), (&false.into(), &false.into(), &Value::Null));
+    assert_eq!((&summary["env_steps"], &summary["config"]["total_steps"]), (&1024.into(), &1024.into()));
+    assert_eq!(summary["agents"].as_array().unwrap().len(), 2);
+
+    assert_eq!(desk.names(), ["run"]);
+    let mut files: Vec<_> = desk.path("run").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["config.toml", "metrics.jsonl", "summary.json"]);
+    assert_eq!(desk.read("run/summary.json"), outcome.stdout);
+
+    let rows = rows(&desk.read("run/metrics.jsonl"));
+    assert_eq!(rows.len(), 8 * 2, "one for each update and agent");
+    let mut episodes = [0, 0];
+    for (row, i) in rows.iter().zip(0_u64..) {
+        let object = row.as_object().unwrap();
+        let documented = METRICS.iter().all(|metric| object.contains_key(metric.name));
+        assert!(documented && object.len() == METRICS.len(), "{row}");
+        let (update, agent) = (i / 2 + 1, i % 2);
+        assert_eq!((row["update"].as_u64(), row["agent"].as_u64(), row["seed"].as_u64()), (Some(update), Some(agent), Some(agent)), "{row}");
+        assert_eq!(row["env_steps"].as_u64(), Some(128 * update));
+        episodes[agent as usize] += row["episodes"].as_u64().unwrap();
+        assert_eq!(row["total_episodes"].as_u64(), Some(episodes[agent as usize]));
+        let nullable = ["mean_return", "mean_length", "fault"];
+        assert!(object.iter().all(|(name, value)| !value.is_null() || nullable.contains(&name.as_str())), "{row}");
+        let expected = summary["config"]["lr"].as_f64().unwrap() * (1.0 - (update - 1) as f64 / 8.0);
+        assert!((row["learning_rate"].as_f64().unwrap() / expected - 1.0).abs() < 1e-6, "{row}");
+    }
+    assert!(rows.windows(2).all(|pair| pair[0]["seconds"].as_f64() <= pair[1]["seconds"].as_f64()));
+    for agent in [0, 1] {
+        let (last, own) = (&rows[14 + agent], &summary["agents"][agent]);
+        for (name, same) in [("mean_return", "mean_return"), ("episodes", "total_episodes"), ("env_steps", "env_steps"), ("seed", "seed")] {
+            assert_eq!(own[name], last[same], "{name}");
+        }
+    }
+    assert_eq!(summary["episodes"].as_u64(), Some(episodes[0] + episodes[1]));
+}
+
+#[test]
+fn the_configuration_of_a_run_repeats_it() {
+    let desk = Desk::new();
+    let first = desk.summary(&format!("{TINY} --out first --agents 2 --lr 1e-2,3e-3 --seed 7"));
+    let again = desk.summary("--config first/config.toml --out second");
+    assert_eq!((&first["params_sha256"], &first["config"]), (&again["params_sha256"], &again["config"]));
+    assert_eq!(desk.read("first/config.toml"), desk.read("second/config.toml"));
+    let shown = desk.expect(DONE, "inspect config --config first/config.toml").stdout;
+    assert!(desk.read("first/config.toml").ends_with(&shown), "{shown}");
+    assert_eq!(shown.parse::<toml::Table>().unwrap()["seed"].as_integer(), Some(7));
+}
+
+#[test]
+fn a_seed_decides_everything_and_nothing_else_does() {
+    let desk = Desk::new();
+    let run = |name: &str, flags: &str| desk.summary(&format!("{TINY} --out {name} {flags}"));
+    let first = run("a", "--seed 5");
+    let sha = text(&first, "params_sha256");
+    assert_eq!(text(&run("b", "--seed 5"), "params_sha256"), sha, "another process");
+    for at_once in [1, 3, 0] {
+        let split = run(&format!("split-{at_once}"), &format!("--seed 5 --dispatches-per-submit {at_once}"));
+        assert_eq!(text(&split, "params_sha256"), sha, "{at_once} dispatches in a submission");
+    }
+    assert_ne!(text(&run("c", "--seed 6"), "params_sha256"), sha, "another seed");
+
+    let three = run("three", "--seed 3 --agents 3");
+    assert_eq!(text(&three["agents"][2], "params_sha256"), sha, "agent 2 of seed 3 is the only agent of seed 5");
+    assert_eq!(three["agents"][2]["seed"], 5);
+    assert_ne!(text(&three["agents"][1], "params_sha256"), sha);
+    // But for the agent's number and the times.
+    let own = |name: &str, agent: u64| -> Vec<Value> {
+        let mut rows = rows(&desk.read(&format!("{name}/metrics.jsonl")));
+        rows.retain(|row| row["agent"] == agent);
+        for name in ["agent", "seconds", "sps"] {
+            rows.iter_mut().for_each(|row| row[name] = Value::Null);
+        }
+        rows
+    };
+    assert_eq!(own("three", 2), own("a", 0));
+}
+
+#[test]
+fn a_target_return_ends_a_run_early() {
+    let desk = Desk::new();
+    let summary = desk.summary(&format!("{ENDLESS} --target-return 5 --out run"));
+    let steps = summary["env_steps"].as_u64().unwrap();
+    assert!(steps < 100_000, "{summary}");
+    let agent = &summary["agents"][0];
+    assert!(agent["reached_target"] == true && agent["episodes"].as_u64() >= Some(100) && agent["mean_return"].as_f64() >= Some(5.0), "{summary}");
+    let rows = rows(&desk.read("run/metrics.jsonl"));
+    assert_eq!(rows.last().unwrap()["env_steps"], steps);
+    let stops: Vec<usize> = (0..rows.len()).filter(|&i| rows[i]["stops"] == true).collect();
+    assert_eq!(stops, [rows.len() - 1]);
+}
+
+#[test]
+fn people_get_text_and_runs_without_a_name_get_one() {
+    let desk = Desk::new();
+    let first = desk.expect(DONE, TINY);
+    let second = desk.expect(DONE, &format!("{TINY} --quiet"));
+    assert_eq!(desk.names(), ["runs"]);
+    assert_eq!(desk.path("runs").read_dir().unwrap().count(), 2);
+    for outcome in [&first, &second] {
+        let line = |start: &str| outcome.stdout.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start}: {outcome}"));
+        assert!(line("trained ").contains("1,024 environment steps") && line("not solved").contains("475"), "{outcome}");
+        let run = line("run ").trim_start_matches("run").trim();
+        assert!(desk.path(run).join("summary.json").exists() && run.contains("CartPole-v1-0"), "{outcome}");
+    }
+    // Progress, where stderr is no terminal: plain lines, the last update among them, and one note at most.
+    first.says(&["update 8/8", "mean return", "1,024 steps"]);
+    assert!(!first.stderr.contains('\r') && !first.stderr.contains('\x1b') && first.stderr.matches("note: ").count() <= 1, "{first}");
+    assert!(second.stderr.is_empty(), "{second}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let desk = Desk::new();
+    let spawn = |arguments: &str| desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for arguments in [&format!("{TINY} --json --out json"), &format!("{TINY} --out text"), "inspect shader gradient", "devices", "--help"] {
+        let mut child = spawn(arguments);
+        drop(child.stdout.take());
+        finish(arguments, child.wait_with_output().unwrap()).ended(DONE);
+    }
+    assert!(desk.path("json/summary.json").exists() && desk.path("text/summary.json").exists());
+    for (arguments, code) in [(format!("{TINY} --out notes"), DONE), ("--envs 0".into(), REFUSED)] {
+        let mut child = spawn(&arguments);
+        drop(child.stderr.take());
+        finish(&arguments, child.wait_with_output().unwrap()).ended(code);
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = desk.command("inspect config").stdout(full).output().unwrap();
+        finish("with a full disk", output).ended(FAILED).says(&["cannot write standard output", "caused by: "]);
+    }
+}
+
+// ---- configuration
+
+#[test]
+fn flags_override_set_overrides_the_file_replaces_the_preset() {
+    let desk = Desk::new();
+    desk.write("file.toml", "envs = 8\nsteps = 8\nminibatches = 2\nhidden = [3, 5]\n");
+    let shown = |arguments: &str| desk.expect(DONE, &format!("inspect config {arguments}")).stdout.parse::<toml::Table>().unwrap();
+    let of = |table: &toml::Table| ["envs", "steps", "minibatches", "lr"].map(|key| table[key].to_string());
+    let preset = include_str!("../configs/cartpole.toml").parse::<toml::Table>().unwrap();
+    let bare = shown("");
+    assert!(preset.iter().all(|(key, value)| bare[key] == *value), "the bare command uses the preset");
+    assert_eq!(of(&shown("--config file.toml")), ["8", "8", "2", "0.00025"], "the preset is not under a file");
+    let all = "--config file.toml --set envs=16 --set steps=32 --envs 64 --set lr=0.5 --set lr=0.25";
+    assert_eq!(of(&shown(all)), ["64", "32", "2", "0.25"]);
+    assert_eq!(of(&shown("--envs 64 --set envs=16 --set=envs=32"))[0], "64", "whatever the order");
+    assert_eq!(of(&shown("--envs 64 --envs 16"))[0], "16", "of two flags the later one");
+    assert_eq!(shown("--config file.toml")["hidden"].to_string(), "[3, 5]");
+}
+
+#[test]
+fn every_key_has_a_flag_and_a_line_in_the_configuration() {
+    let desk = Desk::new();
+    let help = desk.expect(DONE, "--help").stdout;
+    let config = desk.expect(DONE, "inspect config --target-return 1 --agents 2 --lr 1e-3,0.1 --hidden 7 --seed 9000000000000000000 --activation relu").stdout;
+    for key in KEYS {
+        let flag = format!("--{} ", key.name.replace('_', "-"));
+        assert!(help.contains(&format!("{flag}<{}>", key.value)) || help.contains(&format!("{flag}[<{}>]", key.value)), "{flag} is missing:\n{help}");
+        assert!(config.contains(&format!("\n{} = ", key.name)), "{} is missing:\n{config}", key.name);
+    }
+    for flag in ["--config <FILE>", "--set <KEY=VALUE>", "--out <DIR>", "--json", "--quiet", "--help", "--version", "devices", "inspect", "130 interrupted"] {
+        assert!(help.contains(flag), "{flag} is missing:\n{help}");
+    }
+    desk.write("config.toml", &config);
+    assert_eq!(desk.expect(DONE, "inspect config --config config.toml").stdout, config);
+    assert_eq!(desk.expect(DONE, "--version").stdout, format!("ppo-gpu {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn refusals_name_what_is_wrong_and_what_is_near() {
+    let desk = Desk::new();
+    desk.write("key.toml", "minibatchs = 4\n");
+    desk.write("type.toml", "\n\nenvs = \"many\"\n");
+    desk.write("table.toml", "[ppo]\nlr = 1\n");
+    desk.write("syntax.toml", "envs = 8\nsteps = = 3\n");
+    desk.write("deep.toml", format!("hidden = {}", "[".repeat(100_000)));
+    desk.write("dotted.toml", format!("a{} = 1", ".a".repeat(100_000)));
+    for (arguments, parts) in [
+        ("--set minibatchs=4", &["minibatchs: ", "did you mean 'minibatches'?"][..]),
+        ("--set lr", &["--set: ", "KEY=VALUE"]),
+        ("--set =3", &["there is no such key"]),
+        ("--config key.toml", &["minibatchs (in key.toml)", "'minibatches'"]),
+        ("--config type.toml", &["envs (in type.toml)", "many", "a value that works: envs = "]),
+        ("--config table.toml", &["ppo (in table.toml)", "no such key"]),
+        ("--config syntax.toml", &["syntax.toml", "line 2"]),
+        ("--config deep.toml", &["deep.toml", "recurs"]),
+        ("--config dotted.toml", &["dotted.toml", "recurs"]),
+        ("--epoch 3", &["--epoch", "'--epochs'"]),
+        ("trian", &["trian"]),
+        ("inspct", &["'inspect'"]),
+        ("inspect", &["subcommand"]),
+        ("inspect plam", &["'plan'"]),
+        ("inspect shader", &["<NAME>"]),
+        ("inspect shader gradients", &["shader: ", "did you mean 'gradient'?"]),
+        ("inspect shader gradient twice", &["twice"]),
+        ("--env CartPole-v2", &["env: ", "'CartPole-v2'", "did you mean 'CartPole-v1'?"]),
+        ("--env Pong", &["env: ", "one of CartPole-v1"]),
+        ("--activation gelu", &["activation: ", "gelu", "tanh", "relu"]),
+        ("--time-limit never", &["time_limit: ", "bootstrap", "terminal"]),
+        ("--backend vulcan", &["backend: ", "did you mean 'vulkan'?"]),
+        ("--profile huge", &["profile: ", "software"]),
+        ("--envs many", &["envs: ", "many"]),
+        ("--envs -4", &["envs: ", "-4"]),
+        ("--envs 1.5", &["envs: ", "1.5"]),
+        ("--envs 5000000000", &["envs: ", "5000000000"]),
+        ("--seed 99999999999999999999", &["seed: "]),
+        ("--seed -1", &["seed: ", "-1"]),
+        ("--hidden 64,x", &["hidden: "]),
+        ("--hidden []", &["hidden: ", "at least one"]),
+        ("--hidden= ", &["--hidden"]),
+        ("--value-clip maybe", &["value_clip: ", "maybe"]),
+        ("--lr fast", &["lr: ", "fast", "a number"]),
+        ("--target-return nan", &["target_return: "]),
+        ("--gamma 0.9,0.99", &["gamma: ", "2 values for 1 agents", "agents = 2"]),
+        ("--agents 3 --clip 0.1,0.2", &["clip: ", "2 values for 3 agents", "exactly 3"]),
+        ("--dispatches-per-submit -1", &["dispatches_per_submit: "]),
+    ] {
+        desk.refuse(arguments, parts);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let output = desk.command("").arg(std::ffi::OsStr::from_bytes(b"--lr=\xff")).output().unwrap();
+        finish("--lr=\\xff", output).ended(REFUSED);
+    }
+}
+
+/// The value that a refusal offers is taken at its word.
+#[test]
+fn the_nearest_value_that_is_offered_works() {
+    let desk = Desk::new();
+    for (flag, value, rest) in [
+        ("envs", "0", ""),
+        ("envs", "99999999", "--steps 16"),
+        ("envs", "16000000", "--steps 512 --minibatches 1"),
+        ("steps", "0", ""),
+        ("steps", "70000", ""),
+        ("agents", "0", ""),
+        ("agents", "40000", ""),
+        ("epochs", "0", ""),
+        ("epochs", "1001", ""),
+        ("minibatches", "0", ""),
+        ("minibatches", "5", "--envs 8 --steps 16"),
+        ("minibatches", "7", "--envs 9 --steps 5"),
+        ("minibatches", "1000", "--envs 3 --steps 3"),
+        ("minibatches", "99999", "--envs 4096 --steps 16 --epochs 1"),
+        ("minibatches", "65536", "--envs 4096 --steps 16 --epochs 4"),
+        ("total-steps", "0", ""),
+        ("total-steps", "9000000000000000000", "--envs 8 --steps 16 --minibatches 2"),
+        ("hidden", "0", ""),
+        ("hidden", "5000", ""),
+        ("lr", "-1", ""),
+        ("lr", "101", ""),
+        ("lr", "nan", ""),
+        ("gamma", "1.5", ""),
+        ("gae-lambda", "-0.1", ""),
+        ("clip", "0", ""),
+        ("clip", "inf", ""),
+        ("entropy-coef", "-1", ""),
+        ("value-coef", "1e7", ""),
+        ("max-grad-norm", "0", ""),
+        ("max-grad-norm", "1e31", ""),
+    ] {
+        let refusal = desk.refuse(&format!("{rest} --{flag} {value}"), &[&format!("{}: ", flag.replace('-', "_"))]);
+        let nearest = refusal.nearest().unwrap_or_else(|| panic!("no value is offered: {refusal}"));
+        desk.expect(DONE, &format!("inspect plan {rest} --{flag} {nearest}"));
+    }
+    // And really so.
+    let refusal = desk.refuse(&format!("{TINY} --minibatches 7"), &["minibatches: 7 does not divide the 128 samples"]);
+    desk.summary(&format!("{TINY} --minibatches {}", refusal.nearest().unwrap()));
+}
+
+#[test]
+fn a_plan_beyond_the_adapter_is_refused_before_anything_is_allocated() {
+    let desk = Desk::new();
+    desk.refuse("--quiet --envs 4000000 --steps 512", &["envs: ", "nearest that works: 2097152"]);
+    for (flags, key) in [
+        ("--envs 1000000 --steps 512 --agents 2", "lower envs: "),
+        ("--envs 16 --agents 20000", "lower agents: "),
+        ("--hidden 4096,4096,4096,4096", "narrower hidden layers"),
+    ] {
+        let outcome = desk.refuse(&format!("{flags} --quiet"), &["this run needs a buffer `", "MiB", key]);
+        let buffer = outcome.stderr.split('`').nth(1).unwrap();
+        assert!(BUFFERS.iter().any(|known| known.name == buffer), "{outcome}");
+        // The same can be looked at without a device that would hold it.
+        assert!(desk.expect(DONE, &format!("inspect plan {flags}")).stdout.contains("Does not fit: this run needs a buffer `"));
+    }
+}
+
+/// Files as they are after a bad disk or a bad edit. All of them are read or refused.
+#[test]
+fn damaged_configuration_files_are_read_or_refused() {
+    let desk = Desk::new();
+    let whole = desk.expect(DONE, &format!("inspect config {TINY} --agents 2 --lr 1e-3,2e-3 --target-return 400")).stdout;
+    // Without most comments, so that damage hits what is read.
+    let whole: Vec<u8> = whole.lines().filter(|line| !line.starts_with('#')).flat_map(|line| format!("{line}\n").into_bytes()).collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        // splitmix64
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % below as u64) as usize
+    };
+    let (mut read, mut refused) = (0, 0);
+    for case in 0..40 {
+        let mut bytes = whole.clone();
+        match case % 5 {
+            0 => bytes.truncate(random(bytes.len())),
+            1 => {
+                let (at, bit) = (random(bytes.len()), random(8));
+                bytes[at] ^= 1 << bit;
+            }
+            // A character of those that mean something.
+            2 => {
+                let at = random(bytes.len());
+                bytes[at] = b"0123456789-+.eE_,[]{}=\"'#\nainfxt"[random(32)];
+            }
+            // Another number.
+            3 => {
+                let digits: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at].is_ascii_digit()).collect();
+                bytes[digits[random(digits.len())]] = b"0123456789."[random(11)];
+            }
+            // A piece of it once more, elsewhere.
+            _ => {
+                let start = random(bytes.len());
+                let piece = bytes[start..(start + 1 + random(60)).min(bytes.len())].to_vec();
+                let at = random(bytes.len());
+                bytes.splice(at..at, piece);
+            }
+        }
+        desk.write("damaged.toml", &bytes);
+        let outcome = desk.call("inspect plan --config damaged.toml");
+        let shown = String::from_utf8_lossy(&bytes);
+        match outcome.code {
+            Some(DONE) => {
+                read += 1;
+                // What is read can be trained with. Sizes are kept small.
+                if case % 5 >= 2 {
+                    let outcome = desk.call(&format!("{TINY} --config damaged.toml --agents 2 --quiet --out run-{case}"));
+                    assert!([Some(DONE), Some(DIVERGED)].contains(&outcome.code), "{outcome}\n{shown}");
+                }
+            }
+            Some(REFUSED) => {
+                refused += 1;
+                assert!(outcome.stderr.starts_with("error: ") && outcome.stderr.contains("help: "), "{outcome}\n{shown}");
+            }
+            Some(FAILED) => assert!(outcome.stderr.contains("cannot read damaged.toml") && std::str::from_utf8(&bytes).is_err(), "{outcome}\n{shown}"),
+            _ => panic!("{outcome}\n{shown}"),
+        }
+    }
+    assert!(read > 5 && refused > 5, "{read} were read and {refused} refused: the damage is of no use");
+}
+
+// ---- files
+
+#[test]
+fn files_that_cannot_be_used_are_named() {
+    let desk = Desk::new();
+    desk.expect(FAILED, "--config missing.toml").says(&["cannot read missing.toml", "caused by: ", "help: "]);
+    desk.expect(FAILED, "--config .").says(&["cannot read .", "caused by: "]);
+    desk.write("file", "text");
+    desk.expect(FAILED, &format!("{TINY} --quiet --out file/run")).says(&["file/run", "caused by: "]);
+    desk.expect(FAILED, &format!("{TINY} --quiet --out file")).says(&["file", "caused by: "]);
+    assert_eq!((desk.read("file").as_str(), desk.names().len()), ("text", 1));
+    // Directories on the way are made, and may have any name that the system takes.
+    desk.summary(&format!("{TINY} --out new/and/deep"));
+    assert!(desk.path("new/and/deep/summary.json").exists());
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"new/a b\xff");
+        finish("--out a b\\xff", desk.command(&format!("{TINY} --out")).arg(name).output().unwrap()).ended(DONE);
+        assert!(desk.0.path().join(name).join("summary.json").exists());
+    }
+}
+
+#[test]
+fn a_directory_that_holds_files_of_a_run_is_refused_and_left_as_it_is() {
+    let desk = Desk::new();
+    desk.summary(&format!("{TINY} --out run"));
+    let files = ["config.toml", "metrics.jsonl", "summary.json"];
+    let before = files.map(|name| desk.read(&format!("run/{name}")));
+    desk.refuse(&format!("{TINY} --seed 1 --out run"), &["out: ", "already holds a run", "another directory"]);
+    assert_eq!(files.map(|name| desk.read(&format!("run/{name}"))), before);
+    // Any of them is somebody's.
+    for name in files {
+        let directory = format!("only-{name}");
+        std::fs::create_dir(desk.path(&directory)).unwrap();
+        desk.write(&format!("{directory}/{name}"), "mine");
+        desk.refuse(&format!("{TINY} --out {directory}"), &["out: ", name]);
+        assert_eq!(desk.read(&format!("{directory}/{name}")), "mine");
+        assert_eq!(desk.path(&directory).read_dir().unwrap().count(), 1);
+    }
+    // Other files are no obstacle.
+    std::fs::create_dir(desk.path("notes")).unwrap();
+    desk.write("notes/notes.txt", "mine");
+    desk.summary(&format!("{TINY} --out notes"));
+    assert_eq!(desk.read("notes/notes.txt"), "mine");
+}
+
+// ---- devices
+
+#[test]
+fn devices_are_listed() {
+    let desk = Desk::new();
+    let listed = desk.expect(DONE, "devices --json").stdout;
+    let devices: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    assert_eq!(devices.iter().filter(|device| device["used"] == true).count(), 1, "{listed}");
+    let people = desk.expect(DONE, "devices").stdout;
+    for device in &devices {
+        assert!(people.contains(text(device, "name")) && people.contains(text(device, "backend")), "{people}");
+        assert!(device["max_buffer_bytes"].as_u64() > Some(0) && !text(device, "profile").is_empty(), "{device}");
+    }
+    let none = desk.expect(DONE, "devices --adapter no-such-gpu --json").stdout;
+    assert!(serde_json::from_str::<Vec<Value>>(&none).unwrap().iter().all(|device| device["used"] == false), "{none}");
+}
+
+#[test]
+fn without_an_adapter_a_run_says_what_to_do() {
+    let desk = Desk::new();
+    let outcome = desk.expect(FAILED, &format!("{TINY} --adapter no-such-gpu --out run"));
+    outcome.says(&["no usable GPU adapter", "'no-such-gpu'", "these adapters exist:"]);
+    let devices: Vec<Value> = serde_json::from_str(&desk.expect(DONE, "devices --json").stdout).unwrap();
+    outcome.says(&[text(&devices[0], "name")]);
+    // The loader of Vulkan takes drivers from where it is told.
+    #[cfg(target_os = "linux")]
+    {
+        let call = |arguments: &str| {
+            let output =
+                desk.command(arguments).args(["--backend", "vulkan"]).env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent").output();
+            finish(arguments, output.unwrap())
+        };
+        let install = ["no usable GPU adapter", "install a graphics driver", "apt install mesa-vulkan-drivers", "dnf", "pacman"];
+        call(&format!("{TINY} --out run")).ended(FAILED).says(&install);
+        call("devices").ended(FAILED).says(&install);
+        // What needs no device is shown all the same, with a note of what is assumed.
+        for topic in ["plan", "buffers", "kernels", "shader adam"] {
+            let outcome = call(&format!("inspect {topic}")).ended(DONE);
+            assert!(outcome.stderr.contains("profile 'gpu' is assumed") && !outcome.stdout.is_empty(), "{outcome}");
+            let quiet = call(&format!("inspect {topic} --quiet")).ended(DONE);
+            assert!(quiet.stderr.is_empty() && quiet.stdout == outcome.stdout, "{quiet}");
+        }
+    }
+    assert!(desk.names().is_empty());
+}
+
+// ---- failure while running
+
+#[test]
+fn a_run_that_diverges_says_so_and_keeps_what_it_has() {
+    let desk = Desk::new();
+    let outcome = desk.expect(DIVERGED, &format!("{DIVERGING} --lr 100 --out run --json --quiet"));
+    outcome.says(&["error: agent 0 (seed 0) diverged in update ", "not finite is the ", "help: ", "--lr"]);
+    let summary = outcome.json();
+    let update = summary["diverged"]["update"].as_u64().unwrap();
+    let rows_ = rows(&desk.read("run/metrics.jsonl"));
+    let last = rows_.last().unwrap();
+    assert_eq!(
+        (last["update"].as_u64(), last["stops"].as_bool(), last["fault"].as_str()),
+        (Some(update), Some(true), summary["diverged"]["quantity"].as_str())
+    );
+    outcome.says(&[text(&summary["diverged"], "quantity")]);
+    assert_eq!(desk.read("run/summary.json"), outcome.stdout);
+    assert!(rows_.iter().rev().skip(1).all(|row| row["fault"].is_null() && row["stops"] == false));
+
+    // Of two agents the one that did.
+    let outcome = desk.expect(DIVERGED, &format!("{DIVERGING} --lr 1e-6,100 --agents 2 --seed 40 --max-grad-norm 1e-3,1e30 --out two --quiet"));
+    outcome.says(&["error: agent 1 (seed 41) diverged in update "]);
+    assert!(outcome.stdout.starts_with("diverged  agent 1 in update "), "{outcome}");
+    let rows = rows(&desk.read("two/metrics.jsonl"));
+    assert!(rows.iter().filter(|row| row["agent"] == 0).all(|row| row["fault"].is_null()));
+    assert_eq!(rows.iter().filter(|row| row["agent"] == 1 && row["fault"].is_string()).count(), 1);
+}
+
+/// Signals, which Windows does not have.
+#[cfg(unix)]
+mod signals {
+    use super::*;
+    use std::io::Read;
+    use std::process::Child;
+    use std::time::{Duration, Instant};
+
+    /// Ends the process however a test ends.
+    struct Running(Child);
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    impl Running {
+        /// Starts a run into `run` and waits until its first rows are on disk.
+        fn start(desk: &Desk, arguments: &str) -> Running {
+            let child = desk.command(&format!("{arguments} --out run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut running = Running(child);
+            let began = Instant::now();
+            while std::fs::metadata(desk.path("run/metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+                assert!(running.0.try_wait().unwrap().is_none(), "the run has ended");
+                assert!(began.elapsed().as_secs() < 60, "no rows after a minute");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            running
+        }
+
+        fn signal(&self, name: &str) {
+            let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.0.id())]).status().unwrap();
+            assert!(status.success());
+        }
+
+        /// Waits for the end, a minute at most.
+        fn end(mut self) -> Output {
+            let began = Instant::now();
+            // What is printed at the end fits the pipes.
+            let status = loop {
+                match self.0.try_wait().unwrap() {
+                    Some(status) => break status,
+                    None => assert!(began.elapsed().as_secs() < 60, "it goes on for a minute"),
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            };
+            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            self.0.stdout.take().unwrap().read_to_end(&mut stdout).unwrap();
+            self.0.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
+            Output { status, stdout, stderr }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_is_saved() {
+        for signal in ["INT", "TERM"] {
+            let desk = Desk::new();
+            let running = Running::start(&desk, &format!("{ENDLESS} --json"));
+            running.signal(signal);
+            let outcome = finish(signal, running.end()).ended(INTERRUPTED);
+            outcome.says(&["stopping after the updates in flight"]);
+            let summary = outcome.json();
+            assert!(summary["interrupted"] == true && summary["diverged"].is_null(), "{summary}");
+            assert_eq!(desk.read("run/summary.json"), outcome.stdout);
+            let rows = rows(&desk.read("run/metrics.jsonl"));
+            assert_eq!(rows.last().unwrap()["env_steps"], summary["env_steps"]);
+            assert!(rows.iter().zip(1_u64..).all(|(row, update)| row["update"] == update), "a row is missing");
+            assert!(summary["env_steps"].as_u64() < Some(400_000_000));
+        }
+    }
+
+    /// Rows are written in whole lines, many at a time. A kill in the middle of a write may cut the last line; nothing before it.
+    #[test]
+    fn a_killed_run_leaves_whole_lines() {
+        let desk = Desk::new();
+        let running = Running::start(&desk, &format!("{ENDLESS} --quiet"));
+        running.signal("KILL");
+        assert_eq!(running.end().status.code(), None);
+        let text = desk.read("run/metrics.jsonl");
+        let whole = &text[..text.rfind('\n').expect("a line") + 1];
+        assert!(rows(whole).iter().zip(1_u64..).all(|(row, update)| row["update"] == update));
+        assert!(!desk.path("run/summary.json").exists());
+        desk.refuse(&format!("{TINY} --out run"), &["already holds a run"]);
+    }
+}
+
+// ---- inspect
+
+#[test]
+fn inspect_shows_what_a_run_is_made_of() {
+    let desk = Desk::new();
+    let show = |topic: &str| {
+        let outcome = desk.expect(DONE, &format!("inspect {topic} {TINY} --agents 3 --quiet"));
+        assert!(outcome.stderr.is_empty() && outcome.stdout.ends_with('\n'), "{outcome}");
+        outcome.stdout
+    };
+    let all = |shown: String, names: &mut dyn Iterator<Item = &str>| names.for_each(|name| assert!(shown.contains(name), "{name} is missing:\n{shown}"));
+    all(show("plan"), &mut ["CartPole-v1", "seeds 0 to 2", "4-4-2", "128", "1,024", "profile", "largest buffer"].into_iter());
+    all(show("buffers"), &mut BUFFERS.iter().flat_map(|buffer| [buffer.name, buffer.shape, buffer.meaning]));
+    all(show("kernels"), &mut Kernel::ALL.iter().flat_map(|kernel| [kernel.name(), kernel.summary()]));
+    all(show("metrics"), &mut METRICS.iter().flat_map(|metric| [metric.name, metric.unit, metric.meaning, metric.healthy]));
+    all(show("config"), &mut KEYS.iter().flat_map(|key| [key.name, key.help]));
+    assert!(desk.names().is_empty());
+}
+
+/// As an outside validator would take it: naga with the capabilities of core WebGPU.
+#[test]
+fn shaders_as_printed_are_valid_wgsl() {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let desk = Desk::new();
+    for (hidden, activation) in ["64,64", "128", "32,32,32"].into_iter().flat_map(|hidden| [(hidden, "tanh"), (hidden, "relu")]) {
+        let kernels = Kernel::ALL.iter().filter(|kernel| hidden == "64,64" || ["rollout", "evaluate", "gradient", "adam"].contains(&kernel.name()));
+        for kernel in kernels {
+            let source = desk.expect(DONE, &format!("inspect shader {} --hidden {hidden} --activation {activation} --quiet", kernel.name())).stdout;
+            let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+            let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
+            assert_eq!(names, [kernel.name()]);
+            let checked = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+            checked.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
+        }
+    }
+    let printed = |flags: &str| desk.expect(DONE, &format!("inspect shader gradient --quiet {flags}")).stdout;
+    assert_ne!(printed("--activation relu"), printed("--activation tanh"));
+    assert_ne!(printed("--profile gpu"), printed("--profile small"));
+}
