@@ -42,6 +42,8 @@ struct MetricsRow {
 
 const_assert WINDOW <= LANES;
 
+const SPAN: u32 = 32u;  // steps that a lane searches at once
+
 var<workgroup> counts: array<u32, LANES>;          // running counts of finished episodes
 var<workgroup> finished: array<vec2<f32>, WINDOW>; // return and length of episodes of this rollout, newest first
 
@@ -65,17 +67,27 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     count_before_and_at(episodes_of_lane, lane);
     let episodes = workgroupUniformLoad(&counts[LANES - 1u]);
 
-    // The newest episodes.
+    // The newest episodes: backwards through the rollout, SPAN steps for each lane at once. A lane for every step would take more rounds of a loop than
+    // software drivers allow an invocation (65,535 over all its loops).
     let wanted = min(WINDOW, episodes);
     var found = 0u;
-    for (var end = BATCH; end > 0u && found < wanted; end -= min(end, LANES)) {
-        let has_step = lane < end;
-        let transition = transitions[s * BATCH + end - 1u - min(lane, end - 1u)];
-        let ended = has_step && (transition.ending & ENDED) != 0u;
-        count_before_and_at(select(0u, 1u, ended), lane);
-        let rank = found + counts[lane] - 1u;
-        if (ended && rank < wanted) {
-            finished[rank] = vec2(transition.episode_return, f32(transition.ending >> LENGTH_SHIFT));
+    for (var end = BATCH; end > 0u && found < wanted; end -= min(end, LANES * SPAN)) {
+        let last = end - min(end, lane * SPAN);      // the lane's steps are first .. last
+        let first = last - min(last, SPAN);
+        var ended_of_lane = 0u;
+        for (var i = first; i < last; i++) {
+            ended_of_lane += select(0u, 1u, (transitions[s * BATCH + i].ending & ENDED) != 0u);
+        }
+        count_before_and_at(ended_of_lane, lane);
+        var rank = found + counts[lane] - ended_of_lane;
+        if (ended_of_lane > 0u && rank < wanted) {
+            for (var i = last; i > first; i--) {
+                let transition = transitions[s * BATCH + i - 1u];
+                if ((transition.ending & ENDED) != 0u && rank < wanted) {
+                    finished[rank] = vec2(transition.episode_return, f32(transition.ending >> LENGTH_SHIFT));
+                    rank++;
+                }
+            }
         }
         found += workgroupUniformLoad(&counts[LANES - 1u]);
     }

@@ -2,16 +2,18 @@
 //!
 //! Flags of configuration keys are made from [`KEYS`]: a key that is added there has a flag.
 
+use crate::bench::{self, Sweep};
 use crate::config::{Config, KEYS, Key};
 use crate::error::{Error, Result, exit};
 use crate::inspect::{self, Topic};
 use crate::run;
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What the bare command trains with, where the environment is [`PRESET_ENV`].
 const PRESET: &str = include_str!("../configs/cartpole.toml");
@@ -32,6 +34,8 @@ pub enum Action {
     },
     /// Show what a run would be made of.
     Inspect(Topic),
+    /// Time a run.
+    Bench(bench::Options),
 }
 
 /// Does what the arguments (the program's name first) ask for, with errors printed.
@@ -63,6 +67,10 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             print(&if json { run.summary.to_json() + "\n" } else { run.summary.to_text(&run.directory) })?;
             // The summary of a run that diverged is printed like any other.
             run.failure.map_or(Ok(if run.summary.interrupted { exit::INTERRUPTED } else { exit::DONE }), Err)
+        }
+        Action::Bench(options) => {
+            let report = bench::run(&config, &options)?;
+            print(&if matches.get_flag("json") { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
         }
         Action::Devices { json } => print(&inspect::devices(&config, json)?).map(|()| exit::DONE),
         Action::Inspect(topic) => print(&inspect::show(&config, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
@@ -108,6 +116,10 @@ pub fn command() -> Command {
         topic("shader", "The WGSL of a kernel, exactly as it is compiled")
             .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
     ]);
+    let bench = Command::new("bench").about("Time kernels, start-up and whole updates against the device's own peaks; takes the flags of a run").args([
+        Arg::new("sweep").long("sweep").value_name("WHAT").value_parser(PossibleValuesParser::new(Sweep::NAMES)).help("Tables over what is named"),
+        Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).help("Time to spend on each figure [default: 1]"),
+    ]);
     let path = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
     };
@@ -120,7 +132,7 @@ pub fn command() -> Command {
         )
         // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
         .args_override_self(true)
-        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect])
+        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect, bench])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
             Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
@@ -160,6 +172,12 @@ fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value
     }
 }
 
+/// A time to spend, in seconds.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 /// The matches of the innermost subcommand, which hold the flags that are valid everywhere, and the names on the way there.
 fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
     let (mut names, mut inner) = (Vec::new(), matches);
@@ -175,6 +193,11 @@ pub fn action(matches: &ArgMatches) -> Action {
     let (names, inner) = innermost(matches);
     let json = inner.get_flag("json");
     match names[..] {
+        ["bench"] => {
+            let sweep = inner.get_one::<String>("sweep").and_then(|name| Sweep::named(name));
+            let budget = inner.get_one::<Duration>("seconds").copied().unwrap_or(bench::Options::default().budget);
+            Action::Bench(bench::Options { sweep, budget, quiet: inner.get_flag("quiet") })
+        }
         ["devices"] => Action::Devices { json },
         ["inspect", "plan"] => Action::Inspect(Topic::Plan),
         ["inspect", "config"] => Action::Inspect(Topic::Config),

@@ -255,7 +255,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         for (name, value, most) in [
             ("envs", self.envs, 1 << 24),
-            ("steps", self.steps, 1 << 16),
+            ("steps", self.steps, 1 << 15),
             ("agents", self.agents, 32_767),
             ("epochs", self.epochs, 1_000),
             ("minibatches", self.minibatches, 1 << 16),

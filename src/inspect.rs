@@ -241,7 +241,7 @@ fn metrics() -> String {
 
 /// `rows` as aligned columns, two spaces apart. `align` has an `l` or an `r` for each column but those on the right that are to be left-aligned;
 /// the last column is not padded.
-fn columns<const N: usize>(rows: &[[&str; N]], align: &str) -> String {
+pub(crate) fn columns<const N: usize>(rows: &[[&str; N]], align: &str) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();

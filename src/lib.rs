@@ -8,8 +8,10 @@
 //! - [`gpu`]: composes, compiles and runs kernels on a device;
 //! - [`trainer`]: submits updates ahead and reads their metrics late; [`metrics`]: what a row of them means;
 //! - [`mod@reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
+//! - [`mod@bench`]: how fast all of it is, against what the device can do;
 //! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
 
+pub mod bench;
 pub mod buffers;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@ use crate::buffers::BUFFERS;
 use crate::config::{Config, TimeLimit};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::gpu::dense;
 use crate::network::Network;
 use crate::random;
 
@@ -274,6 +275,28 @@ impl Plan {
             adapter: adapter.into(),
             help: self.smaller(|plan| plan.device_bytes() <= available),
         })
+    }
+
+    /// Checks the plan against a trait of Mesa's software driver, which silently ends every loop of an invocation after 65,535 rounds of all of them
+    /// together (`LP_MAX_TGSI_LOOP_ITERATIONS`): results would be wrong.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn check_software_loops(&self) -> Result<()> {
+        // A tenth is left for what the estimate leaves out.
+        let (rounds, most) = (dense::loop_rounds(self), 59_000);
+        if rounds > most {
+            let problem = format!("{:?} makes loops of {rounds} rounds, and the software driver ends them after 65,535", self.config.hidden);
+            return Err(Error::config("hidden", problem, "use fewer or narrower layers, 128,128 for instance; a GPU has no such limit"));
+        }
+        // `minibatch_moments`: of a lane's share, each sample takes at most about 30 rounds of the permutation's loops.
+        let most = 1 << 19;
+        if self.minibatch > most {
+            let problem = format!("minibatches of {} samples have longer loops than the software driver carries out", self.minibatch);
+            let enough = (self.batch.div_ceil(most)..=self.batch).find(|&count| self.batch.is_multiple_of(count)).unwrap_or(self.batch);
+            return Err(Error::config("minibatches", problem, format!("nearest that works: {enough}; a GPU has no such limit")));
+        }
+        Ok(())
     }
 
     /// What to lower, and to what, so that the plan `fits`: environments, else agents, each by halves.

@@ -167,6 +167,17 @@ fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
     assert_eq!(error.exit_code(), 2);
 }
 
+/// Mesa's software driver ends loops after 65,535 rounds without a word; what would need more is refused there.
+#[test]
+fn what_a_software_driver_would_cut_short_is_refused() {
+    for (assignments, key) in [("envs=8 steps=16 hidden=2048,2048", "hidden"), ("envs=65536 steps=32 minibatches=2", "minibatches")] {
+        let plan = Plan::new(&config(None, assignments), gpu().profile("auto")).unwrap();
+        let error = plan.check_software_loops().unwrap_err();
+        assert!(error.to_string().starts_with(key) && error.exit_code() == 2, "{error}");
+    }
+    assert!(Plan::new(&config(None, "envs=65536 steps=16 minibatches=4"), gpu().profile("auto")).unwrap().check_software_loops().is_ok());
+}
+
 #[test]
 fn too_little_memory_is_an_error_that_says_what_to_lower() {
     let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu().profile("auto")).unwrap();

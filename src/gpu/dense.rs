@@ -98,6 +98,30 @@ fn each_column(columns: usize, straight: bool, statement: impl Fn(&str) -> Strin
     }
 }
 
+/// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
+pub fn loop_rounds(plan: &Plan) -> usize {
+    let lanes = plan.profile.tile as usize;
+    let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };
+    let of_layer = |layer: &Layer| {
+        let (m, inputs, columns) = (layer.inputs, vectors(layer.inputs), vectors(layer.outputs));
+        let staged = 2 * layer.rows() * columns / lanes + 2;
+        if m * layer.outputs <= plan.profile.straight_line_limit {
+            return staged;
+        }
+        let mut samples = lanes;
+        while samples > 4 && samples * (inputs + columns) > plan.profile.scratch_bytes as usize / 16 {
+            samples /= 2;
+        }
+        let (own, other) = if layer.outputs >= m { (columns, inputs) } else { (inputs, columns) };
+        let forward = inputs * (1 + 4 * long(columns)) + 2 * long(columns);
+        let backward = m * (1 + columns) + long(inputs);
+        let chunk = 2 * samples + vectors(samples) * (1 + 4 * long(other)) + long(inputs) + long(columns);
+        staged + forward + backward + (own * 4).div_ceil(lanes) * (lanes / samples) * chunk
+    };
+    // Besides: the permutation, the sum over the tile, the observation.
+    plan.network.layers.iter().map(of_layer).sum::<usize>() + lanes + plan.environment.observation + 1000
+}
+
 /// `Y[k] += Σ_m X[m] U[m][k]` for m in `first..end`, where `U[m][k]` is `scratch[(origin + m - first) * stride + skip + k]`, k counting vectors.
 struct Product {
     first: usize,

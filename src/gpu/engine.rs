@@ -61,6 +61,9 @@ impl Engine {
     /// [`Error::Shader`] naming the kernel that does not compile.
     pub fn new(gpu: &Gpu, plan: &Plan, options: &Options) -> Result<Engine> {
         plan.check_limits(&gpu.limits, &gpu.info.name)?;
+        if gpu.is_software() {
+            plan.check_software_loops()?;
+        }
         if let Some(available) = gpu.available_memory() {
             plan.check_memory(available, &gpu.info.name)?;
         }

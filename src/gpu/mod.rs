@@ -84,7 +84,9 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
         false if limits.max_compute_workgroup_storage_size < 32_768 => "small",
         false => "gpu",
     };
-    Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist")
+    let profile = Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist");
+    // Several steps in a dispatch are a loop, and software drivers limit the rounds of all loops together (see `Plan::check_software_loops`).
+    if is_software(info) { Profile { steps_per_dispatch: 1, ..profile } } else { profile }
 }
 
 impl Gpu {
@@ -112,7 +114,13 @@ impl Gpu {
             });
         };
         let info = chosen.get_info();
-        let descriptor = wgpu::DeviceDescriptor { label: Some("ppo-gpu"), required_limits: limits(&chosen.limits()), ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("ppo-gpu"),
+            required_limits: limits(&chosen.limits()),
+            // Only `bench` uses it, and does without where it is missing.
+            required_features: chosen.features() & wgpu::Features::TIMESTAMP_QUERY,
+            ..Default::default()
+        };
         let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {
             activity: format!("opened {}", info.name),
             message: error.to_string(),

@@ -13,6 +13,7 @@ use real::Real;
 pub mod adam;
 pub mod cartpole;
 pub mod categorical;
+pub mod compare;
 pub mod dense;
 pub mod evaluate;
 pub mod fault;

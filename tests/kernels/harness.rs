@@ -8,21 +8,14 @@ use ppo_gpu::gpu::engine::{Engine, Options, Rewrite};
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
 use ppo_gpu::ppo::Dispatch;
-use ppo_gpu::reference::memory::{Cell, Memory};
+pub use ppo_gpu::reference::compare::{Check, Finding, GUARD, POISON, Words, describe};
+use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
 use ppo_gpu::reference::{self};
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// A NaN that no kernel computes: what was never written still holds it.
-pub const POISON: u32 = 0x7FC0_5EED;
-/// What lies behind every buffer.
-pub const GUARD: u32 = 0xA5A5_5A5A;
 /// Words of [`GUARD`] behind every buffer: more than a workgroup of lanes, each a vector.
 pub const GUARD_WORDS: usize = 1024;
-
-/// All buffers' words.
-pub type Words = BTreeMap<&'static str, Vec<u32>>;
 
 /// The device that all tests share. Without an adapter the tests fail: a skipped check would look like a passed one.
 pub fn gpu() -> &'static Gpu {
@@ -46,30 +39,6 @@ pub fn plan(assignments: &str, profile: Profile) -> Plan {
 /// The profile called `name`.
 pub fn profile(name: &str) -> Profile {
     Profile::named(name).expect("a profile of that name")
-}
-
-/// What a check found wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Check {
-    /// A real number is outside the reference's bound, or not a number.
-    Value,
-    /// A whole number differs from the reference's.
-    Word,
-    /// The reference writes it, the kernel did not.
-    Unwritten,
-    /// The kernel changed what the reference leaves alone.
-    Foreign,
-    /// The kernel wrote behind a buffer's end.
-    Guard,
-}
-
-/// A word that is wrong.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    pub check: Check,
-    pub buffer: &'static str,
-    pub index: usize,
-    pub detail: String,
 }
 
 /// Uploads `words`, poison-filled where a buffer is missing, and guard words behind each buffer.
@@ -97,36 +66,10 @@ pub fn without_guard(mut words: Words) -> Words {
 
 /// Everything in which `actual` (with guard words) differs from what the reference admits.
 pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
-    let mut findings = Vec::new();
     for (name, cells) in expected.buffers() {
-        let words = &actual[name];
-        for (index, (cell, &word)) in cells.iter().zip(words).enumerate() {
-            let value = f32::from_bits(word);
-            let wrong = match *cell {
-                Cell::Untouched(before) if word != before => Some((Check::Foreign, format!("{before:#x} became {word:#x} ({value})"))),
-                Cell::Word(_) | Cell::Real(_) if word == POISON => Some((Check::Unwritten, "still poisoned".into())),
-                Cell::Word(right) if word != right => Some((Check::Word, format!("{word} instead of {right}"))),
-                Cell::Real(right) if !right.admits(value) => Some((Check::Value, format!("{value:e} instead of {:e} +- {:e}", right.value, right.error))),
-                _ => None,
-            };
-            if let Some((check, detail)) = wrong {
-                findings.push(Finding { check, buffer: name, index, detail });
-            }
-        }
-        let guard = &words[cells.len()..];
-        assert_eq!(guard.len(), GUARD_WORDS);
-        for (k, &word) in guard.iter().enumerate().filter(|(_, word)| **word != GUARD) {
-            findings.push(Finding { check: Check::Guard, buffer: name, index: cells.len() + k, detail: format!("guard became {word:#x}") });
-        }
+        assert_eq!(actual[name].len() - cells.len(), GUARD_WORDS);
     }
-    findings
-}
-
-/// The first few findings, one a line.
-pub fn describe(findings: &[Finding]) -> String {
-    let lines: Vec<String> =
-        findings.iter().take(12).map(|finding| format!("  {:?}: {}[{}] {}", finding.check, finding.buffer, finding.index, finding.detail)).collect();
-    format!("{} findings\n{}", findings.len(), lines.join("\n"))
+    reference::compare::compare(expected, actual)
 }
 
 /// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.

@@ -66,7 +66,7 @@ mutants! {
     sampling_from_the_wrong_stream Rollout 1 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
     time_limit_off_by_one Rollout 0 "episode_length >= TIME_LIMIT" => "episode_length > TIME_LIMIT", Word;
     episodes_counted_twice Report 0 "agent.episodes += episodes;" => "agent.episodes += 2u * episodes;", Word;
-    window_in_the_wrong_order Report 0 "end - 1u - min(lane, end - 1u)" => "BATCH - end + min(lane, end - 1u)", Value;
+    window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
     padding_not_written Gradient 0 "(0u + lane < 8u)" => "(0u + lane < 6u)", Unwritten;

@@ -1,0 +1,10 @@
+//! `cargo bench`: `ppo-gpu bench` with the arguments that follow `--`, on the bare command's configuration otherwise.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // cargo says by this flag that it benches.
+    let given = std::env::args_os().skip(1).filter(|argument| argument != "--bench");
+    ppo_gpu::cli::main(["ppo-gpu", "bench"].map(OsString::from).into_iter().chain(given))
+}

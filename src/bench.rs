@@ -1,0 +1,164 @@
+//! `ppo-gpu bench`: how fast kernels and whole updates are, against the device's own measured peaks.
+//!
+//! Results are compared with the reference before anything is timed ([`Checked`]). Then: start-up by phase, memory against the plan's prediction, peaks,
+//! each kernel of an update, three speeds, and tables over environments, widths and agents where they are asked for.
+
+mod check;
+mod kernels;
+mod peaks;
+mod program;
+mod speeds;
+mod startup;
+mod stopwatch;
+mod sweep;
+mod text;
+
+pub use check::Checked;
+pub use kernels::KernelTime;
+pub use peaks::Peaks;
+pub use speeds::Speeds;
+pub use startup::{DeviceMemory, Startup};
+pub use sweep::{Sweep, Swept, SweptRow};
+
+use crate::config::{Config, PerAgent};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::plan::Plan;
+use crate::run::DeviceSummary;
+use std::time::Duration;
+
+/// What `bench` is told besides the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Tables to make.
+    pub sweep: Option<Sweep>,
+    /// Time to spend on each figure.
+    pub budget: Duration,
+    /// Do not say on stderr what is being measured.
+    pub quiet: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { sweep: None, budget: Duration::from_secs(1), quiet: false }
+    }
+}
+
+/// More updates than are ever measured.
+const ENDLESS: u64 = 1_000_000;
+
+/// Everything that was measured. Its JSON is the output of `bench --json`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Report {
+    /// Version of this program.
+    pub version: &'static str,
+    /// The device.
+    #[serde(flatten)]
+    pub device: DeviceSummary,
+    /// The profile that kernels were compiled with.
+    pub profile: &'static str,
+    /// What kernels were timed with: the device's clock or the host's.
+    pub clock: &'static str,
+    /// The configuration.
+    pub config: Config,
+    /// What was compared with the reference.
+    pub checked: Checked,
+    /// The device's measured peaks.
+    pub peaks: Peaks,
+    /// Each kernel of an update.
+    pub kernels: Vec<KernelTime>,
+    /// Environment steps a second.
+    pub speeds: Speeds,
+    /// Seconds of each phase of starting.
+    pub startup: Startup,
+    /// Device memory.
+    pub memory: DeviceMemory,
+    /// Tables that were asked for.
+    pub sweeps: Vec<Swept>,
+}
+
+/// Measures a run of `config`.
+///
+/// # Errors
+/// [`Error::Config`] in a debug build, which times nothing that matters; [`Error::Device`] when a kernel does not agree with the reference; those of
+/// starting a run.
+pub fn run(config: &Config, options: &Options) -> Result<Report> {
+    if cfg!(debug_assertions) {
+        let problem = "this is a debug build, whose times mean nothing";
+        return Err(Error::config("bench", problem, "build with --release: `cargo run --release -- bench`"));
+    }
+    let say = |what: &str| note(options.quiet, what);
+    let (gpu, adapter) = startup::open(config)?;
+    let plan = runnable(config, &gpu, ENDLESS)?;
+    plan.check_limits(&gpu.limits, &gpu.info.name)?;
+    say("results against the reference");
+    let checked = check::check(&gpu, &plan)?;
+    say("start-up");
+    let (startup, memory, engine) = startup::measure(&gpu, &plan, adapter)?;
+    say("the device's peaks");
+    let (stopwatch, peaks) = peaks::measure(&gpu, &plan, options.budget)?;
+    say("kernels");
+    let kernels = kernels::measure(&stopwatch, &peaks, &engine, &plan)?;
+    // Frees its buffers: the next measurements have their own.
+    drop(engine);
+    say("environment, rollout and training");
+    let speeds = speeds::measure(&gpu, &stopwatch, &plan)?;
+    let sweeps = match options.sweep {
+        Some(which) => sweep::run(&gpu, &stopwatch, config, which, options.quiet)?,
+        None => Vec::new(),
+    };
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        device: DeviceSummary::new(&gpu),
+        profile: plan.profile.name,
+        clock: stopwatch.clock(),
+        config: config.clone(),
+        checked,
+        peaks,
+        kernels,
+        speeds,
+        startup,
+        memory,
+        sweeps,
+    })
+}
+
+/// Says what is being measured.
+fn note(quiet: bool, what: &str) {
+    if !quiet {
+        use std::io::Write;
+        // When stderr is closed there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "bench: {what}");
+    }
+}
+
+/// The plan of `config` without a target, for `most` updates, or as many as can be counted.
+fn runnable(config: &Config, gpu: &Gpu, most: u64) -> Result<Plan> {
+    let counted_in_update = u64::from(config.steps).max(u64::from(config.epochs) * u64::from(config.minibatches));
+    let updates = (u64::from(u32::MAX) / counted_in_update).min(most);
+    let batch = u64::from(config.envs) * u64::from(config.steps);
+    let config = Config { target_return: None, total_steps: updates * batch, ..config.clone() };
+    Plan::new(&config, gpu.profile(&config.profile))
+}
+
+/// `config` for any number of agents: where each has hyper-parameters of its own, all get those of the first.
+fn one_setting(config: &Config) -> Config {
+    let one = |values: &PerAgent| PerAgent::Same(values.of(0));
+    Config {
+        lr: one(&config.lr),
+        gamma: one(&config.gamma),
+        gae_lambda: one(&config.gae_lambda),
+        clip: one(&config.clip),
+        entropy_coef: one(&config.entropy_coef),
+        value_coef: one(&config.value_coef),
+        max_grad_norm: one(&config.max_grad_norm),
+        ..config.clone()
+    }
+}
+
+impl Report {
+    /// One JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("reports are representable in JSON")
+    }
+}

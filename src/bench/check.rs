@@ -1,0 +1,99 @@
+//! Whether the device computes what the reference does: nothing that is wrong is worth timing.
+
+use super::one_setting;
+use crate::buffers::BUFFERS;
+use crate::config::Config;
+use crate::error::{DeviceFailure, Error, Result};
+use crate::gpu::Gpu;
+use crate::gpu::engine::Engine;
+use crate::plan::Plan;
+use crate::ppo;
+use crate::reference::compare::{Words, compare, describe};
+use crate::reference::memory::Memory;
+use crate::reference::tracked::Tracked;
+use crate::reference::{self, Ambiguous};
+use crate::trainer::Trainer;
+
+/// Seeds to try for one on which no decision could go either way within rounding.
+const SEEDS: u64 = 5;
+/// Environment steps of the check times parameters of an agent, at most: the reference is sequential.
+const WORK: usize = 2_000_000;
+
+/// What was compared.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Checked {
+    /// Dispatches, each of whose results were compared word by word.
+    pub dispatches: usize,
+    /// Environments of the small plan.
+    pub envs: usize,
+    /// Its rollout length.
+    pub steps: usize,
+    /// Its agents.
+    pub agents: usize,
+}
+
+/// Runs one update of a plan with few environments and the networks and profile of `plan`, and compares every dispatch with the reference, which is given
+/// the device's own buffers.
+///
+/// # Errors
+/// [`Error::Device`] naming the first kernel that is wrong; those of [`Trainer::new`].
+pub(super) fn check(gpu: &Gpu, plan: &Plan) -> Result<Checked> {
+    let mut ambiguous = Vec::new();
+    for seed in 0..SEEDS {
+        let small = Plan::new(&small(plan, seed), plan.profile)?;
+        match lockstep(gpu, &small)? {
+            Ok(dispatches) => return Ok(Checked { dispatches, envs: small.envs, steps: small.steps, agents: small.agents }),
+            Err(reason) => ambiguous.push(reason.to_string()),
+        }
+    }
+    Err(failure("looked for a seed to compare kernels on".into(), ambiguous.join("\n")))
+}
+
+/// The configuration of `plan`, small. Odd numbers, so that tiles and workgroups are not filled.
+fn small(plan: &Plan, seed: u64) -> Config {
+    let steps = 6;
+    let envs = (WORK / plan.network.padded_parameters() / steps).clamp(5, 23) as u32;
+    let config = &plan.config;
+    Config {
+        envs,
+        steps: steps as u32,
+        agents: config.agents.min(2),
+        seed: config.seed.wrapping_add(1000 * seed) & i64::MAX as u64,
+        epochs: config.epochs.min(2),
+        minibatches: 2,
+        total_steps: 1 << 16,
+        target_return: None,
+        ..one_setting(config)
+    }
+}
+
+/// The number of dispatches that agree.
+fn lockstep(gpu: &Gpu, plan: &Plan) -> Result<std::result::Result<usize, Ambiguous>> {
+    let trainer = Trainer::new(gpu.clone(), plan.clone())?;
+    let engine = trainer.engine();
+    let update = ppo::update(plan);
+    let mut before = download(engine)?;
+    for &dispatch in &update {
+        let mut memory = Memory::<Tracked>::from_words(before);
+        if let Err(ambiguous) = reference::run(plan, dispatch, &mut memory) {
+            return Ok(Err(ambiguous));
+        }
+        engine.run(&[dispatch])?;
+        let after = download(engine)?;
+        let findings = compare(&memory, &after);
+        if !findings.is_empty() {
+            let activity = format!("checked kernel `{}` (index {}) against the reference", dispatch.kernel.name(), dispatch.index);
+            return Err(failure(activity, describe(&findings)));
+        }
+        before = after;
+    }
+    Ok(Ok(update.len()))
+}
+
+fn download(engine: &Engine) -> Result<Words> {
+    BUFFERS.iter().map(|buffer| Ok((buffer.name, engine.read(buffer.name)?))).collect()
+}
+
+fn failure(activity: String, message: String) -> Error {
+    Error::Device { activity, message, kind: DeviceFailure::Validation }
+}

@@ -1,0 +1,121 @@
+//! Each kernel of an update: its time, its share, and how near it comes to what the device can do.
+
+use super::peaks::Peaks;
+use super::stopwatch::Stopwatch;
+use crate::buffers::{Buffer, ENV_LANE_WORDS};
+use crate::error::Result;
+use crate::gpu::engine::Engine;
+use crate::kernel::Kernel;
+use crate::network::{ACTOR, CRITIC, NETWORKS, Network};
+use crate::plan::Plan;
+use crate::ppo::{self, Dispatch};
+
+/// One kernel of an update.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct KernelTime {
+    /// Its name.
+    pub kernel: &'static str,
+    /// Dispatches in an update.
+    pub dispatches: usize,
+    /// Median seconds of a dispatch.
+    pub seconds: f64,
+    /// Its share of the time of all kernels of an update.
+    pub share: f64,
+    /// Billions of f32 operations a second, for kernels that run networks.
+    pub gflops: Option<f64>,
+    /// Billions of bytes a second that it has to move at least, where the data say how many those are.
+    pub gbytes: Option<f64>,
+    /// The larger of the two as a fraction of the device's measured peak.
+    pub of_peak: Option<f64>,
+}
+
+/// What a dispatch has to do at least, for all agents.
+struct Work {
+    /// f32 operations of dense layers: two for each weight and sample forwards, four backwards.
+    operations: f64,
+    /// Bytes to read and write once.
+    bytes: f64,
+}
+
+/// Times every kernel of an update of `plan`, whose buffers hold what a first update left in them.
+///
+/// # Errors
+/// [`crate::Error::Device`] when the device fails.
+pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
+    let update = ppo::update(plan);
+    let mut rows = Vec::new();
+    for &kernel in Kernel::ALL {
+        let dispatches: Vec<Dispatch> = update.iter().copied().filter(|dispatch| dispatch.kernel == kernel).collect();
+        if dispatches.is_empty() {
+            continue;
+        }
+        // In turn, so that each part of the work finds its data as cold as in an update.
+        let seconds = stopwatch.seconds(&|pass, r| engine.encode(pass, dispatches[r % dispatches.len()]))?;
+        let work = work(kernel, plan);
+        let rate = |amount: f64| (amount > 0.0).then_some(amount / seconds * 1e-9);
+        let (gflops, gbytes) = (rate(work.operations), rate(work.bytes));
+        let of_peak = [gflops.map(|rate| rate / peaks.gflops), gbytes.map(|rate| rate / peaks.gbytes)].into_iter().flatten().reduce(f64::max);
+        rows.push(KernelTime { kernel: kernel.name(), dispatches: dispatches.len(), seconds, share: 0.0, gflops, gbytes, of_peak });
+    }
+    let total: f64 = rows.iter().map(|row| row.seconds * row.dispatches as f64).sum();
+    for row in &mut rows {
+        row.share = row.seconds * row.dispatches as f64 / total;
+    }
+    Ok(rows)
+}
+
+/// Weights of one network, biases left out.
+fn weights(network: &Network, which: usize) -> usize {
+    network.layers.iter().enumerate().map(|(l, layer)| layer.inputs * network.outputs(which, l)).sum()
+}
+
+fn work(kernel: Kernel, plan: &Plan) -> Work {
+    let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
+    let observation = 4 * plan.environment.observation;
+    // Words of `transitions` and `samples` for each step.
+    let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| (Buffer::named(name).words)(plan) * 4 / (plan.agents * plan.batch));
+    let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
+    let (operations, bytes) = match kernel {
+        Kernel::Rollout => {
+            let lane = 4 * (plan.environment.state_words + ENV_LANE_WORDS);
+            let steps = plan.envs * plan.steps_per_dispatch;
+            (2 * actor * steps, steps * (observation + action + transition) + plan.envs * 2 * lane)
+        }
+        Kernel::Evaluate => {
+            let values = plan.value_rows() * plan.envs;
+            (2 * critic * values, values * (observation + 4))
+        }
+        Kernel::Gae => (0, plan.batch * (transition + 4 + sample)),
+        // Whole samples: memory is not read in smaller pieces.
+        Kernel::MinibatchMoments => (0, plan.epochs * plan.batch * sample),
+        Kernel::Gradient => {
+            // Of one pass.
+            let samples = plan.minibatch.div_ceil(plan.passes);
+            (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * rows * columns)
+        }
+        Kernel::SumGradient => (0, 4 * (rows + 1) * columns),
+        // Reads the gradient; reads and writes parameters and both moments.
+        Kernel::Adam => (0, 4 * plan.network.padded_parameters() * 7),
+        // How far `report` reads depends on how many episodes ended.
+        Kernel::Reset | Kernel::Report => (0, 0),
+    };
+    Work { operations: (plan.agents * operations) as f64, bytes: (plan.agents * bytes) as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::plan::Profile;
+
+    #[test]
+    fn gradient_work_is_three_forwards_of_both_networks_for_each_sample() {
+        let plan = Plan::new(&Config { agents: 2, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together");
+        // 4-64-64-2 and 4-64-64-1.
+        let (actor, critic) = (4 * 64 + 64 * 64 + 64 * 2, 4 * 64 + 64 * 64 + 64);
+        assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
+        assert_eq!(work(Kernel::Gradient, &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
+        // An observation of 4 floats, an action, a sample of 4 floats; every lane's 6 words twice.
+        assert_eq!(work(Kernel::Rollout, &plan).bytes, (2 * (4 * 32 * (16 + 4 + 16) + 4 * 2 * 24)) as f64);
+    }
+}

@@ -1,0 +1,79 @@
+//! Environment steps a second: of the environment alone, with the policy acting, and of training.
+
+use super::program::{Program, Shader};
+use super::stopwatch::Stopwatch;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernel::Kernel;
+use crate::plan::{FOLD, Plan};
+use crate::ppo::{self, Dispatch};
+use crate::trainer::Trainer;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+/// Updates that are measured at least, unless they take [`LONGEST`] times the budget.
+const UPDATES: u32 = 3;
+/// Most time to spend on training, in budgets.
+const LONGEST: u32 = 5;
+
+/// Environment steps a second, of all agents together.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Speeds {
+    /// Random actions, no networks, nothing kept.
+    pub environment: f64,
+    /// Actions of the policy, everything kept that an update needs: the rollout.
+    pub inference: f64,
+    /// Whole updates, as a run makes them, metrics included.
+    pub training: f64,
+    /// Seconds of one of those updates.
+    pub update_seconds: f64,
+}
+
+/// Measures the three speeds of `plan` on a trainer of its own.
+///
+/// # Errors
+/// Those of [`Trainer::new`] and [`Trainer::run`].
+pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<Speeds> {
+    let mut trainer = Trainer::new(gpu.clone(), plan.clone())?;
+    let engine = trainer.engine();
+    let steps = (plan.agents * plan.envs * plan.steps_per_dispatch) as f64;
+
+    let grid = Kernel::Rollout.grid(plan);
+    let fold = FOLD as usize;
+    let shader = Shader {
+        name: "step_environments",
+        source: include_str!("../../shaders/bench/step_environments.wgsl"),
+        constants: String::new(),
+        lanes: grid.lanes,
+        groups: [grid.groups.min(fold) as u32, plan.agents as u32, grid.groups.div_ceil(fold) as u32],
+    };
+    let program = Program::new(gpu, plan, &shader, |name| Some(engine.buffer(name)))?;
+    let environment = steps / stopwatch.seconds(&|pass, _| program.encode(pass))?;
+
+    let rollout: Vec<Dispatch> = ppo::update(plan).into_iter().filter(|dispatch| dispatch.kernel == Kernel::Rollout).collect();
+    let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
+
+    let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;
+    Ok(Speeds { environment, inference, training: (plan.agents * plan.batch) as f64 / update_seconds, update_seconds })
+}
+
+/// Mean seconds from row to row of metrics, after the first: the first update compiles, and its row comes when the device is already at a later one.
+fn update_seconds(trainer: &mut Trainer, budget: Duration) -> Result<f64> {
+    let mut warm: Option<Instant> = None;
+    let (mut updates, mut seconds) = (0, 0.0);
+    trainer.run(&mut |_| {
+        let Some(began) = warm else {
+            warm = Some(Instant::now());
+            return ControlFlow::Continue(());
+        };
+        let elapsed = began.elapsed();
+        // Rows of updates that were in flight when enough was known are not counted.
+        if seconds == 0.0 || elapsed < budget || (updates < UPDATES && elapsed < LONGEST * budget) {
+            updates += 1;
+            seconds = elapsed.as_secs_f64();
+        }
+        let enough = elapsed >= LONGEST * budget || (elapsed >= budget && updates >= UPDATES);
+        if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(seconds / f64::from(updates))
+}

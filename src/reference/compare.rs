@@ -1,0 +1,77 @@
+//! Compares what a device computed with what the reference admits, word by word.
+
+use super::memory::{Cell, Memory};
+use super::tracked::Tracked;
+use std::collections::BTreeMap;
+
+/// A NaN that no kernel computes: what was never written still holds it.
+pub const POISON: u32 = 0x7FC0_5EED;
+/// What lies behind a buffer that is fenced.
+pub const GUARD: u32 = 0xA5A5_5A5A;
+
+/// All buffers' words.
+pub type Words = BTreeMap<&'static str, Vec<u32>>;
+
+/// What a check found wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// A real number is outside the reference's bound, or not a number.
+    Value,
+    /// A whole number differs from the reference's.
+    Word,
+    /// The reference writes it, the kernel did not.
+    Unwritten,
+    /// The kernel changed what the reference leaves alone.
+    Foreign,
+    /// The kernel wrote behind a buffer's end.
+    Guard,
+}
+
+/// A word that is wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What is wrong with it.
+    pub check: Check,
+    /// Where it is.
+    pub buffer: &'static str,
+    /// Which word of the buffer.
+    pub index: usize,
+    /// What it is, and what it should be.
+    pub detail: String,
+}
+
+/// Everything in which `actual` differs from what the reference admits. Words past the reference's last are guard words.
+///
+/// # Panics
+/// When a buffer of `expected` is missing in `actual`, or shorter there.
+pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, cells) in expected.buffers() {
+        let words = &actual[name];
+        assert!(words.len() >= cells.len(), "{name} has {} words instead of {}", words.len(), cells.len());
+        for (index, (cell, &word)) in cells.iter().zip(words).enumerate() {
+            let value = f32::from_bits(word);
+            let wrong = match *cell {
+                Cell::Untouched(before) if word != before => Some((Check::Foreign, format!("{before:#x} became {word:#x} ({value})"))),
+                Cell::Word(_) | Cell::Real(_) if word == POISON => Some((Check::Unwritten, "still poisoned".into())),
+                Cell::Word(right) if word != right => Some((Check::Word, format!("{word} instead of {right}"))),
+                Cell::Real(right) if !right.admits(value) => Some((Check::Value, format!("{value:e} instead of {:e} +- {:e}", right.value, right.error))),
+                _ => None,
+            };
+            if let Some((check, detail)) = wrong {
+                findings.push(Finding { check, buffer: name, index, detail });
+            }
+        }
+        for (index, &word) in words.iter().enumerate().skip(cells.len()).filter(|(_, word)| **word != GUARD) {
+            findings.push(Finding { check: Check::Guard, buffer: name, index, detail: format!("guard became {word:#x}") });
+        }
+    }
+    findings
+}
+
+/// The first few findings, one a line.
+pub fn describe(findings: &[Finding]) -> String {
+    let lines: Vec<String> =
+        findings.iter().take(12).map(|finding| format!("  {:?}: {}[{}] {}", finding.check, finding.buffer, finding.index, finding.detail)).collect();
+    format!("{} findings\n{}", findings.len(), lines.join("\n"))
+}

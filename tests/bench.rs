@@ -1,0 +1,60 @@
+//! `ppo-gpu bench` on a tiny run. Nothing is said here about how long anything takes.
+
+use ppo_gpu::error::exit;
+use ppo_gpu::kernel::Kernel;
+use serde_json::Value;
+use std::process::{Command, Output};
+
+/// As little of everything as there can be.
+const TINY: &str = "bench --seconds 0.001 --quiet --envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4";
+
+fn bench(more: &[&str]) -> Output {
+    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
+    Command::new(env!("CARGO_BIN_EXE_ppo-gpu")).args(TINY.split(' ')).args(more).args(["--backend", &backend]).output().expect("the program starts")
+}
+
+#[test]
+fn debug_builds_are_refused_and_release_builds_report() {
+    let output = bench(&["--json"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if cfg!(debug_assertions) {
+        assert_eq!(output.status.code(), Some(i32::from(exit::REFUSED)), "{stderr}");
+        assert!(stderr.contains("--release"), "{stderr}");
+        return;
+    }
+    assert_eq!((output.status.code(), &*stderr), (Some(i32::from(exit::DONE)), ""));
+    let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
+
+    let names: Vec<&str> = report["kernels"].as_array().expect("kernels").iter().filter_map(|row| row["kernel"].as_str()).collect();
+    let expected: Vec<&str> = Kernel::ALL.iter().filter(|kernel| **kernel != Kernel::Reset).map(|kernel| kernel.name()).collect();
+    assert_eq!(names, expected, "the kernels of an update");
+    let shares: f64 = report["kernels"].as_array().expect("kernels").iter().filter_map(|row| row["share"].as_f64()).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "shares add up to {shares}");
+
+    for (group, figures) in [
+        ("peaks", &["gflops", "gbytes"][..]),
+        ("speeds", &["environment", "inference", "training", "update_seconds"]),
+        ("startup", &["adapter", "composition", "pipelines", "parameters", "first_dispatches", "first_row", "total"]),
+        ("memory", &["predicted"]),
+        ("checked", &["dispatches"]),
+    ] {
+        for figure in figures {
+            let value = &report[group][figure];
+            assert!(value.as_f64().is_some_and(|value| value > 0.0), "{group}.{figure} is {value}");
+        }
+    }
+    assert_eq!(report["config"]["envs"], 8);
+}
+
+#[test]
+fn tables_have_a_row_for_each_value() {
+    if cfg!(debug_assertions) {
+        return;
+    }
+    let output = bench(&["--sweep", "agents"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(i32::from(exit::DONE)), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = text.split("over agents\n").nth(1).unwrap_or_else(|| panic!("no table: {text}"));
+    let values: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(values, ["1", "4", "16", "64", "256"]);
+}
