@@ -1,7 +1,7 @@
 // The most multiply-adds that the device makes: x = x a + b in twelve independent chains a lane, which hide the latency of one another and leave
 // registers free. a, b and the chains' starts are read from memory and their ends are written there, so nothing can be left out or done beforehand.
 // UNROLLED: straight-line code, for drivers that keep control flow; otherwise a loop of ROUNDS bodies that fits an instruction cache.
-// Work: 24 * MULTIPLY_ADDS (or 24 * 64 * ROUNDS) operations a lane. Reads factors. Writes sums.
+// Work: 24 * 64 operations a lane and body: four bodies, or ROUNDS. Reads factors. Writes sums.
 
 @group(0) @binding(0) var<storage, read> factors: array<vec4<f32>>;          // a in x, b in y
 @group(0) @binding(1) var<storage, read_write> sums: array<vec4<f32>>;       // [lane of the grid]

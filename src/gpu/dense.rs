@@ -108,11 +108,7 @@ pub fn loop_rounds(plan: &Plan) -> usize {
         if m * layer.outputs <= plan.profile.straight_line_limit {
             return staged;
         }
-        let mut samples = lanes;
-        while samples > 4 && samples * (inputs + columns) > plan.profile.scratch_bytes as usize / 16 {
-            samples /= 2;
-        }
-        let (own, other) = if layer.outputs >= m { (columns, inputs) } else { (inputs, columns) };
+        let (own, other, samples) = weight_gradient_shape(plan, layer);
         let forward = inputs * (1 + 4 * long(columns)) + 2 * long(columns);
         let backward = m * (1 + columns) + long(inputs);
         let chunk = 2 * samples + vectors(samples) * (1 + 4 * long(other)) + long(inputs) + long(columns);
@@ -261,6 +257,17 @@ fn backward_layer(plan: &Plan, l: usize, layer: &Layer) -> String {
     text + "}\n\n"
 }
 
+/// For the weight gradient: vectors of the lanes' side, vectors of the side that each lane keeps sums for, and samples that fit in scratch at once.
+fn weight_gradient_shape(plan: &Plan, layer: &Layer) -> (usize, usize, usize) {
+    let (inputs, columns) = (vectors(layer.inputs), vectors(layer.outputs));
+    let mut samples = plan.profile.tile as usize;
+    while samples > 4 && samples * (inputs + columns) > plan.profile.scratch_bytes as usize / 16 {
+        samples /= 2;
+    }
+    let (own, other) = if layer.outputs >= layer.inputs { (columns, inputs) } else { (inputs, columns) };
+    (own, other, samples)
+}
+
 /// Gradient of layer `l`'s weights and biases over the tile: `dW[m][k] = Σ_i h[i][m] d[i][k]`, `db[k] = Σ_i d[i][k]`. The lanes take the units of
 /// the layer's wider side, each its row or column of dW; the tile's values lie in scratch, a row a sample: its h, then its delta.
 fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
@@ -268,12 +275,8 @@ fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
     let (inputs, columns) = (vectors(layer.inputs), vectors(layer.outputs));
     let stride = inputs + columns;
     let by_output = layer.outputs >= layer.inputs;
-    // The lanes' side, and the side that each lane keeps sums for; in vectors.
-    let (own, own_skip, other, other_skip) = if by_output { (columns, inputs, inputs, 0) } else { (inputs, 0, columns, inputs) };
-    let mut samples = lanes;
-    while samples > 4 && samples * stride > plan.profile.scratch_bytes as usize / 16 {
-        samples /= 2;
-    }
+    let (own, other, samples) = weight_gradient_shape(plan, layer);
+    let (own_skip, other_skip) = if by_output { (inputs, 0) } else { (0, inputs) };
     let straight = samples * other * 4 <= plan.profile.straight_line_limit;
     let mut text = format!("fn weight_gradient_{l}(row: u32, accumulate: bool, lane: u32) {{\n");
     for block in 0..(own * 4).div_ceil(lanes) {
