@@ -4,6 +4,7 @@
 
 //! import observation
 //! import network
+//! import whole
 
 @group(0) @binding(0) var<storage, read> params: array<vec4<f32>>;         // [s][P/4]
 @group(0) @binding(1) var<storage, read> observations: array<f32>;         // [s][T+1+F][n][O]
@@ -19,6 +20,6 @@ fn evaluate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     h0 = load_observation(j * OBSERVATION);
     let head = network_forward((s * PARAMETERS + CRITIC * BLOCK) / 4u, lane);
     if (i < VALUE_ROWS * ENVS) {
-        values[j] = head[0].x;
+        values[j] = whole(head[0], lane).x;
     }
 }

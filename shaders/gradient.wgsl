@@ -3,7 +3,7 @@
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
 // index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: one tile a pass.
-// One lane: one sample, forward and backward; then, for the products over samples, one unit. One workgroup: one tile of one network.
+// One workgroup: one tile of one network. One lane: SAMPLES_PER_LANE samples for the losses; for the networks, a sample or a unit (see `tile`).
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
 //! import agent
@@ -12,8 +12,7 @@
 //! import sample
 //! import observation
 //! import categorical
-//! import network
-//! import network_backward
+//! import tile
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                 // [s]
@@ -22,7 +21,15 @@
 @group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
-@group(0) @binding(7) var<storage, read_write> partials: array<f32>;           // [s][r][G]
+@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
+
+struct Drawn {
+    sample: Sample,
+    action: u32,
+    counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
+}
+
+var<private> drawn: array<Drawn, SAMPLES_PER_LANE>;
 
 @compute @workgroup_size(LANES)
 fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -31,37 +38,51 @@ fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     let row = group.x + group.z * FOLD;
     let gradient_step = dispatch.index / PASSES;
     let pass_ = dispatch.index % PASSES;
-
-    // Gather. Lanes past the end repeat the last sample with weight 0.
-    let i = (pass_ * GRADIENT_ROWS + row) * LANES + lane;
     let agent = agents[s];
-    let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
-    let counted = select(0.0, 1.0, i < MINIBATCH);
-    let sample = samples[s * BATCH + b];
-    let action = actions[s * BATCH + b];
-    let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
-    h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
+
+    // Gather. Software drivers want no loop here; a lane has one sample or two.
+    let first = (pass_ * GRADIENT_ROWS + row) * TILE + lane;
+    draw(0u, s, first, agent, gradient_step);
+    if (SAMPLES_PER_LANE == 2u) {
+        draw(SAMPLES_PER_LANE - 1u, s, first + LANES, agent, gradient_step);
+    }
 
     // Forward.
-    let head = network_forward((s * PARAMETERS + network * BLOCK) / 4u, lane);
+    let block = s * PARAMETERS + network * BLOCK;
+    tile_forward(block, lane);
 
-    // Losses and their slopes at the head, of either network.
-    let actor = actor_loss(head, agent, sample, action, (sample.advantage - moment.x) / (moment.y + 1e-8));
-    let critic = critic_loss(head, agent, sample);
-    let is_actor = network == 0u;
-    let weight = counted / f32(MINIBATCH);
-    var slope = actor.slope;
-    for (var k = 0u; k < HEAD; k++) {
-        slope[k] = weight * select(critic.slope[k], slope[k], is_actor);
+    // Losses and their slopes at the head.
+    let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
+    var losses = lose(0u, network, agent, moment);
+    if (SAMPLES_PER_LANE == 2u) {
+        losses += lose(SAMPLES_PER_LANE - 1u, network, agent, moment);
     }
 
     // Backward.
-    let base = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
-    network_backward((s * PARAMETERS + network * BLOCK) / 4u, base + network * BLOCK, pass_ > 0u, lane, slope);
-    let sums = tile_sum(counted * select(critic.sums, actor.sums, is_actor), lane);
-    if (lane < 4u) {
-        add_partial(base + PARAMETERS + network * 4u + lane, sums[lane], pass_ > 0u);
+    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    tile_backward(block, columns + network * BLOCK, pass_ > 0u, lane);
+    tile_losses(columns + PARAMETERS + network * 4u, losses, pass_ > 0u, lane);
+}
+
+// Fetches sample `i` of the minibatch as the lane's sample j. Past the end it is the last one, with weight 0.
+fn draw(j: u32, s: u32, i: u32, agent: Agent, gradient_step: u32) {
+    let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+    drawn[j] = Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
+    tile_inputs[j] = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
+}
+
+// The slopes of the losses of the lane's sample j at the head of either network; returns what is reported.
+fn lose(j: u32, network: u32, agent: Agent, moment: vec2<f32>) -> vec4<f32> {
+    let sample = drawn[j].sample;
+    let counted = drawn[j].counted;
+    let actor = actor_loss(tile_outputs[j], agent, sample, drawn[j].action, (sample.advantage - moment.x) / (moment.y + 1e-8));
+    let critic = critic_loss(tile_outputs[j], agent, sample);
+    let is_actor = network == 0u;
+    let weight = counted / f32(MINIBATCH);
+    for (var k = 0u; k < HEAD; k++) {
+        tile_slopes[j][k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
     }
+    return counted * select(critic.sums, actor.sums, is_actor);
 }
 
 struct Loss {

@@ -168,7 +168,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
             [
                 "minibatch",
                 &plural(plan.tiles, "tile", "tiles"),
-                &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.profile.tile, plural(plan.gradient_rows, "row", "rows")),
+                &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.tile, plural(plan.gradient_rows, "row", "rows")),
             ],
             ["update", &plural(crate::ppo::update(plan).len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
         ],

@@ -68,11 +68,11 @@ impl Kernel {
         let (lanes, groups, networks) = match self {
             Kernel::Reset | Kernel::Rollout | Kernel::Gae => (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1),
             Kernel::Evaluate => {
-                let tile = plan.profile.tile as usize;
-                (tile, (plan.value_rows() * plan.envs).div_ceil(tile), 1)
+                let lanes = plan.profile.evaluate_lanes as usize;
+                (lanes, (plan.value_rows() * plan.envs).div_ceil(lanes), 1)
             }
             Kernel::MinibatchMoments => (reduce, plan.gradient_steps(), 1),
-            Kernel::Gradient => (plan.profile.tile as usize, plan.gradient_rows, NETWORKS),
+            Kernel::Gradient => (plan.profile.lanes as usize, plan.gradient_rows, NETWORKS),
             Kernel::SumGradient => (reduce, plan.norm_parts, 1),
             Kernel::Adam => (reduce, (plan.network.padded_parameters() / 4).div_ceil(reduce), 1),
             Kernel::Report => (reduce, 1, 1),

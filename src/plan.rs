@@ -4,7 +4,7 @@ use crate::buffers::BUFFERS;
 use crate::config::{Config, TimeLimit};
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::gpu::dense;
+use crate::gpu::{dense, units};
 use crate::network::Network;
 use crate::random;
 
@@ -26,8 +26,12 @@ pub struct Profile {
     pub name: &'static str,
     /// Largest dense product (inputs × outputs) that is written out as straight-line code; larger ones are loops.
     pub straight_line_limit: usize,
-    /// Samples, one a lane, that a workgroup of the dense kernels works on.
-    pub tile: u32,
+    /// Lanes of a workgroup of `gradient`, and at most as many of `rollout`.
+    pub lanes: u32,
+    /// Lanes of a workgroup of `evaluate`.
+    pub evaluate_lanes: u32,
+    /// Whether a lane of `gradient` is a unit of the networks, where they fit, rather than a sample (see [`crate::gpu::units`]).
+    pub lanes_are_units: bool,
     /// Bytes of workgroup memory that the dense kernels stage weights and activations in.
     pub scratch_bytes: u32,
     /// Environment steps that one rollout dispatch makes at most.
@@ -40,11 +44,11 @@ pub struct Profile {
 pub const PROFILES: &[Profile] = &[
     // A software driver runs eight lanes as one vector and reads a shared address once only outside all control flow: straight-line products,
     // one step a dispatch.
-    Profile { name: "software", straight_line_limit: 128 * 128, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
+    Profile { name: "software", straight_line_limit: 128 * 128, lanes: 64, evaluate_lanes: 256, lanes_are_units: true, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
-    Profile { name: "gpu", straight_line_limit: 0, tile: 64, scratch_bytes: 32_768, steps_per_dispatch: 32, gradient_rows: 512 },
+    Profile { name: "gpu", straight_line_limit: 0, lanes: 64, evaluate_lanes: 64, lanes_are_units: false, scratch_bytes: 32_768, steps_per_dispatch: 32, gradient_rows: 512 },
     // The limits that every WebGPU device has.
-    Profile { name: "small", straight_line_limit: 0, tile: 64, scratch_bytes: 16_384, steps_per_dispatch: 32, gradient_rows: 512 },
+    Profile { name: "small", straight_line_limit: 0, lanes: 64, evaluate_lanes: 64, lanes_are_units: false, scratch_bytes: 16_384, steps_per_dispatch: 32, gradient_rows: 512 },
 ];
 
 impl Profile {
@@ -88,6 +92,12 @@ pub struct Plan {
     pub steps_per_dispatch: usize,
     /// Lanes of a rollout workgroup.
     pub rollout_lanes: usize,
+    /// Whether a lane of `gradient` is a unit rather than a sample.
+    pub lanes_are_units: bool,
+    /// Samples of a tile for each lane of `gradient`.
+    pub samples_per_lane: usize,
+    /// Samples of a tile.
+    pub tile: usize,
     /// Tiles that a minibatch is cut into.
     pub tiles: usize,
     /// Rows of partial gradients R; row r sums tiles r, r + R, r + 2R ...
@@ -121,7 +131,10 @@ impl Plan {
             return Err(Error::config("envs", problem, format!("nearest that works: {}", (1 << 30) / steps)));
         }
         let minibatch = batch / minibatches;
-        let tiles = minibatch.div_ceil(profile.tile as usize);
+        let units = units::samples_per_lane(&profile, &network, minibatch);
+        let samples_per_lane = units.unwrap_or(1);
+        let tile = profile.lanes as usize * samples_per_lane;
+        let tiles = minibatch.div_ceil(tile);
         let gradient_rows = tiles.min(profile.gradient_rows as usize);
         let gradient_dispatches = config.epochs as usize * minibatches * tiles.div_ceil(gradient_rows);
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
@@ -154,7 +167,10 @@ impl Plan {
             final_rows,
             steps_per_dispatch: largest_divisor_up_to(steps, profile.steps_per_dispatch as usize),
             // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
-            rollout_lanes: envs.next_power_of_two().clamp(8, profile.tile as usize),
+            rollout_lanes: envs.next_power_of_two().clamp(8, profile.lanes as usize),
+            lanes_are_units: units.is_some(),
+            samples_per_lane,
+            tile,
             tiles,
             gradient_rows,
             passes: tiles.div_ceil(gradient_rows),
@@ -212,6 +228,8 @@ impl Plan {
             ("GRADIENT_COLUMNS", u(self.gradient_columns())),
             ("GRADIENT_ROWS", u(self.gradient_rows)),
             ("PASSES", u(self.passes)),
+            ("SAMPLES_PER_LANE", u(self.samples_per_lane)),
+            ("TILE", u(self.tile)),
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),

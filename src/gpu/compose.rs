@@ -1,7 +1,7 @@
 //! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
 //!
 //! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Three names are not files there: `environment`
-//! is the environment's file, `network` and `network_backward` are written out by [`super::dense`] for the plan's layers.
+//! is the environment's file, `network` and `tile` are written out by [`super::dense`] for the plan's layers.
 
 use super::dense;
 use crate::kernel::Kernel;
@@ -27,6 +27,7 @@ shared!(
     "rng",
     "sample",
     "transition",
+    "whole",
 );
 
 /// The WGSL of `kernel`, exactly as it is compiled.
@@ -39,7 +40,7 @@ pub fn compose_source(source: &str, lanes: usize, plan: &Plan) -> String {
     let lookup = |name: &str| match name {
         "environment" => Some(plan.environment.source.clone()),
         "network" => Some(dense::forward(plan)),
-        "network_backward" => Some(dense::backward(plan)),
+        "tile" => Some(dense::tile(plan)),
         _ => None,
     };
     let (mut text, imported) = expand(source, lookup);

@@ -8,6 +8,7 @@
 //!
 //! Products up to the profile's limit are straight-line code, larger ones loops. Both add in the same order.
 
+use super::units;
 use crate::config::Activation;
 use crate::network::Layer;
 use crate::plan::Plan;
@@ -15,33 +16,29 @@ use std::fmt::Write;
 
 /// Longest inner run of a loop body that is written out.
 const LOOP_BODY_LIMIT: usize = 32;
-const XYZW: [&str; 4] = ["x", "y", "z", "w"];
+pub(super) const XYZW: [&str; 4] = ["x", "y", "z", "w"];
 
 /// Vectors that hold `n` floats.
-fn vectors(n: usize) -> usize {
+pub(super) fn vectors(n: usize) -> usize {
     n.div_ceil(4)
 }
 
-/// `network_forward`, and what it needs: `Activations`, `scratch`, `stage`.
-pub fn forward(plan: &Plan) -> String {
+/// Sizes of the network's two ends, and the workgroup's memory.
+fn ends(plan: &Plan) -> String {
     let layers = &plan.network.layers;
-    let mut text = String::from("// Written out for this plan's layers by src/gpu/dense.rs.\n\n");
     let (input, head) = (vectors(layers[0].inputs), layers.last().map_or(0, |layer| vectors(layer.outputs)));
-    let _ = writeln!(text, "const INPUT: u32 = {input}u;  // vectors of an observation\nconst HEAD: u32 = {head}u;  // vectors of a head's outputs\n");
-    // Private variables rather than arguments: pointers to parts of a variable cannot be passed to functions everywhere.
-    text += "// The lane's sample: its observation, then the outputs of each hidden layer, padded with zeros.\n";
-    for (l, layer) in layers.iter().enumerate() {
-        let _ = writeln!(text, "var<private> h{l}: array<vec4<f32>, {}>;", vectors(layer.inputs));
-    }
-    let _ = writeln!(text, "var<private> h{}: array<vec4<f32>, HEAD>;  // the head's outputs", layers.len());
-    text += "\nvar<workgroup> scratch: array<vec4<f32>, SCRATCH>;  // weights, or activations and deltas of a tile\n\n\
-        // Copies `count` vectors of params from `offset` on into scratch. Uniform control flow only.\n\
-        fn stage(offset: u32, count: u32, lane: u32) {\n    workgroupBarrier();\n    \
-        for (var i = lane; i < count; i += LANES) {\n        scratch[i] = params[offset + i];\n    }\n    workgroupBarrier();\n}\n\n";
-    text += match plan.network.activation {
-        // tanh of a large argument is NaN on some drivers, and 1 in f32 from 10 on.
+    format!(
+        "const INPUT: u32 = {input}u;  // vectors of an observation\nconst HEAD: u32 = {head}u;  // vectors of a head's outputs\n\n\
+         var<workgroup> scratch: array<vec4<f32>, SCRATCH>;  // weights, or activations and slopes of a tile\n\n"
+    )
+}
+
+/// `activation` and `activation_slope`.
+pub(super) fn activation(activation: Activation) -> &'static str {
+    match activation {
+        // Drivers' own tanh costs two exponentials, and is NaN for large arguments on some. This one overflows nowhere.
         Activation::Tanh => {
-            "fn activation(x: vec4<f32>) -> vec4<f32> {\n    return tanh(clamp(x, vec4(-15.0), vec4(15.0)));\n}\n\n\
+            "fn activation(x: vec4<f32>) -> vec4<f32> {\n    let e = exp(-2.0 * abs(x));\n    return sign(x) * ((1.0 - e) / (1.0 + e));  // tanh\n}\n\n\
              // d activation / d x, from the activation's value h.\nfn activation_slope(h: vec4<f32>) -> vec4<f32> {\n    return 1.0 - h * h;\n}\n\n"
         }
         Activation::Relu => {
@@ -49,7 +46,49 @@ pub fn forward(plan: &Plan) -> String {
              // d activation / d x, from the activation's value h.\nfn activation_slope(h: vec4<f32>) -> vec4<f32> {\n    \
              return select(vec4(0.0), vec4(1.0), h > vec4(0.0));\n}\n\n"
         }
-    };
+    }
+}
+
+/// `network_forward`, and what it needs: `Activations`, `scratch`, `stage`.
+pub fn forward(plan: &Plan) -> String {
+    ends(plan) + &network_forward(plan)
+}
+
+/// Both passes of a tile: `tile_forward` from `tile_inputs`, the observations of a lane's samples, to `tile_outputs`, the head's outputs;
+/// `tile_backward` from `tile_slopes`, the loss's slopes there, to the network's columns of a row of partials; `tile_losses`, which adds up what
+/// lanes report.
+pub fn tile(plan: &Plan) -> String {
+    let mut text = ends(plan);
+    text += "// Of the lane's samples: observations, the head's outputs, and the loss's slopes there.\n";
+    for (name, size) in [("inputs", "INPUT"), ("outputs", "HEAD"), ("slopes", "HEAD")] {
+        let _ = writeln!(text, "var<private> tile_{name}: array<array<vec4<f32>, {size}>, SAMPLES_PER_LANE>;");
+    }
+    text += "\n";
+    if plan.lanes_are_units {
+        return text + &units::tile(plan);
+    }
+    text += &network_forward(plan);
+    text += &network_backward(plan);
+    text + "\nalias Partial = f32;\n\nfn tile_forward(base: u32, lane: u32) {\n    h0 = tile_inputs[0];\n    \
+        tile_outputs[0] = network_forward(base / 4u, lane);\n}\n\n\
+        fn tile_backward(base: u32, row: u32, accumulate: bool, lane: u32) {\n    network_backward(base / 4u, row, accumulate, lane, tile_slopes[0]);\n}\n\n\
+        fn tile_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {\n    let sums = tile_sum(value, lane);\n    \
+        if (lane < 4u) {\n        add_partial(row + lane, sums[lane], accumulate, lane);\n    }\n}\n"
+}
+
+fn network_forward(plan: &Plan) -> String {
+    let layers = &plan.network.layers;
+    let mut text = String::from("// Written out for this plan's layers by src/gpu/dense.rs.\n\n");
+    // Private variables rather than arguments: pointers to parts of a variable cannot be passed to functions everywhere.
+    text += "// The lane's sample: its observation, then the outputs of each hidden layer, padded with zeros.\n";
+    for (l, layer) in layers.iter().enumerate() {
+        let _ = writeln!(text, "var<private> h{l}: array<vec4<f32>, {}>;", vectors(layer.inputs));
+    }
+    let _ = writeln!(text, "var<private> h{}: array<vec4<f32>, HEAD>;  // the head's outputs\n", layers.len());
+    text += "// Copies `count` vectors of params from `offset` on into scratch. Uniform control flow only.\n\
+        fn stage(offset: u32, count: u32, lane: u32) {\n    workgroupBarrier();\n    \
+        for (var i = lane; i < count; i += LANES) {\n        scratch[i] = params[offset + i];\n    }\n    workgroupBarrier();\n}\n\n";
+    text += activation(plan.network.activation);
     for (l, layer) in layers.iter().enumerate() {
         text += &forward_layer(plan, l, layer);
     }
@@ -100,7 +139,7 @@ fn each_column(columns: usize, straight: bool, statement: impl Fn(&str) -> Strin
 
 /// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
 pub fn loop_rounds(plan: &Plan) -> usize {
-    let lanes = plan.profile.tile as usize;
+    let lanes = plan.profile.lanes as usize;
     let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };
     let of_layer = |layer: &Layer| {
         let (m, inputs, columns) = (layer.inputs, vectors(layer.inputs), vectors(layer.outputs));
@@ -187,13 +226,13 @@ impl Product {
 }
 
 /// `network_backward`, and what it needs: `add_partial`, `tile_sum`.
-pub fn backward(plan: &Plan) -> String {
+fn network_backward(plan: &Plan) -> String {
     let layers = &plan.network.layers;
     let mut text = String::from(
-        "// Written out for this plan's layers by src/gpu/dense.rs.\n\n\
+        "// Written out for this plan's layers by src/gpu/dense.rs.\n\n//! import whole\n\n\
          // Stores a partial sum, or adds it to the earlier passes' sum.\n\
-         fn add_partial(index: u32, value: f32, accumulate: bool) {\n    if (PASSES > 1u) {\n        \
-         partials[index] = select(0.0, partials[index], accumulate) + value;\n    } else {\n        partials[index] = value;\n    }\n}\n\n\
+         fn add_partial(index: u32, value: f32, accumulate: bool, lane: u32) {\n    if (PASSES > 1u) {\n        \
+         partials[index] = whole(vec4(select(0.0, partials[index], accumulate) + value), lane).x;\n    } else {\n        partials[index] = whole(vec4(value), lane).x;\n    }\n}\n\n\
          // The sum over the lanes of a tile, added in lane order, in the first four lanes. Uniform control flow only.\n\
          fn tile_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {\n    workgroupBarrier();\n    scratch[lane] = value;\n    workgroupBarrier();\n    \
          var sum = vec4(0.0);\n    if (lane < 4u) {\n        for (var i = 0u; i < LANES; i++) {\n            sum += scratch[i];\n        }\n    }\n    return sum;\n}\n\n",
@@ -260,7 +299,7 @@ fn backward_layer(plan: &Plan, l: usize, layer: &Layer) -> String {
 /// For the weight gradient: vectors of the lanes' side, vectors of the side that each lane keeps sums for, and samples that fit in scratch at once.
 fn weight_gradient_shape(plan: &Plan, layer: &Layer) -> (usize, usize, usize) {
     let (inputs, columns) = (vectors(layer.inputs), vectors(layer.outputs));
-    let mut samples = plan.profile.tile as usize;
+    let mut samples = plan.profile.lanes as usize;
     while samples > 4 && samples * (inputs + columns) > plan.profile.scratch_bytes as usize / 16 {
         samples /= 2;
     }
@@ -271,7 +310,7 @@ fn weight_gradient_shape(plan: &Plan, layer: &Layer) -> (usize, usize, usize) {
 /// Gradient of layer `l`'s weights and biases over the tile: `dW[m][k] = Σ_i h[i][m] d[i][k]`, `db[k] = Σ_i d[i][k]`. The lanes take the units of
 /// the layer's wider side, each its row or column of dW; the tile's values lie in scratch, a row a sample: its h, then its delta.
 fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
-    let lanes = plan.profile.tile as usize;
+    let lanes = plan.profile.lanes as usize;
     let (inputs, columns) = (vectors(layer.inputs), vectors(layer.outputs));
     let stride = inputs + columns;
     let by_output = layer.outputs >= layer.inputs;
@@ -335,19 +374,19 @@ fn weight_gradient(plan: &Plan, l: usize, layer: &Layer) -> String {
         let _ = writeln!(text, "    if ({}u + lane < {units}u) {{", block * lanes);
         let offset = layer.offset;
         if by_output {
-            let _ = writeln!(text, "    add_partial(row + {offset}u + unit, bias, accumulate);");
+            let _ = writeln!(text, "    add_partial(row + {offset}u + unit, bias, accumulate, lane);");
             for m in 0..layer.inputs {
-                let _ = writeln!(text, "    add_partial(row + {}u + unit, sums[{}].{}, accumulate);", offset + (m + 1) * width, m / 4, XYZW[m % 4]);
+                let _ = writeln!(text, "    add_partial(row + {}u + unit, sums[{}].{}, accumulate, lane);", offset + (m + 1) * width, m / 4, XYZW[m % 4]);
             }
         } else {
             let _ = writeln!(text, "    let first = row + {offset}u + (unit + 1u) * {width}u;");
             for k in 0..width {
-                let _ = writeln!(text, "    add_partial(first + {k}u, sums[{}].{}, accumulate);", k / 4, XYZW[k % 4]);
+                let _ = writeln!(text, "    add_partial(first + {k}u, sums[{}].{}, accumulate, lane);", k / 4, XYZW[k % 4]);
             }
         }
         text += "    }\n";
         if !by_output && block == 0 {
-            let _ = writeln!(text, "    if (lane < {width}u) {{\n    add_partial(row + {offset}u + lane, bias, accumulate);\n    }}");
+            let _ = writeln!(text, "    if (lane < {width}u) {{\n    add_partial(row + {offset}u + lane, bias, accumulate, lane);\n    }}");
         }
         text += "    }\n";
     }

@@ -4,6 +4,7 @@ pub mod compose;
 pub mod dense;
 pub mod engine;
 pub mod reflect;
+pub mod units;
 
 use crate::error::{DeviceFailure, Error, Result};
 use crate::plan::Profile;
@@ -86,7 +87,9 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     };
     let profile = Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist");
     // Several steps in a dispatch are a loop, and software drivers limit the rounds of all loops together (see `Plan::check_software_loops`).
-    if is_software(info) { Profile { steps_per_dispatch: 1, ..profile } } else { profile }
+    let steps_per_dispatch = if is_software(info) { 1 } else { profile.steps_per_dispatch };
+    // With units on the lanes, several lanes store to components of one vector, each of which Metal may store whole.
+    Profile { steps_per_dispatch, lanes_are_units: profile.lanes_are_units && info.backend != wgpu::Backend::Metal, ..profile }
 }
 
 impl Gpu {

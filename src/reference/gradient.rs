@@ -10,14 +10,14 @@ use crate::kernel::Kernel;
 use crate::network::{ACTOR, CRITIC, NETWORKS};
 use crate::plan::{LOSS_SUMS, Plan};
 
-/// Pass `index` mod passes of gradient step `index` / passes. A tile is `profile.tile` consecutive samples of the minibatch; row r sums the tiles
+/// Pass `index` mod passes of gradient step `index` / passes. A tile is `plan.tile` consecutive samples of the minibatch; row r sums the tiles
 /// r, r + R, r + 2R, …, one in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.
 ///
 /// # Errors
 /// When rounding could decide either way whether a sample is clipped.
 pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (step, pass) = (index as usize / plan.passes, index as usize % plan.passes);
-    let (tile_size, columns) = (plan.profile.tile as usize, plan.gradient_columns());
+    let (tile_size, columns) = (plan.tile, plan.gradient_columns());
     let parameters = plan.network.padded_parameters();
     for s in 0..plan.agents {
         let agent = Agent::read(memory, s);

@@ -9,7 +9,8 @@ use ppo_gpu::ppo::{self, Dispatch};
 /// both kinds. `total_steps` leaves several updates, so that the annealed learning rate is inside its range.
 pub fn plans() -> Vec<(&'static str, Plan)> {
     let few_rows = Profile { gradient_rows: 2, ..profile("software") };
-    let small_tile = Profile { tile: 32, scratch_bytes: 4096, straight_line_limit: 0, ..profile("small") };
+    let samples_on_lanes = Profile { lanes_are_units: false, ..profile("software") };
+    let small_tile = Profile { lanes: 32, scratch_bytes: 4096, straight_line_limit: 0, ..profile("small") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
         (
@@ -20,8 +21,11 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("default network", "envs=33 steps=4 minibatches=1 hidden=64,64 agents=2 total_steps=5000 seed=3", profile("software")),
         ("three layers", "envs=9 steps=6 minibatches=2 epochs=3 hidden=5,9,3 activation=relu value_clip=false total_steps=3000", profile("gpu")),
         ("several passes", "envs=37 steps=10 minibatches=1 hidden=6 anneal_lr=false total_steps=9000", few_rows),
+        ("samples on the lanes", "envs=10 steps=9 minibatches=3 hidden=7,12 total_steps=3000 seed=4", samples_on_lanes),
         ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", profile("small")),
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
+        ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),
+        ("two samples a lane", "envs=4100 steps=4 minibatches=1 epochs=1 hidden=18,5 total_steps=90000 seed=13", few_rows),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
     ]
     .map(|(name, assignments, profile)| (name, plan(assignments, profile)))
@@ -72,7 +76,10 @@ fn plans_are_ragged() {
     let plans = plans();
     let any = |test: &dyn Fn(&Plan) -> bool| assert!(plans.iter().any(|(_, plan)| test(plan)));
     any(&|plan| plan.passes > 1);
-    any(&|plan| plan.tiles > 1 && plan.minibatch % plan.profile.tile as usize != 0);
+    any(&|plan| plan.tiles > 1 && plan.minibatch % plan.tile != 0);
+    any(&|plan| plan.samples_per_lane > 1 && plan.tiles % plan.gradient_rows != 0);
+    any(&|plan| plan.lanes_are_units && plan.network.layers.iter().any(|layer| layer.outputs > plan.profile.lanes as usize));
+    any(&|plan| !plan.lanes_are_units && plan.profile.straight_line_limit > 0);
     any(&|plan| plan.agents > 2);
     any(&|plan| plan.envs > plan.rollout_lanes && plan.envs % plan.rollout_lanes != 0);
     any(&|plan| plan.steps_per_dispatch > 1);

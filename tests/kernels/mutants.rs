@@ -43,12 +43,12 @@ mutants! {
     clipped_samples_keep_their_slope Gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
     value_clip_forgotten Gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
     value_loss_without_its_coefficient Gradient 0 "agent.value_coef * slope" => "slope", Value;
-    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
+    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(TILE)", Value;
     samples_past_the_end_counted Gradient 2 "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
-    later_pass_overwrites Gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
-    first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
+    later_pass_overwrites Gradient 1 "select(vec4(0.0), partials[index], accumulate) + value" => "value", Value;
+    first_pass_adds_to_what_was_there Gradient 0 "select(vec4(0.0), partials[index], accumulate)" => "partials[index]", Unwritten;
     activation_slope_of_the_input Gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
-    bias_left_out Gradient 0 "+ unit, bias, accumulate)" => "+ unit, 0.0, accumulate)", Value;
+    bias_left_out Gradient 0 "+ unit, sum_of(bias), accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
     gae_without_lambda Gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
     gae_across_the_end_of_an_episode Gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
     adam_without_bias_correction Adam 1 "first / bias_correction(count * LN_BETA1)" => "first", Value;
@@ -69,7 +69,7 @@ mutants! {
     window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
-    padding_not_written Gradient 0 "(0u + lane < 8u)" => "(0u + lane < 6u)", Unwritten;
+    padding_not_written Gradient 0 "lane >= 6u && 0u + lane < 8u" => "lane >= 6u && 0u + lane < 7u", Unwritten;
     last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
     writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = updated;" => "params[p] = updated; losses[0] = 0.0;", Foreign;
     writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
