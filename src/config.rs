@@ -175,7 +175,7 @@ keys! {
         backend "NAME" "Graphics API: auto, vulkan, metal, dx12 or gl"
         adapter "TEXT" "Use the adapter whose name contains this text; see `ppo-gpu devices`"
         profile "NAME" "How kernels are compiled: auto, software, gpu or small"
-        dispatches_per_submit "COUNT" "Split the work into submissions of at most this many dispatches; 0 submits whole updates. Does not change results"
+        dispatches_per_submit "COUNT" "Split the work into submissions of this many dispatches; 0 measures, and keeps each near 50 ms. Does not change results"
     }
 }
 

@@ -22,6 +22,7 @@ pub mod inspect;
 pub mod kernel;
 pub mod metrics;
 pub mod network;
+pub mod pace;
 pub mod plan;
 pub mod ppo;
 pub mod progress;

@@ -36,7 +36,7 @@ pub struct Profile {
     pub scratch_bytes: u32,
     /// Environment steps that one rollout dispatch makes at most.
     pub steps_per_dispatch: u32,
-    /// Most rows of partial gradients that are kept for each agent.
+    /// Rows of partial gradients that are kept for each agent, but for huge minibatches. Fewer take more passes, each of which is a dispatch.
     pub gradient_rows: u32,
 }
 
@@ -44,11 +44,38 @@ pub struct Profile {
 pub const PROFILES: &[Profile] = &[
     // A software driver runs eight lanes as one vector and reads a shared address once only outside all control flow: straight-line products,
     // one step a dispatch.
-    Profile { name: "software", straight_line_limit: 128 * 128, lanes: 64, evaluate_lanes: 256, lanes_are_units: true, scratch_bytes: 32_768, steps_per_dispatch: 1, gradient_rows: 512 },
+    Profile {
+        name: "software",
+        straight_line_limit: 128 * 128,
+        lanes: 64,
+        evaluate_lanes: 256,
+        lanes_are_units: true,
+        scratch_bytes: 32_768,
+        steps_per_dispatch: 1,
+        gradient_rows: 128,
+    },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
-    Profile { name: "gpu", straight_line_limit: 0, lanes: 64, evaluate_lanes: 64, lanes_are_units: false, scratch_bytes: 32_768, steps_per_dispatch: 32, gradient_rows: 512 },
+    Profile {
+        name: "gpu",
+        straight_line_limit: 0,
+        lanes: 64,
+        evaluate_lanes: 64,
+        lanes_are_units: false,
+        scratch_bytes: 32_768,
+        steps_per_dispatch: 32,
+        gradient_rows: 512,
+    },
     // The limits that every WebGPU device has.
-    Profile { name: "small", straight_line_limit: 0, lanes: 64, evaluate_lanes: 64, lanes_are_units: false, scratch_bytes: 16_384, steps_per_dispatch: 32, gradient_rows: 512 },
+    Profile {
+        name: "small",
+        straight_line_limit: 0,
+        lanes: 64,
+        evaluate_lanes: 64,
+        lanes_are_units: false,
+        scratch_bytes: 16_384,
+        steps_per_dispatch: 32,
+        gradient_rows: 512,
+    },
 ];
 
 impl Profile {
@@ -135,7 +162,7 @@ impl Plan {
         let samples_per_lane = units.unwrap_or(1);
         let tile = profile.lanes as usize * samples_per_lane;
         let tiles = minibatch.div_ceil(tile);
-        let gradient_rows = tiles.min(profile.gradient_rows as usize);
+        let gradient_rows = tiles.min((profile.gradient_rows as usize).max(tiles.div_ceil(MOST_PASSES)));
         let gradient_dispatches = config.epochs as usize * minibatches * tiles.div_ceil(gradient_rows);
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
             let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * tiles.div_ceil(gradient_rows));
@@ -341,6 +368,8 @@ pub const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 /// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
 pub const ADAM_EPSILON: f32 = 1e-5;
 
+/// Passes of a gradient step at most; beyond, there are more rows of partial gradients.
+const MOST_PASSES: usize = 1 << 14;
 /// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 

@@ -5,6 +5,7 @@ use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine, Options};
 use crate::metrics::{RawRow, Row};
 use crate::network::NETWORKS;
+use crate::pace::{Pace, Part};
 use crate::plan::Plan;
 use crate::ppo::{self, Dispatch};
 use crate::random::seed_words;
@@ -69,6 +70,8 @@ pub struct Trainer {
     plan: Plan,
     engine: Engine,
     update: Vec<Dispatch>,
+    /// How long dispatches take, so that no submission takes too long.
+    pace: Pace,
     /// Buffers that metric rows are copied to, used in turn.
     staging: Vec<wgpu::Buffer>,
 }
@@ -87,7 +90,7 @@ impl Trainer {
     /// # Errors
     /// Those of [`Engine::new`].
     pub fn new(gpu: Gpu, plan: Plan) -> Result<Trainer> {
-        Self::with_options(gpu, plan, &Options::default())
+        Self::with_options(gpu, plan, &Options { cached: true, ..Options::default() })
     }
 
     /// [`Trainer::new`] with an engine of other options, for tests.
@@ -106,7 +109,7 @@ impl Trainer {
             .map(|_| engine::create_buffer(&gpu, "metrics readback", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST))
             .collect::<Result<_>>()?;
         let update = ppo::update(&plan);
-        Ok(Trainer { gpu, plan, engine, update, staging })
+        Ok(Trainer { gpu, plan, engine, update, pace: Pace::default(), staging })
     }
 
     /// Trains until every agent has stopped, the steps are used up, or `observe` breaks off. `observe` gets one row for each agent after every
@@ -123,7 +126,7 @@ impl Trainer {
         let mut ahead = 2;
         loop {
             while !stopping && next < self.plan.updates && in_flight.len() < ahead {
-                in_flight.push_back(self.submit_update(next));
+                in_flight.push_back(self.submit_update(next)?);
                 next += 1;
             }
             let Some(oldest) = in_flight.pop_front() else { return Ok(()) };
@@ -142,18 +145,38 @@ impl Trainer {
         }
     }
 
-    fn submit_update(&self, sequence: u32) -> InFlight {
+    fn submit_update(&mut self, sequence: u32) -> Result<InFlight> {
+        let most = self.plan.config.dispatches_per_submit as usize;
+        let mut first = 0;
+        loop {
+            let part = if most > 0 { Part::Together(first..self.update.len().min(first + most)) } else { self.pace.next(&self.update, first) };
+            match part {
+                Part::Together(part) if part.end == self.update.len() => break,
+                Part::Together(part) => {
+                    first = part.end;
+                    self.engine.submit(&self.update[part], |_| ());
+                }
+                Part::Timed(i) => {
+                    // What was submitted before would be timed as well.
+                    self.gpu.wait(None, || format!("ran update {}", sequence + 1))?;
+                    let start = Instant::now();
+                    self.engine.run(&self.update[i..=i])?;
+                    self.pace.take(self.update[i].kernel, start.elapsed());
+                    first = i + 1;
+                }
+            }
+        }
         let slot = sequence as usize % self.staging.len();
         let (sender, mapped) = std::sync::mpsc::channel();
         let metrics = self.engine.buffer("metrics");
-        let submission = self.engine.submit(&self.update, self.plan.config.dispatches_per_submit as usize, |encoder| {
+        let submission = self.engine.submit(&self.update[first..], |encoder| {
             encoder.copy_buffer_to_buffer(metrics, 0, &self.staging[slot], 0, metrics.size());
             encoder.map_buffer_on_submit(&self.staging[slot], wgpu::MapMode::Read, .., move |result| {
                 // The receiver is gone only when the run has already failed.
                 let _ = sender.send(result);
             });
         });
-        InFlight { sequence, slot, submission, mapped }
+        Ok(InFlight { sequence, slot, submission, mapped })
     }
 
     fn read_rows(&self, update: InFlight, start: Instant) -> Result<Vec<Row>> {

@@ -1,5 +1,6 @@
 //! The device's side of a run: buffers, compiled kernels, encoding. Training and shader tests both work through it.
 
+use super::cache::KernelCache;
 use super::{ALIGNMENT, Gpu, compose, reflect};
 use crate::buffers::{BUFFERS, Buffer};
 use crate::error::{DeviceFailure, Error, Result};
@@ -20,6 +21,8 @@ pub struct Options {
     pub rewrite: Option<Rewrite>,
     /// Compile these kernels only; all when empty.
     pub only: Vec<Kernel>,
+    /// Keep compiled kernels on disk, and take them from there.
+    pub cached: bool,
 }
 
 /// A change of a kernel's WGSL.
@@ -75,13 +78,14 @@ impl Engine {
         }
         let indices = index_buffer(gpu, plan)?;
         let kernels: Vec<Kernel> = Kernel::ALL.iter().copied().filter(|kernel| options.only.is_empty() || options.only.contains(kernel)).collect();
+        let cache = if options.cached { KernelCache::open(gpu) } else { None };
         // Compilation is the longest part of start-up and every kernel's is independent.
         let compiled: Vec<Result<(Kernel, Program)>> = std::thread::scope(|scope| {
             let threads: Vec<_> = kernels
                 .iter()
                 .map(|&kernel| {
-                    let (buffers, indices) = (&buffers, &indices);
-                    scope.spawn(move || Ok((kernel, compile(gpu, plan, kernel, options, buffers, indices)?)))
+                    let (buffers, indices, cache) = (&buffers, &indices, cache.as_ref());
+                    scope.spawn(move || Ok((kernel, compile(gpu, plan, kernel, options, buffers, indices, cache)?)))
                 })
                 .collect();
             let joined = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -89,6 +93,9 @@ impl Engine {
         });
         let programs = compiled.into_iter().collect::<Result<_>>()?;
         gpu.check(|| "compiled kernels".into())?;
+        if let Some(cache) = &cache {
+            cache.save();
+        }
         Ok(Engine { gpu: gpu.clone(), buffers, programs, traffic: Cell::default() })
     }
 
@@ -143,19 +150,12 @@ impl Engine {
         pass.dispatch_workgroups(x, y, z);
     }
 
-    /// Submits dispatches, at most `at_once` in one submission (0: all), and then `last`, with the last of them.
-    pub fn submit(&self, dispatches: &[Dispatch], at_once: usize, last: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
-        let at_once = if at_once == 0 { dispatches.len() } else { at_once };
+    /// Submits dispatches together, and then `last`.
+    pub fn submit(&self, dispatches: &[Dispatch], last: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        for (part, chunk) in dispatches.chunks(at_once.max(1)).enumerate() {
-            if part > 0 {
-                let full = std::mem::replace(&mut encoder, self.gpu.device.create_command_encoder(&Default::default()));
-                self.gpu.queue.submit([full.finish()]);
-            }
+        if !dispatches.is_empty() {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for &dispatch in chunk {
-                self.encode(&mut pass, dispatch);
-            }
+            dispatches.iter().for_each(|&dispatch| self.encode(&mut pass, dispatch));
         }
         last(&mut encoder);
         self.gpu.queue.submit([encoder.finish()])
@@ -166,7 +166,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn run(&self, dispatches: &[Dispatch]) -> Result<()> {
-        let submission = self.submit(dispatches, 0, |_| ());
+        let submission = self.submit(dispatches, |_| ());
         self.gpu.wait(Some(submission), || match dispatches {
             [one] => format!("ran kernel `{}`", one.kernel.name()),
             _ => "ran kernels".into(),
@@ -215,6 +215,7 @@ fn compile(
     options: &Options,
     buffers: &BTreeMap<&'static str, wgpu::Buffer>,
     indices: &wgpu::Buffer,
+    cache: Option<&KernelCache>,
 ) -> Result<Program> {
     let name = kernel.name();
     let grid = kernel.grid(plan);
@@ -272,7 +273,7 @@ fn compile(
         entry_point: Some(name),
         // The kernels write workgroup memory before they read it.
         compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
-        cache: None,
+        cache: cache.map(KernelCache::pipelines),
     });
     if let Some(error) = pollster::block_on(scope.pop()) {
         return Err(shader_error(error.to_string()));

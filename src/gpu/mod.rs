@@ -1,5 +1,6 @@
 //! The device: adapter choice, limits, and what went wrong on it.
 
+pub mod cache;
 pub mod compose;
 pub mod dense;
 pub mod engine;
@@ -120,8 +121,8 @@ impl Gpu {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ppo-gpu"),
             required_limits: limits(&chosen.limits()),
-            // Only `bench` uses it, and does without where it is missing.
-            required_features: chosen.features() & wgpu::Features::TIMESTAMP_QUERY,
+            // Timestamps are for `bench`. Both are done without where they are missing.
+            required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {

@@ -61,7 +61,11 @@ impl Shape<'_> {
     /// `statement`, for lanes that have a unit of their own in block `b`.
     fn owned(&self, b: usize, width: usize, statement: &str) -> String {
         let first = b * self.lanes;
-        if first + self.lanes <= width { format!("    {statement}\n") } else { format!("    if ({first}u + lane < {width}u) {{\n        {statement}\n    }}\n") }
+        if first + self.lanes <= width {
+            format!("    {statement}\n")
+        } else {
+            format!("    if ({first}u + lane < {width}u) {{\n        {statement}\n    }}\n")
+        }
     }
 
     /// Shares what lanes hold of samples: row m gets component m of `source` of each sample.
@@ -249,7 +253,8 @@ fn backward(shape: &Shape, l: usize) -> String {
         // The barrier keeps compilers from carrying every row over to the next product in registers that they do not have.
         let _ = writeln!(text, "    workgroupBarrier();\n    var w: array<vec4<f32>, {columns}>;");
         (0..columns).for_each(|c| text += &format!("    w[{c}] = params[base / 4u + place + {c}u];\n"));
-        text += &shape.combine_rows(&d, "vec4(0.0)", outputs, |k| format!("w[{}].{}", k / 4, XYZW[k % 4]), |sum, v| format!("{sum} * activation_slope({h}[{v}])"));
+        text +=
+            &shape.combine_rows(&d, "vec4(0.0)", outputs, |k| format!("w[{}].{}", k / 4, XYZW[k % 4]), |sum, v| format!("{sum} * activation_slope({h}[{v}])"));
         let _ = writeln!(text, "    var bias = {d}[0];");
         (1..shape.row).for_each(|v| text += &format!("    bias += {d}[{v}];\n"));
         let padded = 4 * vectors(inputs);

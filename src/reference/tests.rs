@@ -16,7 +16,7 @@ fn config() -> Config {
 
 fn plan(config: &Config) -> Plan {
     // Several rows and several passes, the last of them ragged.
-    let profile = Profile { tile: 8, gradient_rows: 2, steps_per_dispatch: 5, ..Profile::named("gpu").unwrap() };
+    let profile = Profile { lanes: 8, gradient_rows: 2, steps_per_dispatch: 5, ..Profile::named("gpu").unwrap() };
     Plan::new(config, profile).unwrap()
 }
 
