@@ -9,6 +9,7 @@
 //! import rng
 //! import fault
 //! import reduce
+//! import whole
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                      // [s]
@@ -55,9 +56,9 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let second_corrected = second / bias_correction(count * LN_BETA2);
     let updated = params[p] - learning_rate(agent) * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON);
     if (is_finite(updated.x) && is_finite(updated.y) && is_finite(updated.z) && is_finite(updated.w)) {
-        first_moments[p] = first;
-        second_moments[p] = second;
-        params[p] = updated;
+        first_moments[p] = whole(first, lane);
+        second_moments[p] = whole(second, lane);
+        params[p] = whole(updated, lane);
     } else {
         atomicMin(&faults[s], FAULT_PARAMETER);
     }

@@ -37,6 +37,11 @@ impl Pace {
         if times.len() < TIMED { None } else { times[1..].iter().max().copied() }
     }
 
+    /// Whether every kernel of `dispatches` is known. Until then, submitting waits for the device.
+    pub fn is_known(&self, dispatches: &[Dispatch]) -> bool {
+        dispatches.iter().all(|dispatch| self.expected(dispatch.kernel).is_some())
+    }
+
     /// Takes the time of a dispatch that ran alone.
     pub fn take(&mut self, kernel: Kernel, time: Duration) {
         self.times.entry(kernel).or_default().push(time);
@@ -78,6 +83,7 @@ mod tests {
         assert_eq!(pace.next(&dispatches, 0), Part::Together(0..2));
         assert_eq!(pace.next(&dispatches, 4), Part::Together(4..6));
         assert_eq!(pace.next(&dispatches, 6), Part::Timed(6));
+        assert!(!pace.is_known(&dispatches) && pace.is_known(&dispatches[..6]));
         // A dispatch that is too long goes alone.
         (0..4).for_each(|_| pace.take(Kernel::Gradient, Duration::from_millis(90)));
         assert_eq!(pace.next(&dispatches, 5), Part::Together(5..6));

@@ -123,7 +123,7 @@ impl Trainer {
         let mut next = 0;
         let mut stopping = false;
         let mut last_row = start;
-        let mut ahead = 2;
+        let mut ahead = 1;
         loop {
             while !stopping && next < self.plan.updates && in_flight.len() < ahead {
                 in_flight.push_back(self.submit_update(next)?);
@@ -131,7 +131,15 @@ impl Trainer {
             }
             let Some(oldest) = in_flight.pop_front() else { return Ok(()) };
             let rows = self.read_rows(oldest, start)?;
-            ahead = if last_row.elapsed() > LONG_UPDATE { 2 } else { AHEAD };
+            // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
+            let timing = self.plan.config.dispatches_per_submit == 0 && !self.pace.is_known(&self.update);
+            ahead = if timing {
+                1
+            } else if last_row.elapsed() > LONG_UPDATE {
+                2
+            } else {
+                AHEAD
+            };
             last_row = Instant::now();
             if rows.iter().all(|row| row.was_stopped) {
                 // Updates that were queued before the host knew. They changed nothing.

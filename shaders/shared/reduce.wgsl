@@ -1,17 +1,27 @@
-// Sums over the lanes of a workgroup in a fixed tree, so that they repeat bit for bit. LANES is a power of two.
+// Sums over the lanes of a workgroup in a fixed order, so that they repeat bit for bit: sixteen lanes' values by one lane, then those sums by all.
+// Two rounds rather than a tree's eight: each costs software drivers a pass over all lanes. LANES is a multiple of 16.
+
+const REDUCE_RUN: u32 = 16u;
 
 var<workgroup> reduce_scratch: array<vec4<f32>, LANES>;
+var<workgroup> reduce_sums: array<vec4<f32>, LANES / REDUCE_RUN>;
 
 // The sum of all lanes' `value`, in every lane. Uniform control flow only.
 fn reduce_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
     workgroupBarrier();
     reduce_scratch[lane] = value;
     workgroupBarrier();
-    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-        if (lane < stride) {
-            reduce_scratch[lane] += reduce_scratch[lane + stride];
+    if (lane < LANES / REDUCE_RUN) {
+        var sum = reduce_scratch[lane * REDUCE_RUN];
+        for (var i = 1u; i < REDUCE_RUN; i++) {
+            sum += reduce_scratch[lane * REDUCE_RUN + i];
         }
-        workgroupBarrier();
+        reduce_sums[lane] = sum;
     }
-    return reduce_scratch[0];
+    workgroupBarrier();
+    var total = reduce_sums[0];
+    for (var i = 1u; i < LANES / REDUCE_RUN; i++) {
+        total += reduce_sums[i];
+    }
+    return total;
 }

@@ -71,7 +71,7 @@ mutants! {
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
     padding_not_written Gradient 0 "lane >= 6u && 0u + lane < 8u" => "lane >= 6u && 0u + lane < 7u", Unwritten;
     last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
-    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = updated;" => "params[p] = updated; losses[0] = 0.0;", Foreign;
+    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(updated, lane);" => "params[p] = updated; losses[0] = 0.0;", Foreign;
     writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
     writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
     environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
