@@ -15,9 +15,11 @@ pub const BUDGET: Duration = Duration::from_millis(50);
 /// Dispatches of each kernel that are timed. Drivers may compile a kernel in its first one, which does not count.
 const TIMED: usize = 4;
 
-/// What is known of each kernel's time.
-#[derive(Debug, Default)]
+/// How much goes into a submission: a fixed number of dispatches, or what is known of each kernel's time.
+#[derive(Debug)]
 pub struct Pace {
+    /// Dispatches in a submission; 0: as many as are expected to take [`BUDGET`].
+    fixed: usize,
     times: BTreeMap<Kernel, Vec<Duration>>,
 }
 
@@ -31,15 +33,20 @@ pub enum Part {
 }
 
 impl Pace {
+    /// Submissions of `fixed` dispatches, or, where it is 0, of measured length.
+    pub fn new(fixed: usize) -> Pace {
+        Pace { fixed, times: BTreeMap::new() }
+    }
+
     /// The time of one dispatch of `kernel`: the longest of those timed, without the first. None before enough were timed.
     fn expected(&self, kernel: Kernel) -> Option<Duration> {
         let times = self.times.get(&kernel)?;
         if times.len() < TIMED { None } else { times[1..].iter().max().copied() }
     }
 
-    /// Whether every kernel of `dispatches` is known. Until then, submitting waits for the device.
+    /// Whether nothing of `dispatches` has to be timed any more. Until then, submitting waits for the device.
     pub fn is_known(&self, dispatches: &[Dispatch]) -> bool {
-        dispatches.iter().all(|dispatch| self.expected(dispatch.kernel).is_some())
+        self.fixed > 0 || dispatches.iter().all(|dispatch| self.expected(dispatch.kernel).is_some())
     }
 
     /// Takes the time of a dispatch that ran alone.
@@ -49,6 +56,9 @@ impl Pace {
 
     /// The part of `dispatches` that begins at `first`.
     pub fn next(&self, dispatches: &[Dispatch], first: usize) -> Part {
+        if self.fixed > 0 {
+            return Part::Together(first..dispatches.len().min(first + self.fixed));
+        }
         let mut together = Duration::ZERO;
         for (i, dispatch) in dispatches.iter().enumerate().skip(first) {
             let Some(time) = self.expected(dispatch.kernel) else {
@@ -74,7 +84,7 @@ mod tests {
     #[test]
     fn kernels_are_timed_first_and_then_packed_up_to_the_budget() {
         let dispatches = list(&[(Kernel::Rollout, 6), (Kernel::Gradient, 2)]);
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(0);
         // Compilation in the first dispatch does not count.
         for milliseconds in [9000, 20, 10, 10] {
             assert_eq!(pace.next(&dispatches, 0), Part::Timed(0));
@@ -89,5 +99,13 @@ mod tests {
         assert_eq!(pace.next(&dispatches, 5), Part::Together(5..6));
         assert_eq!(pace.next(&dispatches, 6), Part::Together(6..7));
         assert_eq!(pace.next(&dispatches, 7), Part::Together(7..8));
+    }
+
+    #[test]
+    fn a_fixed_number_is_not_measured() {
+        let dispatches = list(&[(Kernel::Rollout, 6), (Kernel::Gradient, 2)]);
+        let pace = Pace::new(5);
+        assert!(pace.is_known(&dispatches));
+        assert_eq!([pace.next(&dispatches, 0), pace.next(&dispatches, 5)], [Part::Together(0..5), Part::Together(5..8)]);
     }
 }

@@ -64,6 +64,14 @@ pub fn agent_rows(plan: &Plan) -> Vec<AgentRow> {
         .collect()
 }
 
+/// Writes what a run starts from: the given agents, no faults, initial parameters.
+pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[AgentRow]) {
+    engine.write("agents", bytemuck::cast_slice(agents));
+    engine.write("faults", &vec![u32::MAX; plan.agents]);
+    let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
+    engine.write("params", bytemuck::cast_slice(&params));
+}
+
 /// A training run on a device.
 pub struct Trainer {
     gpu: Gpu,
@@ -99,17 +107,15 @@ impl Trainer {
     /// Those of [`Engine::new`].
     pub fn with_options(gpu: Gpu, plan: Plan, options: &Options) -> Result<Trainer> {
         let engine = Engine::new(&gpu, &plan, options)?;
-        engine.write("agents", bytemuck::cast_slice(&agent_rows(&plan)));
-        engine.write("faults", &vec![u32::MAX; plan.agents]);
-        let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
-        engine.write("params", bytemuck::cast_slice(&params));
+        upload(&engine, &plan, &agent_rows(&plan));
         engine.run(&ppo::start())?;
         let size = engine.buffer("metrics").size();
         let staging = (0..AHEAD)
             .map(|_| engine::create_buffer(&gpu, "metrics readback", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST))
             .collect::<Result<_>>()?;
         let update = ppo::update(&plan);
-        Ok(Trainer { gpu, plan, engine, update, pace: Pace::default(), staging })
+        let pace = Pace::new(plan.config.dispatches_per_submit as usize);
+        Ok(Trainer { gpu, plan, engine, update, pace, staging })
     }
 
     /// Trains until every agent has stopped, the steps are used up, or `observe` breaks off. `observe` gets one row for each agent after every
@@ -132,8 +138,7 @@ impl Trainer {
             let Some(oldest) = in_flight.pop_front() else { return Ok(()) };
             let rows = self.read_rows(oldest, start)?;
             // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
-            let timing = self.plan.config.dispatches_per_submit == 0 && !self.pace.is_known(&self.update);
-            ahead = if timing {
+            ahead = if !self.pace.is_known(&self.update) {
                 1
             } else if last_row.elapsed() > LONG_UPDATE {
                 2
@@ -154,11 +159,9 @@ impl Trainer {
     }
 
     fn submit_update(&mut self, sequence: u32) -> Result<InFlight> {
-        let most = self.plan.config.dispatches_per_submit as usize;
         let mut first = 0;
         loop {
-            let part = if most > 0 { Part::Together(first..self.update.len().min(first + most)) } else { self.pace.next(&self.update, first) };
-            match part {
+            match self.pace.next(&self.update, first) {
                 Part::Together(part) if part.end == self.update.len() => break,
                 Part::Together(part) => {
                     first = part.end;

@@ -7,7 +7,7 @@ use crate::gpu::{Gpu, compose, reflect};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
 use crate::ppo;
-use crate::trainer::agent_rows;
+use crate::trainer::{agent_rows, upload};
 use std::time::Instant;
 
 /// Seconds of each phase of starting, in this process. Drivers that keep compiled kernels on disk make later starts shorter.
@@ -77,10 +77,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
     let began = Instant::now();
     let mut agents = agent_rows(plan);
     agents.iter_mut().for_each(|agent| agent.lr = 0.0);
-    engine.write("agents", bytemuck::cast_slice(&agents));
-    engine.write("faults", &vec![u32::MAX; plan.agents]);
-    let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
-    engine.write("params", bytemuck::cast_slice(&params));
+    upload(&engine, plan, &agents);
     let parameters = since(began);
 
     let began = Instant::now();
