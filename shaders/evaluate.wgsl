@@ -1,6 +1,6 @@
 // V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
-// One lane: one observation. Work: one critic forward. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+// One workgroup: EVALUATE_TILES times one observation for each lane. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
 //! import observation
 //! import network
@@ -15,10 +15,23 @@ const CRITIC: u32 = 1u;
 @compute @workgroup_size(LANES)
 fn evaluate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = group.y;
-    let i = (group.x + group.z * FOLD) * LANES + lane;
+    let first = (group.x + group.z * FOLD) * EVALUATE_TILES * LANES + lane;
+    network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
+    // Software drivers do not remove a loop of one round.
+    if (EVALUATE_TILES == 1u) {
+        evaluate_row(s, first, lane);
+    } else {
+        for (var i = 0u; i < EVALUATE_TILES; i++) {
+            evaluate_row(s, first + i * LANES, lane);
+        }
+    }
+}
+
+// Lanes past the last observation repeat it, since the forward pass needs them all, and store nothing.
+fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
     h0 = load_observation(j * OBSERVATION);
-    let head = network_forward((s * PARAMETERS + CRITIC * BLOCK) / 4u, lane);
+    let head = network_forward(s * PARAMETERS + CRITIC * BLOCK, lane);
     if (i < VALUE_ROWS * ENVS) {
         values[j] = whole(head[0], lane).x;
     }

@@ -2,8 +2,8 @@
 //   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch;
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
-// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: one tile a pass.
-// One workgroup: one tile of one network. One lane: SAMPLES_PER_LANE samples for the losses; for the networks, a sample or a unit (see `tile`).
+// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
+// One workgroup: one row of tiles of one network. One lane: a sample of each tile for the losses; for the networks, a sample or units (see `tile`).
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
 //! import agent
@@ -23,13 +23,12 @@
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
 @group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
 
+// What a sample needs besides its observation.
 struct Drawn {
     sample: Sample,
     action: u32,
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
-
-var<private> drawn: array<Drawn, SAMPLES_PER_LANE>;
 
 @compute @workgroup_size(LANES)
 fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -39,50 +38,56 @@ fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
     let gradient_step = dispatch.index / PASSES;
     let pass_ = dispatch.index % PASSES;
     let agent = agents[s];
+    let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
 
-    // Gather. Software drivers want no loop here; a lane has one sample or two.
-    let first = (pass_ * GRADIENT_ROWS + row) * TILE + lane;
-    draw(0u, s, first, agent, gradient_step);
-    if (SAMPLES_PER_LANE == 2u) {
-        draw(SAMPLES_PER_LANE - 1u, s, first + LANES, agent, gradient_step);
+    let block = s * PARAMETERS + network * BLOCK;
+    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    let accumulate = pass_ > 0u;
+    network_begin(block, lane);
+    gradient_begin(columns + network * BLOCK, accumulate, lane);
+    var losses = vec4(0.0);
+    // Software drivers do not remove a loop of one round.
+    if (TILES_PER_PASS == 1u) {
+        losses = add_tile(pass_ * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
+    } else {
+        for (var i = 0u; i < TILES_PER_PASS; i++) {
+            losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
+        }
     }
+    gradient_end(columns + network * BLOCK, lane);
+    add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
+}
+
+// Adds the gradient of a tile; returns the losses of the lane's sample.
+fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
+    // Gather.
+    let drawn = draw(s, tile * LANES + lane, agent, gradient_step);
 
     // Forward.
     let block = s * PARAMETERS + network * BLOCK;
-    tile_forward(block, lane);
+    let head = network_forward(block, lane);
 
-    // Losses and their slopes at the head.
-    let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
-    var losses = lose(0u, network, agent, moment);
-    if (SAMPLES_PER_LANE == 2u) {
-        losses += lose(SAMPLES_PER_LANE - 1u, network, agent, moment);
+    // Losses and their slopes at the head of either network.
+    let actor = actor_loss(head, agent, drawn.sample, drawn.action, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8));
+    let critic = critic_loss(head, agent, drawn.sample);
+    let is_actor = network == 0u;
+    let weight = drawn.counted / f32(MINIBATCH);
+    var slope: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < HEAD; k++) {
+        slope[k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
     }
 
     // Backward.
-    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
-    tile_backward(block, columns + network * BLOCK, pass_ > 0u, lane);
-    tile_losses(columns + PARAMETERS + network * 4u, losses, pass_ > 0u, lane);
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
+    return drawn.counted * select(critic.sums, actor.sums, is_actor);
 }
 
-// Fetches sample `i` of the minibatch as the lane's sample j. Past the end it is the last one, with weight 0.
-fn draw(j: u32, s: u32, i: u32, agent: Agent, gradient_step: u32) {
+// Fetches sample `i` of the minibatch for the lane, its observation to h0. Past the end it is the last one, with weight 0.
+fn draw(s: u32, i: u32, agent: Agent, gradient_step: u32) -> Drawn {
     let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
-    drawn[j] = Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
-    tile_inputs[j] = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
-}
-
-// The slopes of the losses of the lane's sample j at the head of either network; returns what is reported.
-fn lose(j: u32, network: u32, agent: Agent, moment: vec2<f32>) -> vec4<f32> {
-    let sample = drawn[j].sample;
-    let counted = drawn[j].counted;
-    let actor = actor_loss(tile_outputs[j], agent, sample, drawn[j].action, (sample.advantage - moment.x) / (moment.y + 1e-8));
-    let critic = critic_loss(tile_outputs[j], agent, sample);
-    let is_actor = network == 0u;
-    let weight = counted / f32(MINIBATCH);
-    for (var k = 0u; k < HEAD; k++) {
-        tile_slopes[j][k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
-    }
-    return counted * select(critic.sums, actor.sums, is_actor);
+    h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
+    return Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
 }
 
 struct Loss {

@@ -31,6 +31,7 @@ fn rollout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     var env = env_lanes[e];
+    network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
         // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
         advance(s, n, dispatch.index, agent, stored, lane, &env);
@@ -48,7 +49,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     // Act.
     var observation = env_observe((*env).state);
     h0 = pack_observation(observation);
-    let logits = network_forward(s * PARAMETERS / 4u, lane);
+    let logits = network_forward(s * PARAMETERS, lane);
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
     var policy = categorical(logits);

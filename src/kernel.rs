@@ -68,11 +68,10 @@ impl Kernel {
         let (lanes, groups, networks) = match self {
             Kernel::Reset | Kernel::Rollout | Kernel::Gae => (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1),
             Kernel::Evaluate => {
-                let lanes = plan.profile.evaluate_lanes as usize;
-                (lanes, (plan.value_rows() * plan.envs).div_ceil(lanes), 1)
+                (plan.tile, (plan.value_rows() * plan.envs).div_ceil(plan.tile * plan.evaluate_tiles), 1)
             }
             Kernel::MinibatchMoments => (reduce, plan.gradient_steps(), 1),
-            Kernel::Gradient => (plan.profile.lanes as usize, plan.gradient_rows, NETWORKS),
+            Kernel::Gradient => (plan.tile, plan.gradient_rows, NETWORKS),
             Kernel::SumGradient => (reduce, plan.norm_parts, 1),
             Kernel::Adam => (reduce, (plan.network.padded_parameters() / 4).div_ceil(reduce), 1),
             Kernel::Report => (reduce, 1, 1),

@@ -26,12 +26,11 @@ pub struct Profile {
     pub name: &'static str,
     /// Largest dense product (inputs × outputs) that is written out as straight-line code; larger ones are loops.
     pub straight_line_limit: usize,
-    /// Lanes of a workgroup of `gradient`, and at most as many of `rollout`.
+    /// Lanes of a workgroup of the kernels with networks in them, unless their lanes are units.
     pub lanes: u32,
-    /// Lanes of a workgroup of `evaluate`.
-    pub evaluate_lanes: u32,
-    /// Whether a lane of `gradient` is a unit of the networks, where they fit, rather than a sample (see [`crate::gpu::units`]).
-    pub lanes_are_units: bool,
+    /// Lanes of the device's subgroups where a lane shall be units of the networks, if they fit, and a workgroup a subgroup (see
+    /// [`crate::gpu::units`]); 0 where a lane is a sample throughout.
+    pub subgroup: u32,
     /// Bytes of workgroup memory that the dense kernels stage weights and activations in.
     pub scratch_bytes: u32,
     /// Environment steps that one rollout dispatch makes at most.
@@ -42,25 +41,22 @@ pub struct Profile {
 
 /// The profiles, by name.
 pub const PROFILES: &[Profile] = &[
-    // A software driver runs eight lanes as one vector and reads a shared address once only outside all control flow: straight-line products,
-    // one step a dispatch.
+    // A software driver runs a subgroup as one vector of the processor and reads a shared address once only outside all control flow.
     Profile {
         name: "software",
         straight_line_limit: 128 * 128,
         lanes: 64,
-        evaluate_lanes: 256,
-        lanes_are_units: true,
+        subgroup: 8,
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,
-        gradient_rows: 128,
+        gradient_rows: 64,
     },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
     Profile {
         name: "gpu",
         straight_line_limit: 0,
         lanes: 64,
-        evaluate_lanes: 64,
-        lanes_are_units: false,
+        subgroup: 0,
         scratch_bytes: 32_768,
         steps_per_dispatch: 32,
         gradient_rows: 512,
@@ -70,8 +66,7 @@ pub const PROFILES: &[Profile] = &[
         name: "small",
         straight_line_limit: 0,
         lanes: 64,
-        evaluate_lanes: 64,
-        lanes_are_units: false,
+        subgroup: 0,
         scratch_bytes: 16_384,
         steps_per_dispatch: 32,
         gradient_rows: 512,
@@ -119,18 +114,20 @@ pub struct Plan {
     pub steps_per_dispatch: usize,
     /// Lanes of a rollout workgroup.
     pub rollout_lanes: usize,
-    /// Whether a lane of `gradient` is a unit rather than a sample.
+    /// Whether lanes are units of the networks rather than samples.
     pub lanes_are_units: bool,
-    /// Samples of a tile for each lane of `gradient`.
-    pub samples_per_lane: usize,
-    /// Samples of a tile.
+    /// Samples of a tile: those that a workgroup of `gradient` or `evaluate` takes at once, one for each of its lanes.
     pub tile: usize,
     /// Tiles that a minibatch is cut into.
     pub tiles: usize,
     /// Rows of partial gradients R; row r sums tiles r, r + R, r + 2R ...
     pub gradient_rows: usize,
-    /// Gradient dispatches for each minibatch: ceil(tiles / R).
+    /// Tiles of a row that one dispatch adds.
+    pub tiles_per_pass: usize,
+    /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
     pub passes: usize,
+    /// Tiles of observations that a workgroup of `evaluate` takes.
+    pub evaluate_tiles: usize,
     /// Partial squared norms for each agent.
     pub norm_parts: usize,
 }
@@ -158,14 +155,18 @@ impl Plan {
             return Err(Error::config("envs", problem, format!("nearest that works: {}", (1 << 30) / steps)));
         }
         let minibatch = batch / minibatches;
-        let units = units::samples_per_lane(&profile, &network, minibatch);
-        let samples_per_lane = units.unwrap_or(1);
-        let tile = profile.lanes as usize * samples_per_lane;
+        let lanes_are_units = units::fits(&profile, &network);
+        let tile = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
         let tiles = minibatch.div_ceil(tile);
-        let gradient_rows = tiles.min((profile.gradient_rows as usize).max(tiles.div_ceil(MOST_PASSES)));
-        let gradient_dispatches = config.epochs as usize * minibatches * tiles.div_ceil(gradient_rows);
+        // Where lanes keep weights and sums for all tiles of a dispatch, several tiles have to be worth fetching and storing them.
+        let (tiles_worth_it, most_tiles) = if lanes_are_units { (16, 64) } else { (1, 1) };
+        let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
+        let gradient_rows = tiles.div_ceil(tiles_worth_it).min((profile.gradient_rows as usize).max(enough_rows));
+        let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
+        let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
+        let gradient_dispatches = config.epochs as usize * minibatches * passes;
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
-            let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * tiles.div_ceil(gradient_rows));
+            let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * passes);
             let nearest = largest_divisor_up_to(batch, most);
             let problem = format!("{minibatches} minibatches in {} epochs are {gradient_dispatches} dispatches in an update", config.epochs);
             return Err(Error::config("minibatches", problem, format!("nearest that works: {nearest}")));
@@ -194,13 +195,14 @@ impl Plan {
             final_rows,
             steps_per_dispatch: largest_divisor_up_to(steps, profile.steps_per_dispatch as usize),
             // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
-            rollout_lanes: envs.next_power_of_two().clamp(8, profile.lanes as usize),
-            lanes_are_units: units.is_some(),
-            samples_per_lane,
+            rollout_lanes: if lanes_are_units { tile } else { envs.next_power_of_two().clamp(8, tile) },
+            lanes_are_units,
             tile,
             tiles,
             gradient_rows,
-            passes: tiles.div_ceil(gradient_rows),
+            tiles_per_pass,
+            passes,
+            evaluate_tiles: if lanes_are_units { 32 } else { 1 },
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
             environment,
@@ -255,8 +257,8 @@ impl Plan {
             ("GRADIENT_COLUMNS", u(self.gradient_columns())),
             ("GRADIENT_ROWS", u(self.gradient_rows)),
             ("PASSES", u(self.passes)),
-            ("SAMPLES_PER_LANE", u(self.samples_per_lane)),
-            ("TILE", u(self.tile)),
+            ("TILES_PER_PASS", u(self.tiles_per_pass)),
+            ("EVALUATE_TILES", u(self.evaluate_tiles)),
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),

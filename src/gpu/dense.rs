@@ -23,14 +23,11 @@ pub(super) fn vectors(n: usize) -> usize {
     n.div_ceil(4)
 }
 
-/// Sizes of the network's two ends, and the workgroup's memory.
+/// Sizes of the network's two ends.
 fn ends(plan: &Plan) -> String {
     let layers = &plan.network.layers;
     let (input, head) = (vectors(layers[0].inputs), layers.last().map_or(0, |layer| vectors(layer.outputs)));
-    format!(
-        "const INPUT: u32 = {input}u;  // vectors of an observation\nconst HEAD: u32 = {head}u;  // vectors of a head's outputs\n\n\
-         var<workgroup> scratch: array<vec4<f32>, SCRATCH>;  // weights, or activations and slopes of a tile\n\n"
-    )
+    format!("const INPUT: u32 = {input}u;  // vectors of an observation\nconst HEAD: u32 = {head}u;  // vectors of a head's outputs\n\n")
 }
 
 /// `activation` and `activation_slope`.
@@ -49,36 +46,24 @@ pub(super) fn activation(activation: Activation) -> &'static str {
     }
 }
 
-/// `network_forward`, and what it needs: `Activations`, `scratch`, `stage`.
+/// The networks' forward pass: `network_begin`, once in a dispatch, then `network_forward`, from the observation of the lane's sample in `h0` to the
+/// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only.
 pub fn forward(plan: &Plan) -> String {
-    ends(plan) + &network_forward(plan)
+    ends(plan) + &if plan.lanes_are_units { units::forward(plan) } else { network_forward(plan) }
 }
 
-/// Both passes of a tile: `tile_forward` from `tile_inputs`, the observations of a lane's samples, to `tile_outputs`, the head's outputs;
-/// `tile_backward` from `tile_slopes`, the loss's slopes there, to the network's columns of a row of partials; `tile_losses`, which adds up what
-/// lanes report.
+/// Both passes: beside [`forward`], `gradient_begin`; `network_backward`, which adds a tile's gradient, from the loss's slope at the head, to the
+/// network's columns of a row of partials (from float `row` on), which begins anew or where it stands (`accumulate`); `gradient_end`; and `add_losses`,
+/// which adds up what lanes report.
 pub fn tile(plan: &Plan) -> String {
-    let mut text = ends(plan);
-    text += "// Of the lane's samples: observations, the head's outputs, and the loss's slopes there.\n";
-    for (name, size) in [("inputs", "INPUT"), ("outputs", "HEAD"), ("slopes", "HEAD")] {
-        let _ = writeln!(text, "var<private> tile_{name}: array<array<vec4<f32>, {size}>, SAMPLES_PER_LANE>;");
-    }
-    text += "\n";
-    if plan.lanes_are_units {
-        return text + &units::tile(plan);
-    }
-    text += &network_forward(plan);
-    text += &network_backward(plan);
-    text + "\nalias Partial = f32;\n\nfn tile_forward(base: u32, lane: u32) {\n    h0 = tile_inputs[0];\n    \
-        tile_outputs[0] = network_forward(base / 4u, lane);\n}\n\n\
-        fn tile_backward(base: u32, row: u32, accumulate: bool, lane: u32) {\n    network_backward(base / 4u, row, accumulate, lane, tile_slopes[0]);\n}\n\n\
-        fn tile_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {\n    let sums = tile_sum(value, lane);\n    \
-        if (lane < 4u) {\n        add_partial(row + lane, sums[lane], accumulate, lane);\n    }\n}\n"
+    forward(plan) + "\n" + &if plan.lanes_are_units { units::backward(plan) } else { network_backward(plan) }
 }
 
 fn network_forward(plan: &Plan) -> String {
     let layers = &plan.network.layers;
-    let mut text = String::from("// Written out for this plan's layers by src/gpu/dense.rs.\n\n");
+    let mut text = String::from(
+        "// Written out for this plan's layers by src/gpu/dense.rs.\n\nvar<workgroup> scratch: array<vec4<f32>, SCRATCH>;  // weights, or activations and slopes\n\n",
+    );
     // Private variables rather than arguments: pointers to parts of a variable cannot be passed to functions everywhere.
     text += "// The lane's sample: its observation, then the outputs of each hidden layer, padded with zeros.\n";
     for (l, layer) in layers.iter().enumerate() {
@@ -92,10 +77,11 @@ fn network_forward(plan: &Plan) -> String {
     for (l, layer) in layers.iter().enumerate() {
         text += &forward_layer(plan, l, layer);
     }
-    text += "// The head's outputs for the observation in h0; keeps the hidden activations. `base`: the network's first vector in params.\n\
+    text += "// Weights are fetched by each layer.\nfn network_begin(base: u32, lane: u32) {\n}\n\n\
+        // The head's outputs for the observation in h0; keeps the hidden activations.\n\
         fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {\n";
     for l in 0..layers.len() {
-        let _ = writeln!(text, "    forward_{l}(base, lane);");
+        let _ = writeln!(text, "    forward_{l}(base / 4u, lane);");
     }
     let _ = writeln!(text, "    return h{};\n}}", layers.len());
     text
@@ -229,7 +215,7 @@ impl Product {
 fn network_backward(plan: &Plan) -> String {
     let layers = &plan.network.layers;
     let mut text = String::from(
-        "// Written out for this plan's layers by src/gpu/dense.rs.\n\n//! import whole\n\n\
+        "//! import whole\n\nalias Partial = f32;\n\n\
          // Stores a partial sum, or adds it to the earlier passes' sum.\n\
          fn add_partial(index: u32, value: f32, accumulate: bool, lane: u32) {\n    if (PASSES > 1u) {\n        \
          partials[index] = whole(vec4(select(0.0, partials[index], accumulate) + value), lane).x;\n    } else {\n        partials[index] = whole(vec4(value), lane).x;\n    }\n}\n\n\
@@ -248,17 +234,18 @@ fn network_backward(plan: &Plan) -> String {
             text += &backward_layer(plan, l, layer);
         }
     }
-    text += "// Adds the gradient of the tile to the network's columns of its row of partials, from `slope`, the loss's slope at the head.\n\
-        // `base`: the network's first vector in params. `row`: the network's first float in partials.\n\
+    text += "// Sums are kept in partials.\nfn gradient_begin(row: u32, accumulate: bool, lane: u32) {\n}\n\n\
         fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {\n";
     let _ = writeln!(text, "    d{} = slope;", layers.len());
     for l in (0..layers.len()).rev() {
         let _ = writeln!(text, "    weight_gradient_{l}(row, accumulate, lane);");
         if l > 0 {
-            let _ = writeln!(text, "    backward_{l}(base, lane);");
+            let _ = writeln!(text, "    backward_{l}(base / 4u, lane);");
         }
     }
-    text + "}\n"
+    text + "}\n\nfn gradient_end(row: u32, lane: u32) {\n}\n\n\
+        fn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {\n    let sums = tile_sum(value, lane);\n    \
+        if (lane < 4u) {\n        add_partial(row + lane, sums[lane], accumulate, lane);\n    }\n}\n"
 }
 
 /// d_l = (d_{l+1} Wᵀ) ∘ activation'(h_l): the slope at the outputs of the layer below, before its activation.

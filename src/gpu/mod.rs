@@ -89,8 +89,13 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let profile = Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist");
     // Several steps in a dispatch are a loop, and software drivers limit the rounds of all loops together (see `Plan::check_software_loops`).
     let steps_per_dispatch = if is_software(info) { 1 } else { profile.steps_per_dispatch };
-    // With units on the lanes, several lanes store to components of one vector, each of which Metal may store whole.
-    Profile { steps_per_dispatch, lanes_are_units: profile.lanes_are_units && info.backend != wgpu::Backend::Metal, ..profile }
+    Profile { steps_per_dispatch, subgroup: if profile.subgroup == 0 { 0 } else { fixed_subgroup(info) }, ..profile }
+}
+
+/// Lanes of the adapter's subgroups, if it is a software driver whose subgroups always have as many and fill whole vectors; else 0.
+fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
+    let lanes = info.subgroup_min_size;
+    if is_software(info) && lanes == info.subgroup_max_size && lanes.is_multiple_of(4) && lanes <= 64 { lanes } else { 0 }
 }
 
 impl Gpu {
@@ -121,8 +126,8 @@ impl Gpu {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ppo-gpu"),
             required_limits: limits(&chosen.limits()),
-            // Timestamps are for `bench`. Both are done without where they are missing.
-            required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE),
+            // Timestamps are for `bench`. All are done without where they are missing.
+            required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE | wgpu::Features::SUBGROUP),
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {

@@ -26,7 +26,9 @@ pub struct Binding {
 pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
-    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty())
+    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::SUBGROUP)
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(naga::valid::SubgroupOperationSet::BASIC | naga::valid::SubgroupOperationSet::BALLOT)
         .validate(&module)
         .map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
     Ok(module)

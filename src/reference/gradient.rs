@@ -11,13 +11,13 @@ use crate::network::{ACTOR, CRITIC, NETWORKS};
 use crate::plan::{LOSS_SUMS, Plan};
 
 /// Pass `index` mod passes of gradient step `index` / passes. A tile is `plan.tile` consecutive samples of the minibatch; row r sums the tiles
-/// r, r + R, r + 2R, …, one in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.
+/// r, r + R, r + 2R, …, `plan.tiles_per_pass` of them in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.
 ///
 /// # Errors
 /// When rounding could decide either way whether a sample is clipped.
 pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (step, pass) = (index as usize / plan.passes, index as usize % plan.passes);
-    let (tile_size, columns) = (plan.tile, plan.gradient_columns());
+    let columns = plan.gradient_columns();
     let parameters = plan.network.padded_parameters();
     for s in 0..plan.agents {
         let agent = Agent::read(memory, s);
@@ -29,8 +29,8 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
                 let partials = memory.buffer("partials");
                 sums.iter_mut().enumerate().for_each(|(column, sum)| sum.add(partials.f(base + column)));
             }
-            let first = (pass * plan.gradient_rows + row) * tile_size;
-            for i in first..plan.minibatch.min(first + tile_size) {
+            let tiles = (pass * plan.tiles_per_pass..(pass + 1) * plan.tiles_per_pass).map(|tile| (tile * plan.gradient_rows + row) * plan.tile);
+            for i in tiles.flat_map(|first| first..plan.minibatch.min(first + plan.tile)) {
                 let sample = gather(plan, memory, s, step, i);
                 let site = Site { kernel: Kernel::Gradient, agent: s, index: sample.b };
                 actor(plan, &agent, &params, &sample, site, &mut sums)?;
