@@ -49,14 +49,15 @@ pub(super) fn activation(activation: Activation) -> &'static str {
 /// The networks' forward pass: `network_begin`, once in a dispatch, then `network_forward`, from the observation of the lane's sample in `h0` to the
 /// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only.
 pub fn forward(plan: &Plan) -> String {
-    ends(plan) + &if plan.lanes_are_units { units::forward(plan) } else { network_forward(plan) }
+    ends(plan) + &if plan.lanes_are_units { units::forward(plan, false) } else { network_forward(plan) }
 }
 
 /// Both passes: beside [`forward`], `gradient_begin`; `network_backward`, which adds a tile's gradient, from the loss's slope at the head, to the
 /// network's columns of a row of partials (from float `row` on), which begins anew or where it stands (`accumulate`); `gradient_end`; and `add_losses`,
 /// which adds up what lanes report.
 pub fn tile(plan: &Plan) -> String {
-    forward(plan) + "\n" + &if plan.lanes_are_units { units::backward(plan) } else { network_backward(plan) }
+    let (forward, backward) = if plan.lanes_are_units { (units::forward(plan, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
+    ends(plan) + &forward + "\n" + &backward
 }
 
 fn network_forward(plan: &Plan) -> String {

@@ -90,13 +90,15 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The functions that [`super::dense::forward`] promises.
-pub fn forward(plan: &Plan) -> String {
+/// The functions that [`super::dense::forward`] promises; keeps what [`backward`] needs if asked to.
+pub fn forward(plan: &Plan, for_backward: bool) -> String {
     let shape = Shape::new(plan);
     let last = shape.last();
     let mut text = String::from(
         "// Written out for this plan's layers by src/gpu/units.rs.\n\n\
          fn parameter(index: u32) -> f32 {\n    return params[index / 4u][index % 4u];\n}\n\n\
+         // Component `i` mod 4.\n\
+         fn component(x: vec4<f32>, i: u32) -> f32 {\n    return select(select(x.x, x.y, i % 4u == 1u), select(x.z, x.w, i % 4u == 3u), i % 4u > 1u);\n}\n\n\
          // The observation of the lane's sample.\nvar<private> h0: array<vec4<f32>, INPUT>;\n\
          // Of the lane's units: activations, biases, weights from each input (`in`) and to each output (`out`).\n",
     );
@@ -113,7 +115,7 @@ pub fn forward(plan: &Plan) -> String {
     }
     text += "var<private> head_bias: array<vec4<f32>, HEAD>;\n\n";
     text += activation(plan.network.activation);
-    text += &load_weights(&shape);
+    text += &load_weights(&shape, for_backward);
     for l in 0..last {
         text += &hidden_forward(&shape, l);
     }
@@ -124,30 +126,54 @@ pub fn forward(plan: &Plan) -> String {
     text + "    return forward_head(lane);\n}\n"
 }
 
-fn load_weights(shape: &Shape) -> String {
+/// Fetches weights in loops with one access to memory for each block, since drivers write out a loop over the lanes for each access.
+fn load_weights(shape: &Shape, keep_out: bool) -> String {
     let mut text = String::from("// Fetches the lane's weights of the network whose block begins at float `base` of params.\nfn network_begin(base: u32, lane: u32) {\n");
     for (l, layer) in shape.layers.iter().enumerate() {
-        let (columns, stride) = (vectors(layer.outputs), layer.columns());
+        let (inputs, outputs, columns) = (layer.inputs, layer.outputs, vectors(layer.outputs));
         if l < shape.last() {
-            for b in 0..shape.blocks(layer.outputs) {
-                let weight = |row: usize| shape.padded(b, layer.outputs, "0.0", |unit| format!("parameter(base + {}u + {unit})", layer.offset + row * stride));
-                let _ = writeln!(text, "    bias{l}[{b}] = {};", weight(0));
-                (0..layer.inputs).for_each(|m| text += &format!("    in{l}[{}] = {};\n", b * layer.inputs + m, weight(m + 1)));
+            for b in 0..shape.blocks(outputs) {
+                let bias = shape.padded(b, outputs, "0.0", |unit| format!("parameter(base + {}u + {unit})", layer.offset));
+                let _ = writeln!(text, "    bias{l}[{b}] = {bias};");
             }
         }
-        if l > 0 {
-            for b in 0..shape.blocks(layer.inputs) {
-                for c in 0..columns {
-                    let first = layer.offset / 4 + columns + c;
-                    let value = shape.padded(b, layer.inputs, "vec4(0.0)", |unit| format!("params[base / 4u + {first}u + {unit} * {columns}u]"));
-                    let _ = writeln!(text, "    out{l}[{}] = {value};", b * columns + c);
+        if l == 0 {
+            let _ = writeln!(text, "    for (var m = 0u; m < {inputs}u; m++) {{");
+            for b in 0..shape.blocks(outputs) {
+                let row = format!("base + {}u + m * {}u", layer.offset + layer.columns(), layer.columns());
+                let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, outputs, "0.0", |unit| format!("parameter({row} + {unit})")));
+                (0..inputs).for_each(|m| text += &format!("        {};\n", select_into(&format!("in0[{}]", b * inputs + m), &format!("w{b}"), &format!("m == {m}u"))));
+            }
+            text += "    }\n";
+            continue;
+        }
+        let _ = writeln!(text, "    for (var c = 0u; c < {columns}u; c++) {{");
+        for b in 0..shape.blocks(inputs) {
+            let first = format!("base / 4u + {}u + c", layer.offset / 4 + columns);
+            let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, inputs, "vec4(0.0)", |unit| format!("params[{first} + {unit} * {columns}u]")));
+            if keep_out || l == shape.last() {
+                (0..columns).for_each(|c| text += &format!("        {};\n", select_into(&format!("out{l}[{}]", b * columns + c), &format!("w{b}"), &format!("c == {c}u"))));
+            }
+        }
+        if l < shape.last() {
+            // A row of weights, unit by unit, is four rows of the matrix whose columns lanes want: each lane takes one of the four, if it is one of its own.
+            for m in 0..inputs {
+                let _ = writeln!(text, "        let x{m} = component(subgroupBroadcast(w{}, {}u), lane);", m / shape.lanes, m % shape.lanes);
+                for b in 0..shape.blocks(outputs) {
+                    let own = format!("c == {}u + lane / 4u", b * shape.lanes / 4);
+                    let _ = writeln!(text, "        {};", select_into(&format!("in{l}[{}]", b * inputs + m), &format!("x{m}"), &own));
                 }
             }
         }
+        text += "    }\n";
     }
     let head = &shape.layers[shape.last()];
     (0..vectors(head.outputs)).for_each(|c| text += &format!("    head_bias[{c}] = params[base / 4u + {}u];\n", head.offset / 4 + c));
     text + "}\n\n"
+}
+
+fn select_into(place: &str, value: &str, condition: &str) -> String {
+    format!("{place} = select({place}, {value}, {condition})")
 }
 
 /// h_{l+1} of the lane's units.
@@ -223,43 +249,87 @@ pub fn backward(plan: &Plan) -> String {
     text + "    if (lane == 0u) {\n        partials[row / 4u] = whole(sum, lane);\n    }\n}\n"
 }
 
-/// `gradient_begin` and `gradient_end`: the sums begin as what `partials` holds, or as 0, and end there.
-fn exchange_sums(shape: &Shape) -> String {
-    let last = shape.last();
-    let float_at = |at: &str| format!("partials[({at}) / 4u][({at}) % 4u]");
-    let mut begin = String::new();
-    let mut end = String::new();
-    let mut float = |sum: String, b: usize, width: usize, offset: usize| {
-        let _ = writeln!(begin, "    {sum} = select(0.0, {}, accumulate);", shape.padded(b, width, "0.0", |unit| float_at(&format!("row + {offset}u + {unit}"))));
-        end += &shape.owned(b, width, &format!("{} = whole(vec4({sum}), lane).x;", float_at(&format!("row + {offset}u + {}u + lane", b * shape.lanes))));
+/// Sums that lanes exchange with partials in a loop of `rounds`: round i that of index i in each block of units.
+struct Exchange<'a> {
+    /// The array of sums: block b's from b * rounds on.
+    sums: String,
+    rounds: usize,
+    /// Units that have a place in partials.
+    width: usize,
+    zero: &'static str,
+    /// The place of a unit (an expression) in round `i`.
+    place: Box<dyn Fn(&str) -> String + 'a>,
+    /// What of a stored sum goes there.
+    stored: fn(&str) -> String,
+}
+
+fn exchanges<'a>(shape: &'a Shape) -> Vec<Exchange<'a>> {
+    let floats = |sums: String, rounds: usize, first_row: usize, layer: &'a Layer| Exchange {
+        sums,
+        rounds,
+        width: layer.columns(),
+        zero: "0.0",
+        place: Box::new(move |unit| {
+            let at = format!("row + {}u + i * {}u + {unit}", layer.offset + first_row * layer.columns(), layer.columns());
+            format!("partials[({at}) / 4u][({at}) % 4u]")
+        }),
+        stored: |x| format!("whole(vec4({x}), lane).x"),
     };
-    for (l, layer) in shape.layers[..last].iter().enumerate() {
-        for b in 0..shape.blocks(layer.outputs) {
-            let width = layer.columns();
-            float(format!("bias_sums{l}[{b}]"), b, width, layer.offset);
-            if l == 0 {
-                (0..layer.inputs).for_each(|m| float(format!("sums0[{}]", b * layer.inputs + m), b, width, layer.offset + (m + 1) * width));
+    let mut list = Vec::new();
+    for (l, layer) in shape.layers.iter().enumerate() {
+        if l < shape.last() {
+            list.push(floats(format!("bias_sums{l}"), 1, 0, layer));
+        }
+        if l == 0 {
+            list.push(floats("sums0".into(), layer.inputs, 1, layer));
+        } else {
+            let columns = vectors(layer.outputs);
+            list.push(Exchange {
+                sums: format!("sums{l}"),
+                rounds: columns,
+                width: layer.inputs,
+                zero: "vec4(0.0)",
+                place: Box::new(move |unit| format!("partials[row / 4u + {}u + {unit} * {columns}u + i]", layer.offset / 4 + columns)),
+                stored: |x| format!("whole({x}, lane)"),
+            });
+        }
+    }
+    list
+}
+
+/// `gradient_begin` and `gradient_end`: the sums begin as what `partials` holds, or as 0, and end there. In loops, as [`load_weights`].
+fn exchange_sums(shape: &Shape) -> String {
+    let (mut begin, mut end) = (String::new(), String::new());
+    for exchange in exchanges(shape) {
+        let Exchange { sums, rounds, width, zero, place, stored } = &exchange;
+        for text in [&mut begin, &mut end] {
+            let _ = writeln!(text, "    for (var i = 0u; i < {rounds}u; i++) {{");
+        }
+        for b in 0..shape.blocks(*width) {
+            let sum = |i: usize| format!("{sums}[{}]", b * rounds + i);
+            let _ = writeln!(begin, "        let x{b} = {};", shape.padded(b, *width, zero, place));
+            let _ = writeln!(end, "        var x{b} = {};", sum(0));
+            for i in 0..*rounds {
+                let _ = writeln!(begin, "        {};", select_into(&sum(i), &format!("x{b}"), &format!("i == {i}u")));
+                if i > 0 {
+                    let _ = writeln!(end, "        {};", select_into(&format!("x{b}"), &sum(i), &format!("i == {i}u")));
+                }
             }
+            let own = place(&format!("({}u + lane)", b * shape.lanes));
+            end += &shape.owned(b, *width, &format!("{own} = {};", stored(&format!("x{b}"))));
         }
+        begin += "    }\n";
+        end += "    }\n";
     }
-    for (l, layer) in shape.layers.iter().enumerate().skip(1) {
-        let columns = vectors(layer.outputs);
-        for (b, c) in (0..shape.blocks(layer.inputs)).flat_map(|b| (0..columns).map(move |c| (b, c))) {
-            let place = b * columns + c;
-            let vector_at = |unit: &str| format!("partials[row / 4u + {}u + {unit} * {columns}u]", layer.offset / 4 + columns + c);
-            let _ = writeln!(begin, "    sums{l}[{place}] = select(vec4(0.0), {}, accumulate);", shape.padded(b, layer.inputs, "vec4(0.0)", vector_at));
-            let own = vector_at(&format!("({}u + lane)", b * shape.lanes));
-            end += &shape.owned(b, layer.inputs, &format!("{own} = whole(sums{l}[{place}], lane);"));
-        }
+    let head = &shape.layers[shape.last()];
+    for c in 0..vectors(head.outputs) {
+        let place = format!("partials[row / 4u + {}u]", head.offset / 4 + c);
+        let _ = writeln!(begin, "    head_bias_sums[{c}] = {place};");
+        let _ = writeln!(end, "    if (lane == 0u) {{\n        {place} = whole(head_bias_sums[{c}], lane);\n    }}");
     }
-    for c in 0..vectors(shape.layers[last].outputs) {
-        let at = format!("row / 4u + {}u", shape.layers[last].offset / 4 + c);
-        let _ = writeln!(begin, "    head_bias_sums[{c}] = select(vec4(0.0), partials[{at}], accumulate);");
-        let _ = writeln!(end, "    if (lane == 0u) {{\n        partials[{at}] = whole(head_bias_sums[{c}], lane);\n    }}");
-    }
-    // Private variables begin as zeros.
+    // Sums begin as zeros, as private variables do.
     format!(
-        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n    if (PASSES == 1u) {{\n        return;\n    }}\n{begin}}}\n\n\
+        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n    if (PASSES > 1u && accumulate) {{\n{begin}    }}\n}}\n\n\
          fn gradient_end(row: u32, lane: u32) {{\n{end}}}\n\n"
     )
 }
