@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx512f") && std::env::var_os("LP_NATIVE_VECTOR_WIDTH").is_none() {
-        // Mesa's software driver takes half of such a processor's vectors unless it is told otherwise. The bits of the results are the same.
+        // Mesa's software driver takes half of such a processor's vectors unless it is told otherwise.
         // SAFETY: no other thread runs yet.
         unsafe { std::env::set_var("LP_NATIVE_VECTOR_WIDTH", "512") };
     }

@@ -51,7 +51,6 @@ impl Pace {
 
     /// Takes the time of a dispatch that ran alone.
     pub fn take(&mut self, kernel: Kernel, time: Duration) {
-        if std::env::var_os("PACE_LOG").is_some() { eprintln!("{kernel:?} {time:?}"); }
         self.times.entry(kernel).or_default().push(time);
     }
 

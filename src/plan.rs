@@ -33,10 +33,12 @@ pub struct Profile {
     pub subgroup: u32,
     /// Bytes of workgroup memory that the dense kernels stage weights and activations in.
     pub scratch_bytes: u32,
-    /// Environment steps that one rollout dispatch makes at most.
+    /// Environment steps that one rollout dispatch makes at most, where lanes are samples.
     pub steps_per_dispatch: u32,
     /// Rows of partial gradients that are kept for each agent, but for huge minibatches. Fewer take more passes, each of which is a dispatch.
     pub gradient_rows: u32,
+    /// Tiles of a row that a pass adds at most where lanes are units; elsewhere one.
+    pub tiles_per_pass: u32,
 }
 
 /// The profiles, by name.
@@ -50,6 +52,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,
         gradient_rows: 64,
+        tiles_per_pass: 64,
     },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
     Profile {
@@ -60,6 +63,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 32_768,
         steps_per_dispatch: 32,
         gradient_rows: 512,
+        tiles_per_pass: 1,
     },
     // The limits that every WebGPU device has.
     Profile {
@@ -70,6 +74,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 16_384,
         steps_per_dispatch: 32,
         gradient_rows: 512,
+        tiles_per_pass: 1,
     },
 ];
 
@@ -158,12 +163,13 @@ impl Plan {
         let lanes_are_units = units::fits(&profile, &network);
         let tile = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
         let tiles = minibatch.div_ceil(tile);
-        // Where lanes keep weights and sums for all tiles of a dispatch, several tiles have to be worth fetching and storing them.
-        let (tiles_worth_it, most_tiles) = if lanes_are_units { (16, 64) } else { (1, 1) };
+        let most_tiles = if lanes_are_units { profile.tiles_per_pass as usize } else { 1 };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
-        let gradient_rows = tiles.div_ceil(tiles_worth_it).min((profile.gradient_rows as usize).max(enough_rows));
+        let gradient_rows = tiles.div_ceil(most_tiles.min(TILES_WORTH_A_ROW)).min((profile.gradient_rows as usize).max(enough_rows));
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
+        // Weights are fetched once a dispatch, too; but a dispatch cannot be cut.
+        let most_steps = if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
         let gradient_dispatches = config.epochs as usize * minibatches * passes;
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
             let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * passes);
@@ -193,7 +199,7 @@ impl Plan {
             epochs: config.epochs as usize,
             updates: updates as u32,
             final_rows,
-            steps_per_dispatch: largest_divisor_up_to(steps, profile.steps_per_dispatch as usize),
+            steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
             // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
             rollout_lanes: if lanes_are_units { tile } else { envs.next_power_of_two().clamp(8, tile) },
             lanes_are_units,
@@ -374,6 +380,11 @@ pub const ADAM_EPSILON: f32 = 1e-5;
 const MOST_PASSES: usize = 1 << 14;
 /// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
+
+/// Tiles of a row, where lanes keep weights and sums for all of them, that are worth fetching and storing these.
+const TILES_WORTH_A_ROW: usize = 16;
+/// Environment steps of a rollout dispatch on a software driver: some 30 ms.
+const MOST_ROLLOUT: usize = 1 << 15;
 
 /// A constant as WGSL sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -753,10 +753,9 @@ fn inspect_shows_what_a_run_is_made_of() {
     assert!(desk.names().is_empty());
 }
 
-/// As an outside validator would take it: naga with the capabilities of core WebGPU.
+/// As an outside validator would take it: naga with the capabilities of core WebGPU, and subgroups where the profile asks for them.
 #[test]
 fn shaders_as_printed_are_valid_wgsl() {
-    use naga::valid::{Capabilities, ValidationFlags, Validator};
     let desk = Desk::new();
     for (hidden, activation) in ["64,64", "128", "32,32,32"].into_iter().flat_map(|hidden| [(hidden, "tanh"), (hidden, "relu")]) {
         let kernels = Kernel::ALL.iter().filter(|kernel| hidden == "64,64" || ["rollout", "evaluate", "gradient", "adam"].contains(&kernel.name()));
@@ -765,7 +764,7 @@ fn shaders_as_printed_are_valid_wgsl() {
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
             let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
             assert_eq!(names, [kernel.name()]);
-            let checked = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+            let checked = ppo_gpu::gpu::reflect::validator().validate(&module);
             checked.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
         }
     }

@@ -26,12 +26,16 @@ pub struct Binding {
 pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
     let module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
-    naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::SUBGROUP)
-        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
-        .subgroup_operations(naga::valid::SubgroupOperationSet::BASIC | naga::valid::SubgroupOperationSet::BALLOT)
-        .validate(&module)
-        .map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    validator().validate(&module).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
     Ok(module)
+}
+
+/// A validator of core WebGPU's WGSL with subgroups, which the software profile asks for where there are any.
+pub fn validator() -> naga::valid::Validator {
+    use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::BALLOT);
+    validator
 }
 
 /// The bindings of a module, by binding number.

@@ -122,6 +122,10 @@ pub fn forward(plan: &Plan, for_backward: bool) -> String {
     text += &head_forward(&shape);
     text += "// The head's outputs for the observation in h0; keeps the hidden activations.\n\
         fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {\n";
+    if for_backward {
+        // Makes LLVM keep weights and sums in memory between tiles, rather than look for registers.
+        text += "    workgroupBarrier();\n";
+    }
     (0..last).for_each(|l| text += &format!("    forward_{l}();\n"));
     text + "    return forward_head(lane);\n}\n"
 }

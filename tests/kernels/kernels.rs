@@ -8,8 +8,8 @@ use ppo_gpu::ppo::{self, Dispatch};
 /// Plans that no kernel can be lucky with: sizes that divide nothing, more than one tile, workgroup and pass, every activation and profile, time limits of
 /// both kinds. `total_steps` leaves several updates, so that the annealed learning rate is inside its range.
 pub fn plans() -> Vec<(&'static str, Plan)> {
-    let few_rows = Profile { gradient_rows: 2, ..profile("software") };
-    let samples_on_lanes = Profile { lanes_are_units: false, ..profile("software") };
+    let few_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, ..profile("software") };
+    let samples_on_lanes = Profile { subgroup: 0, ..profile("software") };
     let small_tile = Profile { lanes: 32, scratch_bytes: 4096, straight_line_limit: 0, ..profile("small") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
@@ -25,7 +25,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", profile("small")),
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
         ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),
-        ("two samples a lane", "envs=4100 steps=4 minibatches=1 epochs=1 hidden=18,5 total_steps=90000 seed=13", few_rows),
+        ("many tiles", "envs=410 steps=4 minibatches=1 epochs=1 hidden=18,5 total_steps=90000 seed=13", few_rows),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
     ]
     .map(|(name, assignments, profile)| (name, plan(assignments, profile)))
@@ -77,8 +77,11 @@ fn plans_are_ragged() {
     let any = |test: &dyn Fn(&Plan) -> bool| assert!(plans.iter().any(|(_, plan)| test(plan)));
     any(&|plan| plan.passes > 1);
     any(&|plan| plan.tiles > 1 && plan.minibatch % plan.tile != 0);
-    any(&|plan| plan.samples_per_lane > 1 && plan.tiles % plan.gradient_rows != 0);
-    any(&|plan| plan.lanes_are_units && plan.network.layers.iter().any(|layer| layer.outputs > plan.profile.lanes as usize));
+    any(&|plan| plan.passes > 1 && plan.tiles % plan.gradient_rows != 0);
+    let (wide, units) = (|plan: &Plan| plan.network.layers.iter().any(|layer| layer.outputs > plan.tile), profile("software").subgroup > 0);
+    any(&|plan| plan.lanes_are_units == units && wide(plan));
+    any(&|plan| plan.lanes_are_units == units && plan.passes > 1 && (plan.tiles_per_pass > 1) == units);
+    any(&|plan| plan.evaluate_tiles == 1 || (plan.value_rows() * plan.envs) % (plan.tile * plan.evaluate_tiles) != 0);
     any(&|plan| !plan.lanes_are_units && plan.profile.straight_line_limit > 0);
     any(&|plan| plan.agents > 2);
     any(&|plan| plan.envs > plan.rollout_lanes && plan.envs % plan.rollout_lanes != 0);

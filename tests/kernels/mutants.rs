@@ -2,23 +2,26 @@
 
 use crate::harness::{Check, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, plan, profile};
 use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::Plan;
+use ppo_gpu::plan::{Plan, Profile};
 use ppo_gpu::ppo::Dispatch;
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
 
-/// Small, ragged, two agents, more than one tile and pass.
-fn mutant_plan() -> Plan {
-    let few_rows = ppo_gpu::plan::Profile { gradient_rows: 2, ..profile("software") };
-    plan("envs=71 steps=5 minibatches=1 epochs=2 hidden=6,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9", few_rows)
+/// Small, ragged, two agents, more than one tile and pass. `samples_on_lanes`: even where the device's lanes could be units.
+fn mutant_plan(samples_on_lanes: bool) -> Plan {
+    let software = profile("software");
+    let few_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, subgroup: if samples_on_lanes { 0 } else { software.subgroup }, ..software };
+    plan("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9", few_rows)
 }
 
+/// Stands for the last pass of the first gradient step, where samples run out.
+const LAST_PASS: u32 = u32::MAX;
+
 /// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
-fn caught(kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: Check) {
-    let plan = mutant_plan();
+fn caught(plan: Plan, kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: Check) {
     let original = ppo_gpu::gpu::compose::compose(kernel, &plan);
     assert!(original.contains(from), "{} no longer contains `{from}`", kernel.name());
-    let dispatch = Dispatch { kernel, index };
+    let dispatch = Dispatch { kernel, index: if index == LAST_PASS { plan.passes as u32 - 1 } else { index } };
     let healthy = check(&plan, dispatch, 5, None);
     assert!(healthy.is_empty(), "{} fails before it is mutated: {}", kernel.name(), describe(&healthy));
     let findings = check(&plan, dispatch, 5, Some(Box::new(move |_, source| source.replacen(from, to, 1))));
@@ -26,8 +29,18 @@ fn caught(kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: 
 }
 
 macro_rules! mutants {
-    ($($test:ident $kernel:ident $index:literal $from:literal => $to:literal, $by:ident;)*) => {
-        $(#[test] fn $test() { caught(Kernel::$kernel, $index, $from, $to, Check::$by); })*
+    ($($test:ident $kernel:ident $index:tt $from:literal => $to:literal, $by:ident;)*) => {
+        $(#[test] fn $test() { caught(mutant_plan(false), Kernel::$kernel, $index, $from, $to, Check::$by); })*
+    };
+    (samples on lanes; $($test:ident $kernel:ident $index:tt $from:literal => $to:literal, $by:ident;)*) => {
+        $(#[test] fn $test() { caught(mutant_plan(true), Kernel::$kernel, $index, $from, $to, Check::$by); })*
+    };
+    (units on lanes; $($test:ident $kernel:ident $index:tt $from:literal => $to:literal, $by:ident;)*) => {
+        $(#[test] fn $test() {
+            // On a device whose lanes cannot be units there is no such text.
+            let plan = mutant_plan(false);
+            if plan.lanes_are_units { caught(plan, Kernel::$kernel, $index, $from, $to, Check::$by) }
+        })*
     };
 }
 
@@ -36,19 +49,16 @@ mutants! {
     clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column] * scale" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm))", Value;
     ratio_always_one Gradient 0 "policy.log_probs[action] - sample.log_prob" => "0.0 * sample.log_prob", Value;
     truncation_as_termination Gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
-    advantages_not_normalised Gradient 0 "(sample.advantage - moment.x) / (moment.y + 1e-8)" => "sample.advantage", Value;
+    advantages_not_normalised Gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
     sample_deviation_instead_of_population MinibatchMoments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
     // Each formula.
     entropy_bonus_with_the_wrong_sign Gradient 0 "log_prob_slope, -agent.entropy_coef" => "log_prob_slope, agent.entropy_coef", Value;
     clipped_samples_keep_their_slope Gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
     value_clip_forgotten Gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
     value_loss_without_its_coefficient Gradient 0 "agent.value_coef * slope" => "slope", Value;
-    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(TILE)", Value;
-    samples_past_the_end_counted Gradient 2 "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
-    later_pass_overwrites Gradient 1 "select(vec4(0.0), partials[index], accumulate) + value" => "value", Value;
-    first_pass_adds_to_what_was_there Gradient 0 "select(vec4(0.0), partials[index], accumulate)" => "partials[index]", Unwritten;
+    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
+    samples_past_the_end_counted Gradient LAST_PASS "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
     activation_slope_of_the_input Gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
-    bias_left_out Gradient 0 "+ unit, sum_of(bias), accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
     gae_without_lambda Gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
     gae_across_the_end_of_an_episode Gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
     adam_without_bias_correction Adam 1 "first / bias_correction(count * LN_BETA1)" => "first", Value;
@@ -59,22 +69,39 @@ mutants! {
     losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
     log_prob_of_another_action Rollout 0 "policy.log_probs[action]" => "policy.log_probs[1u - action]", Value;
     observation_after_the_step Rollout 0 "store_observation(s, t, n, observation);" => "store_observation(s, t, n, env_observe((*env).state));", Value;
-    dropped_weight Evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
     explained_variance_inverted Report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
-    sampling_from_the_wrong_stream Rollout 1 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
+    sampling_from_the_wrong_stream Rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
     time_limit_off_by_one Rollout 0 "episode_length >= TIME_LIMIT" => "episode_length > TIME_LIMIT", Word;
     episodes_counted_twice Report 0 "agent.episodes += episodes;" => "agent.episodes += 2u * episodes;", Word;
     window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
-    padding_not_written Gradient 0 "lane >= 6u && 0u + lane < 8u" => "lane >= 6u && 0u + lane < 7u", Unwritten;
     last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
     writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(updated, lane);" => "params[p] = updated; losses[0] = 0.0;", Foreign;
-    writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
     writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
     environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
+}
+
+mutants! { samples on lanes;
+    writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
+    later_pass_overwrites Gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
+    first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
+    bias_left_out Gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
+    dropped_weight Evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
+}
+
+mutants! { units on lanes;
+    units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 9u && accumulate", Value;
+    units_first_pass_adds_to_what_was_there Gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
+    units_tile_left_out Gradient 0 "i < TILES_PER_PASS" => "i + 1u < TILES_PER_PASS", Value;
+    units_bias_left_out Gradient 0 "bias_sums0[0] +=" => "bias_sums0[0] = 0.0 *", Value;
+    units_dropped_weight Evaluate 0 "y0 += in1[3] * x3" => "y0 += 0.0 * in1[3] * x3", Value;
+    units_value_of_another_unit Gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
+    units_slope_of_another_sample Gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
+    units_sample_left_out_of_the_losses Gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
+    units_padding_not_written Gradient 0 "lane < 12u" => "lane < 11u", Unwritten;
 }
 
 /// A memory with one word of each kind, and what a device that agrees would return.

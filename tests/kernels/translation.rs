@@ -3,7 +3,6 @@
 use crate::harness::{plan, profile};
 use crate::kernels::plans;
 use naga::back::{hlsl, msl, spv};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
 use ppo_gpu::gpu::engine::{Engine, Options};
 use ppo_gpu::gpu::{Gpu, compose::compose, reflect};
 use ppo_gpu::kernel::Kernel;
@@ -13,7 +12,7 @@ fn kernels_translate_to_spirv_msl_and_hlsl() {
     for (name, plan) in plans() {
         for &kernel in Kernel::ALL {
             let module = reflect::parse(kernel.name(), &compose(kernel, &plan)).unwrap();
-            let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).unwrap();
+            let info = reflect::validator().validate(&module).unwrap();
             let context = |language: &str| format!("{} of plan '{name}' to {language}", kernel.name());
 
             let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|error| panic!("{}: {error}", context("SPIR-V")));
