@@ -8,7 +8,6 @@
 //! import agent
 //! import rng
 //! import fault
-//! import reduce
 //! import whole
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
@@ -18,7 +17,7 @@
 @group(0) @binding(4) var<storage, read_write> params: array<vec4<f32>>;            // [s][P/4]
 @group(0) @binding(5) var<storage, read_write> first_moments: array<vec4<f32>>;     // [s][P/4]
 @group(0) @binding(6) var<storage, read_write> second_moments: array<vec4<f32>>;    // [s][P/4]
-@group(0) @binding(7) var<storage, read_write> losses: array<f32>;                  // [s][e][k][6]
+@group(0) @binding(7) var<storage, read_write> losses: array<f32>;                  // [s][e][k][8]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
 @compute @workgroup_size(LANES)
@@ -27,12 +26,12 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let column = (group.x + group.z * FOLD) * LANES + lane;
     let agent = agents[s];
 
-    // Every workgroup adds the parts of the squared norm in the same order.
+    // Every lane adds the parts of the squared norm, in the same order.
     var squares = 0.0;
-    for (var part = lane; part < NORM_PARTS; part += LANES) {
+    for (var part = 0u; part < NORM_PARTS; part++) {
         squares += norms[s * NORM_PARTS + part];
     }
-    let norm = sqrt(reduce_sum(vec4(squares, 0.0, 0.0, 0.0), lane).x);
+    let norm = sqrt(squares);
     if (column == 0u) {
         losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES + 5u] = norm;
         if (!is_finite(norm)) {
@@ -49,8 +48,11 @@ fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
     let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column] * scale;
     let p = s * PARAMETERS / 4u + column;
-    let first = first_moments[p] + ONE_MINUS_BETA1 * (gradient - first_moments[p]);
-    let second = second_moments[p] + ONE_MINUS_BETA2 * (gradient * gradient - second_moments[p]);
+    // Fetched once each: software drivers fetch as often as it is written.
+    let earlier_first = first_moments[p];
+    let earlier_second = second_moments[p];
+    let first = earlier_first + ONE_MINUS_BETA1 * (gradient - earlier_first);
+    let second = earlier_second + ONE_MINUS_BETA2 * (gradient * gradient - earlier_second);
     let count = f32(agent.update * EPOCHS * MINIBATCHES + dispatch.index + 1u);
     let first_corrected = first / bias_correction(count * LN_BETA1);
     let second_corrected = second / bias_correction(count * LN_BETA2);

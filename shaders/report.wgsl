@@ -14,7 +14,7 @@
 @group(0) @binding(0) var<storage, read_write> agents: array<Agent>;                   // [s]
 @group(0) @binding(1) var<storage, read> transitions: array<Transition>;               // [s][t][n]
 @group(0) @binding(2) var<storage, read> env_statistics: array<EnvStatistics>;         // [s][n]
-@group(0) @binding(3) var<storage, read> losses: array<f32>;                           // [s][e][k][6]
+@group(0) @binding(3) var<storage, read> losses: array<vec4<f32>>;                     // [s][e][k][8/4]
 @group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;             // [s]
 @group(0) @binding(5) var<storage, read_write> recent: array<vec2<f32>>;               // [s][100]
 @group(0) @binding(6) var<storage, read_write> metrics: array<MetricsRow>;             // [s]
@@ -112,9 +112,9 @@ fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     var policy_of_lane = vec4(0.0);
     var value_of_lane = vec4(0.0);
     for (var i = lane; i < EPOCHS * MINIBATCHES; i += LANES) {
-        let base = (s * EPOCHS * MINIBATCHES + i) * LOSSES;
-        policy_of_lane += vec4(losses[base], losses[base + 1u], losses[base + 2u], losses[base + 3u]);
-        value_of_lane += vec4(losses[base + 4u], losses[base + 5u], 0.0, 0.0);
+        let base = (s * EPOCHS * MINIBATCHES + i) * LOSSES / 4u;
+        policy_of_lane += losses[base];
+        value_of_lane += losses[base + 1u];
     }
     let policy = reduce_sum(policy_of_lane, lane) / f32(EPOCHS * MINIBATCHES);
     let value = reduce_sum(value_of_lane, lane) / f32(EPOCHS * MINIBATCHES);

@@ -8,7 +8,7 @@
 @group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;                // [s][r][G/4]
 @group(0) @binding(2) var<storage, read_write> gradients: array<vec4<f32>>;         // [s][G/4]
 @group(0) @binding(3) var<storage, read_write> norms: array<f32>;                   // [s][parts]
-@group(0) @binding(4) var<storage, read_write> losses: array<f32>;                  // [s][e][k][6]
+@group(0) @binding(4) var<storage, read_write> losses: array<vec4<f32>>;            // [s][e][k][8/4]
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
 @compute @workgroup_size(LANES)
@@ -24,29 +24,21 @@ fn sum_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
         }
         gradients[s * columns + column] = sum;
     }
-    let loss = (s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES;
-    if (column == PARAMETERS / 4u) {
+    // Behind the parameters: policy loss, entropy, approximate KL, clip fraction; value loss. Software drivers go through every lane for each access
+    // to memory, also where few have anything to do: hence one for all losses and one for all faults.
+    if (column >= PARAMETERS / 4u && column < columns) {
         let mean = sum / f32(MINIBATCH);
-        losses[loss] = mean.x;       // policy loss
-        losses[loss + 1u] = mean.y;  // entropy
-        losses[loss + 2u] = mean.z;  // approximate KL
-        losses[loss + 3u] = mean.w;  // clip fraction
+        let place = column - PARAMETERS / 4u;
+        losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES / 4u + place] = mean;
         // The ratio of the probabilities may overflow the estimate of the KL divergence; that alone is no fault.
-        if (!is_finite(mean.x)) {
-            atomicMin(&faults[s], FAULT_POLICY_LOSS);
-        }
-        if (!is_finite(mean.y)) {
-            atomicMin(&faults[s], FAULT_ENTROPY);
-        }
-    }
-    if (column == PARAMETERS / 4u + 1u) {
-        losses[loss + 4u] = sum.x / f32(MINIBATCH);  // value loss
-        if (!is_finite(sum.x)) {
-            atomicMin(&faults[s], FAULT_VALUE_LOSS);
+        let first = select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, place == 0u);
+        let finite = is_finite(mean.x);
+        if (!finite || !is_finite(mean.y)) {
+            atomicMin(&faults[s], select(first, FAULT_ENTROPY, finite));
         }
     }
-    let squares = reduce_sum(select(vec4(0.0), sum * sum, column < PARAMETERS / 4u), lane);
+    let norm = reduce_float(select(0.0, dot(sum, sum), column < PARAMETERS / 4u), lane);
     if (lane == 0u) {
-        norms[s * NORM_PARTS + part] = squares.x + squares.y + squares.z + squares.w;
+        norms[s * NORM_PARTS + part] = norm;
     }
 }

@@ -62,7 +62,7 @@ buffers! {
     partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| plan.agents * plan.gradient_rows * plan.gradient_columns();
     gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| plan.agents * plan.gradient_columns();
     norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| plan.agents * plan.norm_parts;
-    losses "[s][e][k][6]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step" |plan| plan.agents * plan.gradient_steps() * LOSSES;
+    losses "[s][e][k][8]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step; two to fill up" |plan| plan.agents * plan.gradient_steps() * LOSSES;
     recent "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
     metrics "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;
 }

@@ -16,8 +16,8 @@ pub const FOLD: u32 = 32_768;
 pub const WINDOW: u32 = 100;
 /// Loss sums that each network contributes to a row of `partials` (a vec4).
 pub const LOSS_SUMS: usize = 4;
-/// Values kept in `losses` for each gradient step.
-pub const LOSSES: usize = 6;
+/// Values kept in `losses` for each gradient step: six, filled up to whole vectors.
+pub const LOSSES: usize = 8;
 
 /// How kernels are compiled for a kind of device. Results are bit-identical within a profile, not across profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,6 +268,7 @@ impl Plan {
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
+            ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("FOLD", U32(FOLD)),
             ("WINDOW", U32(WINDOW)),

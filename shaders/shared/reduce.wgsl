@@ -25,3 +25,8 @@ fn reduce_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
     }
     return total;
 }
+
+// The same for one float.
+fn reduce_float(value: f32, lane: u32) -> f32 {
+    return reduce_sum(vec4(value, 0.0, 0.0, 0.0), lane).x;
+}

@@ -1,7 +1,8 @@
 //! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
 //!
 //! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Three names are not files there: `environment`
-//! is the environment's file, `network` and `tile` are written out by [`super::dense`] for the plan's layers.
+//! is the environment's file, `network` and `tile` are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce`
+//! is `reduce_subgroups`.
 
 use super::dense;
 use crate::kernel::Kernel;
@@ -24,11 +25,17 @@ shared!(
     "permute",
     "reduce",
     "reduce_moments",
+    "reduce_subgroups",
     "rng",
     "sample",
     "transition",
     "whole",
 );
+
+/// The text of `shaders/shared/NAME.wgsl`.
+fn shared(name: &str) -> Option<String> {
+    SHARED.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string())
+}
 
 /// The WGSL of `kernel`, exactly as it is compiled.
 pub fn compose(kernel: Kernel, plan: &Plan) -> String {
@@ -41,6 +48,7 @@ pub fn compose_source(source: &str, lanes: usize, plan: &Plan) -> String {
         "environment" => Some(plan.environment.source.clone()),
         "network" => Some(dense::forward(plan)),
         "tile" => Some(dense::tile(plan)),
+        "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,
     };
     let (mut text, imported) = expand(source, lookup);
@@ -81,9 +89,8 @@ fn expand(source: &str, lookup: impl Fn(&str) -> Option<String>) -> (String, Vec
         if done.contains(&name) {
             continue;
         }
-        let shared = || SHARED.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string());
         // A name that is found nowhere is left out: the compiler's report then names what is missing.
-        let body = lookup(&name).or_else(shared).unwrap_or_default();
+        let body = lookup(&name).or_else(|| shared(&name)).unwrap_or_default();
         pending.extend(imports(&body));
         text += &format!("\n// ---- {name}\n\n{body}");
         done.push(name);

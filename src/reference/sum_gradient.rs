@@ -32,6 +32,8 @@ pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) ->
         let base = (s * plan.gradient_steps() + index as usize) * LOSSES;
         losses.write_all(base, actor);
         losses.write(base + loss::VALUE, value);
+        // Nothing is added up there; `adam` writes the norm later.
+        losses.write_all(base + loss::VALUE + 1, (1..LOSS_SUMS).map(|k| mean(loss_sum(CRITIC, k))));
 
         // The estimate of the KL divergence may overflow before anything is wrong.
         let site = Site { kernel: Kernel::SumGradient, agent: s, index: index as usize };

@@ -172,7 +172,7 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
             run(Kernel::Adam, i);
 
             let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
-            let figures = names.iter().enumerate().map(|(k, key)| (i * 6 + k, at(step, key).as_f64().unwrap()));
+            let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
             close(&format!("{name}, step {i}, losses"), figures, &engine.read("losses").unwrap(), memory.buffer("losses").cells());
             let gradient = padded(&plan, at(step, "gradients"));
             let after = padded(&plan, at(step, "params"));
