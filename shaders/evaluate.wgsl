@@ -1,6 +1,6 @@
 // V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
-// One workgroup: EVALUATE_TILES times one observation for each lane. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+// One lane: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
 //! import observation
 //! import network
@@ -15,13 +15,13 @@ const CRITIC: u32 = 1u;
 @compute @workgroup_size(LANES)
 fn evaluate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = group.y;
-    let first = (group.x + group.z * FOLD) * EVALUATE_TILES * LANES + lane;
+    let first = (group.x + group.z * FOLD) * EVALUATE_ROUNDS * LANES + lane;
     network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
     // Software drivers do not remove a loop of one round.
-    if (EVALUATE_TILES == 1u) {
+    if (EVALUATE_ROUNDS == 1u) {
         evaluate_row(s, first, lane);
     } else {
-        for (var i = 0u; i < EVALUATE_TILES; i++) {
+        for (var i = 0u; i < EVALUATE_ROUNDS; i++) {
             evaluate_row(s, first + i * LANES, lane);
         }
     }

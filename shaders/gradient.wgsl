@@ -3,7 +3,7 @@
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
 // index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
-// One workgroup: one row of tiles of one network. One lane: a sample of each tile for the losses; for the networks, a sample or units (see `tile`).
+// One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
 //! import agent
@@ -61,7 +61,7 @@ fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
-    let drawn = draw(s, tile * LANES + lane, agent, gradient_step);
+    let drawn = draw(s, tile * TILE + lane, lane < TILE, agent, gradient_step);
 
     // Forward.
     let block = s * PARAMETERS + network * BLOCK;
@@ -83,11 +83,15 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     return drawn.counted * select(critic.sums, actor.sums, is_actor);
 }
 
-// Fetches sample `i` of the minibatch for the lane, its observation to h0. Past the end it is the last one, with weight 0.
-fn draw(s: u32, i: u32, agent: Agent, gradient_step: u32) -> Drawn {
+// Fetches sample `i` of the minibatch for the lane, its observation to h0. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
     let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
-    h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
-    return Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
+    var drawn: Drawn;
+    if (wanted) {
+        h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
+        drawn = Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
+    }
+    return drawn;
 }
 
 struct Loss {

@@ -67,11 +67,9 @@ impl Kernel {
         let reduce = REDUCE_LANES as usize;
         let (lanes, groups, networks) = match self {
             Kernel::Reset | Kernel::Rollout | Kernel::Gae => (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1),
-            Kernel::Evaluate => {
-                (plan.tile, (plan.value_rows() * plan.envs).div_ceil(plan.tile * plan.evaluate_tiles), 1)
-            }
+            Kernel::Evaluate => (plan.lanes, (plan.value_rows() * plan.envs).div_ceil(plan.lanes * plan.evaluate_rounds), 1),
             Kernel::MinibatchMoments => (reduce, plan.gradient_steps(), 1),
-            Kernel::Gradient => (plan.tile, plan.gradient_rows, NETWORKS),
+            Kernel::Gradient => (plan.lanes, plan.gradient_rows, NETWORKS),
             Kernel::SumGradient => (reduce, plan.norm_parts, 1),
             Kernel::Adam => (reduce, (plan.network.padded_parameters() / 4).div_ceil(reduce), 1),
             Kernel::Report => (reduce, 1, 1),

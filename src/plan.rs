@@ -121,7 +121,9 @@ pub struct Plan {
     pub rollout_lanes: usize,
     /// Whether lanes are units of the networks rather than samples.
     pub lanes_are_units: bool,
-    /// Samples of a tile: those that a workgroup of `gradient` or `evaluate` takes at once, one for each of its lanes.
+    /// Lanes of a workgroup of `gradient` and `evaluate`.
+    pub lanes: usize,
+    /// Samples of a tile: those that a workgroup of `gradient` takes at once, one for each of its first lanes.
     pub tile: usize,
     /// Tiles that a minibatch is cut into.
     pub tiles: usize,
@@ -131,8 +133,8 @@ pub struct Plan {
     pub tiles_per_pass: usize,
     /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
     pub passes: usize,
-    /// Tiles of observations that a workgroup of `evaluate` takes.
-    pub evaluate_tiles: usize,
+    /// Observations that a lane of `evaluate` takes, one after the other.
+    pub evaluate_rounds: usize,
     /// Partial squared norms for each agent.
     pub norm_parts: usize,
 }
@@ -161,7 +163,9 @@ impl Plan {
         }
         let minibatch = batch / minibatches;
         let lanes_are_units = units::fits(&profile, &network);
-        let tile = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
+        let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
+        // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
+        let tile = if lanes_are_units { (lanes / 2).max(4) } else { lanes };
         let tiles = minibatch.div_ceil(tile);
         let most_tiles = if lanes_are_units { profile.tiles_per_pass as usize } else { 1 };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
@@ -201,14 +205,15 @@ impl Plan {
             final_rows,
             steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
             // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
-            rollout_lanes: if lanes_are_units { tile } else { envs.next_power_of_two().clamp(8, tile) },
+            rollout_lanes: if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, lanes) },
+            lanes,
             lanes_are_units,
             tile,
             tiles,
             gradient_rows,
             tiles_per_pass,
             passes,
-            evaluate_tiles: if lanes_are_units { 32 } else { 1 },
+            evaluate_rounds: if lanes_are_units { 32 } else { 1 },
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
             environment,
@@ -263,8 +268,9 @@ impl Plan {
             ("GRADIENT_COLUMNS", u(self.gradient_columns())),
             ("GRADIENT_ROWS", u(self.gradient_rows)),
             ("PASSES", u(self.passes)),
+            ("TILE", u(self.tile)),
             ("TILES_PER_PASS", u(self.tiles_per_pass)),
-            ("EVALUATE_TILES", u(self.evaluate_tiles)),
+            ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),

@@ -1,7 +1,7 @@
 //! Writes out the networks' forward and backward pass for a workgroup that is one subgroup, as WGSL without memory shared between lanes.
 //!
 //! A lane owns every `lanes`-th unit of each hidden layer (unit `b * lanes + lane` of block b) and holds, in registers, its units' weights for the whole
-//! dispatch, their values for all samples of a tile (as many as lanes; four to a vector), and the sums of their gradients over the tiles. What the other
+//! dispatch, their values for all samples of a tile (four to a vector), and the sums of their gradients over the tiles. What the other
 //! side of a product needs comes from the lane that has it by `subgroupBroadcast` of a lane known when the text is written:
 //! - forward: `y[i] += w[m] · x[m][i]`, w the weights into the lane's unit, x[m] broadcast from the owner of unit m of the layer below;
 //! - backward: `d[i] += w[k] · e[k][i]`, w the weights out of the lane's unit, e[k], the slope at output k, broadcast from its owner;
@@ -28,14 +28,13 @@ pub fn fits(profile: &Profile, network: &Network) -> bool {
 struct Shape<'a> {
     layers: &'a [Layer],
     lanes: usize,
-    /// Vectors that a tile's samples take.
+    /// Vectors that the samples take.
     row: usize,
 }
 
 impl<'a> Shape<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let lanes = plan.profile.subgroup as usize;
-        Shape { layers: &plan.network.layers, lanes, row: lanes / 4 }
+    fn new(plan: &'a Plan, tile: usize) -> Self {
+        Shape { layers: &plan.network.layers, lanes: plan.lanes, row: tile / 4 }
     }
 
     fn last(&self) -> usize {
@@ -90,9 +89,9 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The functions that [`super::dense::forward`] promises; keeps what [`backward`] needs if asked to.
+/// The functions that [`super::dense::forward`] promises, for as many samples as lanes; or, with what [`backward`] needs, for a tile.
 pub fn forward(plan: &Plan, for_backward: bool) -> String {
-    let shape = Shape::new(plan);
+    let shape = Shape::new(plan, if for_backward { plan.tile } else { plan.lanes });
     let last = shape.last();
     let mut text = String::from(
         "// Written out for this plan's layers by src/gpu/units.rs.\n\n\
@@ -222,7 +221,7 @@ fn head_forward(shape: &Shape) -> String {
 
 /// The functions of a backward pass that [`super::dense::tile`] promises, beside those of [`forward`].
 pub fn backward(plan: &Plan) -> String {
-    let shape = Shape::new(plan);
+    let shape = Shape::new(plan, plan.tile);
     let last = shape.last();
     let mut text = String::from(
         "//! import whole\n\nalias Partial = vec4<f32>;\n\n\

@@ -81,7 +81,7 @@ fn plans_are_ragged() {
     let (wide, units) = (|plan: &Plan| plan.network.layers.iter().any(|layer| layer.outputs > plan.tile), profile("software").subgroup > 0);
     any(&|plan| plan.lanes_are_units == units && wide(plan));
     any(&|plan| plan.lanes_are_units == units && plan.passes > 1 && (plan.tiles_per_pass > 1) == units);
-    any(&|plan| plan.evaluate_tiles == 1 || (plan.value_rows() * plan.envs) % (plan.tile * plan.evaluate_tiles) != 0);
+    any(&|plan| plan.evaluate_rounds == 1 || (plan.value_rows() * plan.envs) % (plan.lanes * plan.evaluate_rounds) != 0);
     any(&|plan| !plan.lanes_are_units && plan.profile.straight_line_limit > 0);
     any(&|plan| plan.agents > 2);
     any(&|plan| plan.envs > plan.rollout_lanes && plan.envs % plan.rollout_lanes != 0);

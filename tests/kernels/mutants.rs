@@ -93,7 +93,7 @@ mutants! { samples on lanes;
 }
 
 mutants! { units on lanes;
-    units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 9u && accumulate", Value;
+    units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 99u && accumulate", Value;
     units_first_pass_adds_to_what_was_there Gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
     units_tile_left_out Gradient 0 "i < TILES_PER_PASS" => "i + 1u < TILES_PER_PASS", Value;
     units_bias_left_out Gradient 0 "bias_sums0[0] +=" => "bias_sums0[0] = 0.0 *", Value;
