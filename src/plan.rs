@@ -52,7 +52,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,
         gradient_rows: 64,
-        tiles_per_pass: 64,
+        tiles_per_pass: 128,
     },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
     Profile {
@@ -389,7 +389,7 @@ const MOST_PASSES: usize = 1 << 14;
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
 /// Tiles of a row, where lanes keep weights and sums for all of them, that are worth fetching and storing these.
-const TILES_WORTH_A_ROW: usize = 16;
+const TILES_WORTH_A_ROW: usize = 32;
 /// Environment steps of a rollout dispatch on a software driver: some 30 ms.
 const MOST_ROLLOUT: usize = 1 << 15;
 
