@@ -5,6 +5,7 @@
 // quantity was not; nor where a new parameter is not finite, which holds back the parameters beside it only.
 // Reads agents, gradients, norms. Writes params, first_moments, second_moments, losses (gradient norm), faults. Twin: src/reference/adam.rs.
 
+//! import grid
 //! import agent
 //! import rng
 //! import fault
@@ -21,15 +22,16 @@
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
 @compute @workgroup_size(LANES)
-fn adam(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let column = (group.x + group.z * FOLD) * LANES + lane;
+fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let column = place.group * LANES + lane;
     let agent = agents[s];
 
     // Every lane adds the parts of the squared norm, in the same order.
     var squares = 0.0;
-    for (var part = 0u; part < NORM_PARTS; part++) {
-        squares += norms[s * NORM_PARTS + part];
+    for (var i = 0u; i < NORM_PARTS; i++) {
+        squares += norms[s * NORM_PARTS + i];
     }
     let norm = sqrt(squares);
     if (column == 0u) {

@@ -2,6 +2,7 @@
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
 // One lane: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
+//! import grid
 //! import observation
 //! import network
 //! import whole
@@ -13,9 +14,10 @@
 const CRITIC: u32 = 1u;
 
 @compute @workgroup_size(LANES)
-fn evaluate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let first = (group.x + group.z * FOLD) * EVALUATE_ROUNDS * LANES + lane;
+fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let first = place.group * EVALUATE_ROUNDS * LANES + lane;
     network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
     // Software drivers do not remove a loop of one round.
     if (EVALUATE_ROUNDS == 1u) {

@@ -3,6 +3,7 @@
 // The reward of a truncated step gains gamma V(last observation) unless time limits count as termination (Pardo et al. 2018).
 // One lane: one environment, T steps. Reads agents, transitions, values. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
 
+//! import grid
 //! import agent
 //! import rng
 //! import fault
@@ -19,9 +20,10 @@
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
 
 @compute @workgroup_size(LANES)
-fn gae(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let n = (group.x + group.z * FOLD) * LANES + lane;
+fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let n = place.group * LANES + lane;
     if (n >= ENVS) {
         return;
     }

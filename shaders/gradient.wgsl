@@ -6,6 +6,7 @@
 // One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
+//! import grid
 //! import agent
 //! import rng
 //! import permute
@@ -31,10 +32,11 @@ struct Drawn {
 }
 
 @compute @workgroup_size(LANES)
-fn gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y / 2u;
-    let network = group.y % 2u;
-    let row = group.x + group.z * FOLD;
+fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let network = place.network;
+    let row = place.group;
     let gradient_step = dispatch.index / PASSES;
     let pass_ = dispatch.index % PASSES;
     let agent = agents[s];

@@ -1,6 +1,7 @@
 // Mean and population standard deviation of the advantages of every minibatch of every epoch of the update.
 // One workgroup: one minibatch; M / LANES values for each lane. Reads agents, samples. Writes moments. Twin: src/reference/minibatch_moments.rs.
 
+//! import grid
 //! import agent
 //! import rng
 //! import permute
@@ -13,9 +14,10 @@
 @group(0) @binding(2) var<storage, read_write> moments: array<vec2<f32>>;      // [s][e][k]
 
 @compute @workgroup_size(LANES)
-fn minibatch_moments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let gradient_step = group.x + group.z * FOLD;
+fn minibatch_moments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let gradient_step = place.group;
     let first = (gradient_step % MINIBATCHES) * MINIBATCH;
     let key = permutation_key(agents[s], gradient_step / MINIBATCHES);
     var mine = MomentsOf(0.0, 0.0, 0.0);

@@ -2,6 +2,7 @@
 // `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first.
 // One workgroup: one agent. Reads transitions, env_statistics, losses, faults. Writes agents, recent, metrics. Twin: src/reference/report.rs.
 
+//! import grid
 //! import agent
 //! import rng
 //! import fault
@@ -48,8 +49,8 @@ var<workgroup> counts: array<u32, LANES>;          // running counts of finished
 var<workgroup> finished: array<vec2<f32>, WINDOW>; // return and length of episodes of this rollout, newest first
 
 @compute @workgroup_size(LANES)
-fn report(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
+fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let s = place_of(workgroup).s;
     var agent = agents[s];
 
     // Statistics of the rollout.

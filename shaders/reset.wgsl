@@ -1,6 +1,7 @@
 // Starts an episode in every environment.
 // One lane: one environment. Writes env_lanes. Twin: src/reference/reset.rs.
 
+//! import grid
 //! import rng
 //! import agent
 //! import environment
@@ -10,9 +11,10 @@
 @group(0) @binding(1) var<storage, read_write> env_lanes: array<EnvLane>;  // [s][n]
 
 @compute @workgroup_size(LANES)
-fn reset(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let n = (group.x + group.z * FOLD) * LANES + lane;
+fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let n = place.group * LANES + lane;
     if (n < ENVS) {
         // Resets inside a rollout are named by steps counted from 1, so step 0 is free for the first one.
         env_lanes[s * ENVS + n] = begin_episode(agents[s].seed, 0u, n);

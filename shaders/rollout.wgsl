@@ -4,6 +4,7 @@
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
 // Reads agents, params. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
+//! import grid
 //! import rng
 //! import agent
 //! import fault
@@ -23,9 +24,10 @@
 @group(0) @binding(7) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
 @compute @workgroup_size(LANES)
-fn rollout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let n = (group.x + group.z * FOLD) * LANES + lane;
+fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let n = place.group * LANES + lane;
     // Lanes past the last environment repeat it, since they must meet the barriers of the forward pass, and store nothing.
     let stored = n < ENVS;
     let e = s * ENVS + min(n, ENVS - 1u);

@@ -1,6 +1,7 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
 // index = gradient step. One lane: four columns, R rows. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
+//! import grid
 //! import fault
 //! import reduce
 
@@ -12,10 +13,11 @@
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
 @compute @workgroup_size(LANES)
-fn sum_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let part = group.x + group.z * FOLD;
-    let column = part * LANES + lane;
+fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let norm_part = place.group;
+    let column = norm_part * LANES + lane;
     let columns = GRADIENT_COLUMNS / 4u;
     var sum = vec4(0.0);
     if (column < columns) {
@@ -28,10 +30,10 @@ fn sum_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     // to memory, also where few have anything to do: hence one for all losses and one for all faults.
     if (column >= PARAMETERS / 4u && column < columns) {
         let mean = sum / f32(MINIBATCH);
-        let place = column - PARAMETERS / 4u;
-        losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES / 4u + place] = mean;
+        let pair = column - PARAMETERS / 4u;
+        losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES / 4u + pair] = mean;
         // The ratio of the probabilities may overflow the estimate of the KL divergence; that alone is no fault.
-        let first = select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, place == 0u);
+        let first = select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, pair == 0u);
         let finite = is_finite(mean.x);
         if (!finite || !is_finite(mean.y)) {
             atomicMin(&faults[s], select(first, FAULT_ENTROPY, finite));
@@ -39,6 +41,6 @@ fn sum_gradient(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocati
     }
     let norm = reduce_float(select(0.0, dot(sum, sum), column < PARAMETERS / 4u), lane);
     if (lane == 0u) {
-        norms[s * NORM_PARTS + part] = norm;
+        norms[s * NORM_PARTS + norm_part] = norm;
     }
 }

@@ -52,8 +52,28 @@ pub struct Grid {
     pub lanes: usize,
     /// Workgroups for each agent (and network).
     pub groups: usize,
-    /// Networks told apart by the grid's second axis: 1 or 2.
+    /// Networks that have workgroups of their own: 1 or 2.
     pub networks: usize,
+}
+
+/// Parts into which a dispatch can be cut at most.
+const MOST_PARTS: usize = 2048;
+
+impl Grid {
+    /// Workgroups for all agents.
+    pub fn workgroups(self, plan: &Plan) -> usize {
+        self.groups * self.networks * plan.agents
+    }
+
+    /// Workgroups of a part, the least that can be dispatched.
+    pub fn grain(self, plan: &Plan) -> usize {
+        self.workgroups(plan).div_ceil(MOST_PARTS)
+    }
+
+    /// Parts that a dispatch consists of.
+    pub fn parts(self, plan: &Plan) -> u32 {
+        self.workgroups(plan).div_ceil(self.grain(plan)) as u32
+    }
 }
 
 impl Kernel {

@@ -10,8 +10,6 @@ use crate::random;
 
 /// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
 pub const REDUCE_LANES: u32 = 256;
-/// Workgroups along x before the grid is folded into z (WebGPU allows 65,535 along an axis).
-pub const FOLD: u32 = 32_768;
 /// Finished episodes over which mean return and length are taken.
 pub const WINDOW: u32 = 100;
 /// Loss sums that each network contributes to a row of `partials` (a vec4).
@@ -276,7 +274,6 @@ impl Plan {
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
             ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
-            ("FOLD", U32(FOLD)),
             ("WINDOW", U32(WINDOW)),
             ("LOSSES", u(LOSSES)),
             ("ANNEAL_LR", Bool(self.config.anneal_lr)),

@@ -16,6 +16,22 @@ pub struct Dispatch {
     pub index: u32,
 }
 
+/// Consecutive parts of a dispatch (see [`crate::kernel::Grid`]). Parts may run in any order and in any submission: none reads what another writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Of which dispatch.
+    pub dispatch: Dispatch,
+    /// Which parts.
+    pub parts: std::ops::Range<u32>,
+}
+
+impl Dispatch {
+    /// All of it.
+    pub fn whole(self, plan: &Plan) -> Piece {
+        Piece { dispatch: self, parts: 0..self.kernel.grid(plan).parts(plan) }
+    }
+}
+
 /// What runs once, before the first update. Parameters, hyper-parameters and zeros were uploaded.
 pub fn start() -> Vec<Dispatch> {
     vec![Dispatch { kernel: Kernel::Reset, index: 0 }]

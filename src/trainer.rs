@@ -5,7 +5,7 @@ use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine, Options};
 use crate::metrics::{RawRow, Row};
 use crate::network::NETWORKS;
-use crate::pace::{Pace, Part};
+use crate::pace::{Next, Pace, Position};
 use crate::plan::Plan;
 use crate::ppo::{self, Dispatch};
 use crate::random::seed_words;
@@ -114,7 +114,7 @@ impl Trainer {
             .map(|_| engine::create_buffer(&gpu, "metrics readback", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST))
             .collect::<Result<_>>()?;
         let update = ppo::update(&plan);
-        let pace = Pace::new(plan.config.dispatches_per_submit as usize);
+        let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
         Ok(Trainer { gpu, plan, engine, update, pace, staging })
     }
 
@@ -159,28 +159,29 @@ impl Trainer {
     }
 
     fn submit_update(&mut self, sequence: u32) -> Result<InFlight> {
-        let mut first = 0;
-        loop {
-            match self.pace.next(&self.update, first) {
-                Part::Together(part) if part.end == self.update.len() => break,
-                Part::Together(part) => {
-                    first = part.end;
-                    self.engine.submit(&self.update[part], |_| ());
-                }
-                Part::Timed(i) => {
+        let mut position = Position::default();
+        let mut pieces = Vec::new();
+        while let Some(next) = self.pace.next(&self.update, &mut position) {
+            // The last ones wait for the copy of the metrics.
+            let earlier = std::mem::take(&mut pieces);
+            if !earlier.is_empty() {
+                self.engine.submit(&earlier, |_| ());
+            }
+            match next {
+                Next::Together(together) => pieces = together,
+                Next::Timed(piece) => {
                     // What was submitted before would be timed as well.
                     self.gpu.wait(None, || format!("ran update {}", sequence + 1))?;
                     let start = Instant::now();
-                    self.engine.run(&self.update[i..=i])?;
-                    self.pace.take(self.update[i].kernel, start.elapsed());
-                    first = i + 1;
+                    self.engine.run_pieces(std::slice::from_ref(&piece))?;
+                    self.pace.take(&piece, start.elapsed());
                 }
             }
         }
         let slot = sequence as usize % self.staging.len();
         let (sender, mapped) = std::sync::mpsc::channel();
         let metrics = self.engine.buffer("metrics");
-        let submission = self.engine.submit(&self.update[first..], |encoder| {
+        let submission = self.engine.submit(&pieces, |encoder| {
             encoder.copy_buffer_to_buffer(metrics, 0, &self.staging[slot], 0, metrics.size());
             encoder.map_buffer_on_submit(&self.staging[slot], wgpu::MapMode::Read, .., move |result| {
                 // The receiver is gone only when the run has already failed.

@@ -5,6 +5,7 @@ use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::gpu::engine::create_buffer;
+use crate::kernel::Grid;
 use crate::plan::Plan;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopw
         name: "peak_fma",
         source: include_str!("../../shaders/bench/peak_fma.wgsl"),
         constants: format!("const UNROLLED: bool = {unrolled};\nconst ROUNDS: u32 = {rounds}u;\n"),
-        lanes: LANES,
+        grid: Grid { lanes: LANES, groups: groups as usize, networks: 1 },
         groups: [groups, 1, 1],
     };
     let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
@@ -64,7 +65,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopw
         name: "peak_copy",
         source: include_str!("../../shaders/bench/peak_copy.wgsl"),
         constants: String::new(),
-        lanes: LANES,
+        grid: Grid { lanes: LANES, groups: groups as usize, networks: 1 },
         groups: [groups as u32, 1, 1],
     };
     let source = create_buffer(gpu, "source", copy_bytes, storage)?;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, compose, reflect};
+use crate::kernel::Grid;
 use crate::plan::Plan;
 
 /// A compiled shader, its buffers and its grid.
@@ -19,9 +20,9 @@ pub(super) struct Shader<'a> {
     pub source: &'a str,
     /// Constants besides those of the plan.
     pub constants: String,
-    /// Lanes of a workgroup.
-    pub lanes: usize,
-    /// Workgroups.
+    /// Lanes of a workgroup, and what else it is composed for.
+    pub grid: Grid,
+    /// Workgroups that are dispatched.
     pub groups: [u32; 3],
 }
 
@@ -32,7 +33,7 @@ impl Program {
     /// [`Error::Shader`] when it does not compile or names a buffer that is not there.
     pub(super) fn new<'b>(gpu: &Gpu, plan: &Plan, shader: &Shader<'_>, buffers: impl Fn(&str) -> Option<&'b wgpu::Buffer>) -> Result<Program> {
         let name = shader.name;
-        let source = compose::compose_source(shader.source, shader.lanes, plan) + &shader.constants;
+        let source = compose::compose_source(shader.source, shader.grid, plan) + &shader.constants;
         let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
         let error = |report: String| Error::Shader { kernel: name.into(), report };
         let entries: Vec<wgpu::BindGroupEntry<'_>> = bindings

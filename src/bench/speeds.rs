@@ -5,7 +5,7 @@ use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernel::Kernel;
-use crate::plan::{FOLD, Plan};
+use crate::plan::Plan;
 use crate::ppo::{self, Dispatch};
 use crate::trainer::Trainer;
 use std::ops::ControlFlow;
@@ -39,12 +39,13 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let steps = (plan.agents * plan.envs * plan.steps_per_dispatch) as f64;
 
     let grid = Kernel::Rollout.grid(plan);
-    let fold = FOLD as usize;
+    // WebGPU allows 65,535 workgroups along an axis.
+    let fold = 1 << 15;
     let shader = Shader {
         name: "step_environments",
         source: include_str!("../../shaders/bench/step_environments.wgsl"),
-        constants: String::new(),
-        lanes: grid.lanes,
+        constants: format!("const FOLD: u32 = {fold}u;\n"),
+        grid,
         groups: [grid.groups.min(fold) as u32, plan.agents as u32, grid.groups.div_ceil(fold) as u32],
     };
     let program = Program::new(gpu, plan, &shader, |name| Some(engine.buffer(name)))?;

@@ -5,7 +5,7 @@
 //! is `reduce_subgroups`.
 
 use super::dense;
-use crate::kernel::Kernel;
+use crate::kernel::{Grid, Kernel};
 use crate::plan::{Constant, Plan};
 
 macro_rules! shared {
@@ -20,6 +20,7 @@ shared!(
     "env_lane",
     "env_statistics",
     "fault",
+    "grid",
     "moments_of",
     "observation",
     "permute",
@@ -39,11 +40,11 @@ fn shared(name: &str) -> Option<String> {
 
 /// The WGSL of `kernel`, exactly as it is compiled.
 pub fn compose(kernel: Kernel, plan: &Plan) -> String {
-    compose_source(kernel.source(), kernel.grid(plan).lanes, plan)
+    compose_source(kernel.source(), kernel.grid(plan), plan)
 }
 
-/// `source` with its imports and all constants, for a workgroup of `lanes`. Tests compose kernels of their own with it.
-pub fn compose_source(source: &str, lanes: usize, plan: &Plan) -> String {
+/// `source` with its imports and all constants, for a kernel of this grid. Tests compose kernels of their own with it.
+pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
     let lookup = |name: &str| match name {
         "environment" => Some(plan.environment.source.clone()),
         "network" => Some(dense::forward(plan)),
@@ -56,8 +57,9 @@ pub fn compose_source(source: &str, lanes: usize, plan: &Plan) -> String {
     if source.contains("Dispatch;") {
         text += "struct Dispatch {\n    index: u32,  // which part of the kernel's work is meant\n}\n\n";
     }
-    text += &format!("const LANES: u32 = {lanes}u;\n");
     let mut constants = plan.constants();
+    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain(plan))];
+    constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
     if !imported.iter().any(|name| name == "environment") {
         let environment = &plan.environment;
         for (name, value) in [("OBSERVATION", environment.observation), ("ACTIONS", environment.actions), ("TIME_LIMIT", environment.time_limit as usize)] {

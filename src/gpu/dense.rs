@@ -56,7 +56,8 @@ pub fn forward(plan: &Plan) -> String {
 /// network's columns of a row of partials (from float `row` on), which begins anew or where it stands (`accumulate`); `gradient_end`; and `add_losses`,
 /// which adds up what lanes report.
 pub fn tile(plan: &Plan) -> String {
-    let (forward, backward) = if plan.lanes_are_units { (units::forward(plan, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
+    let (forward, backward) =
+        if plan.lanes_are_units { (units::forward(plan, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
     ends(plan) + &forward + "\n" + &backward
 }
 

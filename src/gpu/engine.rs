@@ -5,8 +5,8 @@ use super::{ALIGNMENT, Gpu, compose, reflect};
 use crate::buffers::{BUFFERS, Buffer};
 use crate::error::{DeviceFailure, Error, Result};
 use crate::kernel::Kernel;
-use crate::plan::{FOLD, Plan};
-use crate::ppo::{self, Dispatch};
+use crate::plan::Plan;
+use crate::ppo::{self, Dispatch, Piece};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -43,14 +43,19 @@ pub struct Traffic {
 struct Program {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
+    /// Binds the number of the first part, from the same buffer of integers as the dispatch's index.
+    part: wgpu::BindGroup,
     /// Whether it reads its dispatch's index.
     indexed: bool,
-    workgroups: [u32; 3],
+    /// Workgroups in all, and in a part.
+    workgroups: u32,
+    grain: u32,
 }
 
 /// Buffers and kernels of one plan on one device.
 pub struct Engine {
     gpu: Gpu,
+    plan: Plan,
     buffers: BTreeMap<&'static str, wgpu::Buffer>,
     programs: BTreeMap<Kernel, Program>,
     traffic: Cell<Traffic>,
@@ -96,7 +101,7 @@ impl Engine {
         if let Some(cache) = &cache {
             cache.save();
         }
-        Ok(Engine { gpu: gpu.clone(), buffers, programs, traffic: Cell::default() })
+        Ok(Engine { gpu: gpu.clone(), plan: plan.clone(), buffers, programs, traffic: Cell::default() })
     }
 
     /// The buffer called `name`.
@@ -142,23 +147,44 @@ impl Engine {
 
     /// Records a dispatch.
     pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: Dispatch) {
-        let program = &self.programs[&dispatch.kernel];
-        pass.set_pipeline(&program.pipeline);
-        let offset = [dispatch.index * ALIGNMENT as u32];
-        pass.set_bind_group(0, &program.bind_group, if program.indexed { &offset } else { &[] });
-        let [x, y, z] = program.workgroups;
-        pass.dispatch_workgroups(x, y, z);
+        self.encode_piece(pass, &dispatch.whole(&self.plan));
     }
 
-    /// Submits dispatches together, and then `last`.
-    pub fn submit(&self, dispatches: &[Dispatch], last: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
+    fn encode_piece(&self, pass: &mut wgpu::ComputePass<'_>, piece: &Piece) {
+        let program = &self.programs[&piece.dispatch.kernel];
+        pass.set_pipeline(&program.pipeline);
+        let offset = [piece.dispatch.index * ALIGNMENT as u32];
+        pass.set_bind_group(0, &program.bind_group, if program.indexed { &offset } else { &[] });
+        // WebGPU allows 65,535 workgroups along an axis.
+        let at_once = (65_535 / program.grain).max(1);
+        for first in piece.parts.clone().step_by(at_once as usize) {
+            let end = piece.parts.end.min(first + at_once);
+            pass.set_bind_group(1, &program.part, &[first * ALIGNMENT as u32]);
+            pass.dispatch_workgroups(program.workgroups.min(end * program.grain) - first * program.grain, 1, 1);
+        }
+    }
+
+    /// Submits pieces together, and then `last`.
+    pub fn submit(&self, pieces: &[Piece], last: impl FnOnce(&mut wgpu::CommandEncoder)) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        if !dispatches.is_empty() {
+        if !pieces.is_empty() {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            dispatches.iter().for_each(|&dispatch| self.encode(&mut pass, dispatch));
+            pieces.iter().for_each(|piece| self.encode_piece(&mut pass, piece));
         }
         last(&mut encoder);
         self.gpu.queue.submit([encoder.finish()])
+    }
+
+    /// Submits pieces together and waits for them.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn run_pieces(&self, pieces: &[Piece]) -> Result<()> {
+        let submission = self.submit(pieces, |_| ());
+        self.gpu.wait(Some(submission), || match pieces {
+            [one] => format!("ran kernel `{}`", one.dispatch.kernel.name()),
+            _ => "ran kernels".into(),
+        })
     }
 
     /// Runs dispatches and waits for them.
@@ -166,11 +192,8 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn run(&self, dispatches: &[Dispatch]) -> Result<()> {
-        let submission = self.submit(dispatches, |_| ());
-        self.gpu.wait(Some(submission), || match dispatches {
-            [one] => format!("ran kernel `{}`", one.kernel.name()),
-            _ => "ran kernels".into(),
-        })
+        let pieces: Vec<Piece> = dispatches.iter().map(|dispatch| dispatch.whole(&self.plan)).collect();
+        self.run_pieces(&pieces)
     }
 }
 
@@ -195,9 +218,11 @@ pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::Buffe
     }
 }
 
-/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch picks its index by dynamic offset, so nothing is written while training.
+/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch picks its index, and its first part, by dynamic offset, so nothing is written
+/// while training.
 fn index_buffer(gpu: &Gpu, plan: &Plan) -> Result<wgpu::Buffer> {
-    let largest = ppo::update(plan).iter().map(|dispatch| dispatch.index).max().unwrap_or(0);
+    let indices = ppo::update(plan).into_iter().map(|dispatch| dispatch.index);
+    let largest = indices.chain(Kernel::ALL.iter().map(|kernel| kernel.grid(plan).parts(plan))).max().unwrap_or(0);
     let buffer = create_buffer(gpu, "dispatch", (u64::from(largest) + 1) * ALIGNMENT, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
     let mut words = vec![0u32; (largest as usize + 1) * ALIGNMENT as usize / 4];
     for index in 0..=largest {
@@ -224,7 +249,8 @@ fn compile(
         Some(rewrite) => rewrite(kernel, source),
         None => source,
     };
-    let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
+    // Group 1 is the same for all kernels: the first part.
+    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&reflect::parse(name, &source)?).into_iter().filter(|binding| binding.group == 0).collect();
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
 
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -236,26 +262,28 @@ fn compile(
         // them ends; the shader tests run the same kernels with guard words around every buffer.
         unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
     };
+    let layout_entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform, min_binding_size: None },
+        count: None,
+    };
     let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
         .iter()
-        .map(|binding| wgpu::BindGroupLayoutEntry {
-            binding: binding.index,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: if binding.uniform { wgpu::BufferBindingType::Uniform } else { wgpu::BufferBindingType::Storage { read_only: !binding.writable } },
-                has_dynamic_offset: binding.uniform,
-                min_binding_size: None,
-            },
-            count: None,
+        .map(|binding| {
+            let storage = wgpu::BufferBindingType::Storage { read_only: !binding.writable };
+            layout_entry(binding.index, if binding.uniform { wgpu::BufferBindingType::Uniform } else { storage })
         })
         .collect();
-    let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries: &entries });
+    let layout_of =
+        |entries: &[wgpu::BindGroupLayoutEntry]| gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
+    let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, wgpu::BufferBindingType::Uniform)]));
+    let integer = || wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size: std::num::NonZeroU64::new(4) });
     let resources: Vec<wgpu::BindGroupEntry> = bindings
         .iter()
         .map(|binding| {
             let resource = if binding.uniform {
-                let size = std::num::NonZeroU64::new(4);
-                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size })
+                integer()
             } else {
                 let buffer = buffers.get(binding.name.as_str()).ok_or_else(|| shader_error(format!("no buffer is called `{}`", binding.name)))?;
                 buffer.as_entire_binding()
@@ -263,9 +291,13 @@ fn compile(
             Ok(wgpu::BindGroupEntry { binding: binding.index, resource })
         })
         .collect::<Result<_>>()?;
-    let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout: &layout, entries: &resources });
-    let pipeline_layout =
-        gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts: &[Some(&layout)], immediate_size: 0 });
+    let bind = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry]| {
+        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout, entries })
+    };
+    let bind_group = bind(&layout, &resources);
+    let part = bind(&part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
+    let bind_group_layouts = &[Some(&layout), Some(&part_layout)];
+    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts, immediate_size: 0 });
     let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(name),
         layout: Some(&pipeline_layout),
@@ -278,6 +310,6 @@ fn compile(
     if let Some(error) = pollster::block_on(scope.pop()) {
         return Err(shader_error(error.to_string()));
     }
-    let workgroups = [grid.groups.min(FOLD as usize) as u32, (plan.agents * grid.networks) as u32, grid.groups.div_ceil(FOLD as usize) as u32];
-    Ok(Program { pipeline, bind_group, indexed: bindings.iter().any(|binding| binding.uniform), workgroups })
+    let indexed = bindings.iter().any(|binding| binding.uniform);
+    Ok(Program { pipeline, bind_group, part, indexed, workgroups: grid.workgroups(plan) as u32, grain: grid.grain(plan) as u32 })
 }

@@ -131,7 +131,8 @@ pub fn forward(plan: &Plan, for_backward: bool) -> String {
 
 /// Fetches weights in loops with one access to memory for each block, since drivers write out a loop over the lanes for each access.
 fn load_weights(shape: &Shape, keep_out: bool) -> String {
-    let mut text = String::from("// Fetches the lane's weights of the network whose block begins at float `base` of params.\nfn network_begin(base: u32, lane: u32) {\n");
+    let mut text =
+        String::from("// Fetches the lane's weights of the network whose block begins at float `base` of params.\nfn network_begin(base: u32, lane: u32) {\n");
     for (l, layer) in shape.layers.iter().enumerate() {
         let (inputs, outputs, columns) = (layer.inputs, layer.outputs, vectors(layer.outputs));
         if l < shape.last() {
@@ -145,7 +146,8 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
             for b in 0..shape.blocks(outputs) {
                 let row = format!("base + {}u + m * {}u", layer.offset + layer.columns(), layer.columns());
                 let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, outputs, "0.0", |unit| format!("parameter({row} + {unit})")));
-                (0..inputs).for_each(|m| text += &format!("        {};\n", select_into(&format!("in0[{}]", b * inputs + m), &format!("w{b}"), &format!("m == {m}u"))));
+                (0..inputs)
+                    .for_each(|m| text += &format!("        {};\n", select_into(&format!("in0[{}]", b * inputs + m), &format!("w{b}"), &format!("m == {m}u"))));
             }
             text += "    }\n";
             continue;
@@ -155,7 +157,9 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
             let first = format!("base / 4u + {}u + c", layer.offset / 4 + columns);
             let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, inputs, "vec4(0.0)", |unit| format!("params[{first} + {unit} * {columns}u]")));
             if keep_out || l == shape.last() {
-                (0..columns).for_each(|c| text += &format!("        {};\n", select_into(&format!("out{l}[{}]", b * columns + c), &format!("w{b}"), &format!("c == {c}u"))));
+                (0..columns).for_each(|c| {
+                    text += &format!("        {};\n", select_into(&format!("out{l}[{}]", b * columns + c), &format!("w{b}"), &format!("c == {c}u")))
+                });
             }
         }
         if l < shape.last() {
@@ -202,12 +206,11 @@ fn head_forward(shape: &Shape) -> String {
     let l = shape.last();
     let layer = &shape.layers[l];
     let (blocks, columns) = (shape.blocks(layer.inputs), vectors(layer.outputs));
-    let mut text = format!("fn forward_head(lane: u32) -> array<vec4<f32>, HEAD> {{\n    var head = head_bias;\n");
+    let mut text = String::from("fn forward_head(lane: u32) -> array<vec4<f32>, HEAD> {\n    var head = head_bias;\n");
     for k in 0..layer.outputs {
         text += "    {\n        var y = 0.0;\n";
         for v in 0..shape.row {
-            let own: Vec<String> =
-                (0..blocks).map(|b| format!("h{l}[{}] * out{l}[{}].{}", b * shape.row + v, b * columns + k / 4, XYZW[k % 4])).collect();
+            let own: Vec<String> = (0..blocks).map(|b| format!("h{l}[{}] * out{l}[{}].{}", b * shape.row + v, b * columns + k / 4, XYZW[k % 4])).collect();
             let _ = writeln!(text, "        let share{v} = {};\n        var sum{v} = subgroupBroadcast(share{v}, 0u);", own.join(" + "));
             (1..shape.lanes).for_each(|i| text += &format!("        sum{v} += subgroupBroadcast(share{v}, {i}u);\n"));
             for (i, component) in XYZW.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::tracked::Tracked;
 use super::*;
 use crate::buffers::{AGENT_WORDS, BUFFERS};
 use crate::config::{Activation, Config, PerAgent, TimeLimit};
-use crate::plan::Profile;
+use crate::plan::{LOSSES, Profile};
 use crate::{ppo, random};
 use layouts::{agent, metrics, sample};
 
@@ -86,7 +86,7 @@ fn first_minibatch_has_ratio_one() {
     let mut memory = memory::<f64>(&plan);
     walk(&plan, &mut memory, ppo::start().into_iter().chain(ppo::update(&plan)));
     for s in 0..plan.agents {
-        let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * 6..s * plan.gradient_steps() * 6 + 6);
+        let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * LOSSES..s * plan.gradient_steps() * LOSSES + 6);
         assert!(losses[layouts::loss::APPROX_KL].abs() < 1e-15 && losses[layouts::loss::CLIP_FRACTION] == 0.0, "{losses:?}");
     }
 }
@@ -154,7 +154,8 @@ fn check_gradient(config: &Config) {
     let parameters = plan.network.padded_parameters();
     let mut largest = 0f64;
     for s in 0..plan.agents {
-        let losses = memory.buffer("losses").reals((s * plan.gradient_steps() + step) * 6..(s * plan.gradient_steps() + step) * 6 + 6);
+        let first = (s * plan.gradient_steps() + step) * LOSSES;
+        let losses = memory.buffer("losses").reals(first..first + LOSSES);
         assert!((0.1..0.9).contains(&losses[layouts::loss::CLIP_FRACTION]), "{losses:?}");
         let coefficients = [PerAgent::Same(1.0), PerAgent::Same(-config.entropy_coef.of(s)), config.value_coef.clone()].map(|c| c.of(s));
         let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[layouts::loss::VALUE];

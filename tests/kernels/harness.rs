@@ -7,7 +7,7 @@ use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::{Engine, Options, Rewrite};
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
-use ppo_gpu::ppo::Dispatch;
+use ppo_gpu::ppo::{Dispatch, Piece};
 pub use ppo_gpu::reference::compare::{Check, Finding, GUARD, POISON, Words, describe};
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
@@ -103,7 +103,12 @@ pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite
         let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));
         match reference::run(plan, dispatch, &mut memory) {
             Ok(()) => {
-                engine.run(&[dispatch]).unwrap();
+                // In two pieces where there are two, the second one first.
+                let whole = dispatch.whole(plan);
+                let cut = whole.parts.end.div_ceil(3);
+                for parts in [cut..whole.parts.end, 0..cut] {
+                    engine.run_pieces(&[Piece { dispatch, parts }]).unwrap();
+                }
                 return compare(&memory, &download(&engine));
             }
             Err(reason) => ambiguous.push(format!("seed {seed}: {reason}")),

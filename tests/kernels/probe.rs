@@ -11,10 +11,10 @@ use ppo_gpu::ppo;
 /// Runs `body`, WGSL statements that know `s` and `n`, for every environment of every agent. `head` holds imports and bindings.
 pub fn probe(plan: &Plan, head: &str, body: &str, given: &Words, wanted: &str) -> Vec<u32> {
     let source = format!(
-        "{head}\n@compute @workgroup_size(LANES)\nfn reset(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n    \
-         let s = group.y;\n    let n = (group.x + group.z * FOLD) * LANES + lane;\n    if (n < ENVS) {{\n{body}\n    }}\n}}\n"
+        "{head}\n//! import grid\n@compute @workgroup_size(LANES)\nfn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n    \
+         let place = place_of(workgroup);\n    let s = place.s;\n    let n = place.group * LANES + lane;\n    if (n < ENVS) {{\n{body}\n    }}\n}}\n"
     );
-    let composed = compose_source(&source, Kernel::Reset.grid(plan).lanes, plan);
+    let composed = compose_source(&source, Kernel::Reset.grid(plan), plan);
     let options = Options { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| composed.clone())), ..Options::default() };
     let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     for (name, words) in given {
