@@ -158,6 +158,27 @@ impl Trainer {
         }
     }
 
+    /// Makes one more update, without its metrics; returns how long each of its submissions took, from the call to the device's answer.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub(crate) fn time_submissions(&mut self) -> Result<Vec<Duration>> {
+        let (mut position, mut times) = (Position::default(), Vec::new());
+        while let Some(next) = self.pace.next(&self.update, &mut position) {
+            let pieces = match next {
+                Next::Together(pieces) => pieces,
+                Next::Timed(piece) => vec![piece],
+            };
+            let start = Instant::now();
+            self.engine.run_pieces(&pieces)?;
+            times.push(start.elapsed());
+            if let [piece] = &pieces[..] {
+                self.pace.take(piece, start.elapsed());
+            }
+        }
+        Ok(times)
+    }
+
     fn submit_update(&mut self, sequence: u32) -> Result<InFlight> {
         let mut position = Position::default();
         let mut pieces = Vec::new();

@@ -33,7 +33,7 @@ fn debug_builds_are_refused_and_release_builds_report() {
 
     for (group, figures) in [
         ("peaks", &["gflops", "gbytes"][..]),
-        ("speeds", &["environment", "inference", "training", "update_seconds"]),
+        ("speeds", &["environment", "inference", "training", "update_seconds", "submissions", "longest_submission"]),
         ("startup", &["adapter", "composition", "pipelines", "parameters", "first_dispatches", "first_row", "total"]),
         ("memory", &["predicted"]),
         ("checked", &["dispatches"]),

@@ -11,6 +11,8 @@ use crate::trainer::Trainer;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+/// Updates in which drivers compile and dispatches are timed one by one.
+const COLD: u32 = 4;
 /// Updates that are measured at least, unless they take [`LONGEST`] times the budget.
 const UPDATES: u32 = 3;
 /// Most time to spend on training, in budgets.
@@ -27,6 +29,10 @@ pub struct Speeds {
     pub training: f64,
     /// Seconds of one of those updates.
     pub update_seconds: f64,
+    /// Submissions of such an update.
+    pub submissions: usize,
+    /// Seconds of the longest one.
+    pub longest_submission: f64,
 }
 
 /// Measures the three speeds of `plan` on a trainer of its own.
@@ -55,16 +61,25 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;
-    Ok(Speeds { environment, inference, training: (plan.agents * plan.batch) as f64 / update_seconds, update_seconds })
+    let times = trainer.time_submissions()?;
+    let longest_submission = times.iter().max().map_or(0.0, Duration::as_secs_f64);
+    let training = (plan.agents * plan.batch) as f64 / update_seconds;
+    Ok(Speeds { environment, inference, training, update_seconds, submissions: times.len(), longest_submission })
 }
 
-/// Mean seconds from row to row of metrics, after the first: the first update compiles, and its row comes when the device is already at a later one.
+/// Mean seconds from row to row of metrics, after the first [`COLD`] updates.
 fn update_seconds(trainer: &mut Trainer, budget: Duration) -> Result<f64> {
     let mut warm: Option<Instant> = None;
-    let (mut updates, mut seconds) = (0, 0.0);
+    let (mut updates, mut seconds, mut cold) = (0, 0.0, 0);
+    let mut first_row = None;
+    let most_cold = COLD.min(trainer.plan().updates.saturating_sub(1));
     trainer.run(&mut |_| {
         let Some(began) = warm else {
-            warm = Some(Instant::now());
+            cold += 1;
+            // Long updates are less disturbed, and dear.
+            if cold >= most_cold || first_row.get_or_insert_with(Instant::now).elapsed() >= budget {
+                warm = Some(Instant::now());
+            }
             return ControlFlow::Continue(());
         };
         let elapsed = began.elapsed();

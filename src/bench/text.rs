@@ -78,10 +78,12 @@ fn peaks(peaks: &Peaks) -> String {
 }
 
 fn speeds(speeds: &Speeds) -> String {
+    let submissions = counted(speeds.submissions as u64, "submission");
+    let whole = format!("whole updates, as in a run; {submissions} each, the longest {}", duration(speeds.longest_submission));
     let rows = [
         ["environment", &count(speeds.environment), "random actions, no network"],
         ["rollout", &count(speeds.inference), "actions of the policy"],
-        ["training", &count(speeds.training), "whole updates, as in a run"],
+        ["training", &count(speeds.training), &whole],
     ];
     format!("\nEnvironment steps a second\n{}", columns(&rows, "lr"))
 }
@@ -119,7 +121,7 @@ fn memory(memory: &DeviceMemory) -> String {
 }
 
 fn sweep(table: &Swept) -> String {
-    let cells: Vec<[String; 6]> = table
+    let cells: Vec<[String; 7]> = table
         .rows
         .iter()
         .map(|row| {
@@ -128,15 +130,15 @@ fn sweep(table: &Swept) -> String {
             match &row.speeds {
                 Some(speeds) => {
                     let [environment, inference, training] = [speeds.environment, speeds.inference, speeds.training].map(count);
-                    [row.value.clone(), environment, inference, training, bytes, skipped]
+                    [row.value.clone(), environment, inference, training, duration(speeds.longest_submission), bytes, skipped]
                 }
-                None => [row.value.clone(), "-".into(), "-".into(), "-".into(), bytes, skipped],
+                None => [row.value.clone(), "-".into(), "-".into(), "-".into(), "-".into(), bytes, skipped],
             }
         })
         .collect();
-    let mut rows = vec![[table.key, "environment", "rollout", "training", "memory", ""]];
+    let mut rows = vec![[table.key, "environment", "rollout", "training", "longest submission", "memory", ""]];
     rows.extend(cells.iter().map(|row| row.each_ref().map(String::as_str)));
-    format!("\nEnvironment steps a second over {}\n{}", table.key, columns(&rows, "rrrrrl"))
+    format!("\nEnvironment steps a second over {}\n{}", table.key, columns(&rows, "rrrrrrl"))
 }
 
 /// "1 agent", "2 agents".
