@@ -4,7 +4,7 @@ use ppo_gpu::config::Config;
 use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::{RawRow, Row};
-use ppo_gpu::plan::Plan;
+use ppo_gpu::plan::{Plan, Profile};
 use ppo_gpu::trainer::Trainer;
 use ppo_gpu::{Error, Result};
 use std::ops::ControlFlow;
@@ -27,9 +27,14 @@ fn config(file: Option<&str>, assignments: &str) -> Config {
     Config::from_layers(layers.into_iter().chain(pairs)).unwrap()
 }
 
-fn trainer_of(config: &Config, profile: &str) -> Trainer {
+/// The profile called `name`; or, instead, the one that the variable PPO_GPU_TEST_PROFILE names.
+fn profile(gpu: &Gpu, name: &str) -> Profile {
+    gpu.profile(&std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or(name.into()))
+}
+
+fn trainer_of(config: &Config, name: &str) -> Trainer {
     let gpu = gpu();
-    let plan = Plan::new(config, gpu.profile(profile)).unwrap();
+    let plan = Plan::new(config, profile(&gpu, name)).unwrap();
     Trainer::with_options(gpu, plan, &Options::default()).unwrap()
 }
 
@@ -161,7 +166,7 @@ fn what_is_not_finite_stops_training_and_is_named_first() {
 fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
     let mut gpu = gpu();
     gpu.limits.max_storage_buffer_binding_size = 1 << 16;
-    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu.profile("auto")).unwrap();
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile(&gpu, "auto")).unwrap();
     let Err(error) = Trainer::new(gpu, plan) else { panic!("a plan beyond the limits was accepted") };
     assert!(matches!(&error, Error::Limit { .. }) && error.to_string().contains("buffer `"), "{error}");
     assert_eq!(error.exit_code(), 2);
@@ -171,16 +176,16 @@ fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
 #[test]
 fn what_a_software_driver_would_cut_short_is_refused() {
     for (assignments, key) in [("envs=8 steps=16 hidden=2048,2048", "hidden"), ("envs=65536 steps=32 minibatches=2", "minibatches")] {
-        let plan = Plan::new(&config(None, assignments), gpu().profile("auto")).unwrap();
+        let plan = Plan::new(&config(None, assignments), profile(&gpu(), "auto")).unwrap();
         let error = plan.check_software_loops().unwrap_err();
         assert!(error.to_string().starts_with(key) && error.exit_code() == 2, "{error}");
     }
-    assert!(Plan::new(&config(None, "envs=65536 steps=16 minibatches=4"), gpu().profile("auto")).unwrap().check_software_loops().is_ok());
+    assert!(Plan::new(&config(None, "envs=65536 steps=16 minibatches=4"), profile(&gpu(), "auto")).unwrap().check_software_loops().is_ok());
 }
 
 #[test]
 fn too_little_memory_is_an_error_that_says_what_to_lower() {
-    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), gpu().profile("auto")).unwrap();
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile(&gpu(), "auto")).unwrap();
     assert!(plan.check_memory(plan.device_bytes(), "a device").is_ok());
     let error = plan.check_memory(plan.device_bytes() / 2, "a device").unwrap_err();
     assert!(error.to_string().contains("memory") && error.help().contains("envs: 128 fits"), "{error}: {}", error.help());
@@ -190,7 +195,7 @@ fn too_little_memory_is_an_error_that_says_what_to_lower() {
 #[test]
 fn a_destroyed_device_is_an_error() {
     let gpu = Gpu::open("auto", "").unwrap();
-    let plan = Plan::new(&config(None, SMALL), gpu.profile("auto")).unwrap();
+    let plan = Plan::new(&config(None, SMALL), profile(&gpu, "auto")).unwrap();
     let mut trainer = Trainer::new(gpu.clone(), plan).unwrap();
     gpu.device.destroy();
     let error = train(&mut trainer).expect_err("a destroyed device cannot train");
