@@ -40,8 +40,11 @@ impl Environment {
         Environment::parse(name, source)
     }
 
-    /// Reads an environment's constants from its WGSL.
-    fn parse(name: &str, source: &str) -> Result<Environment> {
+    /// The environment that a WGSL file declares.
+    ///
+    /// # Errors
+    /// [`Error::Shader`] when it does not compile or lacks a declaration.
+    pub fn parse(name: &str, source: &str) -> Result<Environment> {
         let module = reflect::parse(name, &compose::with_imports(source))?;
         let constant = |constant: &str| {
             reflect::constant(&module, constant)

@@ -143,7 +143,14 @@ impl Plan {
     /// # Errors
     /// [`Error::Config`] when sizes do not fit together, with the nearest value that does.
     pub fn new(config: &Config, profile: Profile) -> Result<Plan> {
-        let environment = Environment::named(&config.env)?;
+        Plan::with_environment(config, Environment::named(&config.env)?, profile)
+    }
+
+    /// [`Plan::new`] with an environment other than the one that `config` names.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`].
+    pub fn with_environment(config: &Config, environment: Environment, profile: Profile) -> Result<Plan> {
         let network = Network::new(environment.observation, &config.hidden, environment.actions, config.activation);
         let (envs, steps, minibatches) = (config.envs as usize, config.steps as usize, config.minibatches as usize);
         let batch = envs * steps;
@@ -165,7 +172,8 @@ impl Plan {
         // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
         let tile = if lanes_are_units { (lanes / 2).max(4) } else { lanes };
         let tiles = minibatch.div_ceil(tile);
-        let most_tiles = if lanes_are_units { profile.tiles_per_pass as usize } else { 1 };
+        let loops = MOST_TILE_ROUNDS / units::tile_rounds(environment.observation);
+        let most_tiles = if lanes_are_units { loops.clamp(1, profile.tiles_per_pass as usize) } else { 1 };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
         let gradient_rows = tiles.div_ceil(most_tiles.min(TILES_WORTH_A_ROW)).min((profile.gradient_rows as usize).max(enough_rows));
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
@@ -385,6 +393,8 @@ const MOST_PASSES: usize = 1 << 14;
 /// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
+/// Rounds of loops over all tiles of a pass: half of what [`Plan::check_software_loops`] allows.
+const MOST_TILE_ROUNDS: usize = 30_000;
 /// Tiles of a row, where lanes keep weights and sums for all of them, that are worth fetching and storing these.
 const TILES_WORTH_A_ROW: usize = 32;
 /// Environment steps of a rollout dispatch on a software driver: some 30 ms.

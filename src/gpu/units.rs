@@ -24,6 +24,18 @@ pub fn fits(profile: &Profile, network: &Network) -> bool {
     lanes > 0 && network.layers.len() > 1 && network.layers.iter().all(fits)
 }
 
+/// Rounds of loops for each tile: of the observation, of the permutation (some thirty), and what is left over for others.
+pub fn tile_rounds(observation: usize) -> usize {
+    observation + 64
+}
+
+/// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
+pub fn loop_rounds(plan: &Plan) -> usize {
+    // Sums begin and end; weights are fetched.
+    let exchanged = |layer: &Layer| 3 * (layer.inputs + vectors(layer.outputs) + 1);
+    plan.network.layers.iter().map(exchanged).sum::<usize>() + plan.tiles_per_pass * tile_rounds(plan.environment.observation)
+}
+
 /// What the text is written for.
 struct Shape<'a> {
     layers: &'a [Layer],

@@ -28,12 +28,17 @@ pub fn gpu() -> &'static Gpu {
 
 /// The plan of `assignments` (`key=value`, separated by blanks) for a profile.
 pub fn plan(assignments: &str, profile: Profile) -> Plan {
+    Plan::new(&config(assignments), profile).unwrap()
+}
+
+/// The configuration of `assignments`.
+pub fn config(assignments: &str) -> Config {
     let layers: Vec<toml::Table> = assignments
         .split_whitespace()
         .map(|pair| pair.split_once('=').expect("key=value"))
         .map(|(key, value)| Config::assignment(key, value).unwrap())
         .collect();
-    Plan::new(&Config::from_layers(layers).unwrap(), profile).unwrap()
+    Config::from_layers(layers).unwrap()
 }
 
 /// The profile called `name`, as this device runs it; or, instead, the one that the variable PPO_GPU_TEST_PROFILE names.

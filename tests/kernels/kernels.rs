@@ -1,6 +1,7 @@
 //! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
 
-use crate::harness::{check, describe, plan, profile};
+use crate::harness::{check, config, describe, plan, profile};
+use ppo_gpu::environment::Environment;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
 use ppo_gpu::ppo::{self, Dispatch};
@@ -68,6 +69,30 @@ agrees! {
     sum_gradient SumGradient;
     adam Adam;
     report Report;
+}
+
+/// Wide layers and long observations, in straight-line code where they fit and in loops. Only the kernels that they make a difference to; environments with
+/// long observations have no reference for `rollout`.
+#[test]
+fn wide_layers_and_long_observations() {
+    let source = include_str!("../../shaders/envs/cartpole.wgsl");
+    let observation = |length: usize| {
+        let source = source.replace("OBSERVATION: u32 = 4u", &format!("OBSERVATION: u32 = {length}u"));
+        let source = source.replace("return array(state.position, state.velocity, state.angle, state.angular_velocity);", "return array<f32, OBSERVATION>();");
+        Environment::parse("long", &source).unwrap()
+    };
+    let mut failures = Vec::new();
+    for (hidden, length, name) in [("32", 401, "software"), ("64,16", 200, "software"), ("256", 4, "software"), ("32", 401, "gpu"), ("512", 4, "small"), ("256,256", 4, "gpu")] {
+        let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 hidden={hidden} total_steps=1000"));
+        let plan = Plan::with_environment(&config, observation(length), profile(name)).unwrap();
+        for kernel in [Kernel::Evaluate, Kernel::Gradient, Kernel::SumGradient, Kernel::Adam] {
+            let findings = check(&plan, Dispatch { kernel, index: 0 }, 23, None);
+            if !findings.is_empty() {
+                failures.push(format!("{} with hidden {hidden} and {length} inputs, {name}: {}", kernel.name(), describe(&findings)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 /// Every plan has what its name promises; otherwise the tests above would check less than they say.
