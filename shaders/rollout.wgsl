@@ -12,7 +12,7 @@
 //! import environment
 //! import env_lane
 //! import categorical
-//! import network
+//! import rollout_network
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]

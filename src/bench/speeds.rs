@@ -77,7 +77,7 @@ fn update_seconds(trainer: &mut Trainer, budget: Duration) -> Result<f64> {
         let Some(began) = warm else {
             cold += 1;
             // Long updates are less disturbed, and dear.
-            if cold >= most_cold || first_row.get_or_insert_with(Instant::now).elapsed() >= budget {
+            if cold >= most_cold || first_row.get_or_insert_with(Instant::now).elapsed() >= LONGEST * budget {
                 warm = Some(Instant::now());
             }
             return ControlFlow::Continue(());

@@ -1,7 +1,7 @@
 //! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
 //!
-//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Three names are not files there: `environment`
-//! is the environment's file, `network` and `tile` are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce`
+//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Four names are not files there: `environment`
+//! is the environment's file, `network`, `rollout_network` and `tile` are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce`
 //! is `reduce_subgroups`.
 
 use super::dense;
@@ -47,7 +47,9 @@ pub fn compose(kernel: Kernel, plan: &Plan) -> String {
 pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
     let lookup = |name: &str| match name {
         "environment" => Some(plan.environment.source.clone()),
-        "network" => Some(dense::forward(plan)),
+        "network" => Some(dense::forward(plan, plan.lanes)),
+        // Few environments leave most lanes without one.
+        "rollout_network" => Some(dense::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4)))),
         "tile" => Some(dense::tile(plan)),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,

@@ -47,9 +47,10 @@ pub(super) fn activation(activation: Activation) -> &'static str {
 }
 
 /// The networks' forward pass: `network_begin`, once in a dispatch, then `network_forward`, from the observation of the lane's sample in `h0` to the
-/// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only.
-pub fn forward(plan: &Plan) -> String {
-    ends(plan) + &if plan.lanes_are_units { units::forward(plan, false) } else { network_forward(plan) }
+/// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only. Lanes past the first `samples`
+/// may be left without outputs.
+pub fn forward(plan: &Plan, samples: usize) -> String {
+    ends(plan) + &if plan.lanes_are_units { units::forward(plan, samples, false) } else { network_forward(plan) }
 }
 
 /// Both passes: beside [`forward`], `gradient_begin`; `network_backward`, which adds a tile's gradient, from the loss's slope at the head, to the
@@ -57,7 +58,7 @@ pub fn forward(plan: &Plan) -> String {
 /// which adds up what lanes report.
 pub fn tile(plan: &Plan) -> String {
     let (forward, backward) =
-        if plan.lanes_are_units { (units::forward(plan, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
+        if plan.lanes_are_units { (units::forward(plan, plan.tile, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
     ends(plan) + &forward + "\n" + &backward
 }
 

@@ -3,8 +3,8 @@
 //! A lane owns every `lanes`-th unit of each hidden layer (unit `b * lanes + lane` of block b) and holds, in registers, its units' weights for the whole
 //! dispatch, their values for all samples of a tile (four to a vector), and the sums of their gradients over the tiles. What the other
 //! side of a product needs comes from the lane that has it by `subgroupBroadcast` of a lane known when the text is written:
-//! - forward: `y[i] += w[m] · x[m][i]`, w the weights into the lane's unit, x[m] broadcast from the owner of unit m of the layer below;
-//! - backward: `d[i] += w[k] · e[k][i]`, w the weights out of the lane's unit, e[k], the slope at output k, broadcast from its owner;
+//! - forward: `y[i] += w[m] · x[m][i]`, w the weights into the lane's unit, `x[m]` broadcast from the owner of unit m of the layer below;
+//! - backward: `d[i] += w[k] · e[k][i]`, w the weights out of the lane's unit, `e[k]`, the slope at output k, broadcast from its owner;
 //! - weight gradient: `g[k] += Σ_i x[i] · e[k][i]` beside it, so that one broadcast serves both;
 //! - head: each lane adds up its own units, then all lanes' sums, sample by sample.
 //!
@@ -101,9 +101,9 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The functions that [`super::dense::forward`] promises, for as many samples as lanes; or, with what [`backward`] needs, for a tile.
-pub fn forward(plan: &Plan, for_backward: bool) -> String {
-    let shape = Shape::new(plan, if for_backward { plan.tile } else { plan.lanes });
+/// The functions that [`super::dense::forward`] promises, for the samples of the first `samples` lanes, and what [`backward`] needs if asked to.
+pub fn forward(plan: &Plan, samples: usize, for_backward: bool) -> String {
+    let shape = Shape::new(plan, samples);
     let last = shape.last();
     let mut text = String::from(
         "// Written out for this plan's layers by src/gpu/units.rs.\n\n\
