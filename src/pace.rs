@@ -47,12 +47,12 @@ impl Known {
     fn is_enough(&self) -> bool {
         self.counted >= TIMED
     }
+}
 
-    /// Parts that fit into `time`; one at least.
-    fn fitting(&self, time: Duration) -> u32 {
-        let fitting = time.as_secs_f64() / self.part.as_secs_f64().max(1e-9);
-        (fitting as u32).max(1)
-    }
+/// Parts of this length that fit into [`BUDGET`]; one at least.
+fn fitting(part: Duration) -> u32 {
+    let fitting = BUDGET.as_secs_f64() / part.as_secs_f64().max(1e-9);
+    (fitting as u32).max(1)
 }
 
 /// What to submit next.
@@ -96,8 +96,7 @@ impl Pace {
             known.part = if known.counted == 0 { of_part } else { known.part.max(of_part) };
             known.counted += 1;
         }
-        let fitting = (BUDGET.as_secs_f64() / of_part.as_secs_f64().max(1e-9)) as u32;
-        known.next = fitting.clamp(1, parts * GROWTH).min(known.parts);
+        known.next = fitting(of_part).min(parts * GROWTH).min(known.parts);
     }
 
     /// What of `dispatches` to submit after what was before `position`, which is moved on. None at the end.
@@ -115,7 +114,7 @@ impl Pace {
                 }
                 left.min(known.next)
             } else if together.is_zero() {
-                left.min(known.fitting(BUDGET))
+                left.min(fitting(known.part))
             } else if known.part * left <= BUDGET.saturating_sub(together) {
                 left
             } else {

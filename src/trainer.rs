@@ -165,14 +165,13 @@ impl Trainer {
     pub(crate) fn time_submissions(&mut self) -> Result<Vec<Duration>> {
         let (mut position, mut times) = (Position::default(), Vec::new());
         while let Some(next) = self.pace.next(&self.update, &mut position) {
-            let pieces = match next {
-                Next::Together(pieces) => pieces,
-                Next::Timed(piece) => vec![piece],
-            };
             let start = Instant::now();
-            self.engine.run_pieces(&pieces)?;
+            match &next {
+                Next::Together(pieces) => self.engine.run_pieces(pieces)?,
+                Next::Timed(piece) => self.engine.run_pieces(std::slice::from_ref(piece))?,
+            }
             times.push(start.elapsed());
-            if let [piece] = &pieces[..] {
+            if let Next::Timed(piece) = &next {
                 self.pace.take(piece, start.elapsed());
             }
         }

@@ -128,11 +128,11 @@ fn each_column(columns: usize, straight: bool, statement: impl Fn(&str) -> Strin
 
 /// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
 pub fn loop_rounds(plan: &Plan) -> usize {
-    let lanes = plan.profile.lanes as usize;
-    let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };
     if plan.lanes_are_units {
         return units::loop_rounds(plan);
     }
+    let lanes = plan.profile.lanes as usize;
+    let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };
     let of_layer = |layer: &Layer| {
         let (m, inputs, columns) = (layer.inputs, vectors(layer.inputs), vectors(layer.outputs));
         let staged = 2 * layer.rows() * columns / lanes + 2;
