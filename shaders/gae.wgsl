@@ -42,7 +42,7 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
         let value = values[value_base + t * ENVS];
         var reward = transition.reward;
         if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
-            reward += gamma * values[value_base + (STEPS + 1u + t / TIME_LIMIT) * ENVS];
+            reward += gamma * values[value_base + (STEPS + 1u + t / EPISODE_LIMIT) * ENVS];
         }
         let ended = (transition.ending & ENDED) != 0u;
         let delta = reward + gamma * select(next_value, 0.0, ended) - value;

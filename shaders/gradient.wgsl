@@ -12,14 +12,14 @@
 //! import permute
 //! import sample
 //! import observation
-//! import categorical
+//! import policy
 //! import tile
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                 // [s]
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;             // [s][P/4]
 @group(0) @binding(3) var<storage, read> observations: array<f32>;             // [s][T+1+F][n][O]
-@group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n]
+@group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
 @group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
@@ -27,7 +27,8 @@
 // What a sample needs besides its observation.
 struct Drawn {
     sample: Sample,
-    action: u32,
+    action: Action,
+    legal: Legal,
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
 
@@ -70,7 +71,7 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     let head = network_forward(block, lane);
 
     // Losses and their slopes at the head of either network.
-    let actor = actor_loss(head, agent, drawn.sample, drawn.action, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8));
+    let actor = actor_loss(head, agent, drawn, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8));
     let critic = critic_loss(head, agent, drawn.sample);
     let is_actor = network == 0u;
     let weight = drawn.counted / f32(MINIBATCH);
@@ -91,9 +92,27 @@ fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn
     var drawn: Drawn;
     if (wanted) {
         h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
-        drawn = Drawn(samples[s * BATCH + b], actions[s * BATCH + b], select(0.0, 1.0, i < MINIBATCH));
+        drawn.sample = samples[s * BATCH + b];
+        load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
+        drawn.counted = select(0.0, 1.0, i < MINIBATCH);
     }
     return drawn;
+}
+
+fn load_action(base: u32, drawn: ptr<function, Drawn>) {
+    var words: array<u32, ACTION_WORDS>;
+    // Software drivers do not remove a loop of one round.
+    if (ACTION_WORDS == 1u) {
+        words[0] = actions[base];
+    } else {
+        for (var i = 0u; i < ACTION_WORDS; i++) {
+            words[i] = actions[base + i];
+        }
+    }
+    (*drawn).action = action_from(words);
+    for (var i = 0u; i < MASK_WORDS; i++) {
+        (*drawn).legal.bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
+    }
 }
 
 struct Loss {
@@ -101,18 +120,18 @@ struct Loss {
     sums: vec4<f32>,                // what is reported: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
 }
 
-fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample, action: u32, advantage: f32) -> Loss {
-    var policy = categorical(head);
-    let log_ratio = policy.log_probs[action] - sample.log_prob;
+fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantage: f32) -> Loss {
+    let policy_ = policy(head, drawn.legal);
+    let log_ratio = policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob;
     let ratio = exp(log_ratio);
     let unclipped = ratio * advantage;
     let clipped = clamp(ratio, 1.0 - agent.clip, 1.0 + agent.clip) * advantage;
     // min() passes the slope of its smaller side; the clipped side has none outside the range and the same one inside.
     let log_prob_slope = select(0.0, -unclipped, unclipped <= clipped);
     var loss: Loss;
-    loss.slope = categorical_slope(policy, action, log_prob_slope, -agent.entropy_coef);
+    loss.slope = policy_slope(policy_, drawn.action, log_prob_slope, -agent.entropy_coef);
     // (r - 1) - ln r: unbiased, never negative (Schulman, "Approximating KL divergence", k3).
-    loss.sums = vec4(-min(unclipped, clipped), policy.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > agent.clip));
+    loss.sums = vec4(-min(unclipped, clipped), policy_.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > agent.clip));
     return loss;
 }
 

@@ -1,6 +1,6 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
-//   o_t = observe(state);  a_t ~ pi(.|o_t);  state, r_t = step(state, a_t);  a new episode where this one ended.
-// A truncated episode's last observation goes to row T + 1 + t / TIME_LIMIT, whose value `gae` adds to the reward.
+//   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode where this one ended.
+// A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
 // Reads agents, params. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
@@ -11,7 +11,7 @@
 //! import transition
 //! import environment
 //! import env_lane
-//! import categorical
+//! import policy
 //! import rollout_network
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
@@ -19,7 +19,7 @@
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;                 // [s][P/4]
 @group(0) @binding(3) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
 @group(0) @binding(4) var<storage, read_write> observations: array<f32>;           // [s][T+1+F][n][O]
-@group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n]
+@group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n][W]
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
 @group(0) @binding(7) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
@@ -33,6 +33,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     var env = env_lanes[e];
+    vary_parameters(agent.seed, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
     network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
         // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
@@ -51,38 +52,43 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     // Act.
     var observation = env_observe((*env).state);
     h0 = pack_observation(observation);
-    let logits = network_forward(s * PARAMETERS, lane);
+    let head = network_forward(s * PARAMETERS, lane);
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
-    var policy = categorical(logits);
-    let action = categorical_sample(policy, rng_uniform(&action_rng));
+    let legal = legal_actions((*env).state);
+    let policy_ = policy(head, legal);
+    let action = policy_sample(policy_, legal, &action_rng);
+    let log_prob = policy_log_prob(policy_, action);
 
     // Step.
     var step_rng = rng_stream(agent.seed, STEP_DOMAIN, time, n);
     var state = (*env).state;
-    let outcome = env_step(&state, action, &step_rng);
+    let outcome = env_step(&state, action_taken(action), &step_rng);
     (*env).state = state;
     (*env).episode_return += outcome.reward;
     (*env).episode_length += 1u;
     let terminated = outcome.terminated;
-    let truncated = !terminated && (*env).episode_length >= TIME_LIMIT;
+    let truncated = !terminated && (*env).episode_length >= EPISODE_LIMIT;
 
     // Store.
     if (stored) {
         let b = (s * STEPS + t) * ENVS + n;
         let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | ((*env).episode_length << LENGTH_SHIFT);
         store_observation(s, t, n, observation);
-        actions[b] = action;
-        transitions[b] = Transition(policy.log_probs[action], outcome.reward, ending, (*env).episode_return);
+        store_action(b * ACTION_WORDS, action, legal);
+        transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return);
         if (truncated && FINAL_ROWS > 0u) {
-            store_observation(s, STEPS + 1u + t / TIME_LIMIT, n, env_observe((*env).state));
+            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, env_observe((*env).state));
         }
         for (var k = 0u; k < OBSERVATION; k++) {
             if (!is_finite(observation[k])) {
                 atomicMin(&faults[s], FAULT_OBSERVATION);
             }
         }
-        if (!is_finite(policy.entropy)) {
+        if (!some_legal(legal)) {
+            atomicMin(&faults[s], FAULT_NO_LEGAL_ACTION);
+        }
+        if (!is_finite(policy_.entropy) || !is_finite(log_prob)) {
             atomicMin(&faults[s], FAULT_POLICY_OUTPUT);
         }
         if (!is_finite(outcome.reward)) {
@@ -96,6 +102,21 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     }
     if (stored && t + 1u == STEPS) {
         store_observation(s, STEPS, n, env_observe((*env).state));
+    }
+}
+
+fn store_action(base: u32, action: Action, legal: Legal) {
+    // Software drivers do not remove a loop of one round.
+    if (ACTION_WORDS == 1u) {
+        actions[base] = action_word(action, 0u);
+        return;
+    }
+    for (var i = 0u; i < ACTION_WORDS - MASK_WORDS; i++) {
+        actions[base + i] = action_word(action, i);
+    }
+    var l = legal;
+    for (var i = 0u; i < MASK_WORDS; i++) {
+        actions[base + ACTION_WORDS - MASK_WORDS + i] = l.bits[i];
     }
 }
 

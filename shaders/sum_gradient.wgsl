@@ -1,4 +1,5 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
+// Weights to outputs that are biases alone (logarithms of standard deviations) are 0 and stay so: their gradient is dropped here.
 // index = gradient step. One lane: four columns, R rows. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
 //! import grid
@@ -24,6 +25,7 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
         for (var row = 0u; row < GRADIENT_ROWS; row++) {
             sum += partials[(s * GRADIENT_ROWS + row) * columns + column];
         }
+        sum = without_fixed(sum, column);
         gradients[s * columns + column] = sum;
     }
     // Behind the parameters: policy loss, entropy, approximate KL, clip fraction; value loss. Software drivers go through every lane for each access
@@ -43,4 +45,15 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
     if (lane == 0u) {
         norms[s * NORM_PARTS + norm_part] = norm;
     }
+}
+
+// The gradient in `column` (of four), 0 for weights that are fixed: in rows of the actor's head after the first, its bias, from output HEAD_WEIGHTED on.
+fn without_fixed(sum: vec4<f32>, column: u32) -> vec4<f32> {
+    if (HEAD_WEIGHTED == LOGITS) {
+        return sum;
+    }
+    let first = HEAD_FIRST / 4u + HEAD;
+    let k = (column - first) % HEAD * 4u;
+    let is_weight = column >= first && column < BLOCK / 4u;
+    return select(sum, vec4(0.0), vec4(is_weight) & (vec4(k) + vec4(0u, 1u, 2u, 3u) >= vec4(HEAD_WEIGHTED)));
 }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Hidden-layer activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,62 @@ impl PerAgent {
     }
 }
 
+/// What a parameter of the environment is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number, a range [low, high], or { low, high, per }")]
+pub enum Setting {
+    /// The same value everywhere.
+    Value(f64),
+    /// Uniform in a range, drawn anew for each episode.
+    Range([f64; 2]),
+    /// Uniform in a range.
+    Drawn {
+        /// Least value.
+        low: f64,
+        /// Largest value.
+        high: f64,
+        /// What has a value of its own.
+        per: Per,
+    },
+}
+
+/// What a varying parameter of the environment varies with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Every episode.
+    Episode,
+    /// Every environment, for the whole run.
+    Environment,
+    /// Every agent, in all its environments.
+    Agent,
+}
+
+impl Setting {
+    /// Least and largest value.
+    pub fn range(&self) -> [f64; 2] {
+        match *self {
+            Setting::Value(value) => [value; 2],
+            Setting::Range(range) => range,
+            Setting::Drawn { low, high, .. } => [low, high],
+        }
+    }
+
+    /// Whether it has more than one value.
+    pub fn varies(&self) -> bool {
+        !matches!(self, Setting::Value(_))
+    }
+
+    /// Time and lane of the random stream, as WGSL that knows the episode's `time` and environment `n`.
+    pub(crate) fn varies_with(&self) -> (&'static str, &'static str) {
+        match self {
+            Setting::Value(_) | Setting::Range(_) | Setting::Drawn { per: Per::Episode, .. } => ("time", "n"),
+            Setting::Drawn { per: Per::Environment, .. } => ("0xffffffffu", "n"),
+            Setting::Drawn { per: Per::Agent, .. } => ("0xffffffffu", "0xffffffffu"),
+        }
+    }
+}
+
 /// Most hidden layers: kernels hold the code of every layer, and drivers' compilers take more than their share of time for each.
 const MOST_HIDDEN_LAYERS: usize = 16;
 
@@ -64,6 +121,7 @@ const MOST_HIDDEN_LAYERS: usize = 16;
 #[allow(missing_docs)] // each field is documented in KEYS, once
 pub struct Config {
     pub env: String,
+    pub env_parameters: BTreeMap<String, Setting>,
     pub envs: u32,
     pub steps: u32,
     pub agents: u32,
@@ -96,6 +154,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             env: "CartPole-v1".into(),
+            env_parameters: BTreeMap::new(),
             envs: 4,
             steps: 128,
             agents: 1,
@@ -145,7 +204,8 @@ macro_rules! keys {
 
 keys! {
     "Task" {
-        env "NAME" "Environment to train on"
+        env "NAME" "Environment to train on: a name of `ppo-gpu env list`, or the path of a .wgsl file"
+        env_parameters "TABLE" "Parameters of the environment that are not to have their standard values (see `ppo-gpu env show NAME`), time_limit among them: gravity=9.8, or gravity=[8,12], drawn for each episode, or gravity={low=8,high=12,per=\"agent\"} (episode, environment or agent)"
         envs "N" "Environments stepped at once, for each agent"
         steps "T" "Rollout length: environment steps between two updates"
         agents "S" "Independent agents trained in the same dispatches; agent k uses seed + k"
@@ -191,7 +251,13 @@ impl Config {
                 if !KEYS.iter().any(|key| key.name == name) {
                     return Err(unknown_key(&name));
                 }
-                merged.insert(name, value);
+                match (merged.get_mut(&name), value) {
+                    // Tables are added to, not replaced.
+                    (Some(toml::Value::Table(table)), toml::Value::Table(more)) => table.extend(more),
+                    (_, value) => {
+                        merged.insert(name, value);
+                    }
+                }
             }
         }
         let mut config = Config::default();
@@ -229,6 +295,9 @@ impl Config {
     /// quotes, lists no brackets, and whole numbers may be written as `5e6`.
     pub fn assignment(name: &str, text: &str) -> Result<toml::Table> {
         let name = name.trim().replace('-', "_");
+        if let Some((table, key)) = name.split_once('.') {
+            return Config::assignment(table, &format!("{key} = {text}"));
+        }
         if !KEYS.iter().any(|key| key.name == name) {
             return Err(unknown_key(&name));
         }
@@ -240,6 +309,8 @@ impl Config {
         let text = text.trim();
         let value = match &default {
             Some(toml::Value::String(_)) => toml::Value::String(text.trim_matches('"').to_string()),
+            Some(toml::Value::Table(_)) if text.starts_with('{') => parse(text),
+            Some(toml::Value::Table(_)) => parse(&format!("{{{text}}}")),
             Some(toml::Value::Array(_)) if !text.starts_with('[') => parse(&format!("[{text}]")),
             Some(toml::Value::Integer(_)) => match parse(text) {
                 toml::Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => toml::Value::Integer(value as i64),
@@ -366,6 +437,12 @@ mod tests {
     fn all_changed() -> Config {
         Config {
             env: "CartPole-v1".to_lowercase(),
+            env_parameters: [
+                ("gravity".into(), Setting::Value(9.0)),
+                ("force".into(), Setting::Range([5.0, 15.5])),
+                ("pole_mass".into(), Setting::Drawn { low: 0.1, high: 0.2, per: Per::Agent }),
+            ]
+            .into(),
             envs: 12,
             steps: 7,
             agents: 2,
@@ -425,6 +502,10 @@ mod tests {
                 .collect();
             assert_eq!(Config::from_layers(layers).expect("a configuration"), config);
         }
+        let one = Config::assignment("env_parameters.gravity", "[8, 9]").expect("a known key");
+        let other = Config::assignment("env-parameters", "force = 5").expect("a known key");
+        let both = Config::from_layers([one, other]).expect("a configuration").env_parameters;
+        assert_eq!(both, [("force".into(), Setting::Value(5.0)), ("gravity".into(), Setting::Range([8.0, 9.0]))].into());
         assert!(Config::assignment("minibatchs", "4").is_err_and(|error| error.help().contains("'minibatches'")));
     }
 }

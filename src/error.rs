@@ -55,6 +55,18 @@ pub enum Error {
         /// The compiler's report, with lines.
         report: String,
     },
+    /// An environment's WGSL file cannot be used.
+    #[error("{path}{}: {problem}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Environment {
+        /// The file, or the environment's name.
+        path: String,
+        /// Line of the file, from 1 on, where it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
     /// The device refused or failed to carry out work.
     #[error("the device failed while it {activity}: {message}")]
     Device {
@@ -118,7 +130,7 @@ impl Error {
     /// The process exit code that this error stands for.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Config { .. } | Error::Limit { .. } => exit::REFUSED,
+            Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } => exit::REFUSED,
             Error::Diverged { .. } => exit::DIVERGED,
             _ => exit::FAILED,
         }
@@ -127,7 +139,7 @@ impl Error {
     /// What the user can do about it.
     pub fn help(&self) -> String {
         match self {
-            Error::Config { help, .. } | Error::Limit { help, .. } => help.clone(),
+            Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } => help.clone(),
             Error::File { .. } => "check that the path exists and may be read and written".into(),
             Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
                  `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \

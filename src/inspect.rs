@@ -110,8 +110,12 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     let count = |number: usize| HumanCount(number as u64).to_string();
     let environment = &plan.environment;
     let mut text = format!(
-        "{}: {} observations, {} actions, time limit {} steps, solved at a mean return of {}\n\nSizes\n",
-        environment.name, environment.observation, environment.actions, environment.time_limit, environment.solved_return
+        "{}: {} observations, {}, {}{}\n\nSizes\n",
+        environment.name,
+        environment.observation,
+        environment.actions.describe(),
+        if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) },
+        environment.solved_return.map(|solved| format!(", solved at a mean return of {solved}")).unwrap_or_default()
     );
     let seeds = if plan.agents == 1 { format!("seed {}", plan.seed(0)) } else { format!("seeds {} to {}", plan.seed(0), plan.seed(plan.agents - 1)) };
     let trained = u64::from(plan.updates) * plan.batch as u64;

@@ -104,15 +104,16 @@ pub fn fault_name(code: u32) -> Option<&'static str> {
     Some(match code {
         u32::MAX => return None,
         1 => "observation",
-        2 => "policy output",
-        3 => "reward",
-        4 => "value",
-        5 => "advantage",
-        6 => "policy loss",
-        7 => "entropy",
-        8 => "value loss",
-        9 => "gradient",
-        10 => "parameter",
+        2 => "action: none is legal",
+        3 => "policy output",
+        4 => "reward",
+        5 => "value",
+        6 => "advantage",
+        7 => "policy loss",
+        8 => "entropy",
+        9 => "value loss",
+        10 => "gradient",
+        11 => "parameter",
         _ => UNKNOWN_FAULT,
     })
 }
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn absent_and_infinite_numbers_are_null() {
-        let raw = RawRow { fault: 8, stopped: STOPS, value_loss: f32::INFINITY, entropy: f32::NAN, update: 5, ..RawRow::zeroed() };
+        let raw = RawRow { fault: 9, stopped: STOPS, value_loss: f32::INFINITY, entropy: f32::NAN, update: 5, ..RawRow::zeroed() };
         let plan = plan();
         let json = serde_json::to_value(Row::from_raw(&raw, 2, &plan, 1.0, 2.0)).expect("rows are representable in JSON");
         for name in ["mean_return", "mean_length", "value_loss", "entropy"] {

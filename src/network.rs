@@ -53,17 +53,21 @@ impl Layer {
 pub struct Network {
     /// Layers from the observation to the head.
     pub layers: Vec<Layer>,
-    /// Outputs of each network's head: action size, and 1 value.
+    /// Outputs of each network's head: the policy's, and 1 value.
     pub heads: [usize; NETWORKS],
+    /// Of the actor's, the first that depend on the observation. The others (logarithms of standard deviations) are biases alone: their weights are 0 and
+    /// stay so.
+    pub weighted: usize,
     /// Hidden activation.
     pub activation: Activation,
 }
 
 impl Network {
-    /// Networks from `observation` inputs through `hidden` widths to `actions` logits and one value.
-    pub fn new(observation: usize, hidden: &[u32], actions: usize, activation: Activation) -> Self {
-        let heads = [actions, 1];
-        let widths: Vec<usize> = [observation].into_iter().chain(hidden.iter().map(|&width| width as usize)).chain([actions.max(1)]).collect();
+    /// Networks from `observation` inputs through `hidden` widths to the actor's `outputs`, of which the first `weighted` depend on the observation, and one
+    /// value.
+    pub fn new(observation: usize, hidden: &[u32], outputs: usize, weighted: usize, activation: Activation) -> Self {
+        let heads = [outputs, 1];
+        let widths: Vec<usize> = [observation].into_iter().chain(hidden.iter().map(|&width| width as usize)).chain([outputs.max(1)]).collect();
         let mut offset = 0;
         let layers = widths
             .windows(2)
@@ -73,7 +77,7 @@ impl Network {
                 layer
             })
             .collect();
-        Network { layers, heads, activation }
+        Network { layers, heads, weighted, activation }
     }
 
     /// Floats in one network's padded block (Q).
@@ -96,17 +100,24 @@ impl Network {
         if l + 1 == self.layers.len() { self.heads[network] } else { self.layers[l].outputs }
     }
 
-    /// Offsets inside an agent's parameters of those of `network` that are not padding, in the order biases then weights, layer by layer.
+    /// Outputs of layer `l` of `network` that have weights.
+    pub fn weighted(&self, network: usize, l: usize) -> usize {
+        let outputs = self.outputs(network, l);
+        if l + 1 == self.layers.len() && network == ACTOR { self.weighted.min(outputs) } else { outputs }
+    }
+
+    /// Offsets inside an agent's parameters of those of `network` that are neither padding nor fixed, in the order biases then weights, layer by layer.
     pub fn slots(&self, network: usize) -> impl Iterator<Item = usize> + '_ {
         let base = network * self.block();
         self.layers.iter().enumerate().flat_map(move |(l, layer)| {
-            let outputs = self.outputs(network, l);
-            (0..layer.rows()).flat_map(move |row| (0..outputs).map(move |k| base + layer.offset + row * layer.columns() + k))
+            let (outputs, weighted) = (self.outputs(network, l), self.weighted(network, l));
+            let used = move |row: usize| if row == 0 { outputs } else { weighted };
+            (0..layer.rows()).flat_map(move |row| (0..used(row)).map(move |k| base + layer.offset + row * layer.columns() + k))
         })
     }
 
     /// Initial parameters of an agent (padded layout): orthogonal weights with gain √2 in hidden layers, 0.01 at the policy head
-    /// and 1 at the value head; biases 0 (Saxe et al. 2014; Huang et al. 2022, detail 2).
+    /// and 1 at the value head; biases 0, and with them the logarithms of standard deviations (Saxe et al. 2014; Huang et al. 2022, detail 2).
     pub fn initial_parameters(&self, seed: u64) -> Vec<f32> {
         let mut params = vec![0.0; self.padded_parameters()];
         for network in 0..NETWORKS {
@@ -117,7 +128,7 @@ impl Network {
                     (true, ACTOR) => 0.01,
                     (true, _) => 1.0,
                 };
-                let outputs = self.outputs(network, l);
+                let outputs = self.weighted(network, l);
                 let mut stream = Stream::new(seed, crate::random::INITIALISE, network as u32, l as u32);
                 let weights = orthogonal(layer.inputs, outputs, &mut stream);
                 for m in 0..layer.inputs {
@@ -160,19 +171,21 @@ mod tests {
     #[test]
     fn default_network_has_the_published_number_of_parameters() {
         // 4-64-64-2 and 4-64-64-1: 4*64+64 + 64*64+64 + 64*2+2 = 4610 and 4545.
-        assert_eq!(Network::new(4, &[64, 64], 2, Activation::Tanh).parameters(), 9155);
+        assert_eq!(Network::new(4, &[64, 64], 2, 2, Activation::Tanh).parameters(), 9155);
+        // 3-64-64-1 twice, and a standard deviation.
+        assert_eq!(Network::new(3, &[64, 64], 2, 1, Activation::Tanh).parameters(), 2 * 4481 + 1);
     }
 
     #[test]
     fn initial_weights_are_orthogonal_with_the_gains_of_the_specification() {
-        for (observation, hidden, actions) in [(4, vec![64, 64], 2), (7, vec![5, 9, 3], 6), (400, vec![13], 1)] {
-            let network = Network::new(observation, &hidden, actions, Activation::Relu);
+        for (observation, hidden, actions, weighted) in [(4, vec![64, 64], 2, 2), (7, vec![5, 9, 3], 6, 3), (400, vec![13], 1, 1)] {
+            let network = Network::new(observation, &hidden, actions, weighted, Activation::Relu);
             let params = network.initial_parameters(11);
             let mut real = vec![false; params.len()];
             for which in 0..NETWORKS {
                 network.slots(which).for_each(|slot| real[slot] = true);
                 for (l, layer) in network.layers.iter().enumerate() {
-                    let outputs = network.outputs(which, l);
+                    let outputs = network.weighted(which, l);
                     let gain = if l + 1 < network.layers.len() { 2f64.sqrt() } else { [0.01, 1.0][which] };
                     let at = |m, k| f64::from(params[which * network.block() + layer.weight(m, k)]);
                     let (count, length) = (layer.inputs.min(outputs), layer.inputs.max(outputs));

@@ -90,6 +90,8 @@ pub struct Plan {
     pub config: Config,
     /// The environment.
     pub environment: Environment,
+    /// Steps after which an episode is truncated.
+    pub episode_limit: u32,
     /// Shape of the networks.
     pub network: Network,
     /// How kernels are compiled.
@@ -151,7 +153,9 @@ impl Plan {
     /// # Errors
     /// Those of [`Plan::new`].
     pub fn with_environment(config: &Config, environment: Environment, profile: Profile) -> Result<Plan> {
-        let network = Network::new(environment.observation, &config.hidden, environment.actions, config.activation);
+        environment.check_parameters(config)?;
+        let episode_limit = environment.episode_limit(config);
+        let network = Network::new(environment.observation, &config.hidden, environment.actions.outputs(), environment.actions.weighted(), config.activation);
         let (envs, steps, minibatches) = (config.envs as usize, config.steps as usize, config.minibatches as usize);
         let batch = envs * steps;
         if !batch.is_multiple_of(minibatches) {
@@ -195,7 +199,7 @@ impl Plan {
             return Err(Error::config("total_steps", format!("{} are too many", config.total_steps), format!("nearest that works: {most}")));
         }
         let final_rows = match config.time_limit {
-            TimeLimit::Bootstrap => steps.div_ceil(environment.time_limit as usize),
+            TimeLimit::Bootstrap => steps.div_ceil(episode_limit as usize),
             TimeLimit::Terminal => 0,
         };
         let columns = network.padded_parameters() + crate::network::NETWORKS * LOSS_SUMS;
@@ -223,6 +227,7 @@ impl Plan {
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
             environment,
+            episode_limit,
             network,
             profile,
         })
@@ -236,6 +241,16 @@ impl Plan {
     /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
     pub fn value_rows(&self) -> usize {
         self.steps + 1 + self.final_rows
+    }
+
+    /// Words of an action's mask: a bit for each output of the actor; none where every action is legal.
+    pub fn mask_words(&self) -> usize {
+        if self.environment.masked { self.environment.actions.outputs().div_ceil(32) } else { 0 }
+    }
+
+    /// Words that `actions` keeps of each step (W): the action, then its mask.
+    pub fn action_words(&self) -> usize {
+        self.environment.actions.dims() + self.mask_words()
     }
 
     /// Floats in a row of `partials` and of `gradients` (G): all parameters, then each network's loss sums.
@@ -258,7 +273,17 @@ impl Plan {
         use Constant::{Bool, F32, U32};
         let bits = random::permutation_bits(self.batch as u32);
         let u = |value: usize| U32(value as u32);
+        let (first, head) = (self.network.layers[0], self.network.layers[self.network.layers.len() - 1]);
         vec![
+            ("EPISODE_LIMIT", U32(self.episode_limit)),
+            ("INPUT", u(first.inputs.div_ceil(4))),
+            ("HEAD", u(head.columns() / 4)),
+            ("HEAD_FIRST", u(head.offset)),
+            ("HEAD_WEIGHTED", u(self.network.weighted)),
+            ("LOGITS", u(self.environment.actions.outputs())),
+            ("ACTION_DIMS", u(self.environment.actions.dims())),
+            ("ACTION_WORDS", u(self.action_words())),
+            ("MASK_WORDS", u(self.mask_words())),
             ("ENVS", u(self.envs)),
             ("STEPS", u(self.steps)),
             ("BATCH", u(self.batch)),

@@ -11,6 +11,8 @@ pub const ACTION: u32 = 2;
 pub const STEP: u32 = 3;
 /// Domain of minibatch permutations; time is the epoch counted over the whole run.
 pub const PERMUTE: u32 = 4;
+/// Domain of an environment's varying parameters; time and lane are those of what they vary with, the draw is the parameter.
+pub const PARAMETER: u32 = 5;
 
 /// Threefry-2x32-20: a keyed bijection of 64 bits.
 pub fn threefry2x32(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
@@ -62,6 +64,11 @@ impl Stream {
     /// Uniform in [0, 1), a multiple of 2^-24.
     pub fn uniform(&mut self) -> f32 {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
+    }
+
+    /// Uniform over the numbers below `count`: the high word of a product (Lemire 2019).
+    pub fn below(&mut self, count: u32) -> u32 {
+        ((u64::from(self.bits()) * u64::from(count)) >> 32) as u32
     }
 
     /// Standard normal (Box and Muller 1958), computed in f64.

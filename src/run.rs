@@ -101,14 +101,14 @@ pub struct Memory {
 }
 
 /// Whether the row's mean return is that of a full window and as high as `solved_return`.
-fn is_solved(row: &Row, solved_return: f32) -> bool {
-    row.window >= WINDOW && row.mean_return.is_some_and(|value| value >= solved_return)
+fn is_solved(row: &Row, solved_return: Option<f32>) -> bool {
+    row.window >= WINDOW && row.mean_return.zip(solved_return).is_some_and(|(value, solved)| value >= solved)
 }
 
 /// Takes rows as they come: keeps them, shows them, remembers what the summary needs.
 struct Recorder {
     agents: Vec<Memory>,
-    solved_return: f32,
+    solved_return: Option<f32>,
     lines: JsonLines,
     progress: Progress,
     /// The first failure to keep a row; it ends the run.

@@ -57,29 +57,39 @@ fn outcome(assignments: &str) -> (Vec<u32>, Vec<[u32; 4]>) {
 
 const SMALL: &str = "envs=12 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=3840 lr=3e-3";
 
+/// One environment for each kind of action: one choice, several, masked ones, continuous.
+const KINDS: [&str; 4] = ["CartPole-v1", "Probe/Choice", "Probe/Masked", "Probe/Target"];
+
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
-    let first = outcome(SMALL);
-    assert_eq!(first, outcome(SMALL));
-    assert_ne!(first, outcome(&format!("{SMALL} seed=1")));
+    for env in KINDS {
+        let first = outcome(&format!("{SMALL} env={env}"));
+        assert_eq!(first, outcome(&format!("{SMALL} env={env}")), "{env}");
+        assert_ne!(first, outcome(&format!("{SMALL} env={env} seed=1")), "{env}");
+    }
 }
 
 #[test]
 fn submissions_do_not_change_results() {
-    let whole = outcome(SMALL);
-    for dispatches in [1, 2, 7, 1000] {
-        assert_eq!(whole, outcome(&format!("{SMALL} dispatches_per_submit={dispatches}")), "{dispatches} dispatches in a submission");
+    for env in KINDS {
+        let whole = outcome(&format!("{SMALL} env={env}"));
+        for dispatches in [1, 2, 7, 1000] {
+            let split = outcome(&format!("{SMALL} env={env} dispatches_per_submit={dispatches}"));
+            assert_eq!(whole, split, "{env}: {dispatches} dispatches in a submission");
+        }
     }
 }
 
 #[test]
 fn agents_compute_what_they_compute_alone() {
-    let (together, rows) = outcome(&format!("{SMALL} agents=3 seed=5 lr=3e-3,1e-3,2e-2 clip=0.2,0.1,0.3"));
-    let each = together.len() / 3;
-    for (s, own) in ["lr=3e-3 clip=0.2", "lr=1e-3 clip=0.1", "lr=2e-2 clip=0.3"].iter().enumerate() {
-        let (alone, rows_alone) = outcome(&format!("{SMALL} seed={} {own}", 5 + s));
-        assert_eq!(together[s * each..][..each], alone, "agent {s}");
-        assert_eq!(rows.iter().skip(s).step_by(3).copied().collect::<Vec<_>>(), rows_alone, "metrics of agent {s}");
+    for env in KINDS {
+        let (together, rows) = outcome(&format!("{SMALL} env={env} agents=3 seed=5 lr=3e-3,1e-3,2e-2 clip=0.2,0.1,0.3"));
+        let each = together.len() / 3;
+        for (s, own) in ["lr=3e-3 clip=0.2", "lr=1e-3 clip=0.1", "lr=2e-2 clip=0.3"].iter().enumerate() {
+            let (alone, rows_alone) = outcome(&format!("{SMALL} env={env} seed={} {own}", 5 + s));
+            assert_eq!(together[s * each..][..each], alone, "{env}: agent {s}");
+            assert_eq!(rows.iter().skip(s).step_by(3).copied().collect::<Vec<_>>(), rows_alone, "{env}: metrics of agent {s}");
+        }
     }
 }
 
@@ -121,10 +131,11 @@ fn fifty_updates_move_nothing_but_metric_rows() {
 /// On the first minibatch of the first epoch the policy is still the one that acted: the ratio is exactly 1.
 #[test]
 fn the_first_minibatch_has_ratio_one_exactly() {
-    for (hidden, activation, profile) in [("64,64", "tanh", "software"), ("7,5", "relu", "software"), ("7,5", "tanh", "gpu")] {
-        let config = config(None, &format!("envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
+    let shapes = [("64,64", "tanh", "software"), ("7,5", "relu", "software"), ("7,5", "tanh", "gpu")];
+    for (env, (hidden, activation, profile)) in KINDS.iter().flat_map(|env| shapes.map(|shape| (env, shape))) {
+        let config = config(None, &format!("env={env} envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
         for row in train(&mut trainer_of(&config, profile)).unwrap() {
-            assert_eq!((row.approx_kl, row.clip_fraction), (0.0, 0.0), "update {}, hidden {hidden}, profile {profile}", row.update);
+            assert_eq!((row.approx_kl, row.clip_fraction), (0.0, 0.0), "{env}, update {}, hidden {hidden}, profile {profile}", row.update);
         }
     }
 }

@@ -1,4 +1,4 @@
-// The rollout without its network: STEPS_PER_DISPATCH steps of every environment with random actions, and automatic reset. Keeps no transitions.
+// The rollout without its network: STEPS_PER_DISPATCH steps of every environment with actions of a policy that has learned nothing, and automatic reset. Keeps no transitions.
 // Random numbers are named by the length of the running episode, so that the kernel can be repeated without an index.
 // One lane: one environment. Reads agents. Writes env_lanes.
 
@@ -6,6 +6,7 @@
 //! import agent
 //! import environment
 //! import env_lane
+//! import policy
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                // [s]
 @group(0) @binding(1) var<storage, read_write> env_lanes: array<EnvLane>;     // [s][n]
@@ -19,17 +20,19 @@ fn step_environments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     }
     let seed = agents[s].seed;
     var env = env_lanes[s * ENVS + n];
+    vary_parameters(seed, 0u, n);
     for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
         let time = env.episode_length;
         var action_rng = rng_stream(seed, ACTION_DOMAIN, time, n);
-        let action = min(u32(rng_uniform(&action_rng) * f32(ACTIONS)), ACTIONS - 1u);
+        let legal = legal_actions(env.state);
+        let action = policy_sample(policy(array<vec4<f32>, HEAD>(), legal), legal, &action_rng);
         var step_rng = rng_stream(seed, STEP_DOMAIN, time, n);
         var state = env.state;
-        let outcome = env_step(&state, action, &step_rng);
+        let outcome = env_step(&state, action_taken(action), &step_rng);
         env.state = state;
         env.episode_return += outcome.reward;
         env.episode_length += 1u;
-        if (outcome.terminated || env.episode_length >= TIME_LIMIT) {
+        if (outcome.terminated || env.episode_length >= EPISODE_LIMIT) {
             env = begin_episode(seed, time, n);
         }
     }

@@ -25,11 +25,6 @@ struct EnvState {
     angular_velocity: f32,  // rad/s
 }
 
-struct Outcome {
-    reward: f32,
-    terminated: bool,
-}
-
 fn env_reset(rng: ptr<function, Rng>) -> EnvState {
     let position = reset_value(rng);
     let velocity = reset_value(rng);

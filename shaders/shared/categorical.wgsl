@@ -1,56 +1,55 @@
-// The categorical distribution over ACTIONS logits. Twin: src/reference/categorical.rs.
+// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
 
-struct Categorical {
-    log_probs: array<f32, ACTIONS>,
+//! import legal
+
+struct Policy {
+    log_probs: array<f32, LOGITS>,
     entropy: f32,
 }
 
-// Log-softmax, shifted by the largest logit so that no exponential overflows.
-fn categorical(logits: array<vec4<f32>, HEAD>) -> Categorical {
-    var z = logits;
-    var result: Categorical;
-    var largest = z[0].x;
-    for (var k = 1u; k < ACTIONS; k++) {
-        largest = max(largest, z[k / 4u][k % 4u]);
+// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+const ILLEGAL_LOGIT: f32 = -1e30;
+
+fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
+    var z = head;
+    return select(ILLEGAL_LOGIT, z[k / 4u][k % 4u], is_legal(legal, k));
+}
+
+// Adds the distribution over the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows.
+fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32) {
+    var largest = logit(head, legal, first);
+    for (var k = 1u; k < count; k++) {
+        largest = max(largest, logit(head, legal, first + k));
     }
     var total = 0.0;
-    for (var k = 0u; k < ACTIONS; k++) {
-        total += exp(z[k / 4u][k % 4u] - largest);
+    for (var k = 0u; k < count; k++) {
+        total += exp(logit(head, legal, first + k) - largest);
     }
     let log_total = log(total) + largest;
-    result.entropy = 0.0;
-    for (var k = 0u; k < ACTIONS; k++) {
-        let log_prob = z[k / 4u][k % 4u] - log_total;
-        result.log_probs[k] = log_prob;
-        result.entropy -= exp(log_prob) * log_prob;
+    for (var k = 0u; k < count; k++) {
+        let log_prob = logit(head, legal, first + k) - log_total;
+        (*policy).log_probs[first + k] = log_prob;
+        (*policy).entropy -= exp(log_prob) * log_prob;
     }
-    return result;
 }
 
-// The action whose share of [0, 1) holds `uniform`.
-fn categorical_sample(distribution: Categorical, uniform: f32) -> u32 {
-    var d = distribution;
-    var action = 0u;
+// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
+    var p = policy;
+    var choice = 0u;
     var cumulative = 0.0;
-    // The last action takes what rounding leaves over.
-    for (var k = 0u; k < ACTIONS - 1u; k++) {
-        cumulative += exp(d.log_probs[k]);
-        if (uniform >= cumulative) {
-            action = k + 1u;
+    for (var k = 0u; k < count; k++) {
+        if (uniform >= cumulative && is_legal(legal, first + k)) {
+            choice = k;
         }
+        cumulative += exp(p.log_probs[first + k]);
     }
-    return action;
+    return choice;
 }
 
-// d(log_prob_slope * log pi(action) + entropy_slope * H)/d logits:
+// d(log_prob_slope * log pi(choice) + entropy_slope * H)/d logit k, of a distribution with entropy H:
 // d log pi(a)/dz_k = [k = a] - pi_k;  dH/dz_k = -pi_k (log pi_k + H).
-fn categorical_slope(distribution: Categorical, action: u32, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
-    var d = distribution;
-    var slope: array<vec4<f32>, HEAD>;
-    for (var k = 0u; k < ACTIONS; k++) {
-        let p = exp(d.log_probs[k]);
-        let chosen = select(0.0, 1.0, k == action);
-        slope[k / 4u][k % 4u] = log_prob_slope * (chosen - p) - entropy_slope * p * (d.log_probs[k] + d.entropy);
-    }
-    return slope;
+fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: f32, entropy_slope: f32) -> f32 {
+    let p = exp(log_prob);
+    return log_prob_slope * (select(0.0, 1.0, chosen) - p) - entropy_slope * p * (log_prob + entropy);
 }

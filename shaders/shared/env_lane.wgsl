@@ -8,6 +8,7 @@ struct EnvLane {
 
 // A new episode; its random numbers are named by the step that is about to be made.
 fn begin_episode(seed: vec2<u32>, time: u32, n: u32) -> EnvLane {
+    vary_parameters(seed, time, n);
     var rng = rng_stream(seed, RESET_DOMAIN, time, n);
     return EnvLane(env_reset(&rng), 0.0, 0u);
 }

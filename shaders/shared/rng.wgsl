@@ -5,6 +5,9 @@ const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
 const ACTION_DOMAIN: u32 = 2u;   // the same
 const STEP_DOMAIN: u32 = 3u;     // the same
 const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+
+const RNG_TAU: f32 = 6.2831853072;  // 2 pi
 
 struct Rng {
     key: vec2<u32>,
@@ -48,4 +51,21 @@ fn rng_bits(rng: ptr<function, Rng>) -> u32 {
 // Uniform in [0, 1), a multiple of 2^-24.
 fn rng_uniform(rng: ptr<function, Rng>) -> f32 {
     return f32(rng_bits(rng) >> 8u) * (1.0 / 16777216.0);
+}
+
+// Uniform between two bounds.
+fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
+    return low + (high - low) * rng_uniform(rng);
+}
+
+// Uniform over 0 .. count - 1, for counts up to 2^16: the high word of a product (Lemire 2019), off by less than count / 2^32.
+fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
+    let bits = rng_bits(rng);
+    return ((bits >> 16u) * count + (((bits & 0xFFFFu) * count) >> 16u)) >> 16u;
+}
+
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+fn rng_normal(rng: ptr<function, Rng>) -> f32 {
+    let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
+    return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
 }

@@ -1,10 +1,11 @@
 //! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
 //!
-//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Four names are not files there: `environment`
-//! is the environment's file, `network`, `rollout_network` and `tile` are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce`
-//! is `reduce_subgroups`.
+//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Five names are not files there: `environment`
+//! is the environment's file and what stands between it and the kernels, `policy` the file for its kind of actions, and `network`, `rollout_network` and `tile`
+//! are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
 
 use super::dense;
+use crate::environment::Actions;
 use crate::kernel::{Grid, Kernel};
 use crate::plan::{Constant, Plan};
 
@@ -21,9 +22,14 @@ shared!(
     "env_statistics",
     "fault",
     "grid",
+    "legal",
     "moments_of",
     "observation",
+    "outcome",
     "permute",
+    "policy_continuous",
+    "policy_discrete",
+    "policy_multi_discrete",
     "reduce",
     "reduce_moments",
     "reduce_subgroups",
@@ -46,7 +52,12 @@ pub fn compose(kernel: Kernel, plan: &Plan) -> String {
 /// `source` with its imports and all constants, for a kernel of this grid. Tests compose kernels of their own with it.
 pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
     let lookup = |name: &str| match name {
-        "environment" => Some(plan.environment.source.clone()),
+        "environment" => Some(format!("{}\n// ---- parameters and legal actions\n\n{}", plan.environment.source, plan.environment.glue(&plan.config))),
+        "policy" => shared(match plan.environment.actions {
+            Actions::Discrete(_) => "policy_discrete",
+            Actions::MultiDiscrete(_) => "policy_multi_discrete",
+            Actions::Continuous { .. } => "policy_continuous",
+        }),
         "network" => Some(dense::forward(plan, plan.lanes)),
         // Few environments leave most lanes without one.
         "rollout_network" => Some(dense::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4)))),
@@ -63,10 +74,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
     let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain(plan))];
     constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
     if !imported.iter().any(|name| name == "environment") {
-        let environment = &plan.environment;
-        for (name, value) in [("OBSERVATION", environment.observation), ("ACTIONS", environment.actions), ("TIME_LIMIT", environment.time_limit as usize)] {
-            constants.push((name, Constant::U32(value as u32)));
-        }
+        constants.push(("OBSERVATION", Constant::U32(plan.environment.observation as u32)));
     }
     for (name, value) in constants {
         text += &match value {
@@ -75,7 +83,27 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
             Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
         };
     }
+    if imported.iter().any(|name| name == "policy") {
+        text += &of_actions(&plan.environment.actions);
+    }
     text
+}
+
+/// Constants that the policy has beside its numbers of dimensions and outputs.
+fn of_actions(actions: &Actions) -> String {
+    let array = |name: &str, element: &str, values: Vec<String>| format!("const {name} = array<{element}, {}>({});\n", values.len(), values.join(", "));
+    match actions {
+        Actions::Discrete(_) => String::new(),
+        Actions::MultiDiscrete(counts) => {
+            let firsts = counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count)));
+            array("ACTION_FIRSTS", "u32", firsts.map(|first| format!("{first}u")).collect())
+                + &array("ACTION_SIZES", "u32", counts.iter().map(|count| format!("{count}u")).collect())
+        }
+        Actions::Continuous { low, high } => {
+            let bounds = |bounds: &[f32]| bounds.iter().map(|bound| format!("{bound:e}")).collect();
+            array("ACTION_LEAST", "f32", bounds(low)) + &array("ACTION_MOST", "f32", bounds(high))
+        }
+    }
 }
 
 /// `source` followed by the shared files that it imports.

@@ -23,13 +23,6 @@ pub(super) fn vectors(n: usize) -> usize {
     n.div_ceil(4)
 }
 
-/// Sizes of the network's two ends.
-fn ends(plan: &Plan) -> String {
-    let layers = &plan.network.layers;
-    let (input, head) = (vectors(layers[0].inputs), layers.last().map_or(0, |layer| vectors(layer.outputs)));
-    format!("const INPUT: u32 = {input}u;  // vectors of an observation\nconst HEAD: u32 = {head}u;  // vectors of a head's outputs\n\n")
-}
-
 /// `activation` and `activation_slope`.
 pub(super) fn activation(activation: Activation) -> &'static str {
     match activation {
@@ -50,7 +43,7 @@ pub(super) fn activation(activation: Activation) -> &'static str {
 /// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only. Lanes past the first `samples`
 /// may be left without outputs.
 pub fn forward(plan: &Plan, samples: usize) -> String {
-    ends(plan) + &if plan.lanes_are_units { units::forward(plan, samples, false) } else { network_forward(plan) }
+    if plan.lanes_are_units { units::forward(plan, samples, false) } else { network_forward(plan) }
 }
 
 /// Both passes: beside [`forward`], `gradient_begin`; `network_backward`, which adds a tile's gradient, from the loss's slope at the head, to the
@@ -59,7 +52,7 @@ pub fn forward(plan: &Plan, samples: usize) -> String {
 pub fn tile(plan: &Plan) -> String {
     let (forward, backward) =
         if plan.lanes_are_units { (units::forward(plan, plan.tile, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
-    ends(plan) + &forward + "\n" + &backward
+    forward + "\n" + &backward
 }
 
 fn network_forward(plan: &Plan) -> String {

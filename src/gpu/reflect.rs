@@ -69,10 +69,26 @@ pub fn bindings(kernel: Kernel, plan: &Plan) -> Result<Vec<Binding>> {
 /// The value of a module's numeric constant.
 pub fn constant(module: &naga::Module, name: &str) -> Option<f64> {
     let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
-    match module.global_expressions[constant.init] {
-        naga::Expression::Literal(naga::Literal::U32(value)) => Some(f64::from(value)),
-        naga::Expression::Literal(naga::Literal::I32(value)) => Some(f64::from(value)),
-        naga::Expression::Literal(naga::Literal::F32(value)) => Some(f64::from(value)),
+    number(module, constant.init)
+}
+
+/// The numbers that a module's constant array, vector or struct consists of.
+pub fn constant_array(module: &naga::Module, name: &str) -> Option<Vec<f64>> {
+    let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
+    match &module.global_expressions[constant.init] {
+        naga::Expression::Compose { components, .. } => components.iter().map(|&component| number(module, component)).collect(),
+        _ => None,
+    }
+}
+
+/// The number that a constant expression is.
+fn number(module: &naga::Module, expression: naga::Handle<naga::Expression>) -> Option<f64> {
+    use naga::{Expression, Literal};
+    match module.global_expressions[expression] {
+        Expression::Literal(Literal::U32(value)) => Some(f64::from(value)),
+        Expression::Literal(Literal::I32(value)) => Some(f64::from(value)),
+        Expression::Literal(Literal::F32(value)) => Some(f64::from(value)),
+        Expression::Constant(constant) => number(module, module.constants[constant].init),
         _ => None,
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn backward_is_the_derivative_of_forward() {
         for activation in [Activation::Tanh, Activation::Relu] {
-            let network = Network::new(3, &[5, 7], 2, activation);
+            let network = Network::new(3, &[5, 7], 2, 2, activation);
             let mut params: Vec<f64> = network.initial_parameters(4).into_iter().map(f64::from).collect();
             let observation = vec![0.4, -0.9, 1.3];
             for which in [ACTOR, CRITIC] {

@@ -6,24 +6,26 @@ use super::{Ambiguous, Site};
 
 /// An observation.
 pub const OBSERVATION: u32 = 1;
+/// No action is legal. The reference panics instead.
+pub const NO_LEGAL_ACTION: u32 = 2;
 /// The policy's distribution.
-pub const POLICY_OUTPUT: u32 = 2;
+pub const POLICY_OUTPUT: u32 = 3;
 /// A reward.
-pub const REWARD: u32 = 3;
+pub const REWARD: u32 = 4;
 /// A value.
-pub const VALUE: u32 = 4;
+pub const VALUE: u32 = 5;
 /// An advantage.
-pub const ADVANTAGE: u32 = 5;
+pub const ADVANTAGE: u32 = 6;
 /// The policy loss.
-pub const POLICY_LOSS: u32 = 6;
+pub const POLICY_LOSS: u32 = 7;
 /// The entropy.
-pub const ENTROPY: u32 = 7;
+pub const ENTROPY: u32 = 8;
 /// The value loss.
-pub const VALUE_LOSS: u32 = 8;
+pub const VALUE_LOSS: u32 = 9;
 /// The gradient.
-pub const GRADIENT: u32 = 9;
+pub const GRADIENT: u32 = 10;
 /// A parameter after its step.
-pub const PARAMETER: u32 = 10;
+pub const PARAMETER: u32 = 11;
 /// Nothing was found.
 pub const NONE: u32 = u32::MAX;
 

@@ -1,9 +1,9 @@
 //! The gradient of PPO's loss over one minibatch, and the losses themselves, one row of sums for each row of tiles.
 
-use super::categorical::Categorical;
 use super::layouts::Agent;
 use super::loss::{self, Sample, gather};
 use super::memory::Memory;
+use super::policy::Policy;
 use super::real::{Accumulator, Real};
 use super::{Ambiguous, Site, dense};
 use crate::kernel::Kernel;
@@ -45,8 +45,8 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
 /// Adds what one sample contributes through the actor.
 fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
     let activations = dense::forward(&plan.network, ACTOR, params, sample.observation.clone());
-    let policy = Categorical::new(&activations.head);
-    let log_ratio = policy.log_probs[sample.action] - sample.log_prob;
+    let policy = Policy::new(&plan.environment.actions, &activations.head, &sample.legal);
+    let log_ratio = policy.log_prob(&sample.action) - sample.log_prob;
     let ratio = log_ratio.exp();
     let advantage = sample.advantage;
 
@@ -62,13 +62,13 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R
         false
     };
     let log_prob_slope = if spent { R::zero() } else { -(ratio * advantage) };
-    let slope = mean_slope(plan, policy.slope(sample.action, log_prob_slope, -agent.entropy_coef));
+    let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -agent.entropy_coef));
     dense::backward(&plan.network, ACTOR, params, &activations, slope, sums);
 
     let outside = site.decide(agent.clip.less((ratio - R::one()).abs()), "whether the ratio counts as clipped")?;
     let losses = [
         loss::policy_loss(ratio, advantage, agent.clip),
-        policy.entropy,
+        policy.entropy(),
         // Unbiased and never negative (Schulman 2020, "Approximating KL divergence", k3).
         (ratio - R::one()) - log_ratio,
         if outside { R::one() } else { R::zero() },

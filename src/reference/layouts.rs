@@ -177,7 +177,7 @@ pub fn value(plan: &Plan, s: usize, row: usize, n: usize) -> usize {
 
 /// The row of `observations` and `values` for the last observation of an episode that is truncated by step `t`.
 pub fn final_row(plan: &Plan, t: usize) -> usize {
-    plan.steps + 1 + t / plan.environment.time_limit as usize
+    plan.steps + 1 + t / plan.episode_limit as usize
 }
 
 /// Index of step `t` of environment `n` in arrays `[s][t][n]`.

@@ -1,9 +1,9 @@
 //! PPO's losses (Schulman et al. 2017, equations 7 and 9), and their sum over a minibatch as a function of the parameters.
 
-use super::categorical::Categorical;
 use super::dense;
 use super::layouts::{self, Agent, sample};
 use super::memory::Memory;
+use super::policy::{Action, Policy};
 use super::real::Real;
 use crate::network::{ACTOR, CRITIC};
 use crate::plan::Plan;
@@ -16,7 +16,9 @@ pub struct Sample<R> {
     /// Observation before the step.
     pub observation: Vec<R>,
     /// Action.
-    pub action: usize,
+    pub action: Action<R>,
+    /// Which actions were legal; empty where all were.
+    pub legal: Vec<bool>,
     /// Advantage, normalised inside the minibatch.
     pub advantage: R,
     /// Target of the value.
@@ -33,10 +35,12 @@ pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i
     let field = |field: usize| memory.buffer("samples").f((s * plan.batch + b) * sample::WORDS + field);
     let moment = |field: usize| memory.buffer("moments").f((s * plan.gradient_steps() + step) * 2 + field);
     let base = layouts::observation(plan, s, b / plan.envs, b % plan.envs);
+    let (action, legal) = Action::read(plan, memory, s * plan.batch + b);
     Sample {
         b,
         observation: memory.buffer("observations").reals(base..base + plan.environment.observation),
-        action: memory.buffer("actions").u(s * plan.batch + b) as usize,
+        action,
+        legal,
         advantage: (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8)),
         value_target: field(sample::VALUE_TARGET),
         value: field(sample::VALUE),
@@ -65,10 +69,10 @@ pub fn loss<R: Real>(plan: &Plan, memory: &Memory<R>, gradient_step: usize, s: u
     let of_sample = |i: usize| {
         let sample = gather(plan, memory, s, gradient_step, i);
         let head = |network: usize| dense::forward(&plan.network, network, &params, sample.observation.clone()).head;
-        let policy = Categorical::new(&head(ACTOR));
-        let ratio = (policy.log_probs[sample.action] - sample.log_prob).exp();
+        let policy = Policy::new(&plan.environment.actions, &head(ACTOR), &sample.legal);
+        let ratio = (policy.log_prob(&sample.action) - sample.log_prob).exp();
         let value_loss = value_loss(plan, head(CRITIC)[0], &sample, agent.clip);
-        policy_loss(ratio, sample.advantage, agent.clip) + agent.value_coef * value_loss - agent.entropy_coef * policy.entropy
+        policy_loss(ratio, sample.advantage, agent.clip) + agent.value_coef * value_loss - agent.entropy_coef * policy.entropy()
     };
     R::sum((0..plan.minibatch).map(of_sample)) / R::from_f64(plan.minibatch as f64)
 }

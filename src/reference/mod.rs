@@ -11,10 +11,9 @@ use memory::Memory;
 use real::Real;
 
 pub mod adam;
-pub mod cartpole;
-pub mod categorical;
 pub mod compare;
 pub mod dense;
+pub mod environments;
 pub mod evaluate;
 pub mod fault;
 pub mod gae;
@@ -23,6 +22,7 @@ pub mod layouts;
 pub mod loss;
 pub mod memory;
 pub mod minibatch_moments;
+pub mod policy;
 pub mod real;
 pub mod report;
 pub mod reset;
@@ -67,7 +67,17 @@ impl Site {
     }
 }
 
+/// Whether the reference can do what `kernel` does: all but step through environments that it does not know.
+pub fn covers(plan: &Plan, kernel: Kernel) -> bool {
+    let steps = matches!(kernel, Kernel::Reset | Kernel::Rollout);
+    let standard = plan.config.env_parameters.keys().all(|name| name == crate::environment::TIME_LIMIT);
+    !steps || standard && plan.environment.built_in && environments::twin::<f64>(&plan.environment.name).is_some()
+}
+
 /// Does what one dispatch does.
+///
+/// # Panics
+/// When it does not cover the kernel.
 ///
 /// # Errors
 /// When rounding could make one of its decisions either way. `memory` is then left half written.

@@ -1,6 +1,6 @@
 //! Starts an episode in every environment.
 
-use super::cartpole::State;
+use super::environments::{State, Twin, twin};
 use super::memory::Memory;
 use super::real::Real;
 use super::{Ambiguous, layouts};
@@ -8,29 +8,38 @@ use crate::plan::Plan;
 use crate::random::{self, Stream};
 
 /// An environment as it lives between dispatches.
-#[derive(Debug, Clone, Copy)]
 pub struct EnvLane<R> {
     /// The environment's own state.
-    pub state: State<R>,
+    pub state: Box<dyn State<R>>,
     /// Return of the running episode so far.
     pub episode_return: R,
     /// Steps of the running episode so far.
     pub episode_length: u32,
 }
 
+fn twin_of<R: Real>(plan: &Plan) -> Twin<R> {
+    twin(&plan.environment.name).unwrap_or_else(|| panic!("the reference does not know {}", plan.environment.name))
+}
+
 impl<R: Real> EnvLane<R> {
     /// A new episode in environment `n`. Its random numbers are named by the step of the run that it begins with.
-    pub fn begin(seed: u64, time: u32, n: usize) -> Self {
-        let state = State::reset(&mut Stream::new(seed, random::RESET, time, n as u32));
+    ///
+    /// # Panics
+    /// When the reference does not know the environment.
+    pub fn begin(plan: &Plan, seed: u64, time: u32, n: usize) -> Self {
+        let state = (twin_of(plan).reset)(&mut Stream::new(seed, random::RESET, time, n as u32));
         EnvLane { state, episode_return: R::zero(), episode_length: 0 }
     }
 
     /// Environment `n` of agent `s`.
+    ///
+    /// # Panics
+    /// When the reference does not know the environment.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
         let (lanes, words) = (memory.buffer("env_lanes"), layouts::env_lane_words(plan));
         let first = (s * plan.envs + n) * words;
         EnvLane {
-            state: State::from_words(&lanes.reals(first..first + words - 2)),
+            state: (twin_of(plan).from_words)(&lanes.reals(first..first + words - 2)),
             episode_return: lanes.f(first + words - 2),
             episode_length: lanes.u(first + words - 1),
         }
@@ -40,7 +49,7 @@ impl<R: Real> EnvLane<R> {
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, n: usize) {
         let (lanes, words) = (memory.buffer_mut("env_lanes"), layouts::env_lane_words(plan));
         let first = (s * plan.envs + n) * words;
-        lanes.write_all(first, self.state.observe());
+        lanes.write_all(first, self.state.to_words());
         lanes.write(first + words - 2, self.episode_return);
         lanes.write_word(first + words - 1, self.episode_length);
     }
@@ -54,7 +63,7 @@ pub fn reset<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Resul
     for s in 0..plan.agents {
         let seed = layouts::Agent::read(memory, s).seed;
         for n in 0..plan.envs {
-            EnvLane::begin(seed, 0, n).write(plan, memory, s, n);
+            EnvLane::begin(plan, seed, 0, n).write(plan, memory, s, n);
         }
     }
     Ok(())

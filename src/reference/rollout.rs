@@ -1,8 +1,8 @@
 //! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
 
-use super::categorical::Categorical;
 use super::layouts::{self, Agent, transition};
 use super::memory::Memory;
+use super::policy::{Action, Policy};
 use super::real::Real;
 use super::reset::EnvLane;
 use super::{Ambiguous, Site, dense, fault};
@@ -38,22 +38,25 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     let time = agent.time(plan, t);
 
     let observation = env.state.observe();
-    let policy = Categorical::new(&dense::forward(&plan.network, ACTOR, params, observation.to_vec()).head);
-    let action = policy.sample(Stream::new(agent.seed, random::ACTION, time, n as u32).uniform(), site)?;
-    let outcome = env.state.step(action as u32, site)?;
+    let legal = env.state.legal();
+    let actions = &plan.environment.actions;
+    let policy = Policy::new(actions, &dense::forward(&plan.network, ACTOR, params, observation.clone()).head, &legal);
+    let action: Action<R> = policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)?;
+    let log_prob = policy.log_prob(&action);
+    let outcome = env.state.step(&action.taken(actions), &mut Stream::new(agent.seed, random::STEP, time, n as u32), site)?;
     env.episode_return = env.episode_return + outcome.reward;
     env.episode_length += 1;
     // A step that both fails and reaches the limit has failed: there is nothing to bootstrap from.
-    let truncated = !outcome.terminated && env.episode_length >= plan.environment.time_limit;
+    let truncated = !outcome.terminated && env.episode_length >= plan.episode_limit;
 
     let b = layouts::step(plan, s, t, n);
-    memory.buffer_mut("observations").write_all(layouts::observation(plan, s, t, n), observation);
-    memory.buffer_mut("actions").write_word(b, action as u32);
+    memory.buffer_mut("observations").write_all(layouts::observation(plan, s, t, n), observation.clone());
+    action.write(plan, &legal, memory, b);
     let transitions = memory.buffer_mut("transitions");
     let terminated_flag = if outcome.terminated { transition::TERMINATED } else { 0 };
     let truncated_flag = if truncated { transition::TRUNCATED } else { 0 };
     let base = b * transition::WORDS;
-    transitions.write(base + transition::LOG_PROB, policy.log_probs[action]);
+    transitions.write(base + transition::LOG_PROB, log_prob);
     transitions.write(base + transition::REWARD, outcome.reward);
     transitions.write_word(base + transition::ENDING, terminated_flag | truncated_flag | env.episode_length << transition::LENGTH_SHIFT);
     transitions.write(base + transition::EPISODE_RETURN, env.episode_return);
@@ -65,11 +68,13 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     for value in observation {
         fault::check(memory, site, value, fault::OBSERVATION, "whether the observation is finite")?;
     }
-    fault::check(memory, site, policy.entropy, fault::POLICY_OUTPUT, "whether the policy is finite")?;
+    for value in [policy.entropy(), log_prob] {
+        fault::check(memory, site, value, fault::POLICY_OUTPUT, "whether the policy is finite")?;
+    }
     fault::check(memory, site, outcome.reward, fault::REWARD, "whether the reward is finite")?;
 
     if outcome.terminated || truncated {
-        *env = EnvLane::begin(agent.seed, time.wrapping_add(1), n);
+        *env = EnvLane::begin(plan, agent.seed, time.wrapping_add(1), n);
     }
     if t + 1 == plan.steps {
         memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), env.state.observe());

@@ -8,6 +8,14 @@ use crate::kernel::Kernel;
 use crate::network::{ACTOR, CRITIC};
 use crate::plan::{LOSS_SUMS, LOSSES, Plan, REDUCE_LANES};
 
+/// Whether `column` is a weight of the actor's head that is 0 and stays so.
+fn is_fixed(plan: &Plan, column: usize) -> bool {
+    let network = &plan.network;
+    let head = network.layers[network.layers.len() - 1];
+    let weights = head.offset + head.columns()..network.block();
+    weights.contains(&column) && (network.weighted..network.heads[ACTOR]).contains(&((column - head.offset) % head.columns()))
+}
+
 /// Gradient step `index`. Writes `gradients`, `norms`, `losses` (all but the norm) and `faults`.
 ///
 /// # Errors
@@ -17,7 +25,7 @@ pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) ->
     for s in 0..plan.agents {
         let partials = memory.buffer("partials");
         let rows = |column: usize| (0..plan.gradient_rows).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
-        let gradient: Vec<R> = (0..columns).map(|column| R::sum(rows(column))).collect();
+        let gradient: Vec<R> = (0..columns).map(|column| if is_fixed(plan, column) { R::zero() } else { R::sum(rows(column)) }).collect();
 
         // A part is what one workgroup adds, a vector of four columns for each lane; the loss sums behind the parameters do not count.
         let parts = gradient[..parameters].chunks(4 * REDUCE_LANES as usize).map(|part| R::dot(part.iter().map(|&g| (g, g))));

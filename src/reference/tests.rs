@@ -96,7 +96,7 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
     for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
         let mut plan = plan(&Config { time_limit, ..config() });
         // Short enough that some of the episodes are truncated, also twice in a rollout, and others have ended before.
-        plan.environment.time_limit = 15;
+        plan.episode_limit = 15;
         plan.final_rows = if time_limit == TimeLimit::Bootstrap { plan.steps.div_ceil(15) } else { 0 };
         let mut memory = memory::<f64>(&plan);
         let to_samples = ppo::update(&plan).into_iter().take_while(|dispatch| dispatch.kernel != Kernel::MinibatchMoments);

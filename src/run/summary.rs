@@ -86,8 +86,8 @@ pub struct Divergence {
 pub struct Summary {
     /// Whether every agent's last 100 finished episodes have a mean return that counts as solved.
     pub solved: bool,
-    /// Mean return from which the environment counts as solved.
-    pub solved_return: f32,
+    /// Mean return from which the environment counts as solved, if there is such a thing.
+    pub solved_return: Option<f32>,
     /// Environment steps of one agent: of the one that learned longest.
     pub env_steps: u64,
     /// Seconds of training, without start-up.
@@ -194,13 +194,15 @@ impl Summary {
         // The last agent to get there.
         let at = self.agents.iter().filter_map(|agent| Some((agent.solved_at_env_steps?, agent.solved_at_seconds?)));
         let at = at.fold((0, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
-        let first = format!("a mean return of {} was first reached after {} environment steps and {:.1} s", self.solved_return, HumanCount(at.0), at.1);
+        let wanted = self.solved_return.unwrap_or_default();
+        let first = format!("a mean return of {wanted} was first reached after {} environment steps and {:.1} s", HumanCount(at.0), at.1);
         let outcome = match (&self.diverged, self.solved, reached) {
             (Some(divergence), ..) => {
                 format!("diverged  agent {} in update {}: {} is not finite", divergence.agent, divergence.update, divergence.quantity)
             }
+            _ if self.solved_return.is_none() => "done".into(),
             (None, true, _) => format!("solved    {first}"),
-            (None, false, 0) => format!("not solved: a mean return of {} over 100 episodes was not reached", self.solved_return),
+            (None, false, 0) => format!("not solved: a mean return of {wanted} over 100 episodes was not reached"),
             (None, false, _) => format!("not solved at the end{}; {first}{}", count(solved), count(reached)),
         };
         let mean_return = match self.mean_return {
@@ -266,7 +268,7 @@ mod tests {
                 let raw =
                     RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: 10, fault: u32::MAX, ..RawRow::zeroed() };
                 let row = Row::from_raw(&raw, agent, &plan, 1.0, 1.0);
-                let solved_at = is_solved(&row, 475.0).then_some((512, 0.5));
+                let solved_at = is_solved(&row, Some(475.0)).then_some((512, 0.5));
                 Memory { last: Some(row), solved_at }
             })
             .collect();

@@ -11,7 +11,10 @@ use ppo_gpu::kernel::Kernel;
 use ppo_gpu::network::{ACTOR, CRITIC, NETWORKS};
 use ppo_gpu::plan::Plan;
 use ppo_gpu::ppo::Dispatch;
-use ppo_gpu::reference::cartpole::State;
+use ppo_gpu::random::Stream;
+use ppo_gpu::reference::environments::State;
+use ppo_gpu::reference::environments::cartpole::CartPole;
+use ppo_gpu::reference::policy::Action;
 use ppo_gpu::reference::layouts::{agent, transition};
 use ppo_gpu::reference::memory::{Cell, Memory};
 use ppo_gpu::reference::tracked::{Tracked, U};
@@ -69,8 +72,8 @@ fn cartpole_follows_gymnasium_step_by_step() {
     let single: Vec<[f32; 4]> = before.iter().map(|state| state.map(|x| x as f32)).collect();
     for (i, stepped) in step(&single, &actions).iter().enumerate() {
         // The state reaches the device rounded to f32.
-        let mut state = State::from_words(&before[i].map(|x| Tracked { value: x, error: U * x.abs() }));
-        let outcome = state.step(actions[i], Site { kernel: Kernel::Rollout, agent: 0, index: i }).unwrap();
+        let mut state = CartPole::from_words(&before[i].map(|x| Tracked { value: x, error: U * x.abs() }));
+        let outcome = state.step(&Action::Choices(vec![actions[i]]), &mut Stream::new(0, 0, 0, 0), Site { kernel: Kernel::Rollout, agent: 0, index: i }).unwrap();
         for (k, bound) in state.observe().into_iter().enumerate() {
             assert!((bound.value - after[i][k]).abs() <= F64, "step {i}, variable {k}: the reference has {} and Gymnasium {}", bound.value, after[i][k]);
             let off = (f64::from(stepped.state[k]) - after[i][k]).abs();
@@ -207,7 +210,7 @@ fn advantages_follow_their_definition() {
                 profile("software"),
             );
             // The data truncates anywhere: a row of last observations for every step.
-            plan.environment.time_limit = 1;
+            plan.episode_limit = 1;
             plan.final_rows = if bootstrap { steps } else { 0 };
             let [terminated, truncated] = ["terminated", "truncated"].map(|key| numbers(at(case, key)));
             let rewards = bits(at(case, "rewards"));

@@ -47,6 +47,9 @@ fn gradient_agrees_with_finite_differences() {
     for (assignments, seed) in [
         ("envs=13 steps=3 minibatches=3 epochs=2 hidden=5,4 agents=2 entropy_coef=0.05", 1),
         ("envs=9 steps=4 minibatches=2 hidden=7 activation=relu value_clip=false", 2),
+        ("env=Probe/Choice envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 4),
+        ("env=Probe/Masked envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 5),
+        ("env=Probe/Target envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 6),
         ("envs=16 steps=5 minibatches=1 hidden=3,6,2 activation=relu value_coef=0.7 clip=0.1", 3),
     ] {
         let plan = plan(assignments, profile("software"));

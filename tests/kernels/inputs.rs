@@ -2,9 +2,11 @@
 
 use crate::harness::{Words, words_of};
 use ppo_gpu::buffers::ENV_LANE_WORDS;
+use ppo_gpu::environment::Actions;
 use ppo_gpu::network::NETWORKS;
 use ppo_gpu::plan::Plan;
 use ppo_gpu::random::Stream;
+use ppo_gpu::reference::environments::twin;
 use ppo_gpu::reference::layouts::{env_statistics, transition};
 use ppo_gpu::trainer::agent_rows;
 
@@ -28,6 +30,26 @@ impl Source {
     fn floats(&mut self, count: usize, low: f32, high: f32) -> Vec<u32> {
         (0..count).map(|_| self.between(low, high).to_bits()).collect()
     }
+}
+
+/// A step's words in `actions`: any action, and other legal ones beside it.
+fn action(plan: &Plan, source: &mut Source) -> Vec<u32> {
+    let mut words: Vec<u32> = match &plan.environment.actions {
+        Actions::Discrete(count) => vec![source.below(*count as u32)],
+        Actions::MultiDiscrete(counts) => counts.iter().map(|&count| source.below(count as u32)).collect(),
+        Actions::Continuous { low, .. } => source.floats(low.len(), -1.5, 1.5),
+    };
+    if plan.environment.masked {
+        let chosen = words[0] as usize;
+        let mut mask = vec![0; plan.mask_words()];
+        for k in 0..plan.environment.actions.outputs() {
+            if k == chosen || source.below(2) == 0 {
+                mask[k / 32] |= 1 << (k % 32);
+            }
+        }
+        words.extend(mask);
+    }
+    words
 }
 
 /// Contents for every buffer of `plan`.
@@ -60,19 +82,26 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     words.insert("second_moments", source.floats(params.len(), 0.0, 0.01).into_iter().enumerate().map(|(i, word)| padded(word, i)).collect());
     words.insert("params", params.iter().map(|value| value.to_bits()).collect());
 
-    // Environments near their limits, so that some end by angle, some by position, some by time.
+    // CartPoles near their limits, so that some end by angle, some by position, some by time; other environments as they begin.
     let lane = plan.environment.state_words + ENV_LANE_WORDS;
     let mut env_lanes = Vec::new();
+    let twin = twin::<f64>(&plan.environment.name);
     for _ in 0..count("env_lanes") / lane {
-        let state = [source.between(-2.39, 2.39), source.between(-1.0, 1.0), source.between(-0.2, 0.2), source.between(-1.0, 1.0)];
-        env_lanes.extend(state.map(f32::to_bits));
-        let length = if source.below(3) == 0 { plan.environment.time_limit - 1 - source.below(3) } else { source.below(400) };
+        if plan.environment.name == "CartPole-v1" {
+            let state = [source.between(-2.39, 2.39), source.between(-1.0, 1.0), source.between(-0.2, 0.2), source.between(-1.0, 1.0)];
+            env_lanes.extend(state.map(f32::to_bits));
+        } else if let Some(twin) = &twin {
+            env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
+        } else {
+            env_lanes.extend(vec![0; plan.environment.state_words]);
+        }
+        let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
         env_lanes.extend([(length as f32).to_bits(), length]);
     }
     words.insert("env_lanes", env_lanes);
 
     words.insert("observations", source.floats(count("observations"), -1.0, 1.0));
-    words.insert("actions", (0..count("actions")).map(|_| source.below(plan.environment.actions as u32)).collect());
+    words.insert("actions", (0..count("actions") / plan.action_words()).flat_map(|_| action(plan, source)).collect());
     words.insert("values", source.floats(count("values"), -5.0, 20.0));
 
     let mut transitions = Vec::new();

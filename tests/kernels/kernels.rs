@@ -27,6 +27,12 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
         ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),
         ("many tiles", "envs=410 steps=4 minibatches=1 epochs=1 hidden=18,5 total_steps=90000 seed=13", few_rows),
+        ("several choices", "env=Probe/Choice envs=21 steps=5 minibatches=3 hidden=9 agents=2 total_steps=9000 seed=15", profile("software")),
+        ("several choices on a GPU", "env=Probe/Choice envs=70 steps=3 minibatches=2 hidden=5,6 entropy_coef=0.1 total_steps=9000 seed=16", profile("gpu")),
+        ("masks", "env=Probe/Masked envs=22 steps=5 minibatches=2 hidden=7,3 entropy_coef=0.1 total_steps=9000 seed=17", profile("software")),
+        ("masks on a GPU", "env=Probe/Masked envs=34 steps=6 minibatches=3 hidden=11 agents=2 total_steps=9000 seed=18", profile("gpu")),
+        ("continuous", "env=Probe/Target envs=29 steps=5 minibatches=5 hidden=17,6 entropy_coef=0.1 agents=2 total_steps=9000 seed=19", profile("software")),
+        ("continuous on a GPU", "env=Probe/Target envs=31 steps=4 minibatches=2 hidden=8 activation=relu total_steps=9000 seed=20", profile("gpu")),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
     ]
     .map(|(name, assignments, profile)| (name, plan(assignments, profile)))

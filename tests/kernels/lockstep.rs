@@ -39,6 +39,9 @@ fn updates_agree_kernel_by_kernel() {
     for (assignments, profile, updates) in [
         ("envs=19 steps=11 minibatches=11 epochs=2 hidden=16,16 total_steps=4180 lr=3e-3", profile("software"), 3),
         ("envs=6 steps=20 minibatches=4 epochs=3 hidden=9 activation=relu agents=2 total_steps=1200 lr=1e-2 seed=4", profile("gpu"), 3),
+        ("env=Probe/Choice envs=20 steps=6 minibatches=4 epochs=2 hidden=16 total_steps=3000 lr=1e-2 seed=2", profile("software"), 3),
+        ("env=Probe/Masked envs=20 steps=6 minibatches=4 epochs=2 hidden=16 total_steps=3000 lr=1e-2 seed=3", profile("gpu"), 3),
+        ("env=Probe/Target envs=20 steps=6 minibatches=4 epochs=2 hidden=16 agents=2 total_steps=3000 lr=1e-2 seed=8", profile("software"), 3),
         ("envs=4 steps=32 minibatches=4 epochs=4 hidden=64,64 total_steps=1280 seed=1", profile("software"), 2),
     ] {
         let plan = plan(assignments, profile);

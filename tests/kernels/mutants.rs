@@ -50,7 +50,7 @@ macro_rules! mutants {
 mutants! { Common:
     // Errors found in published implementations.
     clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column] * scale" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm))", Value;
-    ratio_always_one Gradient 0 "policy.log_probs[action] - sample.log_prob" => "0.0 * sample.log_prob", Value;
+    ratio_always_one Gradient 0 "policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob" => "0.0 * drawn.sample.log_prob", Value;
     truncation_as_termination Gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
     advantages_not_normalised Gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
     sample_deviation_instead_of_population MinibatchMoments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
@@ -70,13 +70,13 @@ mutants! { Common:
     annealing_forgotten Adam 0 "select(1.0, 1.0 - f32(agent.update) / f32(UPDATES), ANNEAL_LR)" => "1.0", Value;
     row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
     losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
-    log_prob_of_another_action Rollout 0 "policy.log_probs[action]" => "policy.log_probs[1u - action]", Value;
+    log_prob_of_another_action Rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, (action + 1u) % LOGITS),", Value;
     observation_after_the_step Rollout 0 "store_observation(s, t, n, observation);" => "store_observation(s, t, n, env_observe((*env).state));", Value;
     explained_variance_inverted Report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
     sampling_from_the_wrong_stream Rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
-    time_limit_off_by_one Rollout 0 "episode_length >= TIME_LIMIT" => "episode_length > TIME_LIMIT", Word;
+    time_limit_off_by_one Rollout 0 "episode_length >= EPISODE_LIMIT" => "episode_length > EPISODE_LIMIT", Word;
     episodes_counted_twice Report 0 "agent.episodes += episodes;" => "agent.episodes += 2u * episodes;", Word;
     window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
@@ -88,7 +88,7 @@ mutants! { Common:
 }
 
 mutants! { Samples:
-    writes_the_next_step_too Rollout 0 "actions[b] = action;" => "actions[b] = action; actions[b + ENVS] = 7u;", Foreign;
+    writes_the_next_step_too Rollout 0 "store_action(b * ACTION_WORDS, action, legal);" => "store_action(b * ACTION_WORDS, action, legal); actions[b + ENVS] = 7u;", Foreign;
     later_pass_overwrites Gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
     first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
     bias_left_out Gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;

@@ -2,9 +2,11 @@
 //!
 //! Equations of motion: Barto, Sutton and Anderson (1983), without friction; constants, Euler's method and limits as in Gymnasium's CartPole-v1.
 
-use super::real::Real;
-use super::{Ambiguous, Site};
+use super::{Outcome, State};
 use crate::random::Stream;
+use crate::reference::policy::Action;
+use crate::reference::real::Real;
+use crate::reference::{Ambiguous, Site};
 
 /// m/s².
 const GRAVITY: f64 = 9.8;
@@ -27,7 +29,7 @@ const RESET_RANGE: f64 = 0.05;
 
 /// The state, which is also what is observed.
 #[derive(Debug, Clone, Copy)]
-pub struct State<R> {
+pub struct CartPole<R> {
     /// m, of the cart.
     pub position: R,
     /// m/s, of the cart.
@@ -38,53 +40,45 @@ pub struct State<R> {
     pub angular_velocity: R,
 }
 
-/// What a step leads to.
-#[derive(Debug, Clone, Copy)]
-pub struct Outcome<R> {
-    /// Reward of the step.
-    pub reward: R,
-    /// Whether the pole fell or the cart left the track.
-    pub terminated: bool,
-}
-
-impl<R: Real> State<R> {
+impl<R: Real> CartPole<R> {
     /// The state stored in four words.
     ///
     /// # Panics
-    /// When there are not four: the reference knows no other environment.
+    /// When there are not four.
     pub fn from_words(words: &[R]) -> Self {
         let &[position, velocity, angle, angular_velocity] = words else { panic!("{} words instead of CartPole's four", words.len()) };
-        State { position, velocity, angle, angular_velocity }
+        CartPole { position, velocity, angle, angular_velocity }
     }
 
     /// A random first state.
     pub fn reset(stream: &mut Stream) -> Self {
         let mut draw = || (R::from_f32(stream.uniform()) * R::from_f64(2.0) - R::one()) * R::from_f64(RESET_RANGE);
-        State { position: draw(), velocity: draw(), angle: draw(), angular_velocity: draw() }
+        CartPole { position: draw(), velocity: draw(), angle: draw(), angular_velocity: draw() }
+    }
+}
+
+impl<R: Real> State<R> for CartPole<R> {
+    fn to_words(&self) -> Vec<R> {
+        self.observe()
     }
 
-    /// What an agent sees.
-    pub fn observe(&self) -> [R; 4] {
-        [self.position, self.velocity, self.angle, self.angular_velocity]
+    fn observe(&self) -> Vec<R> {
+        vec![self.position, self.velocity, self.angle, self.angular_velocity]
     }
 
-    /// Pushes the cart and waits one time step.
-    ///
-    /// # Errors
-    /// When rounding could decide either way whether a limit is passed.
-    pub fn step(&mut self, action: u32, site: Site) -> Result<Outcome<R>, Ambiguous> {
+    fn step(&mut self, action: &Action<R>, _stream: &mut Stream, site: Site) -> Result<Outcome<R>, Ambiguous> {
         let c = R::from_f64;
         let (sine, cosine) = (self.angle.sin(), self.angle.cos());
         let total_mass = c(CART_MASS) + c(POLE_MASS);
         let pole_moment = c(POLE_MASS) * c(POLE_HALF_LENGTH);
-        let force = if action == 1 { c(FORCE) } else { -c(FORCE) };
+        let force = if action.choice() == 1 { c(FORCE) } else { -c(FORCE) };
         // What the cart's acceleration would be if the pole's did not react on it.
         let pull = (force + pole_moment * self.angular_velocity * self.angular_velocity * sine) / total_mass;
         let inertia = c(POLE_HALF_LENGTH) * (c(4.0) / c(3.0) - c(POLE_MASS) * cosine * cosine / total_mass);
         let angular_acceleration = (c(GRAVITY) * sine - cosine * pull) / inertia;
         let acceleration = pull - pole_moment * angular_acceleration * cosine / total_mass;
         // Explicit Euler: positions move with the velocities from before the step.
-        *self = State {
+        *self = CartPole {
             position: self.position + c(TIME_STEP) * self.velocity,
             velocity: self.velocity + c(TIME_STEP) * acceleration,
             angle: self.angle + c(TIME_STEP) * self.angular_velocity,
@@ -103,15 +97,15 @@ mod tests {
 
     #[test]
     fn episodes_of_gymnasium_are_reproduced() {
-        let recorded: serde_json::Value = serde_json::from_str(include_str!("../../tests/conformance/cartpole_v1.json")).unwrap();
+        let recorded: serde_json::Value = serde_json::from_str(include_str!("../../../tests/conformance/cartpole_v1.json")).unwrap();
         let site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
         for episode in recorded["episodes"].as_array().unwrap() {
             let state = |t: usize| [0, 1, 2, 3].map(|k| episode["states"][t][k].as_f64().unwrap());
             let steps = episode["actions"].as_array().unwrap().len();
             for t in 0..steps {
                 // One step at a time: the pole is unstable, and differences in the last digit grow until it has fallen.
-                let mut env = State::from_words(&state(t));
-                let outcome = env.step(episode["actions"][t].as_u64().unwrap() as u32, site).unwrap();
+                let mut env = CartPole::from_words(&state(t));
+                let outcome = env.step(&Action::Choices(vec![episode["actions"][t].as_u64().unwrap() as u32]), &mut Stream::new(0, 0, 0, 0), site).unwrap();
                 let distance = env.observe().iter().zip(state(t + 1)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(distance < 1e-14, "seed {}, step {t}: off by {distance}", episode["seed"]);
                 assert_eq!(Some(outcome.terminated), episode["terminated"][t].as_bool());

@@ -1,0 +1,92 @@
+// The policy of environments with continuous actions: a normal distribution with independent dimensions. The head's first ACTION_DIMS outputs are the means;
+// the next are the logarithms of the standard deviations, which are biases alone and so do not depend on the observation. Actions are stored as sampled, and
+// clipped to the environment's bounds only as they enter it. Twin: src/reference/policy.rs.
+
+//! import legal
+
+alias Action = array<f32, ACTION_DIMS>;
+
+struct Policy {
+    mean: Action,
+    log_std: Action,
+    entropy: f32,
+}
+
+const HALF_LN_TAU: f32 = 0.9189385332;  // ln(2 pi) / 2
+
+fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
+    var h = head;
+    var result: Policy;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        result.mean[d] = h[d / 4u][d % 4u];
+        let k = ACTION_DIMS + d;
+        result.log_std[d] = h[k / 4u][k % 4u];
+        result.entropy += 0.5 + HALF_LN_TAU + result.log_std[d];
+    }
+    return result;
+}
+
+fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    var p = policy;
+    var action: Action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        let value = p.mean[d] + exp(p.log_std[d]) * rng_normal(rng);
+        // What compilers cannot see through: they would take the mean away again in (action - mean), and the log-probability would not be, to the bit, the one
+        // that `gradient` finds for the stored action. No environment has this number.
+        action[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
+    }
+    return action;
+}
+
+fn policy_log_prob(policy: Policy, action: Action) -> f32 {
+    var p = policy;
+    var a = action;
+    var sum = 0.0;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        let z = (a[d] - p.mean[d]) * exp(-p.log_std[d]);
+        sum -= 0.5 * z * z + p.log_std[d] + HALF_LN_TAU;
+    }
+    return sum;
+}
+
+// d(log_prob_slope * log pi(action) + entropy_slope * H)/d head, z = (a - mean) / std:
+// d log pi/d mean = z / std;  d log pi/d log std = z^2 - 1;  dH/d log std = 1.
+fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
+    var p = policy;
+    var a = action;
+    var slope: array<vec4<f32>, HEAD>;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        let inverse = exp(-p.log_std[d]);
+        let z = (a[d] - p.mean[d]) * inverse;
+        slope[d / 4u][d % 4u] = log_prob_slope * z * inverse;
+        let k = ACTION_DIMS + d;
+        slope[k / 4u][k % 4u] = log_prob_slope * (z * z - 1.0) + entropy_slope;
+    }
+    return slope;
+}
+
+// What enters the environment.
+fn action_taken(action: Action) -> Action {
+    var least = ACTION_LEAST;
+    var most = ACTION_MOST;
+    var taken = action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        taken[d] = clamp(taken[d], least[d], most[d]);
+    }
+    return taken;
+}
+
+// A word of the action as it is stored.
+fn action_word(action: Action, i: u32) -> u32 {
+    var a = action;
+    return bitcast<u32>(a[i]);
+}
+
+fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
+    var w = words;
+    var action: Action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        action[d] = bitcast<f32>(w[d]);
+    }
+    return action;
+}

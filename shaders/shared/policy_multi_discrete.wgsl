@@ -1,0 +1,78 @@
+// The policy of environments with several discrete actions at once: independent categorical distributions, number d over the ACTION_COUNTS[d] logits from
+// ACTION_FIRST[d] on. Log-probability and entropy are sums. Twin: src/reference/policy.rs.
+
+//! import categorical
+
+alias Action = array<u32, ACTION_DIMS>;
+
+fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
+    var firsts = ACTION_FIRSTS;
+    var counts = ACTION_SIZES;
+    var result: Policy;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        add_categorical(&result, head, legal, firsts[d], counts[d]);
+    }
+    return result;
+}
+
+fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    var firsts = ACTION_FIRSTS;
+    var counts = ACTION_SIZES;
+    var action: Action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        action[d] = sample_categorical(policy, legal, firsts[d], counts[d], rng_uniform(rng));
+    }
+    return action;
+}
+
+fn policy_log_prob(policy: Policy, action: Action) -> f32 {
+    var firsts = ACTION_FIRSTS;
+    var p = policy;
+    var a = action;
+    var sum = 0.0;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        sum += p.log_probs[firsts[d] + a[d]];
+    }
+    return sum;
+}
+
+// d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
+fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
+    var firsts = ACTION_FIRSTS;
+    var counts = ACTION_SIZES;
+    var p = policy;
+    var a = action;
+    var slope: array<vec4<f32>, HEAD>;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        var entropy = 0.0;
+        for (var i = 0u; i < counts[d]; i++) {
+            let log_prob = p.log_probs[firsts[d] + i];
+            entropy -= exp(log_prob) * log_prob;
+        }
+        for (var i = 0u; i < counts[d]; i++) {
+            let k = firsts[d] + i;
+            slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], entropy, i == a[d], log_prob_slope, entropy_slope);
+        }
+    }
+    return slope;
+}
+
+// What enters the environment.
+fn action_taken(action: Action) -> Action {
+    return action;
+}
+
+// A word of the action as it is stored.
+fn action_word(action: Action, i: u32) -> u32 {
+    var a = action;
+    return a[i];
+}
+
+fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
+    var w = words;
+    var action: Action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        action[d] = w[d];
+    }
+    return action;
+}

@@ -1,0 +1,239 @@
+//! What an environment's WGSL file must declare, and what is wrong with one that does not.
+
+use super::{Actions, Environment, Parameter};
+use crate::error::{Error, Result};
+use crate::gpu::{compose, reflect};
+use naga::{Handle, Module, ScalarKind, Type, TypeInner};
+
+/// Words of state at most: it lives in an invocation's registers or stack.
+const MOST_STATE_WORDS: usize = 1024;
+/// Floats of an observation at most.
+const MOST_OBSERVATION: usize = 4096;
+/// Outputs of the actor at most.
+const MOST_OUTPUTS: usize = 1024;
+
+/// Reads the environment that `source` declares; `name` is its standard name or the file's path.
+///
+/// # Errors
+/// [`Error::Environment`], with the file's own lines where they are known, and what to do.
+pub fn read(name: &str, source: &str) -> Result<Environment> {
+    let file = File { name, source };
+    let module = file.parse()?;
+    let file = Parsed { file, module: &module };
+
+    let observation = file.count("OBSERVATION", MOST_OBSERVATION)?;
+    let time_limit = file.count("TIME_LIMIT", u32::MAX as usize)? as u32;
+    let actions = file.actions()?;
+    if actions.outputs() > MOST_OUTPUTS {
+        return Err(file.error("ACTION", format!("{} are too many", actions.describe()), format!("at most {MOST_OUTPUTS} outputs of the actor")));
+    }
+    let state_words = match reflect::structure(&module, "EnvState") {
+        Some((_, words)) => words,
+        None => return Err(file.error("", "there is no `struct EnvState`", "declare what an environment keeps between steps: struct EnvState { x: f32 }")),
+    };
+    if state_words > MOST_STATE_WORDS {
+        let problem = format!("`EnvState` has {state_words} words of 4 bytes, at most {MOST_STATE_WORDS} are allowed");
+        return Err(file.error("struct EnvState", problem, "pack flags into bits of a u32, and recompute what can be recomputed"));
+    }
+    let action = match &actions {
+        Actions::Discrete(_) => "u32".to_string(),
+        Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
+        Actions::Continuous { low, .. } => format!("array<f32, {}>", low.len()),
+    };
+    let observed = format!("array<f32, {observation}>");
+    let mask = format!("array<bool, {}>", actions.outputs());
+    let generator = "ptr<function, Rng>";
+    file.function("env_reset", &[generator], "EnvState", true)?;
+    file.function("env_step", &["ptr<function, EnvState>", &action, generator], "Outcome", true)?;
+    file.function("env_observe", &["EnvState"], &observed, true)?;
+    let masked = file.function("env_action_mask", &["EnvState"], &mask, false)?;
+    let pictured = file.function("env_pixel", &["EnvState", "vec2<f32>"], "vec3<f32>", false)?;
+    if masked && matches!(actions, Actions::Continuous { .. }) {
+        return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
+    }
+    Ok(Environment {
+        name: name.into(),
+        source: source.into(),
+        observation,
+        masked,
+        pictured,
+        parameters: file.parameters()?,
+        time_limit,
+        solved_return: reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32),
+        state_words,
+        actions,
+        built_in: false,
+    })
+}
+
+/// What the file is compiled with to be read: stand-ins for what kernels provide.
+const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
+
+/// A file that was not compiled yet.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    name: &'a str,
+    source: &'a str,
+}
+
+impl File<'_> {
+    fn error(&self, line: Option<usize>, problem: String, help: String) -> Error {
+        Error::Environment { path: self.name.into(), line, problem, help }
+    }
+
+    /// Line (from 1 on) of the first line that contains `text`.
+    fn line_of(&self, text: &str) -> Option<usize> {
+        (!text.is_empty()).then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1)).flatten()
+    }
+
+    fn parse(&self) -> Result<Module> {
+        let declares_parameters = self.line_of("struct EnvParameters").is_some();
+        let parameters = match (declares_parameters, self.line_of("const DEFAULT_PARAMETERS")) {
+            (true, Some(_)) => "const parameters = DEFAULT_PARAMETERS;\n",
+            (true, None) => {
+                let help = "add the standard values, in the order of the fields: const DEFAULT_PARAMETERS = EnvParameters(9.8);";
+                return Err(self.error(self.line_of("struct EnvParameters"), "`EnvParameters` has no standard values".into(), help.into()));
+            }
+            (false, _) => "",
+        };
+        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}", self.source));
+        reflect::parse(self.name, &text).map_err(|error| match error {
+            Error::Shader { report, .. } => self.compile_error(&report),
+            other => other,
+        })
+    }
+
+    /// The compiler's report in terms of the file: its first line, and where it points to.
+    fn compile_error(&self, report: &str) -> Error {
+        let problem = report.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
+        // "┌─ name:12:5"
+        let line = report.lines().find_map(|line| line.split("┌─ ").nth(1)?.rsplit(':').nth(1)?.parse().ok());
+        let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let help = match &problem {
+            p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
+            p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
+            p if p.contains("no definition in scope") => "declare it, or check its spelling; what an environment may use is listed by `ppo-gpu env new`",
+            _ => "",
+        };
+        self.error(in_file, problem, format!("{}{}{}", help, if help.is_empty() { "" } else { "\n" }, report))
+    }
+}
+
+/// A file that compiles.
+struct Parsed<'a> {
+    file: File<'a>,
+    module: &'a Module,
+}
+
+impl Parsed<'_> {
+    /// An error at the first line that contains `at`.
+    fn error(&self, at: &str, problem: impl Into<String>, help: impl Into<String>) -> Error {
+        self.file.error(self.file.line_of(at), problem.into(), help.into())
+    }
+
+    /// A constant that is a whole number from 1 to `most`.
+    fn count(&self, name: &str, most: usize) -> Result<usize> {
+        let at = format!("const {name}");
+        match reflect::constant(self.module, name) {
+            Some(value) if value.fract() == 0.0 && (1.0..=most as f64).contains(&value) => Ok(value as usize),
+            Some(value) => Err(self.error(&at, format!("`{name}` is {value}"), format!("a whole number from 1 to {most}"))),
+            None => Err(self.error(&at, format!("there is no number `{name}`"), format!("declare it: const {name}: u32 = 4u;"))),
+        }
+    }
+
+    /// What the constants say of actions.
+    fn actions(&self) -> Result<Actions> {
+        let array = |name: &str| reflect::constant_array(self.module, name);
+        let (single, counts, low, high) =
+            (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
+        let kinds = "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
+        let whole = |value: f64| value.fract() == 0.0 && value >= 1.0;
+        match (single, counts, low, high) {
+            (Some(count), None, None, None) if whole(count) => Ok(Actions::Discrete(count as usize)),
+            (None, Some(counts), None, None) if counts.iter().all(|&count| whole(count)) => {
+                Ok(Actions::MultiDiscrete(counts.iter().map(|&count| count as usize).collect()))
+            }
+            (None, None, Some(low), Some(high)) => {
+                if low.len() != high.len() {
+                    return Err(self.error("const ACTION_HIGH", format!("{} lower and {} upper bounds", low.len(), high.len()), "as many of one as of the other"));
+                }
+                if let Some(d) = (0..low.len()).find(|&d| !(low[d] < high[d])) {
+                    let problem = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
+                    return Err(self.error("const ACTION_LOW", problem, "the lower bound must be less than the upper one"));
+                }
+                let single = |bounds: Vec<f64>| bounds.into_iter().map(|bound| bound as f32).collect();
+                Ok(Actions::Continuous { low: single(low), high: single(high) })
+            }
+            (None, None, None, None) => Err(self.error("", "nothing says what an action is", kinds)),
+            _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", kinds)),
+        }
+    }
+
+    /// Parameters and their standard values.
+    fn parameters(&self) -> Result<Vec<Parameter>> {
+        let Some((_, ty)) = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvParameters")) else { return Ok(Vec::new()) };
+        let TypeInner::Struct { members, .. } = &ty.inner else { return Ok(Vec::new()) };
+        let at = "const DEFAULT_PARAMETERS";
+        let values = reflect::constant_array(self.module, "DEFAULT_PARAMETERS")
+            .ok_or_else(|| self.error(at, "the standard values of the parameters are not plain numbers", "write EnvParameters(1.0, 2u, ...)"))?;
+        members
+            .iter()
+            .zip(values)
+            .map(|(member, default)| {
+                let name = member.name.clone().unwrap_or_default();
+                let whole = match self.type_name(member.ty).as_str() {
+                    "f32" => false,
+                    "u32" => true,
+                    other => {
+                        return Err(self.error(&format!("{name}:"), format!("the parameter `{name}` is a {other}"), "parameters are f32 or u32"));
+                    }
+                };
+                if name == super::TIME_LIMIT {
+                    return Err(self.error(&format!("{name}:"), "every environment has a parameter `time_limit` already", "remove it: TIME_LIMIT is its default"));
+                }
+                Ok(Parameter { name, whole, default })
+            })
+            .collect()
+    }
+
+    /// Whether there is a function of this name; it then has these arguments and this result.
+    fn function(&self, name: &str, arguments: &[&str], result: &str, required: bool) -> Result<bool> {
+        let signature = format!("fn {name}({}) -> {result}", arguments.join(", "));
+        let at = format!("fn {name}");
+        let Some((_, function)) = self.module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name)) else {
+            if required {
+                return Err(self.error("", format!("there is no function `{name}`"), format!("write {signature}")));
+            }
+            return Ok(false);
+        };
+        let found: Vec<String> = function.arguments.iter().map(|argument| self.type_name(argument.ty)).collect();
+        let returned = function.result.as_ref().map_or("nothing".into(), |result| self.type_name(result.ty));
+        if found != arguments {
+            return Err(self.error(&at, format!("`{name}` takes ({})", found.join(", ")), format!("it is called as {signature}")));
+        }
+        if returned != result {
+            return Err(self.error(&at, format!("`{name}` returns {returned} instead of {result}"), format!("it is called as {signature}")));
+        }
+        Ok(true)
+    }
+
+    /// A type as WGSL writes it.
+    fn type_name(&self, ty: Handle<Type>) -> String {
+        let ty = &self.module.types[ty];
+        let scalar = |scalar: &naga::Scalar| match (scalar.kind, scalar.width) {
+            (ScalarKind::Float, 4) => "f32",
+            (ScalarKind::Uint, 4) => "u32",
+            (ScalarKind::Sint, 4) => "i32",
+            (ScalarKind::Bool, _) => "bool",
+            _ => "number",
+        };
+        match &ty.inner {
+            _ if ty.name.is_some() => ty.name.clone().unwrap_or_default(),
+            TypeInner::Scalar(kind) => scalar(kind).into(),
+            TypeInner::Vector { size, scalar: kind } => format!("vec{}<{}>", *size as u8, scalar(kind)),
+            TypeInner::Array { base, size: naga::ArraySize::Constant(count), .. } => format!("array<{}, {count}>", self.type_name(*base)),
+            TypeInner::Pointer { base, space: naga::AddressSpace::Function } => format!("ptr<function, {}>", self.type_name(*base)),
+            other => format!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Environments: one WGSL file each, which alone says what it is. The host reads its declarations back with naga.
+//!
+//! What a file declares, and what it may use, is described in the README ("Your own environment") and checked by [`contract`].
+
+pub mod contract;
+
+use crate::config::{Config, Setting, did_you_mean};
+use crate::error::{Error, Result};
+use std::path::Path;
+
+macro_rules! built_in {
+    ($($name:literal $file:literal;)*) => {
+        /// Built-in environments: standard name and WGSL file.
+        const BUILT_IN: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/envs/", $file, ".wgsl"))),)*];
+    };
+}
+
+built_in! {
+    "CartPole-v1" "cartpole";
+    "Probe/Bandit" "probe_bandit";
+    "Probe/Value" "probe_value";
+    "Probe/Choice" "probe_choice";
+    "Probe/Delay" "probe_delay";
+    "Probe/TimeLimit" "probe_time_limit";
+    "Probe/Masked" "probe_masked";
+    "Probe/Target" "probe_target";
+}
+
+/// What an action is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Actions {
+    /// One discrete action of this many (`ACTIONS`).
+    Discrete(usize),
+    /// Several discrete actions at once, each of so many (`ACTION_COUNTS`).
+    MultiDiscrete(Vec<usize>),
+    /// Real numbers between bounds (`ACTION_LOW`, `ACTION_HIGH`).
+    Continuous {
+        /// Lower bound of each dimension.
+        low: Vec<f32>,
+        /// Upper bound of each dimension.
+        high: Vec<f32>,
+    },
+}
+
+impl Actions {
+    /// Numbers that an action consists of.
+    pub fn dims(&self) -> usize {
+        match self {
+            Actions::Discrete(_) => 1,
+            Actions::MultiDiscrete(counts) => counts.len(),
+            Actions::Continuous { low, .. } => low.len(),
+        }
+    }
+
+    /// Outputs of the actor: logits, or means and logarithms of standard deviations.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Actions::Discrete(count) => *count,
+            Actions::MultiDiscrete(counts) => counts.iter().sum(),
+            Actions::Continuous { low, .. } => 2 * low.len(),
+        }
+    }
+
+    /// Of these, the first that depend on the observation; the others are biases alone.
+    pub fn weighted(&self) -> usize {
+        match self {
+            Actions::Continuous { low, .. } => low.len(),
+            _ => self.outputs(),
+        }
+    }
+
+    /// "2 actions", "5 x 5 actions", "1 continuous action".
+    pub fn describe(&self) -> String {
+        match self {
+            Actions::Discrete(count) => format!("{count} actions"),
+            Actions::MultiDiscrete(counts) => format!("{} actions", counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")),
+            Actions::Continuous { low, .. } => format!("{} continuous action{}", low.len(), if low.len() == 1 { "" } else { "s" }),
+        }
+    }
+}
+
+/// A named number that an environment's dynamics depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Name of the field of `EnvParameters`.
+    pub name: String,
+    /// Whether it is a `u32`; else it is an `f32`.
+    pub whole: bool,
+    /// The standard value.
+    pub default: f64,
+}
+
+/// An environment as its WGSL file declares it.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Standard name, or path of the file.
+    pub name: String,
+    /// The WGSL file.
+    pub source: String,
+    /// Observation size O (`OBSERVATION`).
+    pub observation: usize,
+    /// What an action is.
+    pub actions: Actions,
+    /// Whether it says which actions are legal (`env_action_mask`).
+    pub masked: bool,
+    /// Whether it can be drawn (`env_pixel`).
+    pub pictured: bool,
+    /// Its parameters, in the order of `EnvParameters`.
+    pub parameters: Vec<Parameter>,
+    /// Steps after which an episode is truncated (`TIME_LIMIT`).
+    pub time_limit: u32,
+    /// Mean return over 100 episodes from which the environment counts as solved (`SOLVED_RETURN`), where there is such a thing.
+    pub solved_return: Option<f32>,
+    /// Words of `EnvState`.
+    pub state_words: usize,
+    /// Whether it is one of this crate's own.
+    pub built_in: bool,
+}
+
+/// The name of the one parameter that every environment has: its time limit, in steps.
+pub const TIME_LIMIT: &str = "time_limit";
+
+impl Environment {
+    /// The built-in environment called `name` (upper or lower case), or the one in the file of that name if it ends in `.wgsl`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the nearest environment when there is none of that name; [`Error::File`] when the file cannot be read; those of
+    /// [`Environment::parse`].
+    pub fn named(name: &str) -> Result<Environment> {
+        if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wgsl")) {
+            let source = std::fs::read_to_string(name).map_err(|error| Error::file("read", name, error))?;
+            return Environment::parse(name, &source);
+        }
+        let (name, source) = BUILT_IN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
+            Error::config("env", format!("there is no environment '{name}'"), help)
+        })?;
+        Ok(Environment { built_in: true, ..Environment::parse(name, source)? })
+    }
+
+    /// Names of the built-in environments.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The environment that a WGSL file declares.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when it does not compile or breaks the contract.
+    pub fn parse(name: &str, source: &str) -> Result<Environment> {
+        contract::read(name, source)
+    }
+
+    /// Steps after which an episode is truncated, as configured.
+    pub fn episode_limit(&self, config: &Config) -> u32 {
+        match config.env_parameters.get(TIME_LIMIT) {
+            Some(Setting::Value(limit)) => *limit as u32,
+            _ => self.time_limit,
+        }
+    }
+
+    /// Checks the configured parameters against those that there are.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the parameter, and the nearest one that exists.
+    pub fn check_parameters(&self, config: &Config) -> Result<()> {
+        for (name, setting) in &config.env_parameters {
+            let key = format!("env_parameters.{name}");
+            if name == TIME_LIMIT {
+                match setting {
+                    Setting::Value(limit) if limit.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(limit) => continue,
+                    Setting::Value(limit) => return Err(Error::config(key, format!("{limit} is not a number of steps"), "a whole number from 1 on")),
+                    _ => return Err(Error::config(key, "the time limit cannot vary", "give one whole number")),
+                }
+            }
+            let Some(parameter) = self.parameters.iter().find(|parameter| parameter.name == *name) else {
+                let names = || self.parameters.iter().map(|parameter| parameter.name.as_str()).chain([TIME_LIMIT]);
+                let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
+                return Err(Error::config(key, format!("{} has no such parameter", self.name), help));
+            };
+            let [low, high] = setting.range();
+            for value in [low, high] {
+                if !(value as f32).is_finite() || parameter.whole && (value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value)) {
+                    let kind = if parameter.whole { "a whole number from 0 on" } else { "a number" };
+                    return Err(Error::config(key, format!("{value} is not {kind}"), format!("the standard value is {}", parameter.default)));
+                }
+            }
+            if low > high {
+                return Err(Error::config(key, format!("the range from {low} to {high} is empty"), format!("write [{high}, {low}]")));
+            }
+            if parameter.whole && high - low >= 65_536.0 {
+                return Err(Error::config(key, format!("the range from {low} to {high} is too wide"), "at most 65,536 values"));
+            }
+        }
+        Ok(())
+    }
+
+    /// WGSL that stands between the environment's functions and the kernels that call them: its `parameters`, and which actions are legal.
+    pub fn glue(&self, config: &Config) -> String {
+        let mut text = String::from("//! import rng\n//! import outcome\n//! import legal\n\n");
+        let settings = || self.parameters.iter().map(|parameter| (parameter, config.env_parameters.get(&parameter.name)));
+        let literal = |parameter: &Parameter, value: f64| if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) };
+        let values: Vec<String> =
+            settings().map(|(parameter, setting)| literal(parameter, setting.map_or(parameter.default, |setting| setting.range()[0]))).collect();
+        let values = format!("EnvParameters({})", values.join(", "));
+        let varied = settings().any(|(_, setting)| setting.is_some_and(Setting::varies));
+        if varied {
+            text += "var<private> parameters: EnvParameters;\n\n";
+        } else if !self.parameters.is_empty() {
+            text += &format!("const parameters = {values};\n\n");
+        }
+        text += "// Parameters of the episode that began at `time` in environment `n`.\nfn vary_parameters(seed: vec2<u32>, time: u32, n: u32) {\n";
+        if varied {
+            text += &format!("    parameters = {values};\n    var rng: Rng;\n");
+            for (draw, (parameter, setting)) in settings().enumerate() {
+                let Some(setting) = setting.filter(|setting| setting.varies()) else { continue };
+                let [low, high] = setting.range();
+                let value = if parameter.whole {
+                    format!("{low}u + rng_below(&rng, {}u)", high - low + 1.0)
+                } else {
+                    format!("rng_between(&rng, {}, {})", literal(parameter, low), literal(parameter, high))
+                };
+                let (time, lane) = setting.varies_with();
+                text += &format!(
+                    "    rng = rng_stream(seed, PARAMETER_DOMAIN, {time}, {lane});\n    rng.draw = {draw}u;\n    parameters.{} = {value};\n",
+                    parameter.name
+                );
+            }
+        }
+        text += "}\n\nfn legal_actions(state: EnvState) -> Legal {\n    var legal: Legal;\n";
+        if self.masked {
+            text += "    var mask = env_action_mask(state);\n    for (var k = 0u; k < LOGITS; k++) {\n        \
+                     legal.bits[k / 32u] |= select(0u, 1u, mask[k]) << (k % 32u);\n    }\n";
+        }
+        text + "    return legal;\n}\n"
+    }
+}
