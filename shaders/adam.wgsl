@@ -1,9 +1,10 @@
 // Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1):
 //   g *= min(1, max_norm / |g|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //   p -= lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps).
+// With target_kl, the update's remaining steps are not made once a minibatch's approximate KL divergence exceeds 1.5 times it (Achiam 2018, Spinning Up).
 // index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped, the gradient is not finite or an earlier
 // quantity was not; nor where a new parameter is not finite, which holds back the parameters beside it only.
-// Reads agents, gradients, norms. Writes params, first_moments, second_moments, losses (gradient norm), faults. Twin: src/reference/adam.rs.
+// Reads agents, gradients, norms, losses. Writes params, first_moments, second_moments, losses (gradient norm, mark of skipped steps), faults. Twin: src/reference/adam.rs.
 
 //! import grid
 //! import agent
@@ -21,6 +22,10 @@
 @group(0) @binding(7) var<storage, read_write> losses: array<f32>;                  // [s][e][k][8]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
+const APPROX_KL: u32 = 2u;
+const GRAD_NORM: u32 = 5u;
+const SKIPPED: u32 = 6u;
+
 @compute @workgroup_size(LANES)
 fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
@@ -34,8 +39,18 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         squares += norms[s * NORM_PARTS + i];
     }
     let norm = sqrt(squares);
+    let of_step = (s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES;
+    var skipped = false;
+    if (TARGET_KL) {
+        // An earlier step's mark was left by another dispatch; this one's is read by nobody here.
+        skipped = dispatch.index > 0u && losses[of_step - LOSSES + SKIPPED] != 0.0;
+        skipped = skipped || !(losses[of_step + APPROX_KL] <= 1.5 * agent.target_kl);
+    }
     if (column == 0u) {
-        losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES + 5u] = norm;
+        losses[of_step + GRAD_NORM] = norm;
+        if (TARGET_KL) {
+            losses[of_step + SKIPPED] = select(0.0, 1.0, skipped);
+        }
         if (!is_finite(norm)) {
             atomicMin(&faults[s], FAULT_GRADIENT);
         }
@@ -43,7 +58,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     // A parameter's fault does not hold back other lanes: which of them would see it is a race.
     let fault = atomicLoad(&faults[s]);
-    let learns = agent.stopped == 0u && fault > FAULT_GRADIENT && is_finite(norm);
+    let learns = agent.stopped == 0u && !skipped && fault > FAULT_GRADIENT && is_finite(norm);
     if (!learns || column >= PARAMETERS / 4u) {
         return;
     }
@@ -55,7 +70,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let earlier_second = second_moments[p];
     let first = earlier_first + ONE_MINUS_BETA1 * (gradient - earlier_first);
     let second = earlier_second + ONE_MINUS_BETA2 * (gradient * gradient - earlier_second);
-    let count = f32(agent.update * EPOCHS * MINIBATCHES + dispatch.index + 1u);
+    let count = f32(agent.gradient_steps + dispatch.index + 1u);
     let first_corrected = first / bias_correction(count * LN_BETA1);
     let second_corrected = second / bias_correction(count * LN_BETA2);
     let updated = params[p] - learning_rate(agent) * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON);

@@ -1,7 +1,9 @@
 // Advantages and targets, backwards through time (Schulman et al. 2016, eq. 16):
 //   delta_t = r_t + gamma (1 - ended_t) V_{t+1} - V_t;  A_t = delta_t + gamma lambda (1 - ended_t) A_{t+1};  target_t = A_t + V_t.
 // The reward of a truncated step gains gamma V(last observation) unless time limits count as termination (Pardo et al. 2018).
-// One lane: one environment, T steps. Reads agents, transitions, values. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
+// Where rewards are normalised, each is divided by the running deviation of R_t = gamma R_{t-1} + r_t, R being 0 before an episode (Engstrom et al. 2020);
+// the moments of R over this rollout are left for `update_normalizers`.
+// One lane: one environment, T steps. Reads agents, transitions, values, normalizers. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
 
 //! import grid
 //! import agent
@@ -11,13 +13,15 @@
 //! import sample
 //! import moments_of
 //! import env_statistics
+//! import normalizer
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                           // [s]
 @group(0) @binding(1) var<storage, read> transitions: array<Transition>;                 // [s][t][n]
 @group(0) @binding(2) var<storage, read> values: array<f32>;                             // [s][T+1+F][n]
 @group(0) @binding(3) var<storage, read_write> samples: array<Sample>;                   // [s][t][n]
 @group(0) @binding(4) var<storage, read_write> env_statistics: array<EnvStatistics>;     // [s][n]
-@group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
+@group(0) @binding(5) var<storage, read> normalizers: array<Normalizer>;                 // [s][O+1]
+@group(0) @binding(6) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
 
 @compute @workgroup_size(LANES)
 fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -29,6 +33,19 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
     }
     let gamma = agents[s].gamma;
     let decay = gamma * agents[s].gae_lambda;
+    var discounted = 0.0;
+    var returns = MomentsOf(0.0, 0.0, 0.0);
+    var reward_scale = 1.0;
+    if (NORMALIZE_REWARDS) {
+        reward_scale = normalizers[s * (OBSERVATION + 1u) + OBSERVATION].scale;
+        discounted = env_statistics[s * ENVS + n].discounted;
+        for (var t = 0u; t < STEPS; t++) {
+            let transition = transitions[(s * STEPS + t) * ENVS + n];
+            discounted = gamma * discounted + transition.reward;
+            returns = moments_push(returns, discounted);
+            discounted = select(discounted, 0.0, (transition.ending & ENDED) != 0u);
+        }
+    }
     let value_base = s * VALUE_ROWS * ENVS + n;
     var next_value = values[value_base + STEPS * ENVS];
     var next_advantage = 0.0;
@@ -41,6 +58,9 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
         let transition = transitions[b];
         let value = values[value_base + t * ENVS];
         var reward = transition.reward;
+        if (NORMALIZE_REWARDS) {
+            reward *= reward_scale;
+        }
         if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
             reward += gamma * values[value_base + (STEPS + 1u + t / EPISODE_LIMIT) * ENVS];
         }
@@ -60,5 +80,5 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
             atomicMin(&faults[s], FAULT_ADVANTAGE);
         }
     }
-    env_statistics[s * ENVS + n] = EnvStatistics(episodes, targets.mean, targets.m2, advantages.mean, advantages.m2);
+    env_statistics[s * ENVS + n] = EnvStatistics(episodes, targets.mean, targets.m2, advantages.mean, advantages.m2, discounted, returns.mean, returns.m2);
 }

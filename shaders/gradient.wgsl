@@ -1,5 +1,5 @@
 // PPO's losses and their gradient over one minibatch (Schulman et al. 2017, eq. 7 and 9), for the actor (network 0) and the critic (network 1):
-//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch;
+//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch (unless told otherwise);
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
 // index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
@@ -71,7 +71,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     let head = network_forward(block, lane);
 
     // Losses and their slopes at the head of either network.
-    let actor = actor_loss(head, agent, drawn, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8));
+    let advantage = select(drawn.sample.advantage, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8), NORMALIZE_ADVANTAGES);
+    let actor = actor_loss(head, agent, drawn, advantage);
     let critic = critic_loss(head, agent, drawn.sample);
     let is_actor = network == 0u;
     let weight = drawn.counted / f32(MINIBATCH);
@@ -125,13 +126,14 @@ fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantag
     let log_ratio = policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob;
     let ratio = exp(log_ratio);
     let unclipped = ratio * advantage;
-    let clipped = clamp(ratio, 1.0 - agent.clip, 1.0 + agent.clip) * advantage;
+    let clip = clip_range(agent);
+    let clipped = clamp(ratio, 1.0 - clip, 1.0 + clip) * advantage;
     // min() passes the slope of its smaller side; the clipped side has none outside the range and the same one inside.
     let log_prob_slope = select(0.0, -unclipped, unclipped <= clipped);
     var loss: Loss;
-    loss.slope = policy_slope(policy_, drawn.action, log_prob_slope, -agent.entropy_coef);
+    loss.slope = policy_slope(policy_, drawn.action, log_prob_slope, -entropy_weight(agent));
     // (r - 1) - ln r: unbiased, never negative (Schulman, "Approximating KL divergence", k3).
-    loss.sums = vec4(-min(unclipped, clipped), policy_.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > agent.clip));
+    loss.sums = vec4(-min(unclipped, clipped), policy_.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > clip));
     return loss;
 }
 
@@ -141,10 +143,11 @@ fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Lo
     var squared = error * error;
     var slope = error;
     if (VALUE_CLIP) {
+        let clip = clip_range(agent);
         let change = value - sample.value;
-        let clipped_error = sample.value + clamp(change, -agent.clip, agent.clip) - sample.value_target;
+        let clipped_error = sample.value + clamp(change, -clip, clip) - sample.value_target;
         // Where the clipped error is the larger one the value is outside the range and has no slope; inside they are the same.
-        let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > agent.clip;
+        let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > clip;
         slope = select(slope, 0.0, clipped_is_larger);
         squared = max(squared, clipped_error * clipped_error);
     }

@@ -38,7 +38,7 @@ struct MetricsRow {
     explained_variance: f32,
     grad_norm: f32,
     learning_rate: f32,
-    reserved: f32,
+    gradient_steps: u32,   // gradient steps made in this update
 }
 
 const_assert WINDOW <= LANES;
@@ -109,16 +109,21 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     }
     let window = reduce_sum(vec4(episode, 0.0, 0.0), lane) / max(f32(agent.recent), 1.0);
 
-    // Losses, averaged over the gradient steps.
+    // Losses, averaged over the gradient steps that were made.
     var policy_of_lane = vec4(0.0);
     var value_of_lane = vec4(0.0);
     for (var i = lane; i < EPOCHS * MINIBATCHES; i += LANES) {
         let base = (s * EPOCHS * MINIBATCHES + i) * LOSSES / 4u;
-        policy_of_lane += losses[base];
-        value_of_lane += losses[base + 1u];
+        let value_losses = losses[base + 1u];
+        if (!TARGET_KL || value_losses.z == 0.0) {
+            policy_of_lane += losses[base];
+            value_of_lane += vec4(value_losses.xy, 1.0, 0.0);
+        }
     }
-    let policy = reduce_sum(policy_of_lane, lane) / f32(EPOCHS * MINIBATCHES);
-    let value = reduce_sum(value_of_lane, lane) / f32(EPOCHS * MINIBATCHES);
+    let value_sum = reduce_sum(value_of_lane, lane);
+    let made = value_sum.z;
+    let policy = reduce_sum(policy_of_lane, lane) / max(made, 1.0);
+    let value = value_sum / max(made, 1.0);
 
     if (lane == 0u) {
         let fault = atomicLoad(&faults[s]);
@@ -143,9 +148,11 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
         row.explained_variance = select(0.0, 1.0 - advantages.m2 / targets.m2, targets.m2 > 0.0);
         row.grad_norm = value.y;
         row.learning_rate = learning_rate(agent);
+        row.gradient_steps = u32(made);
         metrics[s] = row;
         agent.sequence += 1u;
         agent.update += 1u - agent.stopped;
+        agent.gradient_steps += select(u32(made), 0u, agent.stopped != 0u);
         agent.stopped |= select(0u, 1u, stops);
         agents[s] = agent;
     }

@@ -2,7 +2,7 @@
 //   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode where this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
-// Reads agents, params. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
+// Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
 //! import grid
 //! import rng
@@ -13,6 +13,8 @@
 //! import env_lane
 //! import policy
 //! import rollout_network
+//! import normalizer
+//! import network_input
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
@@ -21,7 +23,8 @@
 @group(0) @binding(4) var<storage, read_write> observations: array<f32>;           // [s][T+1+F][n][O]
 @group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n][W]
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
-@group(0) @binding(7) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
+@group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
+@group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
 @compute @workgroup_size(LANES)
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -50,7 +53,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
     // Act.
-    var observation = env_observe((*env).state);
+    var observation = observe(s, (*env).state);
     h0 = pack_observation(observation);
     let head = network_forward(s * PARAMETERS, lane);
     let time = time_of(agent, t);
@@ -78,7 +81,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return);
         if (truncated && FINAL_ROWS > 0u) {
-            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, env_observe((*env).state));
+            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, observe(s, (*env).state));
         }
         for (var k = 0u; k < OBSERVATION; k++) {
             if (!is_finite(observation[k])) {
@@ -101,7 +104,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         *env = begin_episode(agent.seed, time + 1u, n);
     }
     if (stored && t + 1u == STEPS) {
-        store_observation(s, STEPS, n, env_observe((*env).state));
+        store_observation(s, STEPS, n, observe(s, (*env).state));
     }
 }
 
@@ -120,6 +123,18 @@ fn store_action(base: u32, action: Action, legal: Legal) {
     }
 }
 
+// What the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+fn observe(s: u32, state: EnvState) -> array<f32, OBSERVATION> {
+    var observation = env_observe(state);
+    if (NORMALIZE_OBSERVATIONS) {
+        for (var k = 0u; k < OBSERVATION; k++) {
+            let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
+            observation[k] = (observation[k] - normalizer.mean) * normalizer.scale;
+        }
+    }
+    return observation;
+}
+
 fn store_observation(s: u32, row: u32, n: u32, values: array<f32, OBSERVATION>) {
     var observation = values;
     let base = ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION;
@@ -132,7 +147,7 @@ fn pack_observation(values: array<f32, OBSERVATION>) -> array<vec4<f32>, INPUT> 
     var observation = values;
     var packed: array<vec4<f32>, INPUT>;
     for (var k = 0u; k < OBSERVATION; k++) {
-        packed[k / 4u][k % 4u] = observation[k];
+        packed[k / 4u][k % 4u] = network_input(observation[k]);
     }
     return packed;
 }

@@ -6,7 +6,6 @@
 mod check;
 mod kernels;
 mod peaks;
-mod program;
 mod speeds;
 mod startup;
 mod stopwatch;

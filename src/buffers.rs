@@ -30,11 +30,12 @@ impl Buffer {
 }
 
 /// Words of `Agent` (shaders/shared/agent.wgsl); a test compares it with the WGSL.
-pub const AGENT_WORDS: usize = 16;
+pub const AGENT_WORDS: usize = 18;
 /// Words of `MetricsRow` (shaders/report.wgsl); a test compares it with the WGSL.
 pub const METRICS_WORDS: usize = 18;
-/// Words of `EnvLane` besides the environment's own state (shaders/shared/env_lane.wgsl).
-pub const ENV_LANE_WORDS: usize = 2;
+
+/// Words of `Normalizer` (shaders/shared/normalizer.wgsl).
+pub const NORMALIZER_WORDS: usize = 4;
 
 macro_rules! buffers {
     ($($name:ident $shape:literal $meaning:literal $words:expr;)*) => {
@@ -51,18 +52,20 @@ buffers! {
     params "[s][P]: f32" "parameters, actor then critic, rows padded to 4 columns" |plan| plan.agents * plan.network.padded_parameters();
     first_moments "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
     second_moments "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
-    env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * (ENV_LANE_WORDS + plan.environment.state_words);
+    env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * plan.environment.lane_words;
     observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes" |plan| plan.agents * plan.value_rows() * plan.envs * plan.environment.observation;
     actions "[s][t][n][W]: u32" "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not" |plan| plan.agents * plan.batch * plan.action_words();
     transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return so far" |plan| plan.agents * plan.batch * 4;
     values "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;
     samples "[s][t][n]: Sample" "advantage, target, value and log-probability: what a gradient step reads of a step" |plan| plan.agents * plan.batch * 4;
-    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets and advantages" |plan| plan.agents * plan.envs * 5;
+    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns" |plan| plan.agents * plan.envs * 8;
+    observation_parts "[s][part][O]: vec2<f32>" "mean and squared deviations of parts of the rollout's observations" |plan| if plan.config.normalize_observations { plan.agents * plan.observation_parts * plan.environment.observation * 2 } else { 0 };
+    normalizers "[s][O+1]: Normalizer" "running moments that each component of the observation, and the reward, is normalised by" |plan| plan.agents * plan.normalizers() * NORMALIZER_WORDS;
     moments "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;
     partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| plan.agents * plan.gradient_rows * plan.gradient_columns();
     gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| plan.agents * plan.gradient_columns();
     norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| plan.agents * plan.norm_parts;
-    losses "[s][e][k][8]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step; two to fill up" |plan| plan.agents * plan.gradient_steps() * LOSSES;
+    losses "[s][e][k][8]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up" |plan| plan.agents * plan.gradient_steps() * LOSSES;
     recent "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
     metrics "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;
 }

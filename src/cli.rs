@@ -4,8 +4,11 @@
 
 use crate::bench::{self, Sweep};
 use crate::config::{Config, KEYS, Key};
+use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
+use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
+use crate::picture::Picture;
 use crate::run;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -14,13 +17,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-
-/// What the bare command trains with, where the environment is [`PRESET_ENV`].
-const PRESET: &str = include_str!("../configs/cartpole.toml");
-/// Where the preset came from, for messages.
-const PRESET_NAME: &str = "configs/cartpole.toml";
-/// The environment that the preset is for.
-const PRESET_ENV: &str = "CartPole-v1";
 
 /// What to do with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +32,43 @@ pub enum Action {
     Inspect(Topic),
     /// Time a run.
     Bench(bench::Options),
+    /// Something about environments.
+    Environment(EnvironmentAction),
+}
+
+/// What to do about environments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvironmentAction {
+    /// List those that are built in.
+    List {
+        /// As JSON.
+        json: bool,
+    },
+    /// Describe one, by name or file.
+    Show {
+        /// Name, or path of a file.
+        name: String,
+        /// Print its WGSL instead.
+        wgsl: bool,
+        /// Write a picture of it to this file instead.
+        png: Option<PathBuf>,
+        /// Pixels along each side of the picture.
+        size: u32,
+        /// Steps to make before it is drawn.
+        steps: u32,
+    },
+    /// Write an example to `NAME.wgsl`.
+    New {
+        /// What it is called.
+        name: String,
+        /// With continuous actions.
+        continuous: bool,
+    },
+    /// Try a file.
+    Check {
+        /// Its path (or the name of a built-in environment).
+        file: String,
+    },
 }
 
 /// Does what the arguments (the program's name first) ask for, with errors printed.
@@ -72,9 +105,47 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             let report = bench::run(&config, &options)?;
             print(&if matches.get_flag("json") { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
         }
+        Action::Environment(action) => environment(&config, action),
         Action::Devices { json } => print(&inspect::devices(&config, json)?).map(|()| exit::DONE),
         Action::Inspect(topic) => print(&inspect::show(&config, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
     }
+}
+
+/// Does something about environments.
+fn environment(config: &Config, action: EnvironmentAction) -> Result<u8> {
+    match action {
+        EnvironmentAction::List { json: true } => {
+            let all: Vec<_> = Environment::list()?.iter().map(Environment::to_json).collect();
+            print(&(serde_json::Value::Array(all).to_string() + "\n"))?;
+        }
+        EnvironmentAction::List { json: false } => {
+            for environment in Environment::list()? {
+                print(&format!("{:<28} {}\n", environment.name, environment.summary()))?;
+            }
+        }
+        EnvironmentAction::Show { name, png: Some(path), size, steps, .. } => {
+            Picture::of_environment(&Config { env: name, ..config.clone() }, steps, size)?.write_png(&path)?;
+            print(&format!("wrote {} ({size} x {size} pixels)\n", path.display()))?;
+        }
+        EnvironmentAction::Show { name, wgsl, .. } => {
+            let environment = Environment::named(&name)?;
+            print(&if wgsl { environment.source } else { environment.to_text() })?;
+        }
+        EnvironmentAction::New { name, continuous } => {
+            let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
+            let mut file = std::fs::File::create_new(&path).map_err(|error| Error::file("create", &path, error))?;
+            file.write_all(environment::template(continuous).as_bytes()).map_err(|error| Error::file("write", &path, error))?;
+            let shown = path.display();
+            print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}          trains on it\n"))?;
+        }
+        EnvironmentAction::Check { file } => {
+            let environment = Environment::named(&file)?;
+            let report = environment::check::check(&Gpu::open(&config.backend, &config.adapter)?, &environment, config)?;
+            print(&report.to_text())?;
+            return Ok(if report.passed() { exit::DONE } else { exit::REFUSED });
+        }
+    }
+    Ok(exit::DONE)
 }
 
 /// Writes to stdout. A reader that has read enough (`| head`) is no failure.
@@ -120,6 +191,25 @@ pub fn command() -> Command {
         Arg::new("sweep").long("sweep").value_name("WHAT").value_parser(PossibleValuesParser::new(Sweep::NAMES)).help("Tables over what is named"),
         Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).help("Time to spend on each figure [default: 1]"),
     ]);
+    let number = |name: &'static str, default: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(u32)).help(help)
+    };
+    let named = |help: &'static str| Arg::new("name").value_name("NAME").required(true).help(help);
+    let environments = Command::new("env").about("List, show, write and try environments").subcommand_required(true).subcommands([
+        Command::new("list").about("The built-in environments"),
+        Command::new("show").about("What an environment observes, does and can be set to").args([
+            named("A name of `env list`, or the path of a .wgsl file"),
+            Arg::new("wgsl").long("wgsl").action(ArgAction::SetTrue).help("Print its WGSL"),
+            Arg::new("png").long("png").value_name("FILE").value_parser(value_parser!(PathBuf)).help("Write a picture of it"),
+            number("size", "256", "Pixels along each side of the picture"),
+            number("after", "0", "Steps to make, with a policy that has learned nothing, before the picture"),
+        ]),
+        Command::new("new").about("Write a commented example that works, NAME.wgsl, to start from").args([
+            named("What it is called"),
+            Arg::new("continuous").long("continuous").action(ArgAction::SetTrue).help("With continuous actions"),
+        ]),
+        Command::new("check").about("Try an environment: does it compile, and does it behave?").arg(named("The path of a .wgsl file")),
+    ]);
     let path = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
     };
@@ -127,12 +217,12 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
         .after_help(
-            "Flags override --set, which overrides --config FILE. Without --config, CartPole-v1 is trained with configs/cartpole.toml.\n\
+            "Flags override --set, which overrides --config FILE. Without --config, a built-in environment is trained with its preset (`env show NAME`).\n\
              Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.",
         )
         // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
         .args_override_self(true)
-        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect, bench])
+        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect, bench, environments])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
             Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
@@ -206,6 +296,19 @@ pub fn action(matches: &ArgMatches) -> Action {
         ["inspect", "metrics"] => Action::Inspect(Topic::Metrics),
         ["inspect", "tables"] => Action::Inspect(Topic::Tables),
         ["inspect", "shader"] => Action::Inspect(Topic::Shader(inner.get_one::<String>("name").cloned().unwrap_or_default())),
+        ["env", "list"] => Action::Environment(EnvironmentAction::List { json }),
+        ["env", "show"] => Action::Environment(EnvironmentAction::Show {
+            name: inner.get_one::<String>("name").cloned().unwrap_or_default(),
+            wgsl: inner.get_flag("wgsl"),
+            png: inner.get_one::<PathBuf>("png").cloned(),
+            size: inner.get_one::<u32>("size").copied().unwrap_or_default(),
+            steps: inner.get_one::<u32>("after").copied().unwrap_or_default(),
+        }),
+        ["env", "new"] => Action::Environment(EnvironmentAction::New {
+            name: inner.get_one::<String>("name").cloned().unwrap_or_default(),
+            continuous: inner.get_flag("continuous"),
+        }),
+        ["env", "check"] => Action::Environment(EnvironmentAction::Check { file: inner.get_one::<String>("name").cloned().unwrap_or_default() }),
         _ => Action::Train(run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") }),
     }
 }
@@ -225,11 +328,11 @@ pub fn config(matches: &ArgMatches) -> Result<Config> {
                 "for instance --set lr=3e-4; `ppo-gpu inspect config` lists all keys",
             )
         })?;
-        written.extend(Config::assignment(name, value)?);
+        Config::merge(&mut written, Config::assignment(name, value)?);
     }
     for key in KEYS {
         if let Some(value) = inner.get_one::<String>(key.name) {
-            written.extend(Config::assignment(key.name, value)?);
+            Config::merge(&mut written, Config::assignment(key.name, value)?);
         }
     }
     let Some(path) = inner.get_one::<PathBuf>("config") else {
@@ -245,10 +348,11 @@ pub fn config(matches: &ArgMatches) -> Result<Config> {
     })
 }
 
-/// The preset, where `written` leaves or sets the environment to the preset's.
+/// The preset of the environment that `written` names, or of the one that is trained by default.
 fn preset(written: &toml::Table) -> Result<Option<toml::Table>> {
-    let other = written.get("env").is_some_and(|env| !env.as_str().is_some_and(|name| name.eq_ignore_ascii_case(PRESET_ENV)));
-    if other { Ok(None) } else { Config::layer(PRESET_NAME, PRESET).map(Some) }
+    let default = Config::default().env;
+    let env = written.get("env").and_then(toml::Value::as_str).unwrap_or(&default);
+    Environment::preset(env).map(|(name, text)| Config::layer(name, text)).transpose()
 }
 
 /// The configuration of the bare command.

@@ -139,10 +139,17 @@ pub struct Config {
     pub gamma: PerAgent,
     pub gae_lambda: PerAgent,
     pub clip: PerAgent,
+    pub anneal_clip: bool,
     pub value_clip: bool,
     pub entropy_coef: PerAgent,
+    pub anneal_entropy: bool,
     pub value_coef: PerAgent,
     pub max_grad_norm: PerAgent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_kl: Option<PerAgent>,
+    pub normalize_advantages: bool,
+    pub normalize_observations: bool,
+    pub normalize_rewards: bool,
     pub backend: String,
     pub adapter: String,
     pub profile: String,
@@ -171,10 +178,16 @@ impl Default for Config {
             gamma: PerAgent::Same(0.99),
             gae_lambda: PerAgent::Same(0.95),
             clip: PerAgent::Same(0.2),
+            anneal_clip: false,
             value_clip: true,
             entropy_coef: PerAgent::Same(0.01),
+            anneal_entropy: false,
             value_coef: PerAgent::Same(0.5),
             max_grad_norm: PerAgent::Same(0.5),
+            target_kl: None,
+            normalize_advantages: true,
+            normalize_observations: false,
+            normalize_rewards: false,
             backend: "auto".into(),
             adapter: String::new(),
             profile: "auto".into(),
@@ -226,10 +239,16 @@ keys! {
         gamma "GAMMA" "Discount factor, 0 to 1"
         gae_lambda "LAMBDA" "Lambda of generalised advantage estimation, 0 to 1"
         clip "EPSILON" "Clip range of the probability ratio, and of the value where value_clip is on"
+        anneal_clip "BOOL" "Lower the clip range linearly towards 0 over the run"
         value_clip "BOOL" "Clip the change of the value as the ratio is clipped"
         entropy_coef "COEF" "Weight of the entropy bonus"
+        anneal_entropy "BOOL" "Lower the weight of the entropy bonus linearly towards 0 over the run"
         value_coef "COEF" "Weight of the value loss"
         max_grad_norm "NORM" "Largest global norm of an agent's gradient; longer ones are scaled down to it"
+        target_kl "KL" "Make no more gradient steps in an update once a minibatch's approximate KL divergence exceeds 1.5 times this"
+        normalize_advantages "BOOL" "Normalise advantages inside each minibatch to mean 0 and deviation 1"
+        normalize_observations "BOOL" "Normalise each component of the observation by its running mean and deviation, clipped to +-10"
+        normalize_rewards "BOOL" "Divide rewards by the running deviation of the discounted return"
     }
     "Device" {
         backend "NAME" "Graphics API: auto, vulkan, metal, dx12 or gl"
@@ -247,18 +266,10 @@ impl Config {
     pub fn from_layers(layers: impl IntoIterator<Item = toml::Table>) -> Result<Config> {
         let mut merged = toml::Table::new();
         for layer in layers {
-            for (name, value) in layer {
-                if !KEYS.iter().any(|key| key.name == name) {
-                    return Err(unknown_key(&name));
-                }
-                match (merged.get_mut(&name), value) {
-                    // Tables are added to, not replaced.
-                    (Some(toml::Value::Table(table)), toml::Value::Table(more)) => table.extend(more),
-                    (_, value) => {
-                        merged.insert(name, value);
-                    }
-                }
+            if let Some(name) = layer.keys().find(|name| !KEYS.iter().any(|key| key.name == **name)) {
+                return Err(unknown_key(name));
             }
+            Config::merge(&mut merged, layer);
         }
         let mut config = Config::default();
         for (name, value) in merged {
@@ -267,6 +278,18 @@ impl Config {
         }
         config.check()?;
         Ok(config)
+    }
+
+    /// Lays `layer` over `below`. Tables are added to, not replaced.
+    pub fn merge(below: &mut toml::Table, layer: toml::Table) {
+        for (name, value) in layer {
+            match (below.get_mut(&name), value) {
+                (Some(toml::Value::Table(table)), toml::Value::Table(more)) => table.extend(more),
+                (_, value) => {
+                    below.insert(name, value);
+                }
+            }
+        }
     }
 
     /// This configuration with one key replaced.
@@ -368,6 +391,7 @@ impl Config {
             ("entropy_coef", &self.entropy_coef, 0.0, 1e6),
             ("value_coef", &self.value_coef, 0.0, 1e6),
             ("max_grad_norm", &self.max_grad_norm, positive, 1e30),
+            ("target_kl", self.target_kl.as_ref().unwrap_or(&PerAgent::Same(1.0)), positive, 1e30),
         ] {
             if let PerAgent::Each(list) = values
                 && list.len() != self.agents as usize
@@ -459,10 +483,16 @@ mod tests {
             gamma: PerAgent::Same(0.5),
             gae_lambda: PerAgent::Same(1.0),
             clip: PerAgent::Same(1e-30),
+            anneal_clip: true,
             value_clip: false,
             entropy_coef: PerAgent::Each(vec![0.0, 1.0]),
+            anneal_entropy: true,
             value_coef: PerAgent::Same(2.0),
             max_grad_norm: PerAgent::Same(1e30),
+            target_kl: Some(PerAgent::Each(vec![0.01, 0.5])),
+            normalize_advantages: false,
+            normalize_observations: true,
+            normalize_rewards: true,
             backend: "vulkan".into(),
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),

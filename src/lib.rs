@@ -8,6 +8,7 @@
 //! - [`gpu`]: composes, compiles and runs kernels on a device;
 //! - [`trainer`]: submits updates ahead and reads their metrics late; [`metrics`]: what a row of them means;
 //! - [`mod@reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
+//! - [`picture`]: pictures of environments;
 //! - [`mod@bench`]: how fast all of it is, against what the device can do;
 //! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
 
@@ -23,6 +24,7 @@ pub mod kernel;
 pub mod metrics;
 pub mod network;
 pub mod pace;
+pub mod picture;
 pub mod plan;
 pub mod ppo;
 pub mod progress;

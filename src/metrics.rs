@@ -29,7 +29,7 @@ pub struct RawRow {
     pub explained_variance: f32,
     pub grad_norm: f32,
     pub learning_rate: f32,
-    pub reserved: f32,
+    pub gradient_steps: u32,
 }
 
 /// Bit of [`RawRow::stopped`]: the agent had stopped before this update.
@@ -60,6 +60,7 @@ pub struct Row {
     pub explained_variance: f32,
     pub grad_norm: f32,
     pub learning_rate: f32,
+    pub gradient_steps: u32,
     pub stops: bool,
     pub fault: Option<&'static str>,
     /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
@@ -92,6 +93,7 @@ impl Row {
             explained_variance: raw.explained_variance,
             grad_norm: raw.grad_norm,
             learning_rate: raw.learning_rate,
+            gradient_steps: raw.gradient_steps,
             stops: raw.stopped & STOPS != 0,
             fault: fault_name(raw.fault),
             was_stopped: raw.stopped & HAD_STOPPED != 0,
@@ -160,6 +162,7 @@ metrics! {
     explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant" "rises towards 1; at or below 0 the critic is of no use";
     grad_norm "" "global norm of the gradient before clipping, mean over gradient steps" "steady; often far above max_grad_norm: lower lr";
     learning_rate "" "Adam's learning rate in this update" "";
+    gradient_steps "steps" "gradient steps made in this update; fewer than epochs * minibatches where target_kl ended it early" "";
     stops "bool" "the agent stops with this update: target_return was reached, or a quantity is not finite" "false until the end";
     fault "name" "first quantity that is not finite" "null";
 }
@@ -237,7 +240,7 @@ mod tests {
             ($($field:ident)*) => { vec![$((stringify!($field).to_string(), offset_of!(RawRow, $field) / 4)),*] };
         }
         let expected = offsets!(sequence update episodes total_episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
-            approx_kl clip_fraction explained_variance grad_norm learning_rate reserved);
+            approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps);
         let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan())).expect("report compiles");
         let (members, words) = reflect::structure(&module, "MetricsRow").expect("report declares MetricsRow");
         assert_eq!(members, expected);

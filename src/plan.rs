@@ -137,6 +137,8 @@ pub struct Plan {
     pub evaluate_rounds: usize,
     /// Partial squared norms for each agent.
     pub norm_parts: usize,
+    /// Parts that the moments of an agent's observations are taken in.
+    pub observation_parts: usize,
 }
 
 impl Plan {
@@ -224,6 +226,7 @@ impl Plan {
             tiles_per_pass,
             passes,
             evaluate_rounds: if lanes_are_units { 32 } else { 1 },
+            observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
             environment,
@@ -241,6 +244,11 @@ impl Plan {
     /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
     pub fn value_rows(&self) -> usize {
         self.steps + 1 + self.final_rows
+    }
+
+    /// Running moments of each agent: one for each component of the observation, and one for the return; none where nothing is normalised.
+    pub fn normalizers(&self) -> usize {
+        if self.config.normalize_observations || self.config.normalize_rewards { self.environment.observation + 1 } else { 0 }
     }
 
     /// Words of an action's mask: a bit for each output of the actor; none where every action is legal.
@@ -309,7 +317,17 @@ impl Plan {
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("WINDOW", U32(WINDOW)),
             ("LOSSES", u(LOSSES)),
+            ("OBSERVATION_PARTS", u(self.observation_parts)),
+            ("OBSERVATION_PART", u(self.batch.div_ceil(self.observation_parts))),
+            ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
+            ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
+            ("NORMALIZE_ADVANTAGES", Bool(self.config.normalize_advantages)),
+            ("NORMALIZER_EPSILON", F32(NORMALIZER_EPSILON)),
+            ("OBSERVATION_CLIP", F32(OBSERVATION_CLIP)),
+            ("TARGET_KL", Bool(self.config.target_kl.is_some())),
             ("ANNEAL_LR", Bool(self.config.anneal_lr)),
+            ("ANNEAL_CLIP", Bool(self.config.anneal_clip)),
+            ("ANNEAL_ENTROPY", Bool(self.config.anneal_entropy)),
             ("VALUE_CLIP", Bool(self.config.value_clip)),
             // 1 - 0.999 in f32 would be off by 1e-5.
             ("ONE_MINUS_BETA1", F32((1.0 - ADAM_BETAS[0]) as f32)),
@@ -412,6 +430,17 @@ impl Plan {
 pub const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 /// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
 pub const ADAM_EPSILON: f32 = 1e-5;
+
+/// Added to variances before their root is taken (Gymnasium's and gymnax's normalising wrappers).
+pub const NORMALIZER_EPSILON: f32 = 1e-8;
+/// Weight of the mean 0 and variance 1 that normalisers begin with (the same).
+pub const NORMALIZER_COUNT: f32 = 1e-4;
+/// Normalised observations are clipped to ± this (Huang et al. 2022).
+pub const OBSERVATION_CLIP: f32 = 10.0;
+/// Samples that a part of the observations' moments is worth.
+const OBSERVATION_PART: usize = 1024;
+/// Parts at most: one workgroup adds them.
+const MOST_OBSERVATION_PARTS: usize = 256;
 
 /// Passes of a gradient step at most; beyond, there are more rows of partial gradients.
 const MOST_PASSES: usize = 1 << 14;

@@ -37,6 +37,12 @@ pub fn start() -> Vec<Dispatch> {
     vec![Dispatch { kernel: Kernel::Reset, index: 0 }]
 }
 
+/// The kernels that a run of `plan` needs, in the order of [`Kernel::ALL`].
+pub fn kernels(plan: &Plan) -> Vec<Kernel> {
+    let used: std::collections::BTreeSet<Kernel> = start().into_iter().chain(update(plan)).map(|dispatch| dispatch.kernel).collect();
+    used.into_iter().collect()
+}
+
 /// One update of all agents (Schulman et al. 2017, algorithm 1).
 pub fn update(plan: &Plan) -> Vec<Dispatch> {
     let mut list = Vec::new();
@@ -58,6 +64,13 @@ pub fn update(plan: &Plan) -> Vec<Dispatch> {
         }
         dispatch(Kernel::SumGradient, step);
         dispatch(Kernel::Adam, step);
+    }
+    // Remember: the moments of what was observed, for the next rollout to be normalised by.
+    if plan.config.normalize_observations {
+        dispatch(Kernel::ObservationMoments, 0);
+    }
+    if plan.normalizers() > 0 {
+        dispatch(Kernel::UpdateNormalizers, 0);
     }
     // Report one row for each agent and advance the counters.
     dispatch(Kernel::Report, 0);

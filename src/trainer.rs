@@ -6,7 +6,7 @@ use crate::gpu::engine::{self, Engine, Options};
 use crate::metrics::{RawRow, Row};
 use crate::network::NETWORKS;
 use crate::pace::{Next, Pace, Position};
-use crate::plan::Plan;
+use crate::plan::{NORMALIZER_COUNT, Plan};
 use crate::ppo::{self, Dispatch};
 use crate::random::seed_words;
 use bytemuck::Zeroable;
@@ -41,8 +41,10 @@ pub struct AgentRow {
     pub max_grad_norm: f32,
     /// Mean return at which the agent stops learning; `f32::MAX` for none.
     pub target_return: f32,
-    /// Counters, all 0 at the start: update, sequence, episodes, recent, stopped, padding.
-    pub counters: [u32; 6],
+    /// Approximate KL divergence that an update may not exceed by half; `f32::MAX` for no limit.
+    pub target_kl: f32,
+    /// Counters, all 0 at the start: update, sequence, episodes, recent, stopped, gradient steps, padding.
+    pub counters: [u32; 7],
 }
 
 /// The initial rows of `agents`.
@@ -59,7 +61,8 @@ pub fn agent_rows(plan: &Plan) -> Vec<AgentRow> {
             value_coef: config.value_coef.of(s) as f32,
             max_grad_norm: config.max_grad_norm.of(s) as f32,
             target_return: config.target_return.map_or(f32::MAX, |target| target as f32),
-            counters: [0; 6],
+            target_kl: config.target_kl.as_ref().map_or(f32::MAX, |target| target.of(s) as f32),
+            counters: [0; 7],
         })
         .collect()
 }
@@ -70,7 +73,11 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[AgentRow]) {
     engine.write("faults", &vec![u32::MAX; plan.agents]);
     let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
     engine.write("params", bytemuck::cast_slice(&params));
+    engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
 }
+
+/// Count, mean, variance and scale before anything was seen.
+pub const INITIAL_NORMALIZER: [f32; 4] = [NORMALIZER_COUNT, 0.0, 1.0, 1.0];
 
 /// A training run on a device.
 pub struct Trainer {

@@ -1,7 +1,8 @@
 //! The documents say what the program does.
 
-use ppo_gpu::buffers::{AGENT_WORDS, BUFFERS, ENV_LANE_WORDS, METRICS_WORDS};
+use ppo_gpu::buffers::{AGENT_WORDS, BUFFERS, METRICS_WORDS, NORMALIZER_WORDS};
 use ppo_gpu::config::Config;
+use ppo_gpu::environment::Environment;
 use ppo_gpu::gpu::{compose, reflect};
 use ppo_gpu::inspect::tables;
 use ppo_gpu::kernel::Kernel;
@@ -38,9 +39,15 @@ fn structures_have_the_words_that_the_host_counts() {
     };
     assert_eq!(words(Kernel::Report, "Agent"), AGENT_WORDS);
     assert_eq!(words(Kernel::Report, "MetricsRow"), METRICS_WORDS);
-    assert_eq!(words(Kernel::Reset, "EnvLane"), ENV_LANE_WORDS + plan.environment.state_words);
+    for name in Environment::names() {
+        let config = Config { env: name.into(), ..Config::default() };
+        let plan = Plan::new(&config, Profile::named("gpu").unwrap()).unwrap();
+        let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan)).unwrap();
+        assert_eq!(reflect::structure(&module, "EnvLane").unwrap().1, plan.environment.lane_words, "{name}");
+    }
     assert_eq!(words(Kernel::Rollout, "Transition") * 4, 16);
-    assert_eq!(words(Kernel::Gae, "EnvStatistics"), 5);
+    assert_eq!(words(Kernel::Gae, "EnvStatistics"), 8);
+    assert_eq!(words(Kernel::UpdateNormalizers, "Normalizer"), NORMALIZER_WORDS);
 }
 
 /// Names of fields, in order, are the same in WGSL and in the host's rows.

@@ -133,7 +133,8 @@ fn fifty_updates_move_nothing_but_metric_rows() {
 fn the_first_minibatch_has_ratio_one_exactly() {
     let shapes = [("64,64", "tanh", "software"), ("7,5", "relu", "software"), ("7,5", "tanh", "gpu")];
     for (env, (hidden, activation, profile)) in KINDS.iter().flat_map(|env| shapes.map(|shape| (env, shape))) {
-        let config = config(None, &format!("env={env} envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
+        let config =
+            config(None, &format!("env={env} envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
         for row in train(&mut trainer_of(&config, profile)).unwrap() {
             assert_eq!((row.approx_kl, row.clip_fraction), (0.0, 0.0), "{env}, update {}, hidden {hidden}, profile {profile}", row.update);
         }

@@ -10,11 +10,13 @@ struct Agent {
     value_coef: f32,
     max_grad_norm: f32,
     target_return: f32,  // stop learning at this mean return; the largest f32 when there is no target
+    target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
     update: u32,         // updates learned from
     sequence: u32,       // updates executed; runs on after the agent has stopped
     episodes: u32,       // episodes finished since the start
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
+    gradient_steps: u32, // gradient steps made in earlier updates
     padding: u32,
 }
 
@@ -28,7 +30,19 @@ fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
     return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
 }
 
-// Linear annealing, constant within an update; the last update's rate is lr / UPDATES, not 0.
+// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+fn remaining(agent: Agent) -> f32 {
+    return 1.0 - f32(agent.update) / f32(UPDATES);
+}
+
 fn learning_rate(agent: Agent) -> f32 {
-    return agent.lr * select(1.0, 1.0 - f32(agent.update) / f32(UPDATES), ANNEAL_LR);
+    return agent.lr * select(1.0, remaining(agent), ANNEAL_LR);
+}
+
+fn clip_range(agent: Agent) -> f32 {
+    return agent.clip * select(1.0, remaining(agent), ANNEAL_CLIP);
+}
+
+fn entropy_weight(agent: Agent) -> f32 {
+    return agent.entropy_coef * select(1.0, remaining(agent), ANNEAL_ENTROPY);
 }

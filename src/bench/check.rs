@@ -67,13 +67,19 @@ fn small(plan: &Plan, seed: u64) -> Config {
     }
 }
 
-/// The number of dispatches that agree.
+/// The number of dispatches that agree. Environments that the reference does not know are stepped without a check.
 fn lockstep(gpu: &Gpu, plan: &Plan) -> Result<std::result::Result<usize, Ambiguous>> {
     let trainer = Trainer::new(gpu.clone(), plan.clone())?;
     let engine = trainer.engine();
     let update = ppo::update(plan);
     let mut before = download(engine)?;
+    let mut checked = 0;
     for &dispatch in &update {
+        if !reference::covers(plan, dispatch.kernel) {
+            engine.run(&[dispatch])?;
+            before = download(engine)?;
+            continue;
+        }
         let mut memory = Memory::<Tracked>::from_words(before);
         if let Err(ambiguous) = reference::run(plan, dispatch, &mut memory) {
             return Ok(Err(ambiguous));
@@ -86,8 +92,9 @@ fn lockstep(gpu: &Gpu, plan: &Plan) -> Result<std::result::Result<usize, Ambiguo
             return Err(failure(activity, describe(&findings)));
         }
         before = after;
+        checked += 1;
     }
-    Ok(Ok(update.len()))
+    Ok(Ok(checked))
 }
 
 fn download(engine: &Engine) -> Result<Words> {

@@ -2,7 +2,7 @@
 
 use super::peaks::Peaks;
 use super::stopwatch::Stopwatch;
-use crate::buffers::{Buffer, ENV_LANE_WORDS};
+use crate::buffers::Buffer;
 use crate::error::Result;
 use crate::gpu::engine::Engine;
 use crate::kernel::Kernel;
@@ -77,7 +77,7 @@ fn work(kernel: Kernel, plan: &Plan) -> Work {
     let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
     let (operations, bytes) = match kernel {
         Kernel::Rollout => {
-            let lane = 4 * (plan.environment.state_words + ENV_LANE_WORDS);
+            let lane = 4 * plan.environment.lane_words;
             let steps = plan.envs * plan.steps_per_dispatch;
             (2 * actor * steps, steps * (observation + action + transition) + plan.envs * 2 * lane)
         }
@@ -96,6 +96,8 @@ fn work(kernel: Kernel, plan: &Plan) -> Work {
         Kernel::SumGradient => (0, 4 * (rows + 1) * columns),
         // Reads the gradient; reads and writes parameters and both moments.
         Kernel::Adam => (0, 4 * plan.network.padded_parameters() * 7),
+        Kernel::ObservationMoments => (0, plan.batch * observation),
+        Kernel::UpdateNormalizers => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
         // How far `report` reads depends on how many episodes ended.
         Kernel::Reset | Kernel::Report => (0, 0),
     };

@@ -1,6 +1,6 @@
 //! What the device can do at most, measured by two kernels: arithmetic and memory.
 
-use super::program::{Program, Shader};
+use crate::gpu::program::{Program, Shader};
 use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;

@@ -1,6 +1,6 @@
 //! Environment steps a second: of the environment alone, with the policy acting, and of training.
 
-use super::program::{Program, Shader};
+use crate::gpu::program::{Program, Shader};
 use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;

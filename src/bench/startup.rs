@@ -4,7 +4,6 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::gpu::engine::{Engine, Options};
 use crate::gpu::{Gpu, compose, reflect};
-use crate::kernel::Kernel;
 use crate::plan::Plan;
 use crate::ppo;
 use crate::trainer::{agent_rows, upload};
@@ -64,7 +63,7 @@ pub(super) fn open(config: &Config) -> Result<(Gpu, f64)> {
 /// Those of [`Engine::new`].
 pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, DeviceMemory, Engine)> {
     let began = Instant::now();
-    for &kernel in Kernel::ALL {
+    for kernel in ppo::kernels(plan) {
         reflect::parse(kernel.name(), &compose::compose(kernel, plan))?;
     }
     let composition = since(began);

@@ -2,7 +2,10 @@
 
 use super::{Actions, Environment, Parameter};
 use crate::error::{Error, Result};
+use crate::config::Config;
 use crate::gpu::{compose, reflect};
+use crate::kernel::Kernel;
+use crate::plan::{PROFILES, Plan};
 use naga::{Handle, Module, ScalarKind, Type, TypeInner};
 
 /// Words of state at most: it lives in an invocation's registers or stack.
@@ -18,6 +21,7 @@ const MOST_OUTPUTS: usize = 1024;
 /// [`Error::Environment`], with the file's own lines where they are known, and what to do.
 pub fn read(name: &str, source: &str) -> Result<Environment> {
     let file = File { name, source };
+    file.refuse_what_kernels_own()?;
     let module = file.parse()?;
     let file = Parsed { file, module: &module };
 
@@ -51,7 +55,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     if masked && matches!(actions, Actions::Continuous { .. }) {
         return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
     }
-    Ok(Environment {
+    let environment = Environment {
         name: name.into(),
         source: source.into(),
         observation,
@@ -61,9 +65,12 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         time_limit,
         solved_return: reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32),
         state_words,
+        lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 2, |(_, words)| words),
         actions,
         built_in: false,
-    })
+    };
+    file.file.fits_into_kernels(&environment)?;
+    Ok(environment)
 }
 
 /// What the file is compiled with to be read: stand-ins for what kernels provide.
@@ -83,7 +90,59 @@ impl File<'_> {
 
     /// Line (from 1 on) of the first line that contains `text`.
     fn line_of(&self, text: &str) -> Option<usize> {
-        (!text.is_empty()).then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1)).flatten()
+        (!text.is_empty())
+            .then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1))
+            .flatten()
+    }
+
+    /// Refuses declarations that would change the kernels around the environment.
+    fn refuse_what_kernels_own(&self) -> Result<()> {
+        let pure = "an environment consists of constants, structures and functions";
+        for (text, what, help) in [
+            ("Barrier(", "a barrier", "remove it: each invocation steps an environment of its own, and none waits for another"),
+            ("workgroupUniformLoad", "memory that invocations share", pure),
+            ("@compute", "an entry point", pure),
+            ("@group", "a binding", pure),
+            ("@binding", "a binding", pure),
+            ("var<", "a variable outside functions", "keep in EnvState what lives between steps; variables of functions are written `var x`"),
+            ("override ", "an override", "write `const`; what is to be changed from outside goes into EnvParameters"),
+            ("enable ", "a directive", pure),
+            ("requires ", "a directive", pure),
+            ("diagnostic(", "a directive", pure),
+        ] {
+            let directive = what == "a directive" || what == "an override";
+            let found = self.source.lines().position(|line| {
+                let code = line.split("//").next().unwrap_or_default();
+                if directive { code.trim_start().starts_with(text) } else { code.contains(text) }
+            });
+            if let Some(line) = found {
+                return Err(self.error(Some(line + 1), format!("{what} has no place in an environment"), help.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compiles the kernels that the environment becomes part of, whose names it may not take.
+    fn fits_into_kernels(&self, environment: &Environment) -> Result<()> {
+        for profile in PROFILES {
+            let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
+            let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
+            for kernel in [Kernel::Reset, Kernel::Rollout] {
+                let composed = compose::compose(kernel, &plan);
+                let Err(Error::Shader { report, .. }) = reflect::parse(self.name, &composed) else { continue };
+                let problem = first_line(&report);
+                // The file begins further down; a name is declared where the file declares it.
+                let offset = composed.find(self.source).map_or(0, |start| composed[..start].lines().count());
+                let line = reported_line(&report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=self.source.lines().count()).contains(line));
+                let named = || {
+                    let name = problem.split('`').nth(1)?;
+                    ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| self.line_of(&format!("{kind}{name}")))
+                };
+                let help = "the kernels around an environment use this name themselves: choose another, for instance with a prefix";
+                return Err(self.error(named().or(line), problem, help.into()));
+            }
+        }
+        Ok(())
     }
 
     fn parse(&self) -> Result<Module> {
@@ -96,7 +155,9 @@ impl File<'_> {
             }
             (false, _) => "",
         };
-        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}", self.source));
+        // As env_lane.wgsl declares it, to learn its size.
+        let lane = if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, episode_return: f32, episode_length: u32 }\n" } else { "" };
+        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
         reflect::parse(self.name, &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&report),
             other => other,
@@ -105,10 +166,8 @@ impl File<'_> {
 
     /// The compiler's report in terms of the file: its first line, and where it points to.
     fn compile_error(&self, report: &str) -> Error {
-        let problem = report.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();
-        // "┌─ name:12:5"
-        let line = report.lines().find_map(|line| line.split("┌─ ").nth(1)?.rsplit(':').nth(1)?.parse().ok());
-        let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let problem = first_line(report);
+        let in_file = reported_line(report).filter(|line| *line <= self.source.lines().count());
         let help = match &problem {
             p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
@@ -117,6 +176,16 @@ impl File<'_> {
         };
         self.error(in_file, problem, format!("{}{}{}", help, if help.is_empty() { "" } else { "\n" }, report))
     }
+}
+
+/// What a compiler's report says first.
+fn first_line(report: &str) -> String {
+    report.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string()
+}
+
+/// The line that a compiler's report points to: "┌─ name:12:5".
+fn reported_line(report: &str) -> Option<usize> {
+    report.lines().find_map(|line| line.split("┌─ ").nth(1)?.rsplit(':').nth(1)?.parse().ok())
 }
 
 /// A file that compiles.
@@ -144,8 +213,7 @@ impl Parsed<'_> {
     /// What the constants say of actions.
     fn actions(&self) -> Result<Actions> {
         let array = |name: &str| reflect::constant_array(self.module, name);
-        let (single, counts, low, high) =
-            (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
+        let (single, counts, low, high) = (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
         let kinds = "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
         let whole = |value: f64| value.fract() == 0.0 && value >= 1.0;
         match (single, counts, low, high) {
@@ -155,9 +223,13 @@ impl Parsed<'_> {
             }
             (None, None, Some(low), Some(high)) => {
                 if low.len() != high.len() {
-                    return Err(self.error("const ACTION_HIGH", format!("{} lower and {} upper bounds", low.len(), high.len()), "as many of one as of the other"));
+                    return Err(self.error(
+                        "const ACTION_HIGH",
+                        format!("{} lower and {} upper bounds", low.len(), high.len()),
+                        "as many of one as of the other",
+                    ));
                 }
-                if let Some(d) = (0..low.len()).find(|&d| !(low[d] < high[d])) {
+                if let Some(d) = (0..low.len()).find(|&d| low[d].partial_cmp(&high[d]) != Some(std::cmp::Ordering::Less)) {
                     let problem = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
                     return Err(self.error("const ACTION_LOW", problem, "the lower bound must be less than the upper one"));
                 }
@@ -189,7 +261,11 @@ impl Parsed<'_> {
                     }
                 };
                 if name == super::TIME_LIMIT {
-                    return Err(self.error(&format!("{name}:"), "every environment has a parameter `time_limit` already", "remove it: TIME_LIMIT is its default"));
+                    return Err(self.error(
+                        &format!("{name}:"),
+                        "every environment has a parameter `time_limit` already",
+                        "remove it: TIME_LIMIT is its default",
+                    ));
                 }
                 Ok(Parameter { name, whole, default })
             })

@@ -2,21 +2,41 @@
 //!
 //! What a file declares, and what it may use, is described in the README ("Your own environment") and checked by [`contract`].
 
+pub mod check;
 pub mod contract;
+pub mod describe;
 
 use crate::config::{Config, Setting, did_you_mean};
 use crate::error::{Error, Result};
 use std::path::Path;
 
+/// An environment that comes with the program.
+struct BuiltIn {
+    /// Standard name.
+    name: &'static str,
+    /// The WGSL file.
+    source: &'static str,
+    /// Name and text of the configuration that it is trained with unless another is given.
+    preset: Option<(&'static str, &'static str)>,
+}
+
 macro_rules! built_in {
-    ($($name:literal $file:literal;)*) => {
-        /// Built-in environments: standard name and WGSL file.
-        const BUILT_IN: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/envs/", $file, ".wgsl"))),)*];
+    (@preset) => { None };
+    (@preset $preset:literal) => { Some((concat!("configs/", $preset, ".toml"), include_str!(concat!("../../configs/", $preset, ".toml")))) };
+    ($($name:literal $file:literal $($preset:literal)?;)*) => {
+        const BUILT_IN: &[BuiltIn] = &[$(BuiltIn {
+            name: $name,
+            source: include_str!(concat!("../../shaders/envs/", $file, ".wgsl")),
+            preset: built_in!(@preset $($preset)?),
+        },)*];
     };
 }
 
+// Standard name, file stem of the WGSL, and of the configuration where there is one.
 built_in! {
-    "CartPole-v1" "cartpole";
+    "CartPole-v1" "cartpole" "cartpole";
+    "2048" "game_2048";
+    "PlanarQuadrotor-v0" "planar_quadrotor";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";
@@ -24,6 +44,11 @@ built_in! {
     "Probe/TimeLimit" "probe_time_limit";
     "Probe/Masked" "probe_masked";
     "Probe/Target" "probe_target";
+}
+
+/// An example of an environment file, to start from.
+pub fn template(continuous: bool) -> &'static str {
+    if continuous { include_str!("template_continuous.wgsl") } else { include_str!("template_discrete.wgsl") }
 }
 
 /// What an action is.
@@ -113,6 +138,9 @@ pub struct Environment {
     pub solved_return: Option<f32>,
     /// Words of `EnvState`.
     pub state_words: usize,
+    /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding where the state's alignment asks
+    /// for it.
+    pub lane_words: usize,
     /// Whether it is one of this crate's own.
     pub built_in: bool,
 }
@@ -131,16 +159,25 @@ impl Environment {
             let source = std::fs::read_to_string(name).map_err(|error| Error::file("read", name, error))?;
             return Environment::parse(name, &source);
         }
-        let (name, source) = BUILT_IN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let known = Self::built_in(name).ok_or_else(|| {
             let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
             Error::config("env", format!("there is no environment '{name}'"), help)
         })?;
-        Ok(Environment { built_in: true, ..Environment::parse(name, source)? })
+        Ok(Environment { built_in: true, ..Environment::parse(known.name, known.source)? })
     }
 
     /// Names of the built-in environments.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        BUILT_IN.iter().map(|(name, _)| *name)
+        BUILT_IN.iter().map(|known| known.name)
+    }
+
+    fn built_in(name: &str) -> Option<&'static BuiltIn> {
+        BUILT_IN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
+    }
+
+    /// File name and text of the configuration that the built-in environment called `name` is trained with unless another is given.
+    pub fn preset(name: &str) -> Option<(&'static str, &'static str)> {
+        Self::built_in(name)?.preset
     }
 
     /// The environment that a WGSL file declares.

@@ -24,6 +24,8 @@ shared!(
     "grid",
     "legal",
     "moments_of",
+    "network_input",
+    "normalizer",
     "observation",
     "outcome",
     "permute",

@@ -19,7 +19,7 @@ pub struct Options {
     pub guard_words: usize,
     /// Changes a kernel's composed WGSL before it is compiled.
     pub rewrite: Option<Rewrite>,
-    /// Compile these kernels only; all when empty.
+    /// Compile these kernels only; all that the plan needs when empty.
     pub only: Vec<Kernel>,
     /// Keep compiled kernels on disk, and take them from there.
     pub cached: bool,
@@ -62,7 +62,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Allocates every buffer (zeroed) and compiles every kernel of `plan`.
+    /// Allocates every buffer (zeroed) and compiles every kernel that `plan` needs.
     ///
     /// # Errors
     /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
@@ -82,7 +82,7 @@ impl Engine {
             buffers.insert(buffer.name, create_buffer(gpu, buffer.name, size, usage)?);
         }
         let indices = index_buffer(gpu, plan)?;
-        let kernels: Vec<Kernel> = Kernel::ALL.iter().copied().filter(|kernel| options.only.is_empty() || options.only.contains(kernel)).collect();
+        let kernels = if options.only.is_empty() { ppo::kernels(plan) } else { options.only.clone() };
         let cache = if options.cached { KernelCache::open(gpu) } else { None };
         // Compilation is the longest part of start-up and every kernel's is independent.
         let compiled: Vec<Result<(Kernel, Program)>> = std::thread::scope(|scope| {

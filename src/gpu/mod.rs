@@ -4,6 +4,7 @@ pub mod cache;
 pub mod compose;
 pub mod dense;
 pub mod engine;
+pub(crate) mod program;
 pub mod reflect;
 pub mod units;
 

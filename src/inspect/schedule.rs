@@ -32,7 +32,13 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
         };
         rows.push([
             kernel.name().to_string(),
-            if count == 0 { "once".into() } else { HumanCount(count as u64).to_string() },
+            if start.contains(&kernel) {
+                "once".into()
+            } else if count == 0 {
+                "not used".into()
+            } else {
+                HumanCount(count as u64).to_string()
+            },
             format!("{} x {} x {}", HumanCount(grid.groups as u64), plan.agents, grid.networks),
             grid.lanes.to_string(),
             kernel.summary().to_string(),

@@ -9,19 +9,30 @@ use crate::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
 
 /// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
 ///
-/// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm) and `faults`. Parameters stay as they are once the agent has
+/// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm, and with target_kl whether the step is skipped) and `faults`. Parameters stay as they are once the agent has
 /// stopped or a quantity up to the gradient was not finite, and where one of the four parameters of a vector is not finite.
 ///
 /// # Errors
-/// When rounding could decide either way whether a number is finite.
+/// When rounding could decide either way whether a number is finite, or the KL divergence too large.
 pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
         let agent = Agent::read(memory, s);
         let norm = R::sum(memory.buffer("norms").reals(s * plan.norm_parts..(s + 1) * plan.norm_parts)).sqrt();
         memory.buffer_mut("losses").write((s * plan.gradient_steps() + index as usize) * LOSSES + loss::GRAD_NORM, norm);
         let site = Site { kernel: Kernel::Adam, agent: s, index: index as usize };
+        let base = s * plan.gradient_steps() * LOSSES;
+        let of_step = |step: usize, field: usize| base + step * LOSSES + field;
+        let mut skipped = false;
+        if plan.config.target_kl.is_some() {
+            let losses = memory.buffer("losses");
+            let earlier = index > 0 && losses.f(of_step(index as usize - 1, loss::SKIPPED)).value() != 0.0;
+            let limit = R::from_f64(1.5) * agent.target_kl;
+            skipped = earlier || site.decide(limit.less(losses.f(of_step(index as usize, loss::APPROX_KL))), "whether target_kl is exceeded")?;
+            let mark = if skipped { R::one() } else { R::zero() };
+            memory.buffer_mut("losses").write(of_step(index as usize, loss::SKIPPED), mark);
+        }
         let finite = fault::check(memory, site, norm, fault::GRADIENT, "whether the gradient is finite")?;
-        if finite && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT {
+        if finite && !skipped && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT {
             step(plan, &agent, s, index, norm, memory)?;
         }
     }
@@ -36,7 +47,7 @@ fn step<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, index: u32, norm: R, m
         // Either way there is no jump where the norm passes the largest one.
         None => (agent.max_grad_norm / norm).min(R::one()),
     };
-    let count = agent.update.wrapping_mul(plan.gradient_steps() as u32).wrapping_add(index).wrapping_add(1);
+    let count = agent.gradient_steps.wrapping_add(index).wrapping_add(1);
     // 1 − β^n = −(e^(n·ln β) − 1).
     let correction = |beta: f64| -(R::from_f64(f64::from(count)) * R::from_f64(beta.ln())).exp_m1();
     let mean = |beta: f64, old: R, new: R| old + R::from_f64(1.0 - beta) * (new - old);

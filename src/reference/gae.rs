@@ -1,9 +1,10 @@
 //! Generalised advantage estimation (Schulman et al. 2016, equation 16), backwards through time:
 //! δ_t = r_t + γ·(1 − ended_t)·V_(t+1) − V_t, Â_t = δ_t + γλ·(1 − ended_t)·Â_(t+1), target_t = Â_t + V_t.
 //!
+//! Where rewards are normalised, each is divided by the running deviation of R_t = γ·R_(t−1) + r_t, R being 0 before an episode (Engstrom et al. 2020).
 //! The reward of a truncated step gains γ·V(last observation), unless time limits count as termination (Pardo et al. 2018).
 
-use super::layouts::{self, Agent, env_statistics, sample, transition};
+use super::layouts::{self, Agent, Normalizer, env_statistics, sample, transition};
 use super::memory::Memory;
 use super::real::{MergeOrder, Moments, Real};
 use super::{Ambiguous, Site, fault};
@@ -27,6 +28,19 @@ pub fn gae<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<
 /// The rollout of environment `n` of agent `s`.
 fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let value_of = |memory: &Memory<R>, row: usize| memory.buffer("values").f(layouts::value(plan, s, row, n));
+    let (mut discounted, mut returns, mut reward_scale) = (R::zero(), Vec::new(), R::one());
+    if plan.config.normalize_rewards {
+        reward_scale = Normalizer::read(plan, memory, s, plan.environment.observation).scale;
+        discounted = memory.buffer("env_statistics").f((s * plan.envs + n) * env_statistics::WORDS + env_statistics::DISCOUNTED);
+        for t in 0..plan.steps {
+            let (transitions, b) = (memory.buffer("transitions"), layouts::step(plan, s, t, n));
+            discounted = agent.gamma * discounted + transitions.f(b * transition::WORDS + transition::REWARD);
+            returns.push(Moments::of(discounted));
+            if transitions.u(b * transition::WORDS + transition::ENDING) & transition::ENDED != 0 {
+                discounted = R::zero();
+            }
+        }
+    }
     let mut next_value = value_of(memory, plan.steps);
     let mut next_advantage = R::zero();
     let mut episodes = 0;
@@ -37,6 +51,9 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
         let ending = transitions.u(b * transition::WORDS + transition::ENDING);
         let log_prob = transitions.f(b * transition::WORDS + transition::LOG_PROB);
         let mut reward = transitions.f(b * transition::WORDS + transition::REWARD);
+        if plan.config.normalize_rewards {
+            reward = reward * reward_scale;
+        }
         if ending & transition::TRUNCATED != 0 && plan.final_rows > 0 {
             reward = reward + agent.gamma * value_of(memory, layouts::final_row(plan, t));
         }
@@ -67,6 +84,7 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
 
     let order = MergeOrder { chain: plan.steps, depth: 0 };
     let (targets, advantages) = (R::moments(&targets, order), R::moments(&advantages, order));
+    let returns = if returns.is_empty() { Moments { count: 0, mean: R::zero(), m2: R::zero() } } else { R::moments(&returns, order) };
     let base = (s * plan.envs + n) * env_statistics::WORDS;
     let statistics = memory.buffer_mut("env_statistics");
     statistics.write_word(base + env_statistics::EPISODES, episodes);
@@ -74,5 +92,8 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
     statistics.write(base + env_statistics::TARGET_M2, targets.m2);
     statistics.write(base + env_statistics::ADVANTAGE_MEAN, advantages.mean);
     statistics.write(base + env_statistics::ADVANTAGE_M2, advantages.m2);
+    statistics.write(base + env_statistics::DISCOUNTED, discounted);
+    statistics.write(base + env_statistics::RETURN_MEAN, returns.mean);
+    statistics.write(base + env_statistics::RETURN_M2, returns.m2);
     Ok(())
 }

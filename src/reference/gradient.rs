@@ -48,26 +48,26 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R
     let policy = Policy::new(&plan.environment.actions, &activations.head, &sample.legal);
     let log_ratio = policy.log_prob(&sample.action) - sample.log_prob;
     let ratio = log_ratio.exp();
-    let advantage = sample.advantage;
+    let (advantage, clip) = (sample.advantage, agent.clip_range(plan));
 
     // The clipped side of the minimum is constant in the ratio. It is the smaller one only where the ratio has already gone too far in the
     // direction that the advantage asks for. Elsewhere: d(−ratio·A)/d log π = −ratio·A.
     let good = site.decide(R::zero().less(advantage), "the sign of the advantage")?;
     let bad = site.decide(advantage.less(R::zero()), "the sign of the advantage")?;
     let spent = if good {
-        site.decide((R::one() + agent.clip).less(ratio), "whether the ratio is above the clip range")?
+        site.decide((R::one() + clip).less(ratio), "whether the ratio is above the clip range")?
     } else if bad {
-        site.decide(ratio.less(R::one() - agent.clip), "whether the ratio is below the clip range")?
+        site.decide(ratio.less(R::one() - clip), "whether the ratio is below the clip range")?
     } else {
         false
     };
     let log_prob_slope = if spent { R::zero() } else { -(ratio * advantage) };
-    let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -agent.entropy_coef));
+    let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -agent.entropy_weight(plan)));
     dense::backward(&plan.network, ACTOR, params, &activations, slope, sums);
 
-    let outside = site.decide(agent.clip.less((ratio - R::one()).abs()), "whether the ratio counts as clipped")?;
+    let outside = site.decide(clip.less((ratio - R::one()).abs()), "whether the ratio counts as clipped")?;
     let losses = [
-        loss::policy_loss(ratio, advantage, agent.clip),
+        loss::policy_loss(ratio, advantage, clip),
         policy.entropy(),
         // Unbiased and never negative (Schulman 2020, "Approximating KL divergence", k3).
         (ratio - R::one()) - log_ratio,
@@ -82,7 +82,7 @@ fn critic<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<
     let activations = dense::forward(&plan.network, CRITIC, params, sample.observation.clone());
     let value = activations.head[0];
     let error = value - sample.value_target;
-    let change = value - sample.value;
+    let (change, clip) = (value - sample.value, agent.clip_range(plan));
 
     // Outside the clip range the clipped error is constant in V; inside, both are the same. Hence no slope where V is outside and the clipped error
     // is the larger one. Elsewhere: d ½(V − target)²/dV = V − target.
@@ -92,16 +92,16 @@ fn critic<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<
     };
     let constant = if !plan.config.value_clip {
         false
-    } else if site.decide(agent.clip.less(change), "whether the value rose out of the clip range")? {
-        clipped_is_larger(agent.clip)?
-    } else if site.decide(change.less(-agent.clip), "whether the value fell out of the clip range")? {
-        clipped_is_larger(-agent.clip)?
+    } else if site.decide(clip.less(change), "whether the value rose out of the clip range")? {
+        clipped_is_larger(clip)?
+    } else if site.decide(change.less(-clip), "whether the value fell out of the clip range")? {
+        clipped_is_larger(-clip)?
     } else {
         false
     };
     let slope = if constant { R::zero() } else { agent.value_coef * error };
     dense::backward(&plan.network, CRITIC, params, &activations, mean_slope(plan, vec![slope]), sums);
-    loss_sums(plan, CRITIC, sums)[0].add(loss::value_loss(plan, value, sample, agent.clip));
+    loss_sums(plan, CRITIC, sums)[0].add(loss::value_loss(plan, value, sample, clip));
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 
 use super::memory::Memory;
 use super::real::Real;
-use crate::buffers::{AGENT_WORDS, ENV_LANE_WORDS};
-use crate::plan::Plan;
+use crate::buffers::{AGENT_WORDS, NORMALIZER_WORDS};
+use crate::plan::{OBSERVATION_CLIP, Plan};
 use crate::random::{self, Stream};
 
 /// `Agent`.
@@ -18,11 +18,13 @@ pub mod agent {
     pub const VALUE_COEF: usize = 7;
     pub const MAX_GRAD_NORM: usize = 8;
     pub const TARGET_RETURN: usize = 9;
-    pub const UPDATE: usize = 10;
-    pub const SEQUENCE: usize = 11;
-    pub const EPISODES: usize = 12;
-    pub const RECENT: usize = 13;
-    pub const STOPPED: usize = 14;
+    pub const TARGET_KL: usize = 10;
+    pub const UPDATE: usize = 11;
+    pub const SEQUENCE: usize = 12;
+    pub const EPISODES: usize = 13;
+    pub const RECENT: usize = 14;
+    pub const STOPPED: usize = 15;
+    pub const GRADIENT_STEPS: usize = 16;
 }
 
 /// `Transition`.
@@ -53,12 +55,15 @@ pub mod sample {
 /// `EnvStatistics`.
 pub mod env_statistics {
     #![allow(missing_docs)] // the fields are documented in env_statistics.wgsl
-    pub const WORDS: usize = 5;
+    pub const WORDS: usize = 8;
     pub const EPISODES: usize = 0;
     pub const TARGET_MEAN: usize = 1;
     pub const TARGET_M2: usize = 2;
     pub const ADVANTAGE_MEAN: usize = 3;
     pub const ADVANTAGE_M2: usize = 4;
+    pub const DISCOUNTED: usize = 5;
+    pub const RETURN_MEAN: usize = 6;
+    pub const RETURN_M2: usize = 7;
 }
 
 /// The values that `losses` keeps of a gradient step. The first four are also the order of the actor's loss sums in `partials` and `gradients`.
@@ -70,6 +75,7 @@ pub mod loss {
     pub const CLIP_FRACTION: usize = 3;
     pub const VALUE: usize = 4;
     pub const GRAD_NORM: usize = 5;
+    pub const SKIPPED: usize = 6;
 }
 
 /// `MetricsRow`.
@@ -92,7 +98,7 @@ pub mod metrics {
     pub const EXPLAINED_VARIANCE: usize = 14;
     pub const GRAD_NORM: usize = 15;
     pub const LEARNING_RATE: usize = 16;
-    pub const RESERVED: usize = 17;
+    pub const GRADIENT_STEPS: usize = 17;
 }
 
 /// A row of `agents`.
@@ -108,11 +114,13 @@ pub struct Agent<R> {
     pub value_coef: R,
     pub max_grad_norm: R,
     pub target_return: R,
+    pub target_kl: R,
     pub update: u32,
     pub sequence: u32,
     pub episodes: u32,
     pub recent: u32,
     pub stopped: u32,
+    pub gradient_steps: u32,
 }
 
 impl<R: Real> Agent<R> {
@@ -130,11 +138,13 @@ impl<R: Real> Agent<R> {
             value_coef: f(agent::VALUE_COEF),
             max_grad_norm: f(agent::MAX_GRAD_NORM),
             target_return: f(agent::TARGET_RETURN),
+            target_kl: f(agent::TARGET_KL),
             update: u(agent::UPDATE),
             sequence: u(agent::SEQUENCE),
             episodes: u(agent::EPISODES),
             recent: u(agent::RECENT),
             stopped: u(agent::STOPPED),
+            gradient_steps: u(agent::GRADIENT_STEPS),
         }
     }
 
@@ -143,12 +153,27 @@ impl<R: Real> Agent<R> {
         self.sequence.wrapping_mul(plan.steps as u32).wrapping_add(t as u32)
     }
 
-    /// The learning rate of the current update: annealed linearly, constant within the update, above 0 in the last one.
-    pub fn learning_rate(&self, plan: &Plan) -> R {
-        if !plan.config.anneal_lr {
-            return self.lr;
+    /// `value`, annealed linearly if so configured: constant within an update, above 0 in the last one.
+    fn annealed(&self, plan: &Plan, value: R, anneals: bool) -> R {
+        if !anneals {
+            return value;
         }
-        self.lr * (R::one() - R::from_f64(f64::from(self.update)) / R::from_f64(f64::from(plan.updates)))
+        value * (R::one() - R::from_f64(f64::from(self.update)) / R::from_f64(f64::from(plan.updates)))
+    }
+
+    /// The learning rate of the current update.
+    pub fn learning_rate(&self, plan: &Plan) -> R {
+        self.annealed(plan, self.lr, plan.config.anneal_lr)
+    }
+
+    /// ε of the current update.
+    pub fn clip_range(&self, plan: &Plan) -> R {
+        self.annealed(plan, self.clip, plan.config.anneal_clip)
+    }
+
+    /// c_e of the current update.
+    pub fn entropy_weight(&self, plan: &Plan) -> R {
+        self.annealed(plan, self.entropy_coef, plan.config.anneal_entropy)
     }
 
     /// Samples of the minibatch that gradient step `step` learns from: each epoch cuts a fresh permutation of the B samples into K parts.
@@ -160,9 +185,38 @@ impl<R: Real> Agent<R> {
     }
 }
 
-/// Words of an `EnvLane`: the environment's state, then return and length of its running episode.
-pub fn env_lane_words(plan: &Plan) -> usize {
-    plan.environment.state_words + ENV_LANE_WORDS
+/// What the networks are given of an observation as it is stored.
+pub fn network_input<R: Real>(plan: &Plan, stored: Vec<R>) -> Vec<R> {
+    if !plan.config.normalize_observations {
+        return stored;
+    }
+    let most = R::from_f32(OBSERVATION_CLIP);
+    stored.into_iter().map(|x| x.clamp(-most, most)).collect()
+}
+
+/// Running moments of one quantity.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)] // the fields are documented in normalizer.wgsl
+pub struct Normalizer<R> {
+    pub count: R,
+    pub mean: R,
+    pub variance: R,
+    pub scale: R,
+}
+
+impl<R: Real> Normalizer<R> {
+    /// That of component `k` of agent `s`'s observations, or, after the last one, of its discounted returns.
+    pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, k: usize) -> Self {
+        let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
+        let [count, mean, variance, scale] = [0, 1, 2, 3].map(|i| memory.buffer("normalizers").f(base + i));
+        Normalizer { count, mean, variance, scale }
+    }
+
+    /// Stores it where [`Normalizer::read`] finds it.
+    pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, k: usize) {
+        let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
+        memory.buffer_mut("normalizers").write_all(base, [self.count, self.mean, self.variance, self.scale]);
+    }
 }
 
 /// Offset in `observations` of the observation in `row` of environment `n`.

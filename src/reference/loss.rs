@@ -19,7 +19,7 @@ pub struct Sample<R> {
     pub action: Action<R>,
     /// Which actions were legal; empty where all were.
     pub legal: Vec<bool>,
-    /// Advantage, normalised inside the minibatch.
+    /// Advantage, normalised inside the minibatch unless that is turned off.
     pub advantage: R,
     /// Target of the value.
     pub value_target: R,
@@ -38,10 +38,14 @@ pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i
     let (action, legal) = Action::read(plan, memory, s * plan.batch + b);
     Sample {
         b,
-        observation: memory.buffer("observations").reals(base..base + plan.environment.observation),
+        observation: layouts::network_input(plan, memory.buffer("observations").reals(base..base + plan.environment.observation)),
         action,
         legal,
-        advantage: (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8)),
+        advantage: if plan.config.normalize_advantages {
+            (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8))
+        } else {
+            field(sample::ADVANTAGE)
+        },
         value_target: field(sample::VALUE_TARGET),
         value: field(sample::VALUE),
         log_prob: field(sample::LOG_PROB),
@@ -71,8 +75,9 @@ pub fn loss<R: Real>(plan: &Plan, memory: &Memory<R>, gradient_step: usize, s: u
         let head = |network: usize| dense::forward(&plan.network, network, &params, sample.observation.clone()).head;
         let policy = Policy::new(&plan.environment.actions, &head(ACTOR), &sample.legal);
         let ratio = (policy.log_prob(&sample.action) - sample.log_prob).exp();
-        let value_loss = value_loss(plan, head(CRITIC)[0], &sample, agent.clip);
-        policy_loss(ratio, sample.advantage, agent.clip) + agent.value_coef * value_loss - agent.entropy_coef * policy.entropy()
+        let clip = agent.clip_range(plan);
+        let value_loss = value_loss(plan, head(CRITIC)[0], &sample, clip);
+        policy_loss(ratio, sample.advantage, clip) + agent.value_coef * value_loss - agent.entropy_weight(plan) * policy.entropy()
     };
     R::sum((0..plan.minibatch).map(of_sample)) / R::from_f64(plan.minibatch as f64)
 }

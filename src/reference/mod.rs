@@ -22,6 +22,7 @@ pub mod layouts;
 pub mod loss;
 pub mod memory;
 pub mod minibatch_moments;
+pub mod observation_moments;
 pub mod policy;
 pub mod real;
 pub mod report;
@@ -31,6 +32,7 @@ pub mod sum_gradient;
 #[cfg(test)]
 mod tests;
 pub mod tracked;
+pub mod update_normalizers;
 
 /// A decision that rounding could make either way. What follows from it cannot be compared; another seed avoids it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +93,8 @@ pub fn run<R: Real>(plan: &Plan, dispatch: Dispatch, memory: &mut Memory<R>) -> 
         Kernel::Gradient => gradient::gradient,
         Kernel::SumGradient => sum_gradient::sum_gradient,
         Kernel::Adam => adam::adam,
+        Kernel::ObservationMoments => observation_moments::observation_moments,
+        Kernel::UpdateNormalizers => update_normalizers::update_normalizers,
         Kernel::Report => report::report,
     };
     twin(plan, dispatch.index, memory)

@@ -38,10 +38,10 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
     let stops = solved || fault != fault::NONE;
 
     let losses = memory.buffer("losses");
-    let mean_loss = |k: usize| {
-        let steps = 0..plan.gradient_steps();
-        R::sum(steps.map(|step| losses.f((s * plan.gradient_steps() + step) * LOSSES + k))) / R::from_f64(plan.gradient_steps() as f64)
-    };
+    let loss = |step: usize, k: usize| losses.f((s * plan.gradient_steps() + step) * LOSSES + k);
+    let made = |step: &usize| plan.config.target_kl.is_none() || loss(*step, loss::SKIPPED).value() == 0.0;
+    let steps_made = (0..plan.gradient_steps()).filter(made).count();
+    let mean_loss = |k: usize| R::sum((0..plan.gradient_steps()).filter(made).map(|step| loss(step, k))) / R::from_f64(steps_made.max(1) as f64);
     let total_episodes = agent.episodes.wrapping_add(episodes);
     let words = [
         (metrics::SEQUENCE, agent.sequence),
@@ -51,6 +51,7 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
         (metrics::WINDOW, window.len() as u32),
         (metrics::FAULT, fault),
         (metrics::STOPPED, agent.stopped | if stops { 2 } else { 0 }),
+        (metrics::GRADIENT_STEPS, steps_made as u32),
     ];
     let reals = [
         (metrics::MEAN_RETURN, mean_return),
@@ -63,7 +64,6 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
         (metrics::EXPLAINED_VARIANCE, explained_variance),
         (metrics::GRAD_NORM, mean_loss(loss::GRAD_NORM)),
         (metrics::LEARNING_RATE, agent.learning_rate(plan)),
-        (metrics::RESERVED, R::zero()),
     ];
     let row = memory.buffer_mut("metrics");
     words.into_iter().for_each(|(field, word)| row.write_word(s * METRICS_WORDS + field, word));
@@ -75,6 +75,7 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
         (agent_field::EPISODES, total_episodes),
         (agent_field::RECENT, window.len() as u32),
         (agent_field::STOPPED, agent.stopped | u32::from(stops)),
+        (agent_field::GRADIENT_STEPS, agent.gradient_steps.wrapping_add(if agent.stopped == 0 { steps_made as u32 } else { 0 })),
     ];
     let agents = memory.buffer_mut("agents");
     counters.into_iter().for_each(|(field, word)| agents.write_word(s * AGENT_WORDS + field, word));

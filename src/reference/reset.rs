@@ -36,22 +36,22 @@ impl<R: Real> EnvLane<R> {
     /// # Panics
     /// When the reference does not know the environment.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
-        let (lanes, words) = (memory.buffer("env_lanes"), layouts::env_lane_words(plan));
-        let first = (s * plan.envs + n) * words;
+        let (lanes, words) = (memory.buffer("env_lanes"), plan.environment.state_words);
+        let first = (s * plan.envs + n) * plan.environment.lane_words;
         EnvLane {
-            state: (twin_of(plan).from_words)(&lanes.reals(first..first + words - 2)),
-            episode_return: lanes.f(first + words - 2),
-            episode_length: lanes.u(first + words - 1),
+            state: (twin_of(plan).from_words)(&lanes.reals(first..first + words)),
+            episode_return: lanes.f(first + words),
+            episode_length: lanes.u(first + words + 1),
         }
     }
 
     /// Stores environment `n` of agent `s`.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, n: usize) {
-        let (lanes, words) = (memory.buffer_mut("env_lanes"), layouts::env_lane_words(plan));
-        let first = (s * plan.envs + n) * words;
+        let (lanes, words) = (memory.buffer_mut("env_lanes"), plan.environment.state_words);
+        let first = (s * plan.envs + n) * plan.environment.lane_words;
         lanes.write_all(first, self.state.to_words());
-        lanes.write(first + words - 2, self.episode_return);
-        lanes.write_word(first + words - 1, self.episode_length);
+        lanes.write(first + words, self.episode_return);
+        lanes.write_word(first + words + 1, self.episode_length);
     }
 }
 

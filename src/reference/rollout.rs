@@ -1,6 +1,6 @@
 //! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
 
-use super::layouts::{self, Agent, transition};
+use super::layouts::{self, Agent, Normalizer, transition};
 use super::memory::Memory;
 use super::policy::{Action, Policy};
 use super::real::Real;
@@ -32,15 +32,27 @@ pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Resu
     Ok(())
 }
 
+/// What the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+fn observe<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, env: &EnvLane<R>) -> Vec<R> {
+    let normalized = |(k, x): (usize, R)| {
+        if !plan.config.normalize_observations {
+            return x;
+        }
+        let normalizer = Normalizer::read(plan, memory, s, k);
+        (x - normalizer.mean) * normalizer.scale
+    };
+    env.state.observe().into_iter().enumerate().map(normalized).collect()
+}
+
 /// Step `t` of environment `n` of agent `s`.
 fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usize; 3], env: &mut EnvLane<R>, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let site = Site { kernel: Kernel::Rollout, agent: s, index: t * plan.envs + n };
     let time = agent.time(plan, t);
 
-    let observation = env.state.observe();
+    let observation = observe(plan, memory, s, env);
     let legal = env.state.legal();
     let actions = &plan.environment.actions;
-    let policy = Policy::new(actions, &dense::forward(&plan.network, ACTOR, params, observation.clone()).head, &legal);
+    let policy = Policy::new(actions, &dense::forward(&plan.network, ACTOR, params, layouts::network_input(plan, observation.clone())).head, &legal);
     let action: Action<R> = policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)?;
     let log_prob = policy.log_prob(&action);
     let outcome = env.state.step(&action.taken(actions), &mut Stream::new(agent.seed, random::STEP, time, n as u32), site)?;
@@ -62,7 +74,8 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     transitions.write(base + transition::EPISODE_RETURN, env.episode_return);
     if truncated && plan.final_rows > 0 {
         let base = layouts::observation(plan, s, layouts::final_row(plan, t), n);
-        memory.buffer_mut("observations").write_all(base, env.state.observe());
+        let last = observe(plan, memory, s, env);
+        memory.buffer_mut("observations").write_all(base, last);
     }
 
     for value in observation {
@@ -77,7 +90,8 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
         *env = EnvLane::begin(plan, agent.seed, time.wrapping_add(1), n);
     }
     if t + 1 == plan.steps {
-        memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), env.state.observe());
+        let next = observe(plan, memory, s, env);
+        memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), next);
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ fn memory<R: Real>(plan: &Plan) -> Memory<R> {
         let row = &mut words.get_mut("agents").unwrap()[s * AGENT_WORDS..][..AGENT_WORDS];
         row.fill(0);
         row[..2].copy_from_slice(&seed);
+        row[agent::TARGET_KL] = f32::MAX.to_bits();
         reals.iter().for_each(|(field, value)| row[*field] = (value.of(s) as f32).to_bits());
     }
     let parameters = |s| plan.network.initial_parameters(plan.seed(s)).into_iter().map(f32::to_bits);

@@ -14,9 +14,9 @@ use ppo_gpu::ppo::Dispatch;
 use ppo_gpu::random::Stream;
 use ppo_gpu::reference::environments::State;
 use ppo_gpu::reference::environments::cartpole::CartPole;
-use ppo_gpu::reference::policy::Action;
 use ppo_gpu::reference::layouts::{agent, transition};
 use ppo_gpu::reference::memory::{Cell, Memory};
+use ppo_gpu::reference::policy::Action;
 use ppo_gpu::reference::tracked::{Tracked, U};
 use ppo_gpu::reference::{self, Site};
 use ppo_gpu::trainer::agent_rows;
@@ -73,7 +73,8 @@ fn cartpole_follows_gymnasium_step_by_step() {
     for (i, stepped) in step(&single, &actions).iter().enumerate() {
         // The state reaches the device rounded to f32.
         let mut state = CartPole::from_words(&before[i].map(|x| Tracked { value: x, error: U * x.abs() }));
-        let outcome = state.step(&Action::Choices(vec![actions[i]]), &mut Stream::new(0, 0, 0, 0), Site { kernel: Kernel::Rollout, agent: 0, index: i }).unwrap();
+        let outcome =
+            state.step(&Action::Choices(vec![actions[i]]), &mut Stream::new(0, 0, 0, 0), Site { kernel: Kernel::Rollout, agent: 0, index: i }).unwrap();
         for (k, bound) in state.observe().into_iter().enumerate() {
             assert!((bound.value - after[i][k]).abs() <= F64, "step {i}, variable {k}: the reference has {} and Gymnasium {}", bound.value, after[i][k]);
             let off = (f64::from(stepped.state[k]) - after[i][k]).abs();

@@ -84,13 +84,16 @@ pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
 fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'static str] {
     match kernel {
         Kernel::Rollout => &["env_lanes", "faults"],
+        Kernel::Gae if plan.config.normalize_rewards => &["env_statistics", "faults"],
         Kernel::Gae | Kernel::SumGradient => &["faults"],
+        Kernel::UpdateNormalizers => &["normalizers"],
         // The first pass overwrites, later ones add.
         Kernel::Gradient if (index as usize).is_multiple_of(plan.passes) => &[],
         Kernel::Gradient => &["partials"],
+        Kernel::Adam if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
         Kernel::Adam => &["params", "first_moments", "second_moments", "faults"],
         Kernel::Report => &["agents", "faults", "recent"],
-        Kernel::Reset | Kernel::Evaluate | Kernel::MinibatchMoments => &[],
+        Kernel::Reset | Kernel::Evaluate | Kernel::MinibatchMoments | Kernel::ObservationMoments => &[],
     }
 }
 

@@ -1,13 +1,14 @@
 //! Seeded contents for every buffer: plausible, ragged, with episodes that end in every way.
 
 use crate::harness::{Words, words_of};
-use ppo_gpu::buffers::ENV_LANE_WORDS;
+use ppo_gpu::buffers::NORMALIZER_WORDS;
 use ppo_gpu::environment::Actions;
 use ppo_gpu::network::NETWORKS;
+use ppo_gpu::plan::LOSSES;
 use ppo_gpu::plan::Plan;
 use ppo_gpu::random::Stream;
 use ppo_gpu::reference::environments::twin;
-use ppo_gpu::reference::layouts::{env_statistics, transition};
+use ppo_gpu::reference::layouts::{env_statistics, loss, transition};
 use ppo_gpu::trainer::agent_rows;
 
 /// A source of test numbers.
@@ -60,8 +61,9 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
 
     let mut rows = agent_rows(plan);
     for row in &mut rows {
-        // Updates done, updates executed, episodes, filled part of `recent`.
+        // Updates done, updates executed, episodes, filled part of `recent`; gradient steps.
         row.counters[..4].copy_from_slice(&[1, 1, source.below(1000), 40 + source.below(60)]);
+        row.counters[5] = plan.gradient_steps() as u32;
     }
     words.insert("agents", bytemuck::cast_slice(&rows).to_vec());
     words.insert("faults", vec![u32::MAX; plan.agents]);
@@ -83,7 +85,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     words.insert("params", params.iter().map(|value| value.to_bits()).collect());
 
     // CartPoles near their limits, so that some end by angle, some by position, some by time; other environments as they begin.
-    let lane = plan.environment.state_words + ENV_LANE_WORDS;
+    let lane = plan.environment.lane_words;
     let mut env_lanes = Vec::new();
     let twin = twin::<f64>(&plan.environment.name);
     for _ in 0..count("env_lanes") / lane {
@@ -93,7 +95,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else if let Some(twin) = &twin {
             env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
         } else {
-            env_lanes.extend(vec![0; plan.environment.state_words]);
+            env_lanes.extend(vec![0; lane - 2]);
         }
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
         env_lanes.extend([(length as f32).to_bits(), length]);
@@ -125,7 +127,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
             let ended = |t: usize| transitions[((s * plan.steps + t) * plan.envs + n) * transition::WORDS + transition::ENDING] & transition::ENDED != 0;
             let mut row = [0; env_statistics::WORDS];
             row[env_statistics::EPISODES] = (0..plan.steps).filter(|&t| ended(t)).count() as u32;
-            for (field, low, high) in [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0)] {
+            for (field, low, high) in [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0), (5, -3.0, 3.0), (6, -2.0, 2.0), (7, 0.0, 9.0)] {
                 row[field] = source.between(low, high).to_bits();
             }
             statistics.extend(row);
@@ -151,7 +153,22 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         gradients.iter().enumerate().map(|(i, &word)| if i % columns < block { padded(word, i / columns * block + i % columns) } else { word }).collect(),
     );
     words.insert("norms", source.floats(count("norms"), 0.01, 2.0));
-    words.insert("losses", source.floats(count("losses"), -1.0, 1.0));
+    let mut losses = source.floats(count("losses"), -1.0, 1.0);
+    // A step that target_kl skipped, and after it all others.
+    let skipped_from = source.below(plan.gradient_steps() as u32 + 1) as usize;
+    losses.iter_mut().enumerate().filter(|(i, _)| i % LOSSES == loss::SKIPPED).for_each(|(i, mark)| {
+        *mark = if i / LOSSES % plan.gradient_steps() >= skipped_from { 1f32.to_bits() } else { 0 };
+    });
+    words.insert("losses", losses);
+    words.insert(
+        "observation_parts",
+        (0..count("observation_parts") / 2).flat_map(|_| [source.between(-1.0, 1.0), source.between(0.0, 20.0)].map(f32::to_bits)).collect(),
+    );
+    let normalizer = |source: &mut Source| {
+        let variance = source.between(0.05, 0.5);
+        [source.between(10.0, 1000.0), source.between(-0.3, 0.3), variance, 1.0 / variance.sqrt()].map(f32::to_bits)
+    };
+    words.insert("normalizers", (0..count("normalizers") / NORMALIZER_WORDS).flat_map(|_| normalizer(source)).collect());
     words.insert("recent", source.floats(count("recent"), 0.0, 500.0));
     words.insert("metrics", source.floats(count("metrics"), 0.0, 1.0));
     words

@@ -42,6 +42,11 @@ fn updates_agree_kernel_by_kernel() {
         ("env=Probe/Choice envs=20 steps=6 minibatches=4 epochs=2 hidden=16 total_steps=3000 lr=1e-2 seed=2", profile("software"), 3),
         ("env=Probe/Masked envs=20 steps=6 minibatches=4 epochs=2 hidden=16 total_steps=3000 lr=1e-2 seed=3", profile("gpu"), 3),
         ("env=Probe/Target envs=20 steps=6 minibatches=4 epochs=2 hidden=16 agents=2 total_steps=3000 lr=1e-2 seed=8", profile("software"), 3),
+        (
+            "envs=20 steps=30 minibatches=4 epochs=3 hidden=16 total_steps=6000 lr=3e-2 seed=6 normalize_observations=true normalize_rewards=true target_kl=0.01",
+            profile("software"),
+            3,
+        ),
         ("envs=4 steps=32 minibatches=4 epochs=4 hidden=64,64 total_steps=1280 seed=1", profile("software"), 2),
     ] {
         let plan = plan(assignments, profile);

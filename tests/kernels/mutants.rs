@@ -15,6 +15,14 @@ enum Text {
     Samples,
     /// Where lanes are units of the networks.
     Units,
+    /// With several choices.
+    Choices,
+    /// With masks.
+    Masks,
+    /// With continuous actions.
+    Continuous,
+    /// With everything normalised, and target_kl.
+    Normalized,
 }
 
 /// Small, ragged, two agents, more than one tile and pass. None where the device's lanes cannot be units: there is no such text.
@@ -22,7 +30,14 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     let software = profile("software");
     let subgroup = if let Text::Samples = text { 0 } else { software.subgroup };
     let few_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, subgroup, ..software };
-    let plan = plan("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9", few_rows);
+    let more = match text {
+        Text::Common | Text::Samples | Text::Units => "",
+        Text::Choices => "env=Probe/Choice",
+        Text::Masks => "env=Probe/Masked",
+        Text::Continuous => "env=Probe/Target",
+        Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
+    };
+    let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
     (plan.lanes_are_units || !matches!(text, Text::Units)).then_some(plan)
 }
 
@@ -55,7 +70,7 @@ mutants! { Common:
     advantages_not_normalised Gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
     sample_deviation_instead_of_population MinibatchMoments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
     // Each formula.
-    entropy_bonus_with_the_wrong_sign Gradient 0 "log_prob_slope, -agent.entropy_coef" => "log_prob_slope, agent.entropy_coef", Value;
+    entropy_bonus_with_the_wrong_sign Gradient 0 "log_prob_slope, -entropy_weight(agent)" => "log_prob_slope, agent.entropy_coef", Value;
     clipped_samples_keep_their_slope Gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
     value_clip_forgotten Gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
     value_loss_without_its_coefficient Gradient 0 "agent.value_coef * slope" => "slope", Value;
@@ -67,7 +82,7 @@ mutants! { Common:
     adam_without_bias_correction Adam 1 "first / bias_correction(count * LN_BETA1)" => "first", Value;
     adam_epsilon_inside_the_root Adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
     adam_step_counted_from_zero Adam 1 "dispatch.index + 1u" => "dispatch.index", Value;
-    annealing_forgotten Adam 0 "select(1.0, 1.0 - f32(agent.update) / f32(UPDATES), ANNEAL_LR)" => "1.0", Value;
+    annealing_forgotten Adam 0 "select(1.0, remaining(agent), ANNEAL_LR)" => "1.0", Value;
     row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
     losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
     log_prob_of_another_action Rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, (action + 1u) % LOGITS),", Value;
@@ -93,6 +108,36 @@ mutants! { Samples:
     first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
     bias_left_out Gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
     dropped_weight Evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
+}
+
+mutants! { Choices:
+    second_choice_forgotten Gradient 0 "sum += p.log_probs[firsts[d] + a[d]];" => "sum += f32(d == 0u) * p.log_probs[firsts[d] + a[d]];", Value;
+    choices_drawn_with_one_number Rollout 0 "firsts[d], counts[d], rng_uniform(rng));" => "firsts[d], counts[d], 0.37);", Word;
+    entropy_of_all_choices_in_each_slope Gradient 0 "categorical_slope(p.log_probs[k], entropy, i == a[d]" => "categorical_slope(p.log_probs[k], p.entropy, i == a[d]", Value;
+}
+
+mutants! { Masks:
+    illegal_actions_have_a_logit Rollout 0 "const ILLEGAL_LOGIT: f32 = -1e30" => "const ILLEGAL_LOGIT: f32 = 0.0", Value;
+    illegal_actions_in_the_softmax Gradient 0 "return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;" => "return true;", Value;
+    mask_not_stored Rollout 0 "= l.bits[i];" => "= 31u;", Word;
+}
+
+mutants! { Continuous:
+    clipped_action_stored Rollout 0 "let action = policy_sample(policy_, legal, &action_rng);" => "let action = action_taken(policy_sample(policy_, legal, &action_rng));", Value;
+    variance_for_deviation Rollout 0 "exp(p.log_std[d]) * rng_normal(rng)" => "exp(2.0 * p.log_std[d] + 0.1) * rng_normal(rng)", Value;
+    density_without_its_norm Gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
+    deviation_depends_on_the_observation SumGradient 0 "sum = without_fixed(sum, column);" => "", Value;
+    entropy_slope_forgotten Gradient 0 "(z * z - 1.0) + entropy_slope" => "(z * z - 1.0)", Value;
+}
+
+mutants! { Normalized:
+    observations_not_clipped Evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "clamp(x, -0.5, 0.5)", Value;
+    means_not_mapped_back UpdateNormalizers 0 "old.mean + all.mean / old.scale" => "all.mean / old.scale", Value;
+    sample_variance_of_the_old_forgotten UpdateNormalizers 0 "old.variance * old.count" => "old.variance", Value;
+    returns_not_reset Gae 0 "discounted = select(discounted, 0.0, (transition.ending & ENDED) != 0u);" => "", Value;
+    bootstrapped_value_scaled_too Gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
+    skipped_steps_made Adam 1 "&& !skipped && fault" => "&& fault", Foreign;
+    last_part_counted_in_full UpdateNormalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;
 }
 
 mutants! { Units:

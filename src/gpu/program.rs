@@ -1,19 +1,19 @@
-//! A compute shader of the bench itself, bound by the names in its WGSL.
+//! A compute shader beside the update (benchmarks, pictures), bound by the names in its WGSL.
 
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, compose, reflect};
+use super::{Gpu, compose, reflect};
 use crate::kernel::Grid;
 use crate::plan::Plan;
 
 /// A compiled shader, its buffers and its grid.
-pub(super) struct Program {
+pub(crate) struct Program {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     groups: [u32; 3],
 }
 
 /// What a [`Program`] is made from.
-pub(super) struct Shader<'a> {
+pub(crate) struct Shader<'a> {
     /// File stem and entry point.
     pub name: &'a str,
     /// The WGSL file.
@@ -31,7 +31,7 @@ impl Program {
     ///
     /// # Errors
     /// [`Error::Shader`] when it does not compile or names a buffer that is not there.
-    pub(super) fn new<'b>(gpu: &Gpu, plan: &Plan, shader: &Shader<'_>, buffers: impl Fn(&str) -> Option<&'b wgpu::Buffer>) -> Result<Program> {
+    pub(crate) fn new<'b>(gpu: &Gpu, plan: &Plan, shader: &Shader<'_>, buffers: impl Fn(&str) -> Option<&'b wgpu::Buffer>) -> Result<Program> {
         let name = shader.name;
         let source = compose::compose_source(shader.source, shader.grid, plan) + &shader.constants;
         let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
@@ -46,8 +46,12 @@ impl Program {
 
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(source.into()) };
-        // SAFETY: these shaders are this crate's own; their buffers are made for their grids or guarded by the plan's sizes, and their loops end.
-        let module = unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) };
+        let module = if plan.environment.built_in {
+            // SAFETY: these shaders are this crate's own; their buffers are made for their grids or guarded by the plan's sizes, and their loops end.
+            unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        } else {
+            gpu.device.create_shader_module(descriptor)
+        };
         let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(name),
             layout: None,
@@ -65,7 +69,7 @@ impl Program {
     }
 
     /// Records a dispatch.
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
+    pub(crate) fn encode(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.bind_group, &[]);
         let [x, y, z] = self.groups;

@@ -1,0 +1,24 @@
+// Draws environment PICTURED of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255.
+// One lane: one pixel. Reads agents, env_lanes. Writes pixels.
+
+//! import agent
+//! import rng
+//! import environment
+//! import env_lane
+
+@group(0) @binding(0) var<storage, read> agents: array<Agent>;           // [s]
+@group(0) @binding(1) var<storage, read> env_lanes: array<EnvLane>;      // [s][n]
+@group(0) @binding(2) var<storage, read_write> pixels: array<u32>;       // [row][column]
+
+@compute @workgroup_size(LANES)
+fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let i = group.x * LANES + lane;
+    if (i >= PICTURE_SIZE * PICTURE_SIZE) {
+        return;
+    }
+    let env = env_lanes[PICTURED];
+    vary_parameters(agents[0].seed, PICTURE_TIME - env.episode_length, PICTURED);
+    let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
+    let bytes = vec3<u32>(clamp(env_pixel(env.state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
+    pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (255u << 24u);
+}

@@ -1,0 +1,201 @@
+//! Tries an environment on a device: what `ppo-gpu env check` reports.
+
+use super::Environment;
+use crate::config::Config;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::gpu::engine::{Engine, Options};
+use crate::kernel::Kernel;
+use crate::plan::Plan;
+use crate::ppo::{self, Dispatch};
+use crate::reference::layouts::{self, transition};
+use crate::trainer::{agent_rows, upload};
+use indicatif::HumanCount;
+use std::time::Instant;
+
+/// Environments that are tried at once.
+const ENVS: usize = 64;
+/// Floats of observations that are looked at, at most.
+const FLOATS: usize = 1 << 24;
+/// Steps of each environment.
+const STEPS: std::ops::RangeInclusive<usize> = 64..=2048;
+/// Observations beyond this are better normalised.
+const LARGE: f32 = 10.0;
+
+/// How good a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Fine,
+    /// Unusual, but it may be meant.
+    Note,
+    /// Cannot be trained on.
+    Wrong,
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How good it is.
+    pub verdict: Verdict,
+    /// Line of the file that it is about.
+    pub line: Option<usize>,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The file.
+    pub path: String,
+    /// What was found, in the order in which it was looked for.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether it can be trained on.
+    pub fn passed(&self) -> bool {
+        self.findings.iter().all(|finding| finding.verdict != Verdict::Wrong)
+    }
+
+    /// One line for each finding.
+    pub fn to_text(&self) -> String {
+        let line = |finding: &Finding| {
+            let verdict = match finding.verdict {
+                Verdict::Fine => "ok   ",
+                Verdict::Note => "note ",
+                Verdict::Wrong => "WRONG",
+            };
+            let place = finding.line.map(|line| format!("{}:{line}: ", self.path)).unwrap_or_default();
+            format!("{verdict}  {place}{}\n", finding.text)
+        };
+        self.findings.iter().map(line).collect()
+    }
+}
+
+/// Steps `environment` with a policy that has learned nothing, twice from the same seed, and says what it saw.
+///
+/// # Errors
+/// Those of [`Plan::with_environment`] and [`Engine::new`].
+pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Report> {
+    let steps = (FLOATS / ENVS / environment.observation).clamp(*STEPS.start(), *STEPS.end());
+    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
+    let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
+    let engine = Engine::new(gpu, &plan, &Options { checked: true, only: vec![Kernel::Reset, Kernel::Rollout], ..Options::default() })?;
+    let first = Trial::run(&engine, &plan)?;
+    let second = Trial::run(&engine, &plan)?;
+
+    let mut report = Report { path: environment.name.clone(), findings: Vec::new() };
+    let mut say = |verdict: Verdict, at: &str, text: String| {
+        let line = environment.source.lines().position(|line| !at.is_empty() && line.contains(at)).map(|line| line + 1);
+        report.findings.push(Finding { verdict, line, text });
+    };
+    use Verdict::{Fine, Note, Wrong};
+
+    let limit = if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) };
+    let size = environment.observation;
+    say(Fine, "", format!("compiles; {size} observations, {}, {limit}, {} words of state", environment.actions.describe(), environment.state_words));
+
+    let observations: Vec<f32> = first.observations[..ENVS * steps * size].iter().map(|&word| f32::from_bits(word)).collect();
+    let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[b * transition::WORDS + transition::REWARD])).collect();
+    let at = |b: usize| format!("at step {} of environment {}", b / ENVS, b % ENVS);
+    let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
+    match observations.iter().position(|x| !x.is_finite()) {
+        Some(i) => say(Wrong, "fn env_observe", format!("observation[{}] is {} {}: {division}", i % size, observations[i], at(i / size))),
+        None => {
+            let range = |k: usize| {
+                let values = observations.iter().skip(k).step_by(size);
+                values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)))
+            };
+            let ranges: Vec<(f32, f32)> = (0..size).map(range).collect();
+            let (low, high) = ranges.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
+            say(Fine, "", format!("observations are finite, from {low} to {high}"));
+            let constant: Vec<String> = (0..size).filter(|&k| ranges[k].0 == ranges[k].1).map(|k| k.to_string()).collect();
+            if !constant.is_empty() && constant.len() <= 16 {
+                say(Note, "fn env_observe", format!("observation [{}] never changed: is it of use?", constant.join(", ")));
+            }
+            if low < -LARGE || high > LARGE {
+                say(Note, "fn env_observe", "some observations are large: scale them to about -1 to 1, or train with normalize_observations = true".into());
+            }
+        }
+    }
+    match rewards.iter().position(|x| !x.is_finite()) {
+        Some(b) => say(Wrong, "fn env_step", format!("the reward is {} {}: {division}", rewards[b], at(b))),
+        None => {
+            let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+            let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
+            say(Fine, "", format!("rewards are finite, from {low} to {high}, {mean:.4} in the mean"));
+        }
+    }
+    if environment.masked {
+        let words = plan.action_words();
+        let mask = |b: usize| &first.actions[b * words + plan.environment.actions.dims()..(b + 1) * words];
+        match (0..ENVS * steps).find(|&b| mask(b).iter().all(|&bits| bits == 0)) {
+            Some(b) => say(Wrong, "fn env_action_mask", format!("no action is legal {}: end the episode before that, or allow one", at(b))),
+            None => say(Fine, "", "every state has a legal action".into()),
+        }
+    }
+    let states: Vec<&[u32]> = first.start.chunks(environment.lane_words).map(|lane| &lane[..environment.state_words]).collect();
+    if states.iter().all(|state| state == &states[0]) {
+        say(Note, "fn env_reset", format!("all {ENVS} environments began in the same state: draw something from `rng`, unless that is meant"));
+    } else {
+        say(Fine, "", "resets vary".into());
+    }
+    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[b * transition::WORDS + transition::ENDING] & flag != 0).count();
+    let (terminated, truncated) = (endings(transition::TERMINATED), endings(transition::TRUNCATED));
+    let stepped = HumanCount((ENVS * steps) as u64);
+    match (terminated + truncated, plan.episode_limit as usize > steps) {
+        (0, true) if plan.episode_limit == u32::MAX => {
+            let problem = format!("no episode ended in {stepped} steps, and there is no time limit");
+            say(Wrong, "const TIME_LIMIT", format!("{problem}: nothing would ever be reported; set TIME_LIMIT, or return Outcome(reward, true) at some point"));
+        }
+        (0, _) => say(Note, "const TIME_LIMIT", format!("no episode ended in {steps} steps of each environment; the time limit is {}", plan.episode_limit)),
+        (ended, _) => say(
+            Fine,
+            "",
+            format!("{} episodes ended in {stepped} steps: {terminated} terminated, {truncated} by the time limit", HumanCount(ended as u64)),
+        ),
+    }
+    if first.same_as(&second) {
+        say(Fine, "", "the same seed gives the same trajectories".into());
+    } else {
+        say(Wrong, "fn env_step", "the same seed gave other trajectories: read no variable before it is set, and no index out of range".into());
+    }
+    say(Fine, "", format!("{} steps per second, {ENVS} environments at a time, with checks", HumanCount(((ENVS * steps) as f64 / second.seconds) as u64)));
+    if !environment.pictured {
+        say(Note, "", "there is no env_pixel, so it cannot be drawn".into());
+    }
+    Ok(report)
+}
+
+/// What one rollout left behind.
+struct Trial {
+    start: Vec<u32>,
+    end: Vec<u32>,
+    observations: Vec<u32>,
+    actions: Vec<u32>,
+    transitions: Vec<u32>,
+    seconds: f64,
+}
+
+impl Trial {
+    fn run(engine: &Engine, plan: &Plan) -> Result<Trial> {
+        upload(engine, plan, &agent_rows(plan));
+        engine.run(&ppo::start())?;
+        let start = engine.read("env_lanes")?;
+        let rollout: Vec<Dispatch> = ppo::update(plan).into_iter().filter(|dispatch| dispatch.kernel == Kernel::Rollout).collect();
+        let began = Instant::now();
+        engine.run(&rollout)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let mut observations = engine.read("observations")?;
+        // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
+        observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));
+        Ok(Trial { start, end: engine.read("env_lanes")?, observations, actions: engine.read("actions")?, transitions: engine.read("transitions")?, seconds })
+    }
+
+    fn same_as(&self, other: &Trial) -> bool {
+        let parts = |trial: &Trial| [&trial.start, &trial.end, &trial.observations, &trial.actions, &trial.transitions].map(Clone::clone);
+        parts(self) == parts(other)
+    }
+}
