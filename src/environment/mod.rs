@@ -35,6 +35,10 @@ macro_rules! built_in {
 // Standard name, file stem of the WGSL, and of the configuration where there is one.
 built_in! {
     "CartPole-v1" "cartpole" "cartpole";
+    "Acrobot-v1" "acrobot";
+    "MountainCar-v0" "mountain_car";
+    "MountainCarContinuous-v0" "mountain_car_continuous";
+    "Pendulum-v1" "pendulum";
     "2048" "game_2048";
     "PlanarQuadrotor-v0" "planar_quadrotor";
     "Probe/Bandit" "probe_bandit";

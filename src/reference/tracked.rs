@@ -278,13 +278,13 @@ impl Real for Tracked {
     }
 }
 
-/// Stricter than WGSL, whose 2^-11 would hide any mistake in a simulation: within 2^-20 for |x| ≤ 1/2. Devices in use are within about 2^-21 there
-/// (NVIDIA's special function unit, 2^-21.2 by the CUDA programming guide; software drivers, a polynomial). One that needs more must be
-/// looked at, not excused here.
+/// Stricter than WGSL, whose 2^-11 for |x| ≤ π would hide any mistake in a simulation: 2^-20. Devices in use are within about 2^-21 there
+/// (NVIDIA's special function unit, 2^-21.2 by the CUDA programming guide; software drivers, a polynomial), also a few roundings of an angle beyond π. One
+/// that needs more must be looked at, not excused here.
 fn trigonometric(x: Tracked, value: f64) -> Tracked {
     let most = x.value.abs() + x.error;
-    let own = if most <= 0.5 { 2f64.powi(-20) } else { 2f64.powi(-11) };
-    if most <= std::f64::consts::PI { Tracked::rounded(value, x.error + own, 0.0) } else { Tracked::unknown(value) }
+    let own = 2f64.powi(-20);
+    if most <= std::f64::consts::PI + 2f64.powi(-10) { Tracked::rounded(value, x.error + own, 0.0) } else { Tracked::unknown(value) }
 }
 
 /// A sum in any order: n terms need n − 1 additions, and each term goes through at most all of them, so that the error is at most

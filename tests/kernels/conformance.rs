@@ -6,14 +6,14 @@
 
 use crate::environment::step;
 use crate::harness::{Words, download, gpu, plan, profile, upload, without_guard};
+use ppo_gpu::environment::Actions;
 use ppo_gpu::gpu::engine::{Engine, Options};
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::network::{ACTOR, CRITIC, NETWORKS};
 use ppo_gpu::plan::Plan;
 use ppo_gpu::ppo::Dispatch;
 use ppo_gpu::random::Stream;
-use ppo_gpu::reference::environments::State;
-use ppo_gpu::reference::environments::cartpole::CartPole;
+use ppo_gpu::reference::environments::twin;
 use ppo_gpu::reference::layouts::{agent, transition};
 use ppo_gpu::reference::memory::{Cell, Memory};
 use ppo_gpu::reference::policy::Action;
@@ -47,43 +47,95 @@ fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
     value.get(key).unwrap_or_else(|| panic!("the data has no `{key}`"))
 }
 
-#[test]
-fn cartpole_follows_gymnasium_step_by_step() {
-    let data = read("cartpole_v1.json");
-    let episodes = at(&data, "episodes").as_array().unwrap();
-    assert!(episodes.len() >= 20);
-    let (mut before, mut after, mut actions, mut terminated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut ends = std::collections::BTreeMap::new();
-    for episode in episodes {
-        let states: Vec<[f64; 4]> = numbers(at(episode, "states")).chunks(4).map(|state| state.try_into().unwrap()).collect();
+/// Compares every recorded step of a classic control environment, each from the recorded state. `angle`: this variable counts modulo 2 pi. `own`: what the
+/// recording software's own rounding amounts to, relative to numbers of order 1.
+fn follows_gymnasium(env: &str, file: &str, angle: Option<usize>, own: f64) {
+    let data = read(file);
+    let mut lanes: Vec<Vec<f64>> = Vec::new();
+    let (mut after, mut observed, mut actions, mut rewards, mut terminated, mut truncated) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), 0, 0);
+    let mut ends = Vec::new();
+    let plan = plan(&format!("env={env}"), profile("software"));
+    let continuous = matches!(plan.environment.actions, Actions::Continuous { .. });
+    for episode in at(&data, "episodes").as_array().unwrap() {
+        let states: Vec<Vec<f64>> = numbers(at(episode, "states")).chunks(plan.environment.state_words).map(<[f64]>::to_vec).collect();
         let flags = numbers(at(episode, "terminated"));
         assert_eq!(states.len(), flags.len() + 1);
-        assert!(numbers(at(episode, "rewards")).iter().all(|&reward| reward == 1.0));
-        before.extend_from_slice(&states[..flags.len()]);
+        lanes.extend_from_slice(&states[..flags.len()]);
         after.extend_from_slice(&states[1..]);
-        actions.extend(numbers(at(episode, "actions")).iter().map(|&action| action as u32));
-        // Gymnasium truncates at the limit that the WGSL declares, and nowhere else.
-        let truncated = numbers(at(episode, "truncated"));
-        assert!(truncated.iter().enumerate().all(|(t, &flag)| (flag == 1.0) == (t + 1 == 500)), "truncation elsewhere than at step 500");
-        terminated.extend(flags.iter().map(|&flag| flag == 1.0));
-        *ends.entry(at(episode, "end").as_str().unwrap().to_string()).or_insert(0) += 1;
-    }
-    assert!(["angle", "position", "time limit"].iter().all(|end| ends.contains_key(*end)), "{ends:?}");
-    let single: Vec<[f32; 4]> = before.iter().map(|state| state.map(|x| x as f32)).collect();
-    for (i, stepped) in step(&single, &actions).iter().enumerate() {
-        // The state reaches the device rounded to f32.
-        let mut state = CartPole::from_words(&before[i].map(|x| Tracked { value: x, error: U * x.abs() }));
-        let outcome =
-            state.step(&Action::Choices(vec![actions[i]]), &mut Stream::new(0, 0, 0, 0), Site { kernel: Kernel::Rollout, agent: 0, index: i }).unwrap();
-        for (k, bound) in state.observe().into_iter().enumerate() {
-            assert!((bound.value - after[i][k]).abs() <= F64, "step {i}, variable {k}: the reference has {} and Gymnasium {}", bound.value, after[i][k]);
-            let off = (f64::from(stepped.state[k]) - after[i][k]).abs();
-            assert!(off <= bound.error + F64, "step {i}, variable {k}: {} instead of {} +- {:e}", stepped.state[k], after[i][k], bound.error);
+        if let Some(observations) = episode.get("observations") {
+            observed.extend(numbers(observations).chunks(plan.environment.observation).skip(1).map(<[f64]>::to_vec));
         }
-        assert_eq!((stepped.terminated, outcome.terminated), (terminated[i], terminated[i]), "step {i}");
-        assert_eq!(stepped.reward, 1.0);
+        actions.extend(numbers(at(episode, "actions")));
+        rewards.extend(numbers(at(episode, "rewards")));
+        // Gymnasium truncates at the limit that the WGSL declares, and nowhere else.
+        let cut = numbers(at(episode, "truncated"));
+        assert!(cut.iter().enumerate().all(|(t, &flag)| (flag == 1.0) == (t + 1 == plan.environment.time_limit as usize)), "{env}: truncation elsewhere");
+        terminated += flags.iter().filter(|&&flag| flag == 1.0).count();
+        truncated += cut.iter().filter(|&&flag| flag == 1.0).count();
+        ends.extend(flags.iter().map(|&flag| flag == 1.0));
     }
-    println!("{} steps of {} episodes compared; ends: {ends:?}", actions.len(), episodes.len());
+    assert!(truncated > 0 && (terminated > 0 || env == "Pendulum-v1"));
+    let turned = |k: usize, x: f64| if Some(k) == angle { x - std::f64::consts::TAU * (x / std::f64::consts::TAU).round() } else { x };
+    for lane in &mut lanes {
+        lane.iter_mut().enumerate().for_each(|(k, x)| *x = turned(k, *x));
+    }
+    let single: Vec<Vec<f32>> = lanes.iter().map(|state| state.iter().map(|&x| x as f32).collect()).collect();
+    let words: Vec<u32> = actions.iter().map(|&action| if continuous { (action as f32).to_bits() } else { action as u32 }).collect();
+    let (mut widest, mut farthest) = (0f64, 0f64);
+    for (i, stepped) in step(env, &single, &words).iter().enumerate() {
+        // The state reaches the device rounded to f32.
+        let rounded: Vec<Tracked> = lanes[i].iter().map(|&x| Tracked { value: x, error: U * x.abs() }).collect();
+        let mut state = (twin::<Tracked>(env).unwrap().from_words)(&rounded);
+        let action = if continuous { Action::Values(vec![Tracked { value: actions[i], error: 0.0 }]) } else { Action::Choices(vec![words[i]]) };
+        let site = Site { kernel: Kernel::Rollout, agent: 0, index: i };
+        let outcome = state.step(&action.taken(&plan.environment.actions), &mut Stream::new(0, 0, 0, 0), site).unwrap();
+        let mut close = |what: &str, k: usize, bound: Tracked, device: f32, outside: f64, slack: f64| {
+            let difference = |x: f64| turned(if what == "variable" { k } else { usize::MAX }, x - outside).abs();
+            assert!(difference(bound.value) <= slack, "{env}, step {i}, {what} {k}: the reference has {} and Gymnasium {outside}", bound.value);
+            let off = difference(f64::from(device));
+            assert!(off <= bound.error + slack, "{env}, step {i}, {what} {k}: {device} instead of {outside} +- {:e}", bound.error);
+            (widest, farthest) = (widest.max(bound.error), farthest.max(off));
+        };
+        for (k, bound) in state.to_words().into_iter().enumerate() {
+            close("variable", k, bound, stepped.state[k], after[i][k], own.max(F64));
+        }
+        if !observed.is_empty() {
+            for (k, bound) in state.observe().into_iter().enumerate() {
+                // Gymnasium hands observations out rounded to f32.
+                close("observation", k, bound, stepped.observation[k], observed[i][k], own.max(F64) + U * observed[i][k].abs());
+            }
+        }
+        close("reward", 0, outcome.reward, stepped.reward, rewards[i], own.max(F64) * rewards[i].abs().max(1.0));
+        assert_eq!((stepped.terminated, outcome.terminated), (ends[i], ends[i]), "{env}, step {i}");
+    }
+    println!("{env}: {} steps compared, {terminated} terminations, {truncated} time limits; off by {farthest:.1e} at most, where {widest:.1e} is admitted", words.len());
+}
+
+#[test]
+fn cartpole_follows_gymnasium_step_by_step() {
+    follows_gymnasium("CartPole-v1", "cartpole_v1.json", None, 0.0);
+}
+
+#[test]
+fn acrobot_follows_gymnasium_step_by_step() {
+    follows_gymnasium("Acrobot-v1", "acrobot_v1.json", None, 0.0);
+}
+
+#[test]
+fn mountain_car_follows_gymnasium_step_by_step() {
+    follows_gymnasium("MountainCar-v0", "mountain_car_v0.json", None, 0.0);
+}
+
+#[test]
+fn continuous_mountain_car_follows_gymnasium_step_by_step() {
+    // Gymnasium itself computes it in f32: some four roundings of numbers below 2.
+    follows_gymnasium("MountainCarContinuous-v0", "mountain_car_continuous_v0.json", None, 8.0 * U);
+}
+
+#[test]
+fn pendulum_follows_gymnasium_step_by_step() {
+    // Gymnasium takes actions as f32, and computes in f32 what is made of them: some four roundings of numbers below 2.
+    follows_gymnasium("Pendulum-v1", "pendulum_v1.json", Some(0), 8.0 * U);
 }
 
 /// Puts a `{"actor": [{"weights", "bias"}...], "critic": ...}` into the padded parameter layout.

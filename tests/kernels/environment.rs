@@ -5,57 +5,59 @@ use crate::inputs::Source;
 use crate::probe::probe;
 use ppo_gpu::plan::Plan;
 
-const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n\
+const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n//! import policy\n\
     @group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n\
     @group(0) @binding(1) var<storage, read> actions: array<u32>;\n\
-    @group(0) @binding(2) var<storage, read_write> transitions: array<Transition>;\n";
+    @group(0) @binding(2) var<storage, read_write> transitions: array<Transition>;\n\
+    @group(0) @binding(3) var<storage, read_write> observations: array<f32>;\n";
 
-/// What a step makes of a state: the next state, the reward, whether the episode terminated.
+/// What a step makes of a state: the next state, what is observed of it, the reward, whether the episode terminated.
 pub struct Stepped {
-    pub state: [f32; 4],
+    pub state: Vec<f32>,
+    pub observation: Vec<f32>,
     pub reward: f32,
     pub terminated: bool,
 }
 
-/// Steps each state by its action on the device.
-pub fn step(states: &[[f32; 4]], actions: &[u32]) -> Vec<Stepped> {
-    let plan: Plan = plan(&format!("envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software"));
-    let lanes: Vec<u32> = states.iter().flat_map(|state| [state[0], state[1], state[2], state[3], 0.0, 0.0].map(f32::to_bits)).collect();
-    let given = Words::from([("env_lanes", lanes), ("actions", actions.to_vec())]);
-    // The state after the step is left in the transitions' first steps; reward and ending follow in a second run.
-    let advance = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
-         let outcome = env_step(&state, actions[n], &rng);\n";
-    let states_after =
-        probe(&plan, HEAD, &format!("{advance}        env_lanes[n].state = state;\n        transitions[n].reward = outcome.reward;"), &given, "env_lanes");
-    let outcomes = probe(
-        &plan,
-        HEAD,
-        &format!("{advance}        transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0);"),
-        &given,
-        "transitions",
-    );
+/// Steps each state of `env` by its action (the word of a choice, or the bits of a number that is clipped to its bounds) on the device.
+pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
+    let plan: Plan = plan(&format!("env={env} envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software"));
+    let (state, lane, size) = (plan.environment.state_words, plan.environment.lane_words, plan.environment.observation);
+    let padded = |values: &Vec<f32>| values.iter().map(|x| x.to_bits()).chain(vec![0; lane - state]).collect::<Vec<u32>>();
+    let given = Words::from([("env_lanes", states.iter().flat_map(padded).collect()), ("actions", actions.to_vec())]);
+    let body = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
+         let outcome = env_step(&state, action_taken(action_from(array<u32, ACTION_WORDS>(actions[n]))), &rng);\n        env_lanes[n].state = state;\n        \
+         var observation = env_observe(state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = observation[k];\n        }\n        \
+         transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0);\n";
+    let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(&plan, HEAD, body, &given, wanted));
+    let float = |word: &u32| f32::from_bits(*word);
     (0..states.len())
         .map(|i| Stepped {
-            state: [0, 1, 2, 3].map(|k| f32::from_bits(states_after[i * 6 + k])),
+            state: states_after[i * lane..][..state].iter().map(float).collect(),
+            observation: observations[i * size..][..size].iter().map(float).collect(),
             reward: f32::from_bits(outcomes[i * 4 + 1]),
             terminated: outcomes[i * 4 + 2] == 1,
         })
         .collect()
 }
 
-fn states(count: usize, seed: u64) -> Vec<[f32; 4]> {
+fn cartpole(states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
+    step("CartPole-v1", states, actions)
+}
+
+fn states(count: usize, seed: u64) -> Vec<Vec<f32>> {
     let mut source = Source::new(seed);
-    (0..count).map(|_| [source.between(-2.3, 2.3), source.between(-2.0, 2.0), source.between(-0.2, 0.2), source.between(-2.0, 2.0)]).collect()
+    (0..count).map(|_| vec![source.between(-2.3, 2.3), source.between(-2.0, 2.0), source.between(-0.2, 0.2), source.between(-2.0, 2.0)]).collect()
 }
 
 #[test]
 fn mirror_images_stay_mirror_images() {
-    let (left, right) = (states(500, 1), states(500, 1).iter().map(|state| state.map(|x| -x)).collect::<Vec<_>>());
+    let (left, right) = (states(500, 1), states(500, 1).iter().map(|state| state.iter().map(|x| -x).collect()).collect::<Vec<Vec<f32>>>());
     let actions: Vec<u32> = (0..500).map(|i| i % 2).collect();
     let opposite: Vec<u32> = actions.iter().map(|action| 1 - action).collect();
-    for (a, b) in step(&left, &actions).iter().zip(step(&right, &opposite)) {
+    for (a, b) in cartpole(&left, &actions).iter().zip(cartpole(&right, &opposite)) {
         // Exactly: sine is odd, cosine even, and rounding symmetric.
-        assert_eq!(a.state.map(|x| -x + 0.0), b.state.map(|x| x + 0.0));
+        assert_eq!(a.state.iter().map(|x| -x + 0.0).collect::<Vec<f32>>(), b.state.iter().map(|x| x + 0.0).collect::<Vec<f32>>());
         assert_eq!(a.terminated, b.terminated);
     }
 }
@@ -63,7 +65,7 @@ fn mirror_images_stay_mirror_images() {
 #[test]
 fn positions_follow_velocities_and_forces_accelerate() {
     let states = states(300, 2);
-    let (pushed_left, pushed_right) = (step(&states, &[0; 300]), step(&states, &[1; 300]));
+    let (pushed_left, pushed_right) = (cartpole(&states, &[0; 300]), cartpole(&states, &[1; 300]));
     for ((before, left), right) in states.iter().zip(&pushed_left).zip(&pushed_right) {
         for after in [left, right] {
             assert_eq!(after.reward, 1.0);
@@ -94,8 +96,8 @@ fn episodes_end_at_the_limits_and_only_there() {
         ([2.39, 1.0, 0.0, 0.0], true),
         ([0.0, 0.0, 0.2, 1.0], true),
     ];
-    let states: Vec<[f32; 4]> = cases.iter().map(|(state, _)| *state).collect();
-    let ends: Vec<bool> = step(&states, &vec![1; states.len()]).iter().map(|stepped| stepped.terminated).collect();
+    let states: Vec<Vec<f32>> = cases.iter().map(|(state, _)| state.to_vec()).collect();
+    let ends: Vec<bool> = cartpole(&states, &vec![1; states.len()]).iter().map(|stepped| stepped.terminated).collect();
     assert_eq!(ends, cases.map(|(_, ends)| ends));
 }
 

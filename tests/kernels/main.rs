@@ -5,12 +5,14 @@
 //! - [`lockstep`]: whole updates, kernel by kernel, naming the first that diverges;
 //! - [`gradients`]: the reference's gradient against finite differences;
 //! - [`randomness`]: random numbers and permutations;
+//! - [`games`]: games in whole numbers, replayed exactly;
 //! - [`environment`]: the laws of CartPole;
 //! - [`conformance`]: trajectories from Gymnasium, losses and Adam steps from JAX and optax;
 //! - [`translation`]: every kernel on every backend's language, and under strict WebGPU rules.
 
 mod conformance;
 mod environment;
+mod games;
 mod gradients;
 mod harness;
 mod inputs;

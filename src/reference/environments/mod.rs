@@ -5,7 +5,10 @@ use super::real::Real;
 use super::{Ambiguous, Site};
 use crate::random::Stream;
 
+pub mod acrobot;
 pub mod cartpole;
+pub mod mountain_car;
+pub mod pendulum;
 pub mod probes;
 
 /// The state of an environment between two steps.
@@ -62,6 +65,10 @@ macro_rules! twins {
 
 twins! {
     "CartPole-v1" cartpole::CartPole;
+    "Acrobot-v1" acrobot::Acrobot;
+    "MountainCar-v0" mountain_car::MountainCar;
+    "MountainCarContinuous-v0" mountain_car::MountainCarContinuous;
+    "Pendulum-v1" pendulum::Pendulum;
     "Probe/Choice" probes::Choice;
     "Probe/Masked" probes::Masked;
     "Probe/Target" probes::Target;

@@ -1,0 +1,75 @@
+// MountainCarContinuous-v0: swing an underpowered car up a hill, with as little effort as possible.
+// Action: how hard to push, -1 (left) to 1 (right). Observation: position and velocity. Reward: 100 at the goal, less 0.1 action^2 in each step.
+// Dynamics: Moore (1990), with Gymnasium's constants, order of updates and limits. The difference: effort is that of the action as clipped to its bounds, as
+// under Gymnasium's wrapper ClipAction. Twin: src/reference/environments/mountain_car_continuous.rs.
+
+//! import rng
+
+const OBSERVATION: u32 = 2u;
+const ACTION_LOW = array(-1.0f);
+const ACTION_HIGH = array(1.0f);
+const TIME_LIMIT: u32 = 999u;
+const SOLVED_RETURN: f32 = 90.0;
+
+struct EnvParameters {
+    power: f32,           // change of velocity by the hardest push, per step
+    gravity: f32,         // change of velocity by the steepest slope, per step
+    max_speed: f32,       // distance per step
+    left_wall: f32,       // position
+    right_end: f32,       // position
+    goal_position: f32,   // reached from here on
+    goal_velocity: f32,   // if not slower than this
+    goal_reward: f32,
+    effort_cost: f32,     // per step, of the hardest push
+}
+
+const DEFAULT_PARAMETERS = EnvParameters(0.0015, 0.0025, 0.07, -1.2, 0.6, 0.45, 0.0, 100.0, 0.1);
+
+struct EnvState {
+    position: f32,
+    velocity: f32,
+}
+
+fn env_reset(rng: ptr<function, Rng>) -> EnvState {
+    return EnvState(rng_between(rng, -0.6, -0.4), 0.0);
+}
+
+// cos(3 x), the slope's sine for practical purposes. The argument stays between -pi and pi, where WGSL promises most of the cosine.
+fn hill_slope(position: f32) -> f32 {
+    let angle = 3.0 * position;
+    return cos(select(angle, angle + 6.2831853072, angle < -3.1415926536));
+}
+
+fn env_step(state: ptr<function, EnvState>, action: array<f32, 1>, rng: ptr<function, Rng>) -> Outcome {
+    let push = action[0];
+    var velocity = (*state).velocity + push * parameters.power - parameters.gravity * hill_slope((*state).position);
+    velocity = clamp(velocity, -parameters.max_speed, parameters.max_speed);
+    let position = clamp((*state).position + velocity, parameters.left_wall, parameters.right_end);
+    // The wall stops the car.
+    velocity = select(velocity, 0.0, position == parameters.left_wall && velocity < 0.0);
+    *state = EnvState(position, velocity);
+    let there = position >= parameters.goal_position && velocity >= parameters.goal_velocity;
+    return Outcome(select(0.0, parameters.goal_reward, there) - parameters.effort_cost * push * push, there);
+}
+
+fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
+    return array(state.position, state.velocity);
+}
+
+// The hill is sin(3 x); the flag stands at the goal.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    let width = parameters.right_end - parameters.left_wall;
+    let x = parameters.left_wall + uv.x * width;
+    let height = (1.0 - uv.y) * width - 0.45;
+    let ground = 0.45 * sin(3.0 * x) + 0.1;
+    var colour = mix(vec3(0.36, 0.55, 0.36), vec3(0.93, 0.95, 0.98), smoothstep(-0.006, 0.006, height - ground));
+    // Flag: a pole, and a triangle on it.
+    let foot = 0.45 * sin(3.0 * parameters.goal_position) + 0.1;
+    let pole = abs(x - parameters.goal_position) < 0.006 && height > foot && height < foot + 0.25;
+    let cloth = x > parameters.goal_position && height < foot + 0.25 && height > foot + 0.15 + (x - parameters.goal_position);
+    colour = select(colour, vec3(0.30, 0.30, 0.30), pole);
+    colour = select(colour, vec3(0.85, 0.25, 0.20), cloth);
+    // Car: a disc on the slope.
+    let centre = vec2(state.position, 0.45 * sin(3.0 * state.position) + 0.16);
+    return mix(vec3(0.55, 0.25, 0.18), colour, smoothstep(0.05, 0.062, distance(vec2(x, height), centre)));
+}
