@@ -204,10 +204,9 @@ pub fn command() -> Command {
             number("size", "256", "Pixels along each side of the picture"),
             number("after", "0", "Steps to make, with a policy that has learned nothing, before the picture"),
         ]),
-        Command::new("new").about("Write a commented example that works, NAME.wgsl, to start from").args([
-            named("What it is called"),
-            Arg::new("continuous").long("continuous").action(ArgAction::SetTrue).help("With continuous actions"),
-        ]),
+        Command::new("new")
+            .about("Write a commented example that works, NAME.wgsl, to start from")
+            .args([named("What it is called"), Arg::new("continuous").long("continuous").action(ArgAction::SetTrue).help("With continuous actions")]),
         Command::new("check").about("Try an environment: does it compile, and does it behave?").arg(named("The path of a .wgsl file")),
     ]);
     let path = |name: &'static str, value: &'static str, help: &'static str| {
@@ -476,10 +475,11 @@ mod tests {
 
     #[test]
     fn presets_say_what_to_expect_and_fit_every_profile() {
-        for path in [PRESET_NAME, "configs/cartpole_reference.toml"] {
-            let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-            assert!(std::fs::read_to_string(&path).expect("a preset").starts_with("# Expect"), "{path}");
-            let config = parse(&["--config", &path]).expect("a preset");
+        let presets = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/configs")).expect("the presets");
+        for path in presets.map(|file| file.expect("a file").path()) {
+            assert!(std::fs::read_to_string(&path).expect("a preset").starts_with("# Expect"), "{path:?}");
+            let path = path.to_str().expect("a path in UTF-8");
+            let config = parse(&["--config", path]).expect("a preset");
             for profile in PROFILES {
                 Plan::new(&config, *profile).expect("a preset fits together");
             }

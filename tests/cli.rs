@@ -324,7 +324,9 @@ fn flags_override_set_overrides_the_file_replaces_the_preset() {
 fn every_key_has_a_flag_and_a_line_in_the_configuration() {
     let desk = Desk::new();
     let help = desk.expect(DONE, "--help").stdout;
-    let config = desk.expect(DONE, "inspect config --target-return 1 --agents 2 --lr 1e-3,0.1 --hidden 7 --seed 9000000000000000000 --activation relu").stdout;
+    let config = desk
+        .expect(DONE, "inspect config --target-return 1 --agents 2 --lr 1e-3,0.1 --hidden 7 --seed 9000000000000000000 --activation relu --target-kl 0.1")
+        .stdout;
     for key in KEYS {
         let flag = format!("--{} ", key.name.replace('_', "-"));
         assert!(help.contains(&format!("{flag}<{}>", key.value)) || help.contains(&format!("{flag}[<{}>]", key.value)), "{flag} is missing:\n{help}");

@@ -1,6 +1,7 @@
 // Acrobot-v1: swing the free end of two hinged links above a line, by torque at the joint between them.
 // Actions: torque -1 (0), 0 (1) or 1 (2) N m. Observation: cosine and sine of both angles, both angular velocities. Reward -1 a step, 0 for the last one.
-// Dynamics: Sutton (1996) with the equations of Sutton and Barto (1998), and Gymnasium's constants, integrator (one Runge-Kutta step of fourth order) and limits.
+// Dynamics: Sutton (1996) with the equations of Sutton and Barto (1998), and Gymnasium's constants, integrator (one Runge-Kutta step of fourth order)
+// and limits.
 // Twin: src/reference/environments/acrobot.rs.
 
 //! import rng
@@ -102,7 +103,8 @@ fn acrobot_link(point: vec2<f32>, start: vec2<f32>, end: vec2<f32>) -> f32 {
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
     let point = vec2(uv.x * 2.0 - 1.0, 1.0 - uv.y * 2.0) * 2.3;
     let joint = parameters.length_1 * vec2(sin(state.angle_1), -cos(state.angle_1));
-    let end = joint + vec2(sin(state.angle_1 + state.angle_2), -cos(state.angle_1 + state.angle_2));
+    let direction = acrobot_wrap(state.angle_1 + state.angle_2);
+    let end = joint + vec2(sin(direction), -cos(direction));
     var colour = mix(vec3(0.55), vec3(0.97), smoothstep(0.01, 0.025, abs(point.y - 1.0)));
     colour = mix(vec3(0.10, 0.70, 0.72), colour, smoothstep(0.09, 0.11, acrobot_link(point, vec2(0.0), joint)));
     colour = mix(vec3(0.10, 0.55, 0.72), colour, smoothstep(0.09, 0.11, acrobot_link(point, joint, end)));

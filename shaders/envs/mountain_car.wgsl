@@ -31,10 +31,15 @@ fn env_reset(rng: ptr<function, Rng>) -> EnvState {
     return EnvState(rng_between(rng, -0.6, -0.4), 0.0);
 }
 
-// cos(3 x), the slope's sine for practical purposes. The argument stays between -pi and pi, where WGSL promises most of the cosine.
-fn hill_slope(position: f32) -> f32 {
+// The hill is sin(3 x) high. This is 3 x, between -pi and pi, where WGSL promises most of sine and cosine.
+fn hill_angle(position: f32) -> f32 {
     let angle = 3.0 * position;
-    return cos(select(angle, angle + 6.2831853072, angle < -3.1415926536));
+    return select(angle, angle + 6.2831853072, angle < -3.1415926536);
+}
+
+// The hill's slope, as a fraction of the steepest.
+fn hill_slope(position: f32) -> f32 {
+    return cos(hill_angle(position));
 }
 
 fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome {
@@ -52,20 +57,24 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     return array(state.position, state.velocity);
 }
 
-// The hill is sin(3 x); the flag stands at the goal.
+fn hill_picture(position: f32) -> f32 {
+    return 0.45 * sin(hill_angle(position)) + 0.1;
+}
+
+// The hill, the flag at the goal, and the car.
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
     let width = parameters.right_end - parameters.left_wall;
     let x = parameters.left_wall + uv.x * width;
     let height = (1.0 - uv.y) * width - 0.45;
-    let ground = 0.45 * sin(3.0 * x) + 0.1;
-    var colour = mix(vec3(0.36, 0.55, 0.36), vec3(0.93, 0.95, 0.98), smoothstep(-0.006, 0.006, height - ground));
-    // Flag: a pole, and a triangle on it.
-    let foot = 0.45 * sin(3.0 * parameters.goal_position) + 0.1;
-    let pole = abs(x - parameters.goal_position) < 0.006 && height > foot && height < foot + 0.25;
-    let cloth = x > parameters.goal_position && height < foot + 0.25 && height > foot + 0.15 + (x - parameters.goal_position);
-    colour = select(colour, vec3(0.30, 0.30, 0.30), pole);
-    colour = select(colour, vec3(0.85, 0.25, 0.20), cloth);
-    // Car: a disc on the slope.
-    let centre = vec2(state.position, 0.45 * sin(3.0 * state.position) + 0.16);
+    var colour = vec3(0.93, 0.95, 0.98);
+    // A triangle, then its pole: distances to their edges, positive outside.
+    let flag = vec2(x - parameters.goal_position, height - hill_picture(parameters.goal_position));
+    let cloth = max(max(-flag.x, flag.y - 0.25), (0.15 + flag.x - flag.y) * 0.707);
+    colour = mix(vec3(0.85, 0.25, 0.20), colour, smoothstep(-0.006, 0.006, cloth));
+    let pole = max(abs(flag.x) - 0.006, flag.y - 0.25);
+    colour = mix(vec3(0.30), colour, smoothstep(-0.006, 0.006, pole));
+    colour = mix(vec3(0.36, 0.55, 0.36), colour, smoothstep(-0.006, 0.006, height - hill_picture(x)));
+    // A disc on the slope.
+    let centre = vec2(state.position, hill_picture(state.position) + 0.06);
     return mix(vec3(0.18, 0.25, 0.55), colour, smoothstep(0.05, 0.062, distance(vec2(x, height), centre)));
 }

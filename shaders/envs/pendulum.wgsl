@@ -1,7 +1,7 @@
 // Pendulum-v1: swing a pendulum up and hold it there.
 // Action: torque, -2 to 2 N m. Observation: cosine and sine of the angle (0 is upright), angular velocity. Never terminates.
 // Reward: -(angle^2 + 0.1 velocity^2 + 0.001 torque^2), the angle between -pi and pi. Dynamics: a rod hinged at its end, with Gymnasium's constants and
-// integrator (semi-implicit Euler). The angle is kept between -pi and pi, which changes nothing that is observed.
+// integrator (semi-implicit Euler). The angle is kept between -pi and pi, which changes nothing that is observed or paid.
 // Twin: src/reference/environments/pendulum.rs.
 
 //! import rng

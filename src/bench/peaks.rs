@@ -1,10 +1,10 @@
 //! What the device can do at most, measured by two kernels: arithmetic and memory.
 
-use crate::gpu::program::{Program, Shader};
 use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::gpu::engine::create_buffer;
+use crate::gpu::program::{Program, Shader};
 use crate::kernel::Grid;
 use crate::plan::Plan;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Environment steps a second: of the environment alone, with the policy acting, and of training.
 
-use crate::gpu::program::{Program, Shader};
 use super::stopwatch::Stopwatch;
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::gpu::program::{Program, Shader};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
 use crate::ppo::{self, Dispatch};

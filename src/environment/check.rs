@@ -151,11 +151,9 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             say(Wrong, "const TIME_LIMIT", format!("{problem}: nothing would ever be reported; set TIME_LIMIT, or return Outcome(reward, true) at some point"));
         }
         (0, _) => say(Note, "const TIME_LIMIT", format!("no episode ended in {steps} steps of each environment; the time limit is {}", plan.episode_limit)),
-        (ended, _) => say(
-            Fine,
-            "",
-            format!("{} episodes ended in {stepped} steps: {terminated} terminated, {truncated} by the time limit", HumanCount(ended as u64)),
-        ),
+        (ended, _) => {
+            say(Fine, "", format!("{} episodes ended in {stepped} steps: {terminated} terminated, {truncated} by the time limit", HumanCount(ended as u64)))
+        }
     }
     if first.same_as(&second) {
         say(Fine, "", "the same seed gives the same trajectories".into());

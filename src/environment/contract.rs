@@ -1,8 +1,8 @@
 //! What an environment's WGSL file must declare, and what is wrong with one that does not.
 
 use super::{Actions, Environment, Parameter};
-use crate::error::{Error, Result};
 use crate::config::Config;
+use crate::error::{Error, Result};
 use crate::gpu::{compose, reflect};
 use crate::kernel::Kernel;
 use crate::plan::{PROFILES, Plan};
@@ -156,7 +156,8 @@ impl File<'_> {
             (false, _) => "",
         };
         // As env_lane.wgsl declares it, to learn its size.
-        let lane = if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, episode_return: f32, episode_length: u32 }\n" } else { "" };
+        let lane =
+            if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, episode_return: f32, episode_length: u32 }\n" } else { "" };
         let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
         reflect::parse(self.name, &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&report),

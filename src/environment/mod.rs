@@ -39,6 +39,10 @@ built_in! {
     "MountainCar-v0" "mountain_car";
     "MountainCarContinuous-v0" "mountain_car_continuous";
     "Pendulum-v1" "pendulum";
+    "MinAtar/Asterix-v1" "minatar_asterix";
+    "MinAtar/Breakout-v1" "minatar_breakout";
+    "MinAtar/Freeway-v1" "minatar_freeway";
+    "MinAtar/SpaceInvaders-v1" "minatar_space_invaders";
     "2048" "game_2048";
     "PlanarQuadrotor-v0" "planar_quadrotor";
     "Probe/Bandit" "probe_bandit";

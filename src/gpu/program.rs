@@ -1,7 +1,7 @@
 //! A compute shader beside the update (benchmarks, pictures), bound by the names in its WGSL.
 
-use crate::error::{Error, Result};
 use super::{Gpu, compose, reflect};
+use crate::error::{Error, Result};
 use crate::kernel::Grid;
 use crate::plan::Plan;
 

@@ -108,7 +108,10 @@ fn follows_gymnasium(env: &str, file: &str, angle: Option<usize>, own: f64) {
         close("reward", 0, outcome.reward, stepped.reward, rewards[i], own.max(F64) * rewards[i].abs().max(1.0));
         assert_eq!((stepped.terminated, outcome.terminated), (ends[i], ends[i]), "{env}, step {i}");
     }
-    println!("{env}: {} steps compared, {terminated} terminations, {truncated} time limits; off by {farthest:.1e} at most, where {widest:.1e} is admitted", words.len());
+    println!(
+        "{env}: {} steps compared, {terminated} terminations, {truncated} time limits; off by {farthest:.1e} at most, where {widest:.1e} is admitted",
+        words.len()
+    );
 }
 
 #[test]

@@ -172,5 +172,9 @@ macro_rules! games {
 }
 
 games! {
+    asterix "MinAtar/Asterix-v1" "minatar_asterix.json";
+    breakout "MinAtar/Breakout-v1" "minatar_breakout.json";
+    freeway "MinAtar/Freeway-v1" "minatar_freeway.json";
+    space_invaders "MinAtar/SpaceInvaders-v1" "minatar_space_invaders.json";
     game_2048 "2048" "game_2048.json";
 }

@@ -89,10 +89,10 @@ impl<R: Real> State<R> for Acrobot<R> {
         let k4 = slope(after(k3, TIME_STEP), torque);
         let moved = [0, 1, 2, 3].map(|i| start[i] + c(TIME_STEP / 6.0) * (k1[i] + c(2.0) * k2[i] + c(2.0) * k3[i] + k4[i]));
         for i in 0..2 {
-            // Once around at most: the velocities are bounded.
-            let over = site.decide(c(PI).less(moved[i]), "whether an angle passes pi")?;
-            let under = site.decide(moved[i].less(-c(PI)), "whether an angle passes -pi")?;
-            self.0[i] = if over || under { turned(moved[i]) } else { moved[i] };
+            // Where the angle passes an odd multiple of pi, rounding may turn it to either end.
+            self.0[i] = turned(moved[i]);
+            site.decide(c(PI).less(self.0[i]), "whether an angle passes pi")?;
+            site.decide(self.0[i].less(-c(PI)), "whether an angle passes -pi")?;
             self.0[2 + i] = moved[2 + i].clamp(-c(MAX_SPEEDS[i]), c(MAX_SPEEDS[i]));
         }
         let height = -self.0[0].cos() - turned(self.0[0] + self.0[1]).cos();
