@@ -3,12 +3,11 @@
 // One lane: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
 //! import grid
-//! import observation
 //! import network
 //! import whole
 
 @group(0) @binding(0) var<storage, read> params: array<vec4<f32>>;         // [s][P/4]
-@group(0) @binding(1) var<storage, read> observations: array<f32>;         // [s][T+1+F][n][O]
+@group(0) @binding(1) var<storage, read> observations: array<u32>;         // [s][T+1+F][n][O]
 @group(0) @binding(2) var<storage, read_write> values: array<f32>;         // [s][T+1+F][n]
 
 const CRITIC: u32 = 1u;
@@ -32,7 +31,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
 // Lanes past the last observation repeat it, since the forward pass needs them all, and store nothing.
 fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
-    h0 = load_observation(j * OBSERVATION);
+    network_fetch(j * OBSERVATION_WORDS);
     let head = network_forward(s * PARAMETERS + CRITIC * BLOCK, lane);
     if (i < VALUE_ROWS * ENVS) {
         values[j] = whole(head[0], lane).x;

@@ -11,14 +11,13 @@
 //! import rng
 //! import permute
 //! import sample
-//! import observation
 //! import policy
 //! import tile
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                 // [s]
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;             // [s][P/4]
-@group(0) @binding(3) var<storage, read> observations: array<f32>;             // [s][T+1+F][n][O]
+@group(0) @binding(3) var<storage, read> observations: array<u32>;             // [s][T+1+F][n][O]
 @group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
@@ -87,12 +86,12 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     return drawn.counted * select(critic.sums, actor.sums, is_actor);
 }
 
-// Fetches sample `i` of the minibatch for the lane, its observation to h0. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+// Fetches sample `i` of the minibatch for the lane, and its observation for the network. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
 fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
     let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
     var drawn: Drawn;
     if (wanted) {
-        h0 = load_observation((s * VALUE_ROWS * ENVS + b) * OBSERVATION);
+        network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS);
         drawn.sample = samples[s * BATCH + b];
         load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
         drawn.counted = select(0.0, 1.0, i < MINIBATCH);

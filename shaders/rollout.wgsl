@@ -14,13 +14,12 @@
 //! import policy
 //! import rollout_network
 //! import normalizer
-//! import network_input
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;                 // [s][P/4]
 @group(0) @binding(3) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
-@group(0) @binding(4) var<storage, read_write> observations: array<f32>;           // [s][T+1+F][n][O]
+@group(0) @binding(4) var<storage, read_write> observations: array<u32>;           // [s][T+1+F][n][O]
 @group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n][W]
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
 @group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
@@ -53,8 +52,11 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
     // Act.
-    var observation = observe(s, (*env).state);
-    h0 = pack_observation(observation);
+    var observation = observation_of((*env).state);
+    if (stored) {
+        store_observation(s, t, n, &observation);
+    }
+    network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)));
     let head = network_forward(s * PARAMETERS, lane);
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
@@ -77,16 +79,11 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     if (stored) {
         let b = (s * STEPS + t) * ENVS + n;
         let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | ((*env).episode_length << LENGTH_SHIFT);
-        store_observation(s, t, n, observation);
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return);
         if (truncated && FINAL_ROWS > 0u) {
-            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, observe(s, (*env).state));
-        }
-        for (var k = 0u; k < OBSERVATION; k++) {
-            if (!is_finite(observation[k])) {
-                atomicMin(&faults[s], FAULT_OBSERVATION);
-            }
+            observation = observation_of((*env).state);
+            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
         }
         if (!some_legal(legal)) {
             atomicMin(&faults[s], FAULT_NO_LEGAL_ACTION);
@@ -104,7 +101,8 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         *env = begin_episode(agent.seed, time + 1u, n);
     }
     if (stored && t + 1u == STEPS) {
-        store_observation(s, STEPS, n, observe(s, (*env).state));
+        observation = observation_of((*env).state);
+        store_observation(s, STEPS, n, &observation);
     }
 }
 
@@ -123,31 +121,37 @@ fn store_action(base: u32, action: Action, legal: Legal) {
     }
 }
 
-// What the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
-fn observe(s: u32, state: EnvState) -> array<f32, OBSERVATION> {
-    var observation = env_observe(state);
+// Component k of what the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
+    let x = component_of(observation, k);
     if (NORMALIZE_OBSERVATIONS) {
-        for (var k = 0u; k < OBSERVATION; k++) {
-            let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
-            observation[k] = (observation[k] - normalizer.mean) * normalizer.scale;
+        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
+        return (x - normalizer.mean) * normalizer.scale;
+    }
+    return x;
+}
+
+fn observation_place(s: u32, row: u32, n: u32) -> u32 {
+    return ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION_WORDS;
+}
+
+fn store_observation(s: u32, row: u32, n: u32, observation: ptr<function, Observation>) {
+    let base = observation_place(s, row, n);
+    if (PACKED_OBSERVATIONS) {
+        for (var w = 0u; w < OBSERVATION_WORDS; w++) {
+            var word = 0u;
+            for (var k = 0u; k < min(32u, OBSERVATION - 32u * w); k++) {
+                word |= select(0u, 1u, component_of(observation, 32u * w + k) != 0.0) << k;
+            }
+            observations[base + w] = word;
+        }
+        return;
+    }
+    for (var k = 0u; k < OBSERVATION; k++) {
+        let x = seen_component(s, observation, k);
+        observations[base + k] = bitcast<u32>(x);
+        if (row < STEPS && !is_finite(x)) {
+            atomicMin(&faults[s], FAULT_OBSERVATION);
         }
     }
-    return observation;
-}
-
-fn store_observation(s: u32, row: u32, n: u32, values: array<f32, OBSERVATION>) {
-    var observation = values;
-    let base = ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION;
-    for (var k = 0u; k < OBSERVATION; k++) {
-        observations[base + k] = observation[k];
-    }
-}
-
-fn pack_observation(values: array<f32, OBSERVATION>) -> array<vec4<f32>, INPUT> {
-    var observation = values;
-    var packed: array<vec4<f32>, INPUT>;
-    for (var k = 0u; k < OBSERVATION; k++) {
-        packed[k / 4u][k % 4u] = network_input(observation[k]);
-    }
-    return packed;
 }

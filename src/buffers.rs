@@ -53,7 +53,7 @@ buffers! {
     first_moments "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
     second_moments "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
     env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * plan.environment.lane_words;
-    observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes" |plan| plan.agents * plan.value_rows() * plan.envs * plan.environment.observation;
+    observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1" |plan| plan.agents * plan.value_rows() * plan.envs * plan.observation_words();
     actions "[s][t][n][W]: u32" "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not" |plan| plan.agents * plan.batch * plan.action_words();
     transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return so far" |plan| plan.agents * plan.batch * 4;
     values "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;

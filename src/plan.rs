@@ -176,7 +176,9 @@ impl Plan {
         let lanes_are_units = units::fits(&profile, &network);
         let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
         // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
-        let tile = if lanes_are_units { (lanes / 2).max(4) } else { lanes };
+        // Where the first layer's weights come from memory, they had better come for more samples.
+        let first_is_loop = lanes_are_units && units::first_is_loop(&profile, &network);
+        let tile = if lanes_are_units && !first_is_loop { (lanes / 2).max(4) } else { lanes };
         let tiles = minibatch.div_ceil(tile);
         let loops = MOST_TILE_ROUNDS / units::tile_rounds(environment.observation);
         let most_tiles = if lanes_are_units { loops.clamp(1, profile.tiles_per_pass as usize) } else { 1 };
@@ -185,7 +187,8 @@ impl Plan {
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
         // Weights are fetched once a dispatch, too; but a dispatch cannot be cut.
-        let most_steps = if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
+        let most_steps =
+            if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
         let gradient_dispatches = config.epochs as usize * minibatches * passes;
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
             let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * passes);
@@ -225,7 +228,7 @@ impl Plan {
             gradient_rows,
             tiles_per_pass,
             passes,
-            evaluate_rounds: if lanes_are_units { 32 } else { 1 },
+            evaluate_rounds: if lanes_are_units { loops.clamp(1, 32) } else { 1 },
             observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
@@ -244,6 +247,16 @@ impl Plan {
     /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
     pub fn value_rows(&self) -> usize {
         self.steps + 1 + self.final_rows
+    }
+
+    /// Whether `observations` keeps a bit of each component: where each is 0 or 1, and stays so.
+    pub fn packs_observations(&self) -> bool {
+        self.environment.binary && !self.config.normalize_observations
+    }
+
+    /// Words of an observation in `observations`.
+    pub fn observation_words(&self) -> usize {
+        if self.packs_observations() { self.environment.observation.div_ceil(32) } else { self.environment.observation }
     }
 
     /// Running moments of each agent: one for each component of the observation, and one for the return; none where nothing is normalised.
@@ -284,6 +297,8 @@ impl Plan {
         let (first, head) = (self.network.layers[0], self.network.layers[self.network.layers.len() - 1]);
         vec![
             ("EPISODE_LIMIT", U32(self.episode_limit)),
+            ("OBSERVATION_WORDS", u(self.observation_words())),
+            ("PACKED_OBSERVATIONS", Bool(self.packs_observations())),
             ("INPUT", u(first.inputs.div_ceil(4))),
             ("HEAD", u(head.columns() / 4)),
             ("HEAD_FIRST", u(head.offset)),

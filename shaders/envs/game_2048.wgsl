@@ -48,12 +48,8 @@ fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>
     return Outcome(f32(score) * (1.0 / parameters.reward_unit), !any(tiles_movable((*state).rows)));
 }
 
-fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    var observation: array<f32, OBSERVATION>;
-    for (var cell = 0u; cell < 16u; cell++) {
-        observation[16u * cell + tiles_at(state.rows, cell)] = 1.0;
-    }
-    return observation;
+fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {
+    return tiles_at((*state).rows, index / 16u) == index % 16u;
 }
 
 fn env_action_mask(state: EnvState) -> array<bool, ACTIONS> {

@@ -122,23 +122,17 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
     return Outcome(reward, terminated);
 }
 
-fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    var slots = state.slots;
-    var cells: array<f32, OBSERVATION>;
-    cells[(10u * state.y + state.x) * 4u] = 1.0;
-    for (var i = 0u; i < ASTERIX_SLOTS; i++) {
-        let entity = slots[i];
-        if (entity != 0u) {
-            let x = entity & 15u;
-            let rightwards = (entity & 16u) != 0u;
-            let row = 10u * (i + 1u);
-            cells[(row + x) * 4u + select(1u, 3u, (entity & 32u) != 0u)] = 1.0;
-            if (x != select(9u, 0u, rightwards)) {
-                cells[(row + select(x + 1u, x - 1u, rightwards)) * 4u + 2u] = 1.0;
-            }
-        }
-    }
-    return cells;
+fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {
+    let channel = index % 4u;
+    let x = index / 4u % 10u;
+    let y = index / 40u;
+    let entity = select(0u, (*state).slots[clamp(y, 1u, ASTERIX_SLOTS) - 1u], y >= 1u && y <= ASTERIX_SLOTS);
+    let entity_x = entity & 15u;
+    let rightwards = (entity & 16u) != 0u;
+    let is_behind = entity_x != select(9u, 0u, rightwards) && x == select(entity_x + 1u, entity_x - 1u, rightwards);
+    let is_entity = x == entity_x && channel == select(1u, 3u, (entity & 32u) != 0u);
+    let shown = select(is_entity, is_behind, channel == 2u) && entity != 0u;
+    return select(shown, x == (*state).x && y == (*state).y, channel == 0u);
 }
 
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {

@@ -81,15 +81,13 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
     return Outcome(reward, terminated);
 }
 
-fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    var cells: array<f32, OBSERVATION>;
-    for (var i = 0u; i < 30u; i++) {
-        cells[(10u + i) * 4u + 3u] = f32((state.bricks >> i) & 1u);
-    }
-    cells[u32(90 + state.paddle) * 4u] = 1.0;
-    cells[u32(10 * state.ball.y + state.ball.x) * 4u + 1u] = 1.0;
-    cells[u32(10 * state.trail.y + state.trail.x) * 4u + 2u] = 1.0;
-    return cells;
+fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {
+    let cell = index / 4u;
+    let place = vec2(i32(cell % 10u), i32(cell / 10u));
+    let brick = cell >= 10u && cell < 40u && (((*state).bricks >> ((cell + 22u) % 32u)) & 1u) != 0u;
+    let first = select(all(place == vec2((*state).paddle, 9)), all(place == (*state).ball), index % 4u == 1u);
+    let second = select(all(place == (*state).trail), brick, index % 4u == 3u);
+    return select(first, second, index % 4u >= 2u);
 }
 
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {

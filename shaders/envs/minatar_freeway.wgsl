@@ -81,20 +81,16 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
     return Outcome(select(0.0, 1.0, crossed), s.elapsed > parameters.clock);
 }
 
-fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    var cars = state.cars;
-    var cells: array<f32, OBSERVATION>;
-    cells[(10u * state.walker + FREEWAY_COLUMN) * 7u] = 1.0;
-    for (var i = 0u; i < FREEWAY_CARS; i++) {
-        let car = cars[i];
-        let x = car & 15u;
-        let speed = (car >> 8u) & 7u;
-        let tail = select(select(x + 1u, 0u, x == 9u), select(x - 1u, 9u, x == 0u), (car >> 11u) == 1u);
-        let row = 10u * (i + 1u);
-        cells[(row + x) * 7u + 1u] = 1.0;
-        cells[(row + tail) * 7u + 1u + speed] = 1.0;
-    }
-    return cells;
+fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {
+    let channel = index % 7u;
+    let x = index / 7u % 10u;
+    let y = index / 70u;
+    let on_road = y >= 1u && y <= FREEWAY_CARS;
+    let car = (*state).cars[clamp(y, 1u, FREEWAY_CARS) - 1u];
+    let car_x = car & 15u;
+    let tail = select(select(car_x + 1u, 0u, car_x == 9u), select(car_x - 1u, 9u, car_x == 0u), (car >> 11u) == 1u);
+    let shown = select(x == tail && channel == 1u + ((car >> 8u) & 7u), x == car_x, channel == 1u) && on_road;
+    return select(shown, x == FREEWAY_COLUMN && y == (*state).walker, channel == 0u);
 }
 
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {

@@ -136,25 +136,15 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
     return Outcome(f32(hits), terminated);
 }
 
-fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    var s = state;
-    var cells: array<f32, OBSERVATION>;
-    for (var y = 0u; y < 10u; y++) {
-        let aliens = s.aliens[y];
-        let bullets = s.bullets[y];
-        let shots = s.shots[y];
-        for (var x = 0u; x < 10u; x++) {
-            let base = (10u * y + x) * 6u;
-            let alien = (aliens >> x) & 1u;
-            cells[base + 1u] = f32(alien);
-            cells[base + 2u] = f32(alien & s.leftwards);
-            cells[base + 3u] = f32(alien & (1u - s.leftwards));
-            cells[base + 4u] = f32((bullets >> x) & 1u);
-            cells[base + 5u] = f32((shots >> x) & 1u);
-        }
-    }
-    cells[(90u + s.cannon) * 6u] = 1.0;
-    return cells;
+fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {
+    let channel = index % 6u;
+    let x = index / 6u % 10u;
+    let y = index / 60u;
+    let alien = ((*state).aliens[y] >> x) & 1u;
+    let moving = select(alien, alien & select(1u - (*state).leftwards, (*state).leftwards, channel == 2u), channel >= 2u);
+    let bullet = (select((*state).shots[y], (*state).bullets[y], channel == 4u) >> x) & 1u;
+    let cannon = select(0u, 1u, y == 9u && x == (*state).cannon);
+    return select(select(moving, bullet, channel >= 4u), cannon, channel == 0u) != 0u;
 }
 
 fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {

@@ -1,12 +1,10 @@
-// Loads the observation that starts at `base` in `observations`, padded with zeros to whole vectors; clipped where observations are
-// normalised, which are stored as they are.
+// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
 
 //! import network_input
 
-fn load_observation(base: u32) -> array<vec4<f32>, INPUT> {
-    var packed: array<vec4<f32>, INPUT>;
-    for (var k = 0u; k < OBSERVATION; k++) {
-        packed[k / 4u][k % 4u] = network_input(observations[base + k]);
+fn stored_component(base: u32, k: u32) -> f32 {
+    if (PACKED_OBSERVATIONS) {
+        return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
     }
-    return packed;
+    return network_input(bitcast<f32>(observations[base + k]));
 }

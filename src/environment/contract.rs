@@ -49,7 +49,11 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     let generator = "ptr<function, Rng>";
     file.function("env_reset", &[generator], "EnvState", true)?;
     file.function("env_step", &["ptr<function, EnvState>", &action, generator], "Outcome", true)?;
-    file.function("env_observe", &["EnvState"], &observed, true)?;
+    let binary = file.function("env_component", &["ptr<function, EnvState>", "u32"], "bool", false)?;
+    if file.function("env_observe", &["EnvState"], &observed, !binary)? && binary {
+        let help = "remove one of them; env_component is for hundreds of components that are each 0 or 1";
+        return Err(file.error("fn env_component", "both `env_observe` and `env_component` say what is observed", help));
+    }
     let masked = file.function("env_action_mask", &["EnvState"], &mask, false)?;
     let pictured = file.function("env_pixel", &["EnvState", "vec2<f32>"], "vec3<f32>", false)?;
     if masked && matches!(actions, Actions::Continuous { .. }) {
@@ -67,6 +71,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         state_words,
         lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 2, |(_, words)| words),
         actions,
+        binary,
         built_in: false,
     };
     file.file.fits_into_kernels(&environment)?;

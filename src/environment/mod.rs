@@ -149,6 +149,8 @@ pub struct Environment {
     /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding where the state's alignment asks
     /// for it.
     pub lane_words: usize,
+    /// Whether components of its observation are 0 or 1, and asked for one by one (`env_component`), rather than given as an array (`env_observe`).
+    pub binary: bool,
     /// Whether it is one of this crate's own.
     pub built_in: bool,
 }
@@ -240,9 +242,18 @@ impl Environment {
         Ok(())
     }
 
-    /// WGSL that stands between the environment's functions and the kernels that call them: its `parameters`, and which actions are legal.
+    /// WGSL that stands between the environment's functions and the kernels that call them: its `parameters`, what is observed, and which actions are
+    /// legal.
     pub fn glue(&self, config: &Config) -> String {
         let mut text = String::from("//! import rng\n//! import outcome\n//! import legal\n\n");
+        // Software drivers turn a dynamic index into a long array into as many branches as it has elements.
+        text += if self.binary {
+            "alias Observation = EnvState;\n\nfn observation_of(state: EnvState) -> Observation {\n    return state;\n}\n\n\
+             fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return select(0.0, 1.0, env_component(observation, k));\n}\n\n"
+        } else {
+            "alias Observation = array<f32, OBSERVATION>;\n\nfn observation_of(state: EnvState) -> Observation {\n    return env_observe(state);\n}\n\n\
+             fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return (*observation)[k];\n}\n\n"
+        };
         let settings = || self.parameters.iter().map(|parameter| (parameter, config.env_parameters.get(&parameter.name)));
         let literal = |parameter: &Parameter, value: f64| if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) };
         let values: Vec<String> =

@@ -62,7 +62,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
         }),
         "network" => Some(dense::forward(plan, plan.lanes)),
         // Few environments leave most lanes without one.
-        "rollout_network" => Some(dense::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4)))),
+        "rollout_network" => Some(dense::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + dense::take(plan)),
         "tile" => Some(dense::tile(plan)),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,

@@ -39,8 +39,8 @@ pub(super) fn activation(activation: Activation) -> &'static str {
     }
 }
 
-/// The networks' forward pass: `network_begin`, once in a dispatch, then `network_forward`, from the observation of the lane's sample in `h0` to the
-/// head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only. Lanes past the first `samples`
+/// The networks' forward pass: `network_begin`, once in a dispatch, then `network_fetch` (or [`take`]) of the observation of the lane's sample, and
+/// `network_forward`, from there to the head's outputs. Both for the network whose block begins at float `base` of params, and in uniform control flow only. Lanes past the first `samples`
 /// may be left without outputs.
 pub fn forward(plan: &Plan, samples: usize) -> String {
     if plan.lanes_are_units { units::forward(plan, samples, false) } else { network_forward(plan) }
@@ -53,6 +53,27 @@ pub fn tile(plan: &Plan) -> String {
     let (forward, backward) =
         if plan.lanes_are_units { (units::forward(plan, plan.tile, true), units::backward(plan)) } else { (network_forward(plan), network_backward(plan)) };
     forward + "\n" + &backward
+}
+
+/// `network_fetch`, which says that the observation of the lane's sample begins at `base` in `observations`; it stays there where the first layer reads it
+/// from memory.
+pub(super) fn fetch(stays: bool) -> &'static str {
+    if stays {
+        "//! import observation\n\nfn network_fetch(base: u32) {\n    observation_at = base;\n}\n\n"
+    } else {
+        "//! import observation\n\nfn network_fetch(base: u32) {\n    for (var k = 0u; k < OBSERVATION; k++) {\n        \
+         h0[k / 4u][k % 4u] = stored_component(base, k);\n    }\n}\n\n"
+    }
+}
+
+/// `network_take`, for an observation that is also at hand.
+pub fn take(plan: &Plan) -> &'static str {
+    if plan.lanes_are_units && units::first_is_loop(&plan.profile, &plan.network) {
+        "fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {\n    network_fetch(base);\n}\n"
+    } else {
+        "fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {\n    for (var k = 0u; k < OBSERVATION; k++) {\n        \
+         h0[k / 4u][k % 4u] = network_input(seen_component(s, observation, k));\n    }\n}\n"
+    }
 }
 
 fn network_forward(plan: &Plan) -> String {
@@ -70,6 +91,7 @@ fn network_forward(plan: &Plan) -> String {
         fn stage(offset: u32, count: u32, lane: u32) {\n    workgroupBarrier();\n    \
         for (var i = lane; i < count; i += LANES) {\n        scratch[i] = params[offset + i];\n    }\n    workgroupBarrier();\n}\n\n";
     text += activation(plan.network.activation);
+    text += fetch(false);
     for (l, layer) in layers.iter().enumerate() {
         text += &forward_layer(plan, l, layer);
     }

@@ -34,7 +34,9 @@ pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
 pub fn validator() -> naga::valid::Validator {
     use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
-    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::BALLOT | SubgroupOperationSet::ARITHMETIC);
+    validator
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::BALLOT | SubgroupOperationSet::ARITHMETIC | SubgroupOperationSet::VOTE);
     validator
 }
 

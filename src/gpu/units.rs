@@ -12,21 +12,32 @@
 //! memory at an address of each lane's own costs six times and more the price of a multiplication. Here only samples, weights and sums take that way: the
 //! first once a tile, the others once a dispatch.
 
-use super::dense::{XYZW, activation, vectors};
+use super::dense::{self, XYZW, activation, vectors};
 use crate::network::{Layer, Network};
 use crate::plan::{Plan, Profile};
 use std::fmt::Write;
 
-/// Whether `network` can be written out for the profile: its lanes are units, and no product exceeds the limit of straight-line code.
+/// Whether `network` can be written out for the profile: its lanes are units, and no product but the first exceeds the limit of straight-line code.
 pub fn fits(profile: &Profile, network: &Network) -> bool {
-    let lanes = profile.subgroup as usize;
-    let fits = |layer: &Layer| layer.inputs * layer.outputs.next_multiple_of(lanes) <= profile.straight_line_limit;
-    lanes > 0 && network.layers.len() > 1 && network.layers.iter().all(fits)
+    profile.subgroup > 0 && network.layers.len() > 1 && network.layers[1..].iter().all(|layer| is_straight(profile, layer))
 }
 
-/// Rounds of loops for each tile: of the observation, of the permutation (some thirty), and what is left over for others.
+/// Components of an observation that a game on a board begins at: beyond, straight-line code takes too long to compile, and most of them are 0.
+const LONG_OBSERVATION: usize = 128;
+
+/// Whether the observation is too long for straight-line code. Weights of the first layer stay in memory then, and the sums of their gradients in
+/// `partials`; a loop over the observation's components passes over those that are 0 in all samples of a tile.
+pub fn first_is_loop(profile: &Profile, network: &Network) -> bool {
+    network.layers[0].inputs > LONG_OBSERVATION || !is_straight(profile, &network.layers[0])
+}
+
+fn is_straight(profile: &Profile, layer: &Layer) -> bool {
+    layer.inputs * layer.outputs.next_multiple_of(profile.subgroup as usize) <= profile.straight_line_limit
+}
+
+/// Rounds of loops for each tile: of the observation (fetched, or read by both passes), of the permutation (some thirty), and what is left over for others.
 pub fn tile_rounds(observation: usize) -> usize {
-    observation + 64
+    3 * observation + 64
 }
 
 /// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
@@ -42,36 +53,71 @@ struct Shape<'a> {
     lanes: usize,
     /// Vectors that the samples take.
     row: usize,
+    /// [`first_is_loop`].
+    loops: bool,
+    /// Whether observations are stored as bits.
+    packed: bool,
 }
 
 impl<'a> Shape<'a> {
     fn new(plan: &'a Plan, tile: usize) -> Self {
-        Shape { layers: &plan.network.layers, lanes: plan.lanes, row: tile / 4 }
+        Shape {
+            layers: &plan.network.layers,
+            lanes: plan.lanes,
+            row: tile / 4,
+            loops: first_is_loop(&plan.profile, &plan.network),
+            packed: plan.packs_observations(),
+        }
     }
 
     fn last(&self) -> usize {
         self.layers.len() - 1
     }
 
-    /// Units of each lane in a layer of `width` units.
-    fn blocks(&self, width: usize) -> usize {
-        width.div_ceil(self.lanes)
+    /// Whether lanes keep layer `l`'s weights from each input, and the sums of their gradients.
+    fn keeps_inputs(&self, l: usize) -> bool {
+        l > 0 || !self.loops
     }
 
-    /// `statement`, for lanes whose unit of block `b` is one of `width`.
-    fn owned(&self, b: usize, width: usize, statement: &str) -> String {
-        let first = b * self.lanes;
-        if first + self.lanes <= width {
-            format!("    {statement}\n")
+    /// What the functions of layer `l` are called with.
+    fn argument(&self, l: usize) -> &'static str {
+        if self.keeps_inputs(l) { "" } else { "lane" }
+    }
+
+    /// Units of h_l.
+    fn width(&self, l: usize) -> usize {
+        self.layers[l - 1].outputs
+    }
+
+    /// Whether lanes own four consecutive units of h_l at a time, which come from memory as a vector, rather than every `lanes`-th one.
+    fn in_fours(&self, l: usize) -> bool {
+        l == 1 && self.loops
+    }
+
+    /// Units of each lane in h_l.
+    fn blocks(&self, l: usize) -> usize {
+        if self.in_fours(l) { 4 * self.width(l).div_ceil(4 * self.lanes) } else { self.width(l).div_ceil(self.lanes) }
+    }
+
+    /// The lane's unit of block `b` of h_l, as an expression, and the first one past all lanes'.
+    fn unit(&self, l: usize, b: usize) -> (String, usize) {
+        if self.in_fours(l) {
+            (format!("({}u + lane * 4u)", b / 4 * 4 * self.lanes + b % 4), (b / 4 + 1) * 4 * self.lanes)
         } else {
-            format!("    if ({first}u + lane < {width}u) {{\n        {statement}\n    }}\n")
+            (format!("({}u + lane)", b * self.lanes), (b + 1) * self.lanes)
         }
     }
 
-    /// `value(unit)` of the lane's unit of block `b`; `zero` for lanes past the last of `width` units.
-    fn padded(&self, b: usize, width: usize, zero: &str, value: impl Fn(&str) -> String) -> String {
-        let unit = format!("({}u + lane)", b * self.lanes);
-        if (b + 1) * self.lanes <= width {
+    /// `statement`, for lanes whose unit of block `b` of h_l is one of `width`.
+    fn owned(&self, l: usize, b: usize, width: usize, statement: &str) -> String {
+        let (unit, end) = self.unit(l, b);
+        if end <= width { format!("    {statement}\n") } else { format!("    if ({unit} < {width}u) {{\n        {statement}\n    }}\n") }
+    }
+
+    /// `value(unit)` of the lane's unit of block `b` of h_l; `zero` for lanes past the last of `width` units.
+    fn padded(&self, l: usize, b: usize, width: usize, zero: &str, value: impl Fn(&str) -> String) -> String {
+        let (unit, end) = self.unit(l, b);
+        if end <= width {
             value(&unit)
         } else {
             let inside = value(&format!("min({unit}, {}u)", width - 1));
@@ -79,9 +125,15 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Values of unit `k` for the samples of vector `v`, from the lane that owns it; `array` holds units of a hidden layer.
-    fn of_unit(&self, array: &str, k: usize, v: usize) -> String {
-        format!("subgroupBroadcast({array}[{}], {}u)", k / self.lanes * self.row + v, k % self.lanes)
+    /// The block and the lane that have unit `k` of h_l.
+    fn owner(&self, l: usize, k: usize) -> (usize, usize) {
+        if self.in_fours(l) { (k / (4 * self.lanes) * 4 + k % 4, k / 4 % self.lanes) } else { (k / self.lanes, k % self.lanes) }
+    }
+
+    /// Values of unit `k` of h_l for the samples of vector `v`, from the lane that owns it; `array` holds h_l or its slopes.
+    fn of_unit(&self, array: &str, l: usize, k: usize, v: usize) -> String {
+        let (block, lane) = self.owner(l, k);
+        format!("subgroupBroadcast({array}{l}[{}], {lane}u)", block * self.row + v)
     }
 
     /// Component `k` of what lanes hold of their samples, for the samples of vector `v`.
@@ -92,12 +144,12 @@ impl<'a> Shape<'a> {
 
     /// Values of the layer below, `l`'s inputs.
     fn input(&self, l: usize, m: usize, v: usize) -> String {
-        if l == 0 { self.of_samples("h0", m, v) } else { self.of_unit(&format!("h{l}"), m, v) }
+        if l == 0 { self.of_samples("h0", m, v) } else { self.of_unit("h", l, m, v) }
     }
 
     /// Slopes at `l`'s outputs.
     fn slope(&self, l: usize, k: usize, v: usize) -> String {
-        if l == self.last() { self.of_samples("head_slope", k, v) } else { self.of_unit(&format!("d{}", l + 1), k, v) }
+        if l == self.last() { self.of_samples("head_slope", k, v) } else { self.of_unit("d", l + 1, k, v) }
     }
 }
 
@@ -110,25 +162,34 @@ pub fn forward(plan: &Plan, samples: usize, for_backward: bool) -> String {
          fn parameter(index: u32) -> f32 {\n    return params[index / 4u][index % 4u];\n}\n\n\
          // Component `i` mod 4.\n\
          fn component(x: vec4<f32>, i: u32) -> f32 {\n    return select(select(x.x, x.y, i % 4u == 1u), select(x.z, x.w, i % 4u == 3u), i % 4u > 1u);\n}\n\n\
-         // The observation of the lane's sample.\nvar<private> h0: array<vec4<f32>, INPUT>;\n\
-         // Of the lane's units: activations, biases, weights from each input (`in`) and to each output (`out`).\n",
+         // The observation of the lane's sample",
     );
+    text += if shape.loops {
+        ": where it begins in `observations`; and the first layer's weights in params.\nvar<private> observation_at: u32;\nvar<private> weights_at: u32;\n"
+    } else {
+        ".\nvar<private> h0: array<vec4<f32>, INPUT>;\n"
+    };
+    text += "// Of the lane's units: activations, biases, weights from each input (`in`) and to each output (`out`).\n";
     for (l, layer) in shape.layers.iter().enumerate() {
         if l > 0 {
-            let blocks = shape.blocks(layer.inputs);
+            let blocks = shape.blocks(l);
             let _ = writeln!(text, "var<private> h{l}: array<vec4<f32>, {}>;", blocks * shape.row);
             let _ = writeln!(text, "var<private> out{l}: array<vec4<f32>, {}>;", blocks * vectors(layer.outputs));
         }
         if l < last {
-            let blocks = shape.blocks(layer.outputs);
-            let _ = writeln!(text, "var<private> bias{l}: array<f32, {blocks}>;\nvar<private> in{l}: array<f32, {}>;", blocks * layer.inputs);
+            let blocks = shape.blocks(l + 1);
+            let _ = writeln!(text, "var<private> bias{l}: array<f32, {blocks}>;");
+            if shape.keeps_inputs(l) {
+                let _ = writeln!(text, "var<private> in{l}: array<f32, {}>;", blocks * layer.inputs);
+            }
         }
     }
     text += "var<private> head_bias: array<vec4<f32>, HEAD>;\n\n";
     text += activation(plan.network.activation);
+    text += dense::fetch(shape.loops);
     text += &load_weights(&shape, for_backward);
     for l in 0..last {
-        text += &hidden_forward(&shape, l);
+        text += &if shape.keeps_inputs(l) { hidden_forward(&shape, l) } else { first_forward_loop(&shape) };
     }
     text += &head_forward(&shape);
     text += "// The head's outputs for the observation in h0; keeps the hidden activations.\n\
@@ -137,7 +198,7 @@ pub fn forward(plan: &Plan, samples: usize, for_backward: bool) -> String {
         // Makes LLVM keep weights and sums in memory between tiles, rather than look for registers.
         text += "    workgroupBarrier();\n";
     }
-    (0..last).for_each(|l| text += &format!("    forward_{l}();\n"));
+    (0..last).for_each(|l| text += &format!("    forward_{l}({});\n", shape.argument(l)));
     text + "    return forward_head(lane);\n}\n"
 }
 
@@ -148,16 +209,20 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
     for (l, layer) in shape.layers.iter().enumerate() {
         let (inputs, outputs, columns) = (layer.inputs, layer.outputs, vectors(layer.outputs));
         if l < shape.last() {
-            for b in 0..shape.blocks(outputs) {
-                let bias = shape.padded(b, outputs, "0.0", |unit| format!("parameter(base + {}u + {unit})", layer.offset));
+            for b in 0..shape.blocks(l + 1) {
+                let bias = shape.padded(l + 1, b, outputs, "0.0", |unit| format!("parameter(base + {}u + {unit})", layer.offset));
                 let _ = writeln!(text, "    bias{l}[{b}] = {bias};");
             }
         }
+        if l == 0 && shape.loops {
+            let _ = writeln!(text, "    weights_at = base + {}u;", layer.offset + layer.columns());
+            continue;
+        }
         if l == 0 {
             let _ = writeln!(text, "    for (var m = 0u; m < {inputs}u; m++) {{");
-            for b in 0..shape.blocks(outputs) {
+            for b in 0..shape.blocks(l + 1) {
                 let row = format!("base + {}u + m * {}u", layer.offset + layer.columns(), layer.columns());
-                let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, outputs, "0.0", |unit| format!("parameter({row} + {unit})")));
+                let _ = writeln!(text, "        let w{b} = {};", shape.padded(l + 1, b, outputs, "0.0", |unit| format!("parameter({row} + {unit})")));
                 (0..inputs)
                     .for_each(|m| text += &format!("        {};\n", select_into(&format!("in0[{}]", b * inputs + m), &format!("w{b}"), &format!("m == {m}u"))));
             }
@@ -165,9 +230,9 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
             continue;
         }
         let _ = writeln!(text, "    for (var c = 0u; c < {columns}u; c++) {{");
-        for b in 0..shape.blocks(inputs) {
+        for b in 0..shape.blocks(l) {
             let first = format!("base / 4u + {}u + c", layer.offset / 4 + columns);
-            let _ = writeln!(text, "        let w{b} = {};", shape.padded(b, inputs, "vec4(0.0)", |unit| format!("params[{first} + {unit} * {columns}u]")));
+            let _ = writeln!(text, "        let w{b} = {};", shape.padded(l, b, inputs, "vec4(0.0)", |unit| format!("params[{first} + {unit} * {columns}u]")));
             if keep_out || l == shape.last() {
                 (0..columns).for_each(|c| {
                     text += &format!("        {};\n", select_into(&format!("out{l}[{}]", b * columns + c), &format!("w{b}"), &format!("c == {c}u")))
@@ -177,8 +242,9 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
         if l < shape.last() {
             // A row of weights, unit by unit, is four rows of the matrix whose columns lanes want: each lane takes one of the four, if it is one of its own.
             for m in 0..inputs {
-                let _ = writeln!(text, "        let x{m} = component(subgroupBroadcast(w{}, {}u), lane);", m / shape.lanes, m % shape.lanes);
-                for b in 0..shape.blocks(outputs) {
+                let (block, owner) = shape.owner(l, m);
+                let _ = writeln!(text, "        let x{m} = component(subgroupBroadcast(w{block}, {owner}u), lane);");
+                for b in 0..shape.blocks(l + 1) {
                     let own = format!("c == {}u + lane / 4u", b * shape.lanes / 4);
                     let _ = writeln!(text, "        {};", select_into(&format!("in{l}[{}]", b * inputs + m), &format!("x{m}"), &own));
                 }
@@ -198,7 +264,7 @@ fn select_into(place: &str, value: &str, condition: &str) -> String {
 /// h_{l+1} of the lane's units.
 fn hidden_forward(shape: &Shape, l: usize) -> String {
     let layer = &shape.layers[l];
-    let blocks = shape.blocks(layer.outputs);
+    let blocks = shape.blocks(l + 1);
     let mut text = format!("// h{} from {} inputs.\nfn forward_{l}() {{\n", l + 1, layer.inputs);
     for v in 0..shape.row {
         text += "    {\n";
@@ -213,11 +279,59 @@ fn hidden_forward(shape: &Shape, l: usize) -> String {
     text + "}\n\n"
 }
 
+/// A loop over the components of the observations: in its `body`, `x{v}` is component `m` of the samples of vector `v`. Of those that are stored as bits it
+/// takes only what is 1 in some of the samples, which of games on boards are few. (Older software drivers carry out what is in an `if` in any case.)
+fn each_component(shape: &Shape, body: &str) -> String {
+    let mut text = if shape.packed {
+        "    for (var w = 0u; w < OBSERVATION_WORDS; w++) {\n        let word = observations[observation_at + w];\n        var some = subgroupOr(word);\n        \
+         while (some != 0u) {\n            let bit = firstTrailingBit(some);\n            some &= some - 1u;\n            let m = 32u * w + bit;\n            \
+         let x = f32((word >> bit) & 1u);\n"
+            .to_string()
+    } else {
+        "    for (var m = 0u; m < OBSERVATION; m++) {\n        let x = stored_component(observation_at, m);\n        if (subgroupAny(x != 0.0)) {\n".to_string()
+    };
+    for v in 0..shape.row {
+        let of: Vec<String> = (4 * v..4 * v + 4).map(|i| format!("subgroupBroadcast(x, {i}u)")).collect();
+        let _ = writeln!(text, "            let x{v} = vec4({});", of.join(", "));
+    }
+    text + body + "        }\n    }\n"
+}
+
+/// Vectors of a row of the first layer, as an index relative to its start: the lane's of group `g` of four blocks; and whether all lanes have one.
+fn vector_of_group(shape: &Shape, g: usize) -> (String, bool) {
+    (format!("{}u + lane", g * shape.lanes), (g + 1) * shape.lanes <= vectors(shape.layers[0].outputs))
+}
+
+/// h_1 of the lane's units, with weights from memory.
+fn first_forward_loop(shape: &Shape) -> String {
+    let layer = &shape.layers[0];
+    let (blocks, columns) = (shape.blocks(1), vectors(layer.outputs));
+    let mut text = format!("// h1 from {} inputs.\nfn forward_0(lane: u32) {{\n", layer.inputs);
+    for v in 0..shape.row {
+        (0..blocks).for_each(|b| text += &format!("    var y{b}_{v} = vec4(bias0[{b}]);\n"));
+    }
+    let mut body = String::new();
+    for g in 0..blocks / 4 {
+        // Lanes without a unit take some other one's weights; nothing reads what comes of it.
+        let (at, all) = vector_of_group(shape, g);
+        let at = if all { at } else { format!("min({at}, {}u)", columns - 1) };
+        let _ = writeln!(body, "            let w{g} = params[weights_at / 4u + m * {columns}u + {at}];");
+        for b in 0..4 {
+            (0..shape.row).for_each(|v| body += &format!("            y{}_{v} += w{g}.{} * x{v};\n", 4 * g + b, XYZW[b]));
+        }
+    }
+    text += &each_component(shape, &body);
+    for v in 0..shape.row {
+        (0..blocks).for_each(|b| text += &format!("    h1[{}] = activation(y{b}_{v});\n", b * shape.row + v));
+    }
+    text + "}\n\n"
+}
+
 /// The head's outputs of the lane's sample: the lane's units' share of every sample, then the lanes' shares of the lane's.
 fn head_forward(shape: &Shape) -> String {
     let l = shape.last();
     let layer = &shape.layers[l];
-    let (blocks, columns) = (shape.blocks(layer.inputs), vectors(layer.outputs));
+    let (blocks, columns) = (shape.blocks(l), vectors(layer.outputs));
     let mut text = String::from("fn forward_head(lane: u32) -> array<vec4<f32>, HEAD> {\n    var head = head_bias;\n");
     for k in 0..layer.outputs {
         text += "    {\n        var y = 0.0;\n";
@@ -244,10 +358,12 @@ pub fn backward(plan: &Plan) -> String {
          // layer, of weights to each output of the others.\n",
     );
     for (l, layer) in shape.layers.iter().enumerate() {
-        if l == 0 {
-            let _ = writeln!(text, "var<private> sums0: array<f32, {}>;", shape.blocks(layer.outputs) * layer.inputs);
+        if l == 0 && shape.loops {
+            text += "var<private> sums_at: u32;  // where those of the first layer's weights are, in partials\n";
+        } else if l == 0 {
+            let _ = writeln!(text, "var<private> sums0: array<f32, {}>;", shape.blocks(1) * layer.inputs);
         } else {
-            let blocks = shape.blocks(layer.inputs);
+            let blocks = shape.blocks(l);
             let _ = writeln!(text, "var<private> d{l}: array<vec4<f32>, {}>;", blocks * shape.row);
             let _ = writeln!(text, "var<private> bias_sums{}: array<f32, {blocks}>;", l - 1);
             let _ = writeln!(text, "var<private> sums{l}: array<vec4<f32>, {}>;", blocks * vectors(layer.outputs));
@@ -258,10 +374,10 @@ pub fn backward(plan: &Plan) -> String {
     for l in (1..=last).rev() {
         text += &hidden_backward(&shape, l);
     }
-    text += &first_backward(&shape);
+    text += &if shape.loops { first_backward_loop(&shape) } else { first_backward(&shape) };
     text += "// Adds the tile's gradient to the sums, from the loss's slope at the head.\n\
         fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {\n    head_slope = slope;\n";
-    (0..=last).rev().for_each(|l| text += &format!("    backward_{l}();\n"));
+    (0..=last).rev().for_each(|l| text += &format!("    backward_{l}({});\n", shape.argument(l)));
     text += "}\n\nfn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {\n    var sum = select(vec4(0.0), partials[row / 4u], accumulate);\n";
     (0..shape.lanes).for_each(|i| text += &format!("    sum += subgroupBroadcast(value, {i}u);\n"));
     text + "    if (lane == 0u) {\n        partials[row / 4u] = whole(sum, lane);\n    }\n}\n"
@@ -269,6 +385,8 @@ pub fn backward(plan: &Plan) -> String {
 
 /// Sums that lanes exchange with partials in a loop of `rounds`: round i that of index i in each block of units.
 struct Exchange<'a> {
+    /// The l of the h_l whose units the lanes' are.
+    layer: usize,
     /// The array of sums: block b's from b * rounds on.
     sums: String,
     rounds: usize,
@@ -282,7 +400,8 @@ struct Exchange<'a> {
 }
 
 fn exchanges<'a>(shape: &'a Shape) -> Vec<Exchange<'a>> {
-    let floats = |sums: String, rounds: usize, first_row: usize, layer: &'a Layer| Exchange {
+    let floats = |l: usize, sums: String, rounds: usize, first_row: usize, layer: &'a Layer| Exchange {
+        layer: l + 1,
         sums,
         rounds,
         width: layer.columns(),
@@ -296,13 +415,16 @@ fn exchanges<'a>(shape: &'a Shape) -> Vec<Exchange<'a>> {
     let mut list = Vec::new();
     for (l, layer) in shape.layers.iter().enumerate() {
         if l < shape.last() {
-            list.push(floats(format!("bias_sums{l}"), 1, 0, layer));
+            list.push(floats(l, format!("bias_sums{l}"), 1, 0, layer));
         }
-        if l == 0 {
-            list.push(floats("sums0".into(), layer.inputs, 1, layer));
+        if l == 0 && shape.loops {
+            continue;
+        } else if l == 0 {
+            list.push(floats(l, "sums0".into(), layer.inputs, 1, layer));
         } else {
             let columns = vectors(layer.outputs);
             list.push(Exchange {
+                layer: l,
                 sums: format!("sums{l}"),
                 rounds: columns,
                 width: layer.inputs,
@@ -319,13 +441,13 @@ fn exchanges<'a>(shape: &'a Shape) -> Vec<Exchange<'a>> {
 fn exchange_sums(shape: &Shape) -> String {
     let (mut begin, mut end) = (String::new(), String::new());
     for exchange in exchanges(shape) {
-        let Exchange { sums, rounds, width, zero, place, stored } = &exchange;
+        let Exchange { layer, sums, rounds, width, zero, place, stored } = &exchange;
         for text in [&mut begin, &mut end] {
             let _ = writeln!(text, "    for (var i = 0u; i < {rounds}u; i++) {{");
         }
-        for b in 0..shape.blocks(*width) {
+        for b in 0..shape.blocks(*layer) {
             let sum = |i: usize| format!("{sums}[{}]", b * rounds + i);
-            let _ = writeln!(begin, "        let x{b} = {};", shape.padded(b, *width, zero, place));
+            let _ = writeln!(begin, "        let x{b} = {};", shape.padded(*layer, b, *width, zero, place));
             let _ = writeln!(end, "        var x{b} = {};", sum(0));
             for i in 0..*rounds {
                 let _ = writeln!(begin, "        {};", select_into(&sum(i), &format!("x{b}"), &format!("i == {i}u")));
@@ -333,8 +455,8 @@ fn exchange_sums(shape: &Shape) -> String {
                     let _ = writeln!(end, "        {};", select_into(&format!("x{b}"), &sum(i), &format!("i == {i}u")));
                 }
             }
-            let own = place(&format!("({}u + lane)", b * shape.lanes));
-            end += &shape.owned(b, *width, &format!("{own} = {};", stored(&format!("x{b}"))));
+            let own = place(&shape.unit(*layer, b).0);
+            end += &shape.owned(*layer, b, *width, &format!("{own} = {};", stored(&format!("x{b}"))));
         }
         begin += "    }\n";
         end += "    }\n";
@@ -345,17 +467,46 @@ fn exchange_sums(shape: &Shape) -> String {
         let _ = writeln!(begin, "    head_bias_sums[{c}] = {place};");
         let _ = writeln!(end, "    if (lane == 0u) {{\n        {place} = whole(head_bias_sums[{c}], lane);\n    }}");
     }
+    let first = if shape.loops { first_sums_begin(shape) } else { String::new() };
     // Sums begin as zeros, as private variables do.
     format!(
-        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n    if (PASSES > 1u && accumulate) {{\n{begin}    }}\n}}\n\n\
+        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n{first}    if (PASSES > 1u && accumulate) {{\n{begin}    }}\n}}\n\n\
          fn gradient_end(row: u32, lane: u32) {{\n{end}}}\n\n"
     )
+}
+
+/// `statement(place)` of the lane's sums, in partials, for the weights from input `m` to group `g` of four blocks.
+fn first_sums(shape: &Shape, g: usize, statement: impl Fn(&str) -> String) -> String {
+    let columns = vectors(shape.layers[0].outputs);
+    let (at, all) = vector_of_group(shape, g);
+    let statement = statement(&format!("partials[sums_at / 4u + m * {columns}u + {at}]"));
+    if all { format!("            {statement}\n") } else { format!("            if ({at} < {columns}u) {{\n                {statement}\n            }}\n") }
+}
+
+fn first_sums_begin(shape: &Shape) -> String {
+    let layer = &shape.layers[0];
+    let mut text =
+        format!("    sums_at = row + {}u;\n    if (!accumulate) {{\n        for (var m = 0u; m < OBSERVATION; m++) {{\n", layer.offset + layer.columns());
+    (0..shape.blocks(1) / 4).for_each(|g| text += &first_sums(shape, g, |place| format!("{place} = whole(vec4(0.0), lane);")));
+    text + "        }\n    }\n"
+}
+
+/// The gradient of the first layer's weights, added to what partials hold.
+fn first_backward_loop(shape: &Shape) -> String {
+    let mut body = String::new();
+    for g in 0..shape.blocks(1) / 4 {
+        let of_block = |b: usize| (0..shape.row).map(|v| format!("dot(d1[{}], x{v})", b * shape.row + v)).collect::<Vec<_>>().join(" + ");
+        let sums: Vec<String> = (4 * g..4 * g + 4).map(of_block).collect();
+        let _ = writeln!(body, "            let g{g} = vec4({});", sums.join(",\n                "));
+        body += &first_sums(shape, g, |place| format!("{place} = whole({place} + g{g}, lane);"));
+    }
+    format!("fn backward_0(lane: u32) {{\n{}}}\n\n", each_component(shape, &body))
 }
 
 /// The gradient of layer `l`'s weights; the slopes at the layer below's outputs, and the gradient of its biases.
 fn hidden_backward(shape: &Shape, l: usize) -> String {
     let layer = &shape.layers[l];
-    let (blocks, columns) = (shape.blocks(layer.inputs), vectors(layer.outputs));
+    let (blocks, columns) = (shape.blocks(l), vectors(layer.outputs));
     let mut text = format!("// d{l} from {} outputs.\nfn backward_{l}() {{\n", layer.outputs);
     for v in 0..shape.row {
         text += "    {\n";
@@ -389,7 +540,7 @@ fn first_backward(shape: &Shape) -> String {
     for v in 0..shape.row {
         for m in 0..layer.inputs {
             let _ = writeln!(text, "    {{\n        let x = {};", shape.input(0, m, v));
-            for b in 0..shape.blocks(layer.outputs) {
+            for b in 0..shape.blocks(1) {
                 let _ = writeln!(text, "        sums0[{}] += dot(d1[{}], x);", b * layer.inputs + m, b * shape.row + v);
             }
             text += "    }\n";

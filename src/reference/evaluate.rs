@@ -17,7 +17,7 @@ pub fn evaluate<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Re
         for row in 0..plan.value_rows() {
             for n in 0..plan.envs {
                 let base = layouts::observation(plan, s, row, n);
-                let observation = layouts::network_input(plan, memory.buffer("observations").reals(base..base + plan.environment.observation));
+                let observation = layouts::stored_observation(plan, memory, base);
                 let value = dense::forward(&plan.network, CRITIC, &params, observation).head[0];
                 memory.buffer_mut("values").write(layouts::value(plan, s, row, n), value);
             }

@@ -185,6 +185,15 @@ impl<R: Real> Agent<R> {
     }
 }
 
+/// The observation that is stored from `base` on, as the networks are given it.
+pub fn stored_observation<R: Real>(plan: &Plan, memory: &Memory<R>, base: usize) -> Vec<R> {
+    let (observations, size) = (memory.buffer("observations"), plan.environment.observation);
+    if plan.packs_observations() {
+        return (0..size).map(|k| R::from_f64(f64::from(observations.u(base + k / 32) >> (k % 32) & 1))).collect();
+    }
+    network_input(plan, observations.reals(base..base + size))
+}
+
 /// What the networks are given of an observation as it is stored.
 pub fn network_input<R: Real>(plan: &Plan, stored: Vec<R>) -> Vec<R> {
     if !plan.config.normalize_observations {
@@ -221,7 +230,7 @@ impl<R: Real> Normalizer<R> {
 
 /// Offset in `observations` of the observation in `row` of environment `n`.
 pub fn observation(plan: &Plan, s: usize, row: usize, n: usize) -> usize {
-    value(plan, s, row, n) * plan.environment.observation
+    value(plan, s, row, n) * plan.observation_words()
 }
 
 /// Offset in `values` of the value in `row` of environment `n`.

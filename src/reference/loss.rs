@@ -38,7 +38,7 @@ pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i
     let (action, legal) = Action::read(plan, memory, s * plan.batch + b);
     Sample {
         b,
-        observation: layouts::network_input(plan, memory.buffer("observations").reals(base..base + plan.environment.observation)),
+        observation: layouts::stored_observation(plan, memory, base),
         action,
         legal,
         advantage: if plan.config.normalize_advantages {

@@ -27,7 +27,7 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let given = Words::from([("env_lanes", states.iter().flat_map(padded).collect()), ("actions", actions.to_vec())]);
     let body = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
          let outcome = env_step(&state, action_taken(action_from(array<u32, ACTION_WORDS>(actions[n]))), &rng);\n        env_lanes[n].state = state;\n        \
-         var observation = env_observe(state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = observation[k];\n        }\n        \
+         var observation = observation_of(state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
          transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0);\n";
     let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(&plan, HEAD, body, &given, wanted));
     let float = |word: &u32| f32::from_bits(*word);

@@ -47,10 +47,10 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
         env.state = state;
     }
     // FNV-1a (Fowler, Noll and Vo) over the observation's words.
-    var observation = env_observe(env.state);
+    var observation = observation_of(env.state);
     var hash = 2166136261u;
     for (var k = 0u; k < OBSERVATION; k++) {
-        hash = (hash ^ bitcast<u32>(observation[k])) * 16777619u;
+        hash = (hash ^ bitcast<u32>(component_of(&observation, k))) * 16777619u;
     }
     transitions[t * ENVS + n] = vec4(hash, bitcast<u32>(outcome.reward), select(0u, 1u, outcome.terminated) | (mask << 1u), rng.draw - first);
     env.episode_length = t + 1u;
@@ -95,7 +95,7 @@ impl Episode<'_> {
 fn replay(env: &str, episodes: &[Episode]) -> usize {
     let rows = episodes.iter().map(Episode::steps).max().unwrap() + 1;
     let lanes = episodes.len();
-    let mut config: Config = config(&format!("env={env} envs={lanes} steps={rows} minibatches=1 hidden=1"));
+    let mut config: Config = config(&format!("env={env} envs={lanes} steps={rows} minibatches=1 hidden=1 normalize_observations=true"));
     for (name, value) in episodes[0].parameters {
         config.env_parameters.insert(name.clone(), Setting::Value(value.as_f64().unwrap()));
     }

@@ -102,7 +102,15 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     }
     words.insert("env_lanes", env_lanes);
 
-    words.insert("observations", source.floats(count("observations"), -1.0, 1.0));
+    let observations = if plan.packs_observations() {
+        // One component in about eight is 1; past the last one there is nothing.
+        let size = plan.environment.observation;
+        let bit = |source: &mut Source, k: usize| if k < size && source.below(8) == 0 { 1 << (k % 32) } else { 0 };
+        (0..count("observations")).map(|i| (0..32).map(|k| bit(source, i % plan.observation_words() * 32 + k)).fold(0u32, |word, bit| word | bit)).collect()
+    } else {
+        source.floats(count("observations"), -1.0, 1.0)
+    };
+    words.insert("observations", observations);
     words.insert("actions", (0..count("actions") / plan.action_words()).flat_map(|_| action(plan, source)).collect());
     words.insert("values", source.floats(count("values"), -5.0, 20.0));
 

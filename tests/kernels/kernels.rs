@@ -105,14 +105,33 @@ fn wide_layers_and_long_observations() {
         let source = source.replace("return array(state.position, state.velocity, state.angle, state.angular_velocity);", "return array<f32, OBSERVATION>();");
         Environment::parse("long", &source).unwrap()
     };
+    let named = |name: &str| Environment::named(name).unwrap();
+    // One row of partial sums: more than one pass. 36 units, of lanes that take four at once: some lanes have none.
+    let one_row = Profile { gradient_rows: 1, ..profile("software") };
     let mut failures = Vec::new();
-    for (hidden, length, name) in [("16", 401, "software"), ("257", 4, "software"), ("8", 401, "gpu"), ("256", 4, "small")] {
-        let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 hidden={hidden} total_steps=1000"));
-        let plan = Plan::with_environment(&config, observation(length), profile(name)).unwrap();
-        for kernel in [Kernel::Evaluate, Kernel::Gradient, Kernel::SumGradient, Kernel::Adam] {
-            let findings = check(&plan, Dispatch { kernel, index: 0 }, 23, None);
+    for (keys, environment, profile) in [
+        ("hidden=16", observation(401), profile("software")),
+        ("hidden=257", observation(4), profile("software")),
+        ("hidden=8", observation(401), profile("gpu")),
+        ("hidden=256", observation(4), profile("small")),
+        ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
+        ("hidden=36,8", named("2048"), profile("gpu")),
+        ("hidden=12 normalize_observations=true", named("2048"), profile("software")),
+    ] {
+        let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 total_steps=1000 {keys}"));
+        let plan = Plan::with_environment(&config, environment, profile).unwrap();
+        assert!(plan.passes > 1 || profile.gradient_rows > 1 || !plan.lanes_are_units, "{keys}: one pass");
+        let passes = (0..plan.passes as u32).map(|pass| (Kernel::Gradient, pass));
+        for (kernel, index) in [(Kernel::Evaluate, 0), (Kernel::SumGradient, 0), (Kernel::Adam, 0)].into_iter().chain(passes) {
+            let findings = check(&plan, Dispatch { kernel, index }, 23, None);
             if !findings.is_empty() {
-                failures.push(format!("{} with hidden {hidden} and {length} inputs, {name}: {}", kernel.name(), describe(&findings)));
+                failures.push(format!(
+                    "{} {index} with {keys}, {} and profile {}: {}",
+                    kernel.name(),
+                    plan.environment.name,
+                    profile.name,
+                    describe(&findings)
+                ));
             }
         }
     }

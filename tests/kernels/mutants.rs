@@ -23,6 +23,8 @@ enum Text {
     Continuous,
     /// With everything normalised, and target_kl.
     Normalized,
+    /// With observations stored as bits.
+    Bits,
 }
 
 /// Small, ragged, two agents, more than one tile and pass. None where the device's lanes cannot be units: there is no such text.
@@ -35,10 +37,11 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Choices => "env=Probe/Choice",
         Text::Masks => "env=Probe/Masked",
         Text::Continuous => "env=Probe/Target",
+        Text::Bits => "env=2048",
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
     let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
-    (plan.lanes_are_units || !matches!(text, Text::Units)).then_some(plan)
+    (plan.lanes_are_units || !matches!(text, Text::Units | Text::Bits)).then_some(plan)
 }
 
 /// Stands for the last pass of the first gradient step, where samples run out.
@@ -86,7 +89,7 @@ mutants! { Common:
     row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
     losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
     log_prob_of_another_action Rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, (action + 1u) % LOGITS),", Value;
-    observation_after_the_step Rollout 0 "store_observation(s, t, n, observation);" => "store_observation(s, t, n, env_observe((*env).state));", Value;
+    observation_after_the_step Rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n observation = observation_of((*env).state);\n store_observation(s, t, n, &observation);", Value;
     explained_variance_inverted Report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
@@ -140,6 +143,14 @@ mutants! { Normalized:
     last_part_counted_in_full UpdateNormalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;
 }
 
+mutants! { Bits:
+    bits_of_another_word Evaluate 0 "let m = 32u * w + bit;" => "let m = 31u * w + bit;", Value;
+    bits_read_from_the_neighbour Evaluate 0 "(word >> bit) & 1u" => "(some >> bit) & 1u", Value;
+    bits_left_out Gradient 0 "some &= some - 1u;" => "some &= (some - 1u) & 0x7fffffffu;", Value;
+    bits_later_pass_begins_anew Gradient 1 "if (!accumulate) {" => "if (true) {", Value;
+    bits_slopes_of_other_samples Gradient 0 "dot(d1[0], x0)" => "dot(d1[1], x0)", Value;
+}
+
 mutants! { Units:
     units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 99u && accumulate", Value;
     units_first_pass_adds_to_what_was_there Gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
@@ -149,7 +160,7 @@ mutants! { Units:
     units_value_of_another_unit Gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
     units_slope_of_another_sample Gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
     units_sample_left_out_of_the_losses Gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
-    units_padding_not_written Gradient 0 "lane < 12u" => "lane < 11u", Unwritten;
+    units_padding_not_written Gradient 0 "lane) < 12u" => "lane) < 11u", Unwritten;
 }
 
 /// A memory with one word of each kind, and what a device that agrees would return.
