@@ -97,6 +97,25 @@ def follow_ball(env: Environment, actions: list[int], rng: np.random.Generator) 
     return 0 if env.env.pos == target else 1 if env.env.pos > target else 2
 
 
+def gather_divers(env: Environment, actions: list[int], skill: str, rng: np.random.Generator) -> int:
+    """Skill good: never comes up. Surface: comes up when the air gets thin. Ramp: comes up with six divers, after which that is free, again and again until
+    enemies come every step, and then shoots them from below the top."""
+    g = env.env
+
+    def near_divers(g: Any) -> float:
+        return -0.3 * min([abs(d[0] - g.sub_x) + abs(d[1] - g.sub_y) for d in g.divers], default=5)
+
+    if skill == "good":
+        return look_ahead(env, actions, 3, rng, near_divers)
+    if skill == "ramp" and g.e_spawn_speed == 1:
+        return look_ahead(env, actions, 3, rng, lambda g: 0.3 * (g.sub_y in (1, 2)))
+    if skill == "ramp" and g.diver_count < 0:
+        return look_ahead(env, actions, 2, rng, lambda g: 2.0 * g.ramp_index - 0.1 * g.sub_y)
+    if g.diver_count > 0 and g.oxygen < 40 or g.diver_count == 6 and (skill == "ramp" or g.oxygen < 80):
+        return look_ahead(env, actions, 2, rng, lambda g: -2.0 * g.sub_y + 3.0 * g.surface)
+    return look_ahead(env, actions, 2, rng, lambda g: 3.0 * g.diver_count + near_divers(g) - 3.0 * (g.sub_y == 0))
+
+
 def policy(game: str, skill: str, rng: np.random.Generator) -> Any:
     def act(env: Environment, actions: list[int]) -> int:
         if skill == "random" or rng.random() < 0.02:
@@ -109,15 +128,17 @@ def policy(game: str, skill: str, rng: np.random.Generator) -> Any:
             return look_ahead(env, actions, 5, rng, lambda g: 0.01 * (g.shot_timer > 0))
         if game == "asterix":
             return look_ahead(env, actions, 3, rng, lambda g: 0.0)
-        diver = lambda g: min([abs(d[0] - g.sub_x) + abs(d[1] - g.sub_y) for d in g.divers], default=5)  # noqa: E731
-        if skill == "surface":
-            # Gathers divers, and comes up with what it has when the air gets thin, or with all six.
-            up = env.env.diver_count > 0 and (env.env.oxygen < 40 or env.env.diver_count == 6)
-            goal = (lambda g: -2.0 * g.sub_y + 3.0 * g.surface) if up else (lambda g: 3.0 * g.diver_count - 0.3 * diver(g) - 3.0 * (g.sub_y == 0))  # noqa: E731
-            return look_ahead(env, actions, 2, rng, goal)
-        return look_ahead(env, actions, 3, rng, lambda g: -0.1 * diver(g))
+        return gather_divers(env, actions, skill, rng)
 
     return act
+
+
+class Enemies(list):
+    """Seaquest's submarines or fish. A list removes its first element of a value; the environment in WGSL relies on that being the very one that is meant."""
+
+    def remove(self, value: Any) -> None:
+        assert self[self.index(value)] is value
+        super().remove(value)
 
 
 def play(game: str, seed: int, skill: str, most: int, sticky: float, ramping: bool) -> Json:
@@ -126,6 +147,8 @@ def play(game: str, seed: int, skill: str, most: int, sticky: float, ramping: bo
     recorder = Recorder(seed, sticky)
     env.random = env.env.random = recorder
     env.reset()
+    if game == "seaquest":
+        env.env.e_subs, env.env.e_fish = Enemies(), Enemies()
     actions = env.minimal_action_set()
     act = policy(game, skill, rng)
     has_ramp = game in ("asterix", "seaquest", "space_invaders")
@@ -138,6 +161,7 @@ def play(game: str, seed: int, skill: str, most: int, sticky: float, ramping: bo
     while len(chosen) < most and not (terminated and terminated[-1]):
         action = act(env, actions)
         before = len(recorder.words)
+        seen.before(env.env)
         reward, terminal = env.act(actions[action])
         chosen.append(action)
         counts.append(len(recorder.words) - before)
@@ -171,11 +195,34 @@ class Seen:
         elif self.game == "freeway":
             self.note("time over", g.terminate_timer < 0)
         else:
-            self.note("surfaced", g.surface and g.oxygen == 200 and g.diver_count >= 0 and g.ramp_index > 0)
-            self.note("six divers", g.diver_count == 6)
-            self.note("enemy's bullet", len(g.e_bullets) > 0)
-            self.note("no air", g.oxygen <= 0)
-            self.note("jackpot", reward >= 3)
+            self.look_at_seaquest(g, reward)
+
+    def before(self, g: Any) -> None:
+        if self.game == "seaquest":
+            self.old = (g.surface, g.diver_count, g.move_speed, len(g.e_subs), len(g.e_fish))
+
+    def look_at_seaquest(self, g: Any, reward: float) -> None:
+        surface, divers, rest, subs, fish = self.old
+        came_up, boat = g.surface and not surface, [g.sub_x, g.sub_y]
+        self.note("came up with six divers", came_up and divers == 6 and reward >= 3)
+        self.note("came up with fewer", came_up and 0 < divers < 6)
+        self.note("came up for nothing", came_up and divers < 0)
+        self.note("diver on board", g.diver_count > divers)
+        self.note("no room for a diver", divers == 6 and any(d[:2] == boat for d in g.divers))
+        self.note("crossing divers", len(g.divers) == 2 and g.divers[0][2] != g.divers[1][2])
+        self.note("fish shot", reward and not came_up and len(g.e_fish) < fish)
+        self.note("submarine shot", reward and not came_up and len(g.e_subs) < subs)
+        self.note("two bullets", len(g.f_bullets) == 2)
+        self.note("two enemies in a cell", len({(e[0], e[1]) for e in g.e_subs + g.e_fish}) < len(g.e_subs) + len(g.e_fish))
+        self.note("faster", g.move_speed < rest)
+        self.note("enemy every step", g.e_spawn_speed == 1)
+        self.note("ten enemies", len(g.e_subs) + len(g.e_fish) >= 10)
+        enemy = any(e[:2] == boat for e in g.e_subs + g.e_fish)
+        self.note("end by fish", g.terminal and any(e[:2] == boat for e in g.e_fish))
+        self.note("end by submarine", g.terminal and any(e[:2] == boat for e in g.e_subs))
+        self.note("end by bullet", g.terminal and not enemy and g.oxygen > 0 and any(b[:2] == boat for b in g.e_bullets))
+        self.note("end without air", g.terminal and g.oxygen < 0)
+        self.note("end at the top", g.terminal and g.sub_y == 0 and not g.surface and divers == 0)
 
 
 # Skill, number of episodes, and most steps of each: with sticky actions and ramping, then without either.
@@ -184,7 +231,14 @@ GAMES: dict[str, list[tuple[str, int, int, float, bool]]] = {
     "space_invaders": [("random", 6, 300, 0.1, True), ("good", 2, 700, 0.0, True), ("good", 1, 500, 0.1, False), ("good", 1, 500, 0.1, True)],
     "asterix": [("random", 10, 300, 0.1, True), ("good", 3, 600, 0.1, True), ("good", 1, 400, 0.1, False), ("good", 1, 400, 0.0, True)],
     "freeway": [("random", 1, 600, 0.1, True), ("good", 1, 2600, 0.1, True), ("good", 1, 800, 0.0, True)],
-    "seaquest": [("random", 10, 200, 0.1, True), ("good", 3, 400, 0.1, True), ("surface", 5, 600, 0.1, True), ("surface", 1, 300, 0.0, False)],
+    "seaquest": [
+        ("random", 12, 200, 0.1, True),
+        ("good", 5, 400, 0.1, True),
+        ("surface", 4, 500, 0.1, True),
+        ("surface", 1, 500, 0.0, False),
+        ("ramp", 3, 800, 0.1, True),
+        ("ramp", 1, 700, 0.0, True),
+    ],
 }
 
 

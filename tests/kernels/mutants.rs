@@ -160,7 +160,7 @@ mutants! { Units:
     units_value_of_another_unit Gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
     units_slope_of_another_sample Gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
     units_sample_left_out_of_the_losses Gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
-    units_padding_not_written Gradient 0 "lane) < 12u" => "lane) < 11u", Unwritten;
+    units_padding_not_written Gradient 0 "lane) < 12u) {" => "lane) < 11u) {", Unwritten;
 }
 
 /// A memory with one word of each kind, and what a device that agrees would return.
