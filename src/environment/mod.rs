@@ -42,6 +42,7 @@ built_in! {
     "MinAtar/Asterix-v1" "minatar_asterix";
     "MinAtar/Breakout-v1" "minatar_breakout";
     "MinAtar/Freeway-v1" "minatar_freeway";
+    "MinAtar/Seaquest-v1" "minatar_seaquest";
     "MinAtar/SpaceInvaders-v1" "minatar_space_invaders";
     "2048" "game_2048";
     "PlanarQuadrotor-v0" "planar_quadrotor";

@@ -175,6 +175,7 @@ games! {
     asterix "MinAtar/Asterix-v1" "minatar_asterix.json";
     breakout "MinAtar/Breakout-v1" "minatar_breakout.json";
     freeway "MinAtar/Freeway-v1" "minatar_freeway.json";
+    seaquest "MinAtar/Seaquest-v1" "minatar_seaquest.json";
     space_invaders "MinAtar/SpaceInvaders-v1" "minatar_space_invaders.json";
     game_2048 "2048" "game_2048.json";
 }
