@@ -97,12 +97,20 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let size = environment.observation;
     say(Fine, "", format!("compiles; {size} observations, {}, {limit}, {} words of state", environment.actions.describe(), environment.state_words));
 
-    let observations: Vec<f32> = first.observations[..ENVS * steps * size].iter().map(|&word| f32::from_bits(word)).collect();
+    let component = |b: usize, k: usize| {
+        if plan.packs_observations() {
+            (first.observations[b * plan.observation_words() + k / 32] >> (k % 32) & 1) as f32
+        } else {
+            f32::from_bits(first.observations[b * size + k])
+        }
+    };
+    let observations: Vec<f32> = (0..ENVS * steps).flat_map(|b| (0..size).map(move |k| component(b, k))).collect();
+    let observes = if environment.binary { "fn env_component" } else { "fn env_observe" };
     let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[b * transition::WORDS + transition::REWARD])).collect();
     let at = |b: usize| format!("at step {} of environment {}", b / ENVS, b % ENVS);
     let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
     match observations.iter().position(|x| !x.is_finite()) {
-        Some(i) => say(Wrong, "fn env_observe", format!("observation[{}] is {} {}: {division}", i % size, observations[i], at(i / size))),
+        Some(i) => say(Wrong, observes, format!("observation[{}] is {} {}: {division}", i % size, observations[i], at(i / size))),
         None => {
             let range = |k: usize| {
                 let values = observations.iter().skip(k).step_by(size);
@@ -113,10 +121,10 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             say(Fine, "", format!("observations are finite, from {low} to {high}"));
             let constant: Vec<String> = (0..size).filter(|&k| ranges[k].0 == ranges[k].1).map(|k| k.to_string()).collect();
             if !constant.is_empty() && constant.len() <= 16 {
-                say(Note, "fn env_observe", format!("observation [{}] never changed: is it of use?", constant.join(", ")));
+                say(Note, observes, format!("observation [{}] never changed: is it of use?", constant.join(", ")));
             }
             if low < -LARGE || high > LARGE {
-                say(Note, "fn env_observe", "some observations are large: scale them to about -1 to 1, or train with normalize_observations = true".into());
+                say(Note, observes, "some observations are large: scale them to about -1 to 1, or train with normalize_observations = true".into());
             }
         }
     }
