@@ -1,6 +1,7 @@
 //! Whole runs: the same bits however the work is split, what crosses the bus, faults, and learning.
 
 use ppo_gpu::config::Config;
+use ppo_gpu::environment::Environment;
 use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::{RawRow, Row};
@@ -67,6 +68,80 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
         assert_eq!(first, outcome(&format!("{SMALL} env={env}")), "{env}");
         assert_ne!(first, outcome(&format!("{SMALL} env={env} seed=1")), "{env}");
     }
+}
+
+/// An environment that shows its parameters.
+const PARAMETERS: &str = "
+//! import rng
+const OBSERVATION: u32 = 3u;
+const ACTIONS: u32 = 2u;
+const TIME_LIMIT: u32 = 3u;
+struct EnvParameters { drawn: f32, whole: u32, fixed: f32 }
+const DEFAULT_PARAMETERS = EnvParameters(0.5, 7u, 0.25);
+struct EnvState { t: u32 }
+fn env_reset(rng: ptr<function, Rng>) -> EnvState { return EnvState(0u); }
+fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome { return Outcome(0.0, false); }
+fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array(parameters.drawn, f32(parameters.whole), parameters.fixed); }
+";
+
+/// Observations of the last rollout of `updates` updates with [`PARAMETERS`], as [agent][step][environment].
+fn shown(updates: usize, [drawn, whole, fixed]: [&str; 3], more: &str) -> Vec<Vec<Vec<[f32; 3]>>> {
+    let mut config = config(None, &format!("envs=5 steps=7 minibatches=1 epochs=1 hidden=4 total_steps={} {more}", updates * 35));
+    for (name, setting) in [("drawn", drawn), ("whole", whole), ("fixed", fixed)] {
+        let layer = Config::assignment(&format!("env_parameters.{name}"), setting).unwrap();
+        config.env_parameters.extend(Config::from_layers([layer]).unwrap().env_parameters);
+    }
+    let gpu = gpu();
+    let environment = Environment::parse("parameters", PARAMETERS).unwrap();
+    let plan = Plan::with_environment(&config, environment, profile(&gpu, "auto")).unwrap();
+    let mut trainer = Trainer::new(gpu, plan).unwrap();
+    train(&mut trainer).unwrap();
+    let plan = trainer.plan();
+    let words: Vec<f32> = trainer.engine().read("observations").unwrap().into_iter().map(f32::from_bits).collect();
+    let at = |s: usize, t: usize, n: usize| [0, 1, 2].map(|k| words[((s * plan.value_rows() + t) * plan.envs + n) * 3 + k]);
+    (0..plan.agents).map(|s| (0..plan.steps).map(|t| (0..plan.envs).map(|n| at(s, t, n)).collect()).collect()).collect()
+}
+
+/// Steps t and the agent's next ones that belong to the same episode, three steps long, in the rollout after `updates` - 1 others of seven steps.
+fn episode(updates: usize, t: usize) -> usize {
+    ((updates - 1) * 7 + t) / 3
+}
+
+fn all_differ(values: impl Iterator<Item = f32>) -> bool {
+    let mut bits: Vec<u32> = values.map(f32::to_bits).collect();
+    let count = bits.len();
+    bits.sort_unstable();
+    bits.dedup();
+    bits.len() == count
+}
+
+#[test]
+fn parameters_vary_by_episode_environment_and_agent_and_not_otherwise() {
+    let updates = 2;
+    let per = |who: &str| format!("{{low = 3, high = 60000, per = \"{who}\"}}");
+    let (environment, agent) = (per("environment"), per("agent"));
+    let settings = ["[0.0, 1.0]", environment.as_str(), agent.as_str()];
+    let all = shown(updates, settings, "agents=3");
+    for (s, agent) in all.iter().enumerate() {
+        for (t, step) in agent.iter().enumerate() {
+            for (n, &[drawn, whole, fixed]) in step.iter().enumerate() {
+                assert!((0.0..1.0).contains(&drawn) && (3.0..=60000.0).contains(&whole) && whole.fract() == 0.0 && (3.0..=60000.0).contains(&fixed));
+                if t > 0 {
+                    let same_episode = episode(updates, t) == episode(updates, t - 1);
+                    assert_eq!(drawn == agent[t - 1][n][0], same_episode, "agent {s}, step {t}, environment {n}");
+                }
+                assert_eq!([whole, fixed], [agent[0][n][1], agent[0][0][2]], "agent {s}, step {t}, environment {n}");
+            }
+        }
+        assert!(all_differ(agent[0].iter().map(|values| values[0])) && all_differ(agent[0].iter().map(|values| values[1])), "agent {s}");
+        // Beside the others as alone.
+        assert_eq!(*agent, shown(updates, settings, &format!("seed={s}"))[0], "agent {s}");
+    }
+    assert!(all_differ(all.iter().map(|agent| agent[0][0][2])), "agents");
+    // Environments keep theirs from one update to the next; what is not varied is what was asked for.
+    let later = shown(updates + 1, settings, "agents=3");
+    assert!(all.iter().zip(&later).all(|(now, then)| (0..5).all(|n| now[0][n][1..] == then[0][n][1..])));
+    assert_eq!(shown(1, ["0.75", "9", "[0.5, 0.5]"], "")[0][3][1], [0.75, 9.0, 0.5]);
 }
 
 #[test]

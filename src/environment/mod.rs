@@ -35,15 +35,15 @@ macro_rules! built_in {
 // Standard name, file stem of the WGSL, and of the configuration where there is one.
 built_in! {
     "CartPole-v1" "cartpole" "cartpole";
-    "Acrobot-v1" "acrobot";
-    "MountainCar-v0" "mountain_car";
-    "MountainCarContinuous-v0" "mountain_car_continuous";
-    "Pendulum-v1" "pendulum";
-    "MinAtar/Asterix-v1" "minatar_asterix";
-    "MinAtar/Breakout-v1" "minatar_breakout";
-    "MinAtar/Freeway-v1" "minatar_freeway";
-    "MinAtar/Seaquest-v1" "minatar_seaquest";
-    "MinAtar/SpaceInvaders-v1" "minatar_space_invaders";
+    "Acrobot-v1" "acrobot" "acrobot";
+    "MountainCar-v0" "mountain_car" "mountain_car";
+    "MountainCarContinuous-v0" "mountain_car_continuous" "mountain_car_continuous";
+    "Pendulum-v1" "pendulum" "pendulum";
+    "MinAtar/Asterix-v1" "minatar_asterix" "minatar_asterix";
+    "MinAtar/Breakout-v1" "minatar_breakout" "minatar_breakout";
+    "MinAtar/Freeway-v1" "minatar_freeway" "minatar_freeway";
+    "MinAtar/Seaquest-v1" "minatar_seaquest" "minatar_seaquest";
+    "MinAtar/SpaceInvaders-v1" "minatar_space_invaders" "minatar_space_invaders";
     "2048" "game_2048";
     "PlanarQuadrotor-v0" "planar_quadrotor";
     "Probe/Bandit" "probe_bandit";
