@@ -1,4 +1,4 @@
-//! The outside world: CartPole trajectories from Gymnasium; losses, gradients, clipping and Adam steps from JAX and optax; advantages from their definition.
+//! The outside world: trajectories from Gymnasium; policies from distrax; losses, gradients, clipping and Adam steps from JAX and optax; advantages from their definition.
 //! `tests/conformance/` holds the data and the program that made it.
 //!
 //! The outside figures are f64. What an f32 kernel may differ from them by is derived, not chosen: the reference runs on the same inputs in numbers that carry
@@ -16,7 +16,7 @@ use ppo_gpu::random::Stream;
 use ppo_gpu::reference::environments::twin;
 use ppo_gpu::reference::layouts::{agent, transition};
 use ppo_gpu::reference::memory::{Cell, Memory};
-use ppo_gpu::reference::policy::Action;
+use ppo_gpu::reference::policy::{Action, Policy};
 use ppo_gpu::reference::tracked::{Tracked, U};
 use ppo_gpu::reference::{self, Site};
 use ppo_gpu::trainer::agent_rows;
@@ -298,4 +298,35 @@ fn advantages_follow_their_definition() {
             }
         }
     }
+}
+
+/// The reference's policies, which kernels are compared with, against distrax: both in f64.
+#[test]
+fn policies_follow_distrax() {
+    let (data, mut kinds) = (read("policies.json"), [0; 3]);
+    for (i, case) in data["cases"].as_array().unwrap().iter().enumerate() {
+        let (outputs, chosen) = (numbers(&case["outputs"]), numbers(&case["action"]));
+        let (actions, action, legal) = match case.get("counts") {
+            Some(counts) => {
+                let counts: Vec<usize> = numbers(counts).iter().map(|&count| count as usize).collect();
+                let legal: Vec<bool> = numbers(&case["legal"]).iter().map(|&legal| legal != 0.0).collect();
+                kinds[if legal.is_empty() { 0 } else { 1 }] += 1;
+                (Actions::MultiDiscrete(counts), Action::Choices(chosen.iter().map(|&choice| choice as u32).collect()), legal)
+            }
+            None => {
+                kinds[2] += 1;
+                let bounds = |bound: f32| vec![bound; outputs.len() / 2];
+                (Actions::Continuous { low: bounds(-1.0), high: bounds(1.0) }, Action::Values(chosen), Vec::new())
+            }
+        };
+        let policy = Policy::<f64>::new(&actions, &outputs, &legal);
+        let weights = numbers(&case["weights"]);
+        let ours = [vec![policy.log_prob(&action), policy.entropy()], policy.slope(&action, weights[0], weights[1])].concat();
+        let theirs = [numbers(&case["log_prob"]), numbers(&case["entropy"]), numbers(&case["slope"])].concat();
+        assert_eq!(ours.len(), theirs.len(), "case {i}");
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            assert!((ours - theirs).abs() <= F64 * (1.0 + theirs.abs()), "case {i}: {ours} and {theirs}");
+        }
+    }
+    assert!(kinds.iter().all(|&count| count >= 40), "{kinds:?}");
 }
