@@ -133,10 +133,15 @@ fn environment(config: &Config, action: EnvironmentAction) -> Result<u8> {
         }
         EnvironmentAction::New { name, continuous } => {
             let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
-            let mut file = std::fs::File::create_new(&path).map_err(|error| Error::file("create", &path, error))?;
+            let mut file = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    Error::config("env new", format!("{} exists already", path.display()), "give another name, or remove the file first")
+                }
+                _ => Error::file("create", &path, error),
+            })?;
             file.write_all(environment::template(continuous).as_bytes()).map_err(|error| Error::file("write", &path, error))?;
             let shown = path.display();
-            print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}          trains on it\n"))?;
+            print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"))?;
         }
         EnvironmentAction::Check { file } => {
             let environment = Environment::named(&file)?;

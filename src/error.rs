@@ -161,7 +161,7 @@ impl Error {
                 "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
             }
             Error::Diverged { .. } => "the parameters from before that step were kept; lower --lr or --max-grad-norm, or check the environment's rewards and \
-                 observations for values that are not finite"
+                 observations for values that are not finite (`ppo-gpu env check FILE` looks for them)"
                 .into(),
         }
     }

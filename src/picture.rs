@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::gpu::compose;
 use crate::gpu::engine::{self, Engine, Options};
 use crate::gpu::program::{Program, Shader};
 use crate::kernel::{Grid, Kernel};
@@ -16,6 +17,19 @@ use std::path::Path;
 pub const MOST_SIZE: u32 = 2048;
 /// Lanes of a workgroup.
 const LANES: usize = 256;
+
+/// The kernel that draws, without its imports.
+const DRAW: &str = include_str!("../shaders/draw.wgsl");
+const GRID: Grid = Grid { lanes: LANES, groups: 1, networks: 1 };
+
+fn constants(size: u32, [n, time]: [u32; 2]) -> String {
+    format!("const PICTURE_SIZE: u32 = {size}u;\nconst PICTURED: u32 = {n}u;\nconst PICTURE_TIME: u32 = {time}u;\n")
+}
+
+/// The WGSL that draws environments of `plan`.
+pub(crate) fn composed(plan: &Plan) -> String {
+    compose::compose_source(DRAW, GRID, plan) + &constants(1, [0, 0])
+}
 
 /// A square picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +83,7 @@ impl Picture {
         let count = (size * size) as usize;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let pixels = engine::create_buffer(gpu, "pixels", 4 * count as u64, usage)?;
-        let shader = Shader {
-            name: "draw",
-            source: include_str!("../shaders/draw.wgsl"),
-            constants: format!("const PICTURE_SIZE: u32 = {size}u;\nconst PICTURED: u32 = {n}u;\nconst PICTURE_TIME: u32 = {time}u;\n"),
-            grid: Grid { lanes: LANES, groups: 1, networks: 1 },
-            groups: [count.div_ceil(LANES) as u32, 1, 1],
-        };
+        let shader = Shader { name: "draw", source: DRAW, constants: constants(size, [n, time]), grid: GRID, groups: [count.div_ceil(LANES) as u32, 1, 1] };
         let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { engine.buffer(name) }))?;
         let staging = engine::create_buffer(gpu, "picture readback", pixels.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());

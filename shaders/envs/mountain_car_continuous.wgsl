@@ -19,7 +19,7 @@ struct EnvParameters {
     right_end: f32,       // position
     goal_position: f32,   // reached from here on
     goal_velocity: f32,   // if not slower than this
-    goal_reward: f32,
+    goal_reward: f32,     // once, on top of that step's effort
     effort_cost: f32,     // per step, of the hardest push
 }
 

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::gpu::{compose, reflect};
 use crate::kernel::Kernel;
+use crate::picture;
 use crate::plan::{PROFILES, Plan};
 use naga::{Handle, Module, ScalarKind, Type, TypeInner};
 
@@ -39,6 +40,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         let problem = format!("`EnvState` has {state_words} words of 4 bytes, at most {MOST_STATE_WORDS} are allowed");
         return Err(file.error("struct EnvState", problem, "pack flags into bits of a u32, and recompute what can be recomputed"));
     }
+    file.storable()?;
     let action = match &actions {
         Actions::Discrete(_) => "u32".to_string(),
         Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
@@ -59,6 +61,10 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     if masked && matches!(actions, Actions::Continuous { .. }) {
         return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
     }
+    let solved_return = reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32);
+    if solved_return.is_none() && file.file.line_of("const SOLVED_RETURN").is_some() {
+        return Err(file.error("const SOLVED_RETURN", "`SOLVED_RETURN` is not a number with a type", "write const SOLVED_RETURN: f32 = 1.0;"));
+    }
     let environment = Environment {
         name: name.into(),
         source: source.into(),
@@ -67,7 +73,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         pictured,
         parameters: file.parameters()?,
         time_limit,
-        solved_return: reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32),
+        solved_return,
         state_words,
         lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 2, |(_, words)| words),
         actions,
@@ -107,6 +113,9 @@ impl File<'_> {
             ("Barrier(", "a barrier", "remove it: each invocation steps an environment of its own, and none waits for another"),
             ("workgroupUniformLoad", "memory that invocations share", pure),
             ("@compute", "an entry point", pure),
+            ("@vertex", "an entry point", pure),
+            ("@fragment", "an entry point", pure),
+            ("subgroup", "an operation across invocations", "remove it: each invocation steps an environment of its own"),
             ("@group", "a binding", pure),
             ("@binding", "a binding", pure),
             ("var<", "a variable outside functions", "keep in EnvState what lives between steps; variables of functions are written `var x`"),
@@ -132,10 +141,10 @@ impl File<'_> {
         for profile in PROFILES {
             let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
             let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
-            for kernel in [Kernel::Reset, Kernel::Rollout] {
-                let composed = compose::compose(kernel, &plan);
-                let Err(Error::Shader { report, .. }) = reflect::parse(self.name, &composed) else { continue };
-                let problem = first_line(&report);
+            let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
+            for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", picture::composed(&plan)))) {
+                let Err(Error::Shader { report, .. }) = reflect::parse(self.name.trim_end_matches(".wgsl"), &composed) else { continue };
+                let problem = cause(&composed).map_or_else(|| first_line(&report), |(_, problem)| problem);
                 // The file begins further down; a name is declared where the file declares it.
                 let offset = composed.find(self.source).map_or(0, |start| composed[..start].lines().count());
                 let line = reported_line(&report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=self.source.lines().count()).contains(line));
@@ -143,8 +152,12 @@ impl File<'_> {
                     let name = problem.split('`').nth(1)?;
                     ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| self.line_of(&format!("{kind}{name}")))
                 };
-                let help = "the kernels around an environment use this name themselves: choose another, for instance with a prefix";
-                return Err(self.error(named().or(line), problem, help.into()));
+                let help = if problem.contains("redefinition") {
+                    "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
+                } else {
+                    format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
+                };
+                return Err(self.error(named().or(line), problem, help));
             }
         }
         Ok(())
@@ -164,24 +177,45 @@ impl File<'_> {
         let lane =
             if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, episode_return: f32, episode_length: u32 }\n" } else { "" };
         let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
-        reflect::parse(self.name, &text).map_err(|error| match error {
-            Error::Shader { report, .. } => self.compile_error(&report),
+        reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
+            Error::Shader { report, .. } => self.compile_error(&text, &report),
             other => other,
         })
     }
 
-    /// The compiler's report in terms of the file: its first line, and where it points to.
-    fn compile_error(&self, report: &str) -> Error {
-        let problem = first_line(report);
-        let in_file = reported_line(report).filter(|line| *line <= self.source.lines().count());
+    /// The compiler's report on `text` in terms of the file: what is wrong, and where.
+    fn compile_error(&self, text: &str, report: &str) -> Error {
+        let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
+        let in_file = line.filter(|line| *line <= self.source.lines().count());
         let help = match &problem {
             p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
             p if p.contains("no definition in scope") => "declare it, or check its spelling; what an environment may use is listed by `ppo-gpu env new`",
+            p if p.contains("conversions") || p.contains("can't work with") => {
+                "types are never converted silently: 1.0 is an f32, 1u a u32, 1 an i32; f32(n), u32(n) and i32(n) convert"
+            }
+            p if p.contains("Composing expects") => "give as many values as the type has; an observation has OBSERVATION",
+            p if p.contains("`return`") => "each path through a function must return a value of the type after `->`",
+            p if p.contains("out of") && p.contains("bounds") => "indices begin with 0 and end one below the length",
+            p if p.contains("address space") => "keep in EnvState what lives between steps; variables are declared in functions",
+            p if p.contains("Abstract types") => "give each field one value",
+            p if p.starts_with("expected") => "what is missing may be at the end of the line before",
             _ => "",
         };
         self.error(in_file, problem, format!("{}{}{}", help, if help.is_empty() { "" } else { "\n" }, report))
     }
+}
+
+/// Line and cause of what the validator finds wrong with WGSL that parses. Its report begins with the function that contains it.
+fn cause(text: &str) -> Option<(Option<usize>, String)> {
+    let error = reflect::validator().validate(&naga::front::wgsl::parse_str(text).ok()?).err()?;
+    let innermost = error.spans().filter_map(|(span, _)| Some((span.to_range()?.len(), span))).min_by_key(|(length, _)| *length);
+    let line = innermost.map(|(_, span)| span.location(text).line_number as usize);
+    let mut cause: &dyn std::error::Error = error.as_inner();
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    Some((line, cause.to_string()))
 }
 
 /// What a compiler's report says first.
@@ -209,10 +243,14 @@ impl Parsed<'_> {
     /// A constant that is a whole number from 1 to `most`.
     fn count(&self, name: &str, most: usize) -> Result<usize> {
         let at = format!("const {name}");
+        let declared = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name));
+        if let Some(ty) = declared.map(|(_, constant)| self.type_name(constant.ty)).filter(|ty| ty != "u32") {
+            return Err(self.error(&at, format!("`{name}` is of type {ty}"), format!("declare it as u32: const {name}: u32 = 4u;")));
+        }
         match reflect::constant(self.module, name) {
             Some(value) if value.fract() == 0.0 && (1.0..=most as f64).contains(&value) => Ok(value as usize),
             Some(value) => Err(self.error(&at, format!("`{name}` is {value}"), format!("a whole number from 1 to {most}"))),
-            None => Err(self.error(&at, format!("there is no number `{name}`"), format!("declare it: const {name}: u32 = 4u;"))),
+            None => Err(self.error(&at, format!("there is no number `{name}`"), format!("declare it, with its type: const {name}: u32 = 4u;"))),
         }
     }
 
@@ -242,9 +280,33 @@ impl Parsed<'_> {
                 let single = |bounds: Vec<f64>| bounds.into_iter().map(|bound| bound as f32).collect();
                 Ok(Actions::Continuous { low: single(low), high: single(high) })
             }
-            (None, None, None, None) => Err(self.error("", "nothing says what an action is", kinds)),
+            (None, None, None, None) => {
+                Err(match ["ACTIONS", "ACTION_COUNTS", "ACTION_LOW"].into_iter().find(|name| self.file.line_of(&format!("const {name}")).is_some()) {
+                    Some(name) => {
+                        self.error(&format!("const {name}"), format!("`{name}` has no type"), format!("write the types of numbers (3u, 1.0f); {kinds}"))
+                    }
+                    None => self.error("", "nothing says what an action is", kinds),
+                })
+            }
             _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", kinds)),
         }
+    }
+
+    /// Refuses what cannot be kept in memory between steps.
+    fn storable(&self) -> Result<()> {
+        fn has_bool(module: &Module, ty: Handle<Type>) -> bool {
+            match &module.types[ty].inner {
+                TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => scalar.kind == ScalarKind::Bool,
+                TypeInner::Array { base, .. } => has_bool(module, *base),
+                TypeInner::Struct { members, .. } => members.iter().any(|member| has_bool(module, member.ty)),
+                _ => false,
+            }
+        }
+        let Some((_, ty)) = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvState")) else { return Ok(()) };
+        let TypeInner::Struct { members, .. } = &ty.inner else { return Ok(()) };
+        let Some(member) = members.iter().find(|member| has_bool(self.module, member.ty)) else { return Ok(()) };
+        let name = member.name.clone().unwrap_or_default();
+        Err(self.error(&format!("{name}:"), format!("`{name}` of `EnvState` is a bool, which cannot be stored"), "make it a u32 that is 0 or 1"))
     }
 
     /// Parameters and their standard values.

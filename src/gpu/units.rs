@@ -8,6 +8,8 @@
 //! - weight gradient: `g[k] += Σ_i x[i] · e[k][i]` beside it, so that one broadcast serves both;
 //! - head: each lane adds up its own units, then all lanes' sums, sample by sample.
 //!
+//! The first layer of long observations is a loop instead ([`first_is_loop`]): weights come from memory for all samples of the tile, sums go back there.
+//!
 //! This is for drivers that run a subgroup as one vector of the processor (Mesa's llvmpipe): a broadcast is an operand of the multiplication there, while
 //! memory at an address of each lane's own costs six times and more the price of a multiplication. Here only samples, weights and sums take that way: the
 //! first once a tile, the others once a dispatch.
@@ -316,8 +318,8 @@ fn first_forward_loop(shape: &Shape) -> String {
         let (at, all) = vector_of_group(shape, g);
         let at = if all { at } else { format!("min({at}, {}u)", columns - 1) };
         let _ = writeln!(body, "            let w{g} = params[weights_at / 4u + m * {columns}u + {at}];");
-        for b in 0..4 {
-            (0..shape.row).for_each(|v| body += &format!("            y{}_{v} += w{g}.{} * x{v};\n", 4 * g + b, XYZW[b]));
+        for (b, component) in XYZW.iter().enumerate() {
+            (0..shape.row).for_each(|v| body += &format!("            y{}_{v} += w{g}.{component} * x{v};\n", 4 * g + b));
         }
     }
     text += &each_component(shape, &body);

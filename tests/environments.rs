@@ -1,0 +1,633 @@
+//! Environments as their authors meet them: `ppo-gpu env list`, `show`, `new` and `check`, and what is said of mistakes in an environment's file.
+//!
+//! Every test runs the binary. A mistake is an edit of one of the templates that `env new` writes; a `§` in the edit marks the line that the message must name.
+//! `PPO_GPU_TEST_BACKEND` picks the backend.
+
+use ppo_gpu::environment::{Environment, template};
+use serde_json::Value;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// Two updates of 128 samples.
+const TWO_UPDATES: &str = "--envs 8 --steps 16 --minibatches 2 --total-steps 256 --out run --quiet";
+/// The file that mistakes are made in.
+const FILE: &str = "mistake.wgsl";
+
+/// Exit codes, as `--help` promises them.
+const DONE: i32 = 0;
+const FAILED: i32 = 1;
+const REFUSED: i32 = 2;
+const DIVERGED: i32 = 3;
+
+// ---- running the program
+
+/// A directory to run in, which is empty at first.
+struct Desk(TempDir);
+
+/// What came of a call.
+struct Outcome {
+    arguments: String,
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        Desk(tempfile::tempdir().unwrap())
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// Calls the program with arguments that spaces separate. It must end with `code`, and without a panic.
+    fn expect(&self, code: i32, arguments: &str) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
+        if let Ok(backend) = std::env::var("PPO_GPU_TEST_BACKEND") {
+            command.args(["--backend", &backend]);
+        }
+        let Output { status, stdout, stderr } = command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let outcome = Outcome { arguments: arguments.into(), code: status.code(), stdout: text(&stdout), stderr: text(&stderr) };
+        assert!(!outcome.stderr.contains("panicked") && !outcome.stderr.contains("RUST_BACKTRACE"), "{outcome}");
+        assert_eq!(outcome.code, Some(code), "{outcome}");
+        outcome
+    }
+
+    /// Makes a mistake, and returns its line.
+    fn plant(&self, original: &str, edits: &[(&str, &str)]) -> Option<usize> {
+        let (text, line) = planted(original, edits);
+        self.write(FILE, text);
+        line
+    }
+}
+
+impl Outcome {
+    /// Stdout is JSON.
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+
+    /// Stderr contains each of `parts`.
+    fn says(&self, parts: &[&str]) -> &Outcome {
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is missing\n{self}");
+        }
+        self
+    }
+
+    /// Stderr is about `line` of the file, or about all of it, and calls it by its name; and there is help.
+    fn is_about(&self, line: Option<usize>) -> &Outcome {
+        let place = line.map_or(String::new(), |line| format!(":{line}"));
+        assert!(self.stderr.starts_with(&format!("error: {FILE}{place}: ")), "not about {FILE}{place}\n{self}");
+        let help = self.stderr.split_once("\n  help: ").unwrap_or_else(|| panic!("no help\n{self}")).1;
+        assert!(help.trim().len() > 10 && !self.stderr.contains(".wgsl.wgsl"), "{self}");
+        self
+    }
+
+    /// The only line of stdout that begins with this verdict.
+    fn verdict(&self, verdict: &str) -> &str {
+        let mut lines = self.stdout.lines().filter_map(|line| line.strip_prefix(verdict));
+        let (line, next) = (lines.next(), lines.next());
+        assert!(line.is_some() && next.is_none(), "not one `{verdict}`\n{self}");
+        line.unwrap_or_default().trim_start()
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ppo-gpu {}\nexit code {:?}\n---- stdout\n{}\n---- stderr\n{}", self.arguments, self.code, self.stdout, self.stderr)
+    }
+}
+
+/// `original` with each of `edits`, whose first text it contains once, and the line of the `§`, which is taken out.
+fn planted(original: &str, edits: &[(&str, &str)]) -> (String, Option<usize>) {
+    let mut text = original.to_string();
+    for (from, to) in edits {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text = text.replace(from, to);
+    }
+    assert!(text.matches('§').count() <= 1);
+    let line = text.split_once('§').map(|(before, _)| before.matches('\n').count() + 1);
+    (text.replace('§', ""), line)
+}
+
+#[test]
+fn the_line_of_a_mistake_is_that_of_its_mark() {
+    assert_eq!(planted("a\nb\nc\n", &[("c", "d§")]), ("a\nb\nd\n".into(), Some(3)));
+    assert_eq!(planted("a\nb\nc\n", &[("c", "§d"), ("a", "a\na")]), ("a\na\nb\nd\n".into(), Some(4)));
+    assert_eq!(planted("a\nb\nc\n", &[("b\n", "")]), ("a\nc\n".into(), None));
+}
+
+// ---- what there is
+
+#[test]
+fn every_built_in_environment_is_listed() {
+    let desk = Desk::new();
+    let listed = desk.expect(DONE, "env list").stdout;
+    // Names have no spaces.
+    let names: Vec<&str> = listed.lines().map(|line| line.split_whitespace().next().unwrap_or_default()).collect();
+    assert_eq!(names, Environment::names().collect::<Vec<_>>());
+    assert!(listed.lines().all(|line| line.split_whitespace().count() > 3), "each has a summary\n{listed}");
+
+    let all = desk.expect(DONE, "env list --json").json();
+    let all = all.as_array().expect("an array");
+    assert_eq!(all.len(), names.len());
+    for (value, name) in all.iter().zip(names) {
+        assert_eq!(value["name"], name);
+        assert!(value["observations"].as_u64().is_some_and(|count| count > 0), "{value}");
+        assert!(value["actions"].as_str().is_some_and(|actions| actions.contains("action")), "{value}");
+        assert!(value["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{value}");
+        let parameters = value["parameters"].as_object().unwrap_or_else(|| panic!("{value}"));
+        assert!(parameters.values().all(Value::is_number), "{value}");
+    }
+    let cartpole = &all[0];
+    assert_eq!((cartpole["observations"].as_u64(), cartpole["actions"].as_str()), (Some(4), Some("2 actions")));
+    assert_eq!((cartpole["time_limit"].as_u64(), cartpole["solved_return"].as_f64()), (Some(500), Some(475.0)));
+    assert_eq!(cartpole["parameters"]["gravity"].as_f64(), Some(f64::from(9.8_f32)));
+}
+
+#[test]
+fn every_environment_shows_its_parameters() {
+    let desk = Desk::new();
+    for name in Environment::names() {
+        let environment = Environment::named(name).unwrap();
+        let shown = desk.expect(DONE, &format!("env show {name}")).stdout;
+        assert!(shown.starts_with(&format!("{name}\n")), "{shown}");
+        assert!(shown.contains(&format!("\nobservations   {}\n", environment.observation)), "{shown}");
+        let (_, table) = shown.split_once("\nParameters (env_parameters)\n").unwrap_or_else(|| panic!("{shown}"));
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows.len(), environment.parameters.len() + 1, "{shown}");
+        for (row, parameter) in rows.iter().zip(&environment.parameters) {
+            assert_eq!((row[0], row[1].parse().ok()), (parameter.name.as_str(), Some(parameter.default as f32)), "{name}");
+        }
+        let limit = if environment.time_limit == u32::MAX { "none".into() } else { environment.time_limit.to_string() };
+        assert_eq!(rows[rows.len() - 1][..2], ["time_limit", &limit], "{name}");
+        assert_eq!(desk.expect(DONE, &format!("env show {name} --wgsl")).stdout, environment.source);
+    }
+    let cartpole = desk.expect(DONE, "env show cartpole-V1").stdout;
+    for row in ["gravity 9.8 m/s^2", "force 10 N", "time_limit 500 steps", "actions 2 actions", "solved from 475"] {
+        assert!(cartpole.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(row)), "{row}\n{cartpole}");
+    }
+}
+
+#[test]
+fn every_picture_is_one() {
+    const SIZE: u32 = 40;
+    let desk = Desk::new();
+    let mut pictured = 0;
+    for environment in Environment::list().unwrap() {
+        let arguments = format!("env show {} --png picture.png --size {SIZE}", environment.name);
+        if !environment.pictured {
+            desk.expect(REFUSED, &arguments).says(&["env_pixel", "\n  help: "]);
+            continue;
+        }
+        let outcome = desk.expect(DONE, &arguments);
+        assert!(outcome.stdout.starts_with("wrote picture.png"), "{outcome}");
+        let (size, rgba) = decode(&desk.read("picture.png"));
+        assert_eq!(size, [SIZE, SIZE], "{}", environment.name);
+        let mut colours: Vec<&[u8]> = rgba.chunks_exact(4).collect();
+        assert!(colours.iter().all(|colour| colour[3] == 255), "{} is opaque", environment.name);
+        colours.sort();
+        colours.dedup();
+        assert!(colours.len() > 1, "{} is all {:?}", environment.name, colours[0]);
+        pictured += 1;
+    }
+    assert!(pictured > 0);
+}
+
+#[test]
+fn a_picture_has_the_size_and_the_step_asked_for() {
+    let desk = Desk::new();
+    let draw = |flags: &str| {
+        desk.expect(DONE, &format!("env show CartPole-v1 --png picture.png {flags}"));
+        decode(&desk.read("picture.png"))
+    };
+    assert_eq!(draw("").0, [256, 256]);
+    let (start, later, same) = (draw("--size 101"), draw("--size 101 --after 20"), draw("--size 101 --after 20"));
+    assert_eq!(start.0, [101, 101]);
+    assert_ne!(start.1, later.1, "20 steps move the cart");
+    assert_eq!(later, same);
+    assert_ne!(draw("--size 101 --after 20 --seed 7").1, later.1, "another seed");
+    for size in ["0", "2049"] {
+        desk.expect(REFUSED, &format!("env show CartPole-v1 --png none.png --size {size}")).says(&["--size", "1 to 2048", "nearest that works: "]);
+    }
+    desk.expect(FAILED, "env show CartPole-v1 --png missing/none.png").says(&["cannot create missing/none.png", "caused by: ", "\n  help: "]);
+    assert_eq!(desk.names(), ["picture.png"]);
+}
+
+/// Size, and red, green, blue and opacity of each pixel.
+fn decode(bytes: &[u8]) -> ([u32; 2], Vec<u8>) {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().expect("a PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size that fits into memory")];
+    let frame = reader.next_frame(&mut pixels).expect("a frame");
+    assert_eq!((frame.color_type, frame.bit_depth), (png::ColorType::Rgba, png::BitDepth::Eight));
+    assert_eq!(pixels.len(), 4 * (frame.width * frame.height) as usize);
+    ([frame.width, frame.height], pixels)
+}
+
+#[test]
+fn unknown_environments_are_refused_with_the_nearest() {
+    let desk = Desk::new();
+    for (arguments, nearest) in [
+        ("env show CartPol-v1", "CartPole-v1"),
+        ("env show Pendulum-v0", "Pendulum-v1"),
+        ("env show MinAtar/Freway-v1 --png none.png", "MinAtar/Freeway-v1"),
+        ("env show Probe/Bandid --wgsl", "Probe/Bandit"),
+        ("env check acrobot-v2", "Acrobot-v1"),
+    ] {
+        let outcome = desk.expect(REFUSED, arguments);
+        outcome.says(&["there is no environment '", "\n  help: one of ", &format!("did you mean '{nearest}'?"), ".wgsl file"]);
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+    assert!(!desk.expect(REFUSED, "env show Pong").stderr.contains("did you mean"));
+    assert!(desk.names().is_empty());
+}
+
+// ---- an environment of one's own
+
+#[test]
+fn a_new_environment_passes_its_check_and_trains() {
+    for (flag, continuous, actions) in [("", false, "3 actions"), ("--continuous", true, "2 continuous actions")] {
+        let desk = Desk::new();
+        let outcome = desk.expect(DONE, &format!("env new mine {flag}"));
+        assert!(outcome.stdout.contains("ppo-gpu env check mine.wgsl") && outcome.stdout.contains("ppo-gpu --env mine.wgsl"), "{outcome}");
+        assert_eq!(desk.names(), ["mine.wgsl"]);
+        assert_eq!(desk.read("mine.wgsl"), template(continuous).as_bytes());
+
+        let report = desk.expect(DONE, "env check mine.wgsl");
+        assert!(report.stderr.is_empty() && report.stdout.lines().all(|line| line.starts_with("ok ")), "{report}");
+        for part in ["compiles; ", actions, "resets vary", "the same seed gives the same trajectories"] {
+            assert!(report.stdout.contains(part), "`{part}` is missing\n{report}");
+        }
+        let summary = desk.expect(DONE, &format!("--env mine.wgsl {TWO_UPDATES} --json")).json();
+        assert_eq!((&summary["env_steps"], &summary["config"]["env"]), (&256.into(), &"mine.wgsl".into()));
+        assert_eq!(desk.names(), ["mine.wgsl", "run"]);
+    }
+}
+
+#[test]
+fn a_file_that_exists_is_not_overwritten() {
+    let desk = Desk::new();
+    desk.write("mine.wgsl", "// a day's work\n");
+    // With the ending or without.
+    for arguments in ["env new mine", "env new mine.wgsl --continuous"] {
+        let outcome = desk.expect(REFUSED, arguments);
+        outcome.says(&["mine.wgsl exists already", "\n  help: give another name"]);
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+    desk.expect(FAILED, "env new missing/mine").says(&["cannot create missing/mine.wgsl", "caused by: "]);
+    assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], b"// a day's work\n".to_vec()));
+}
+
+#[test]
+fn an_edited_copy_works() {
+    let desk = Desk::new();
+    let (text, _) = planted(
+        template(false),
+        &[
+            ("OBSERVATION: u32 = 4u", "OBSERVATION: u32 = 5u"),
+            (
+                "        f32(state.ball_column - state.paddle_column) * scale,\n",
+                "        f32(state.ball_column - state.paddle_column) * scale,\n        parameters.pay,\n",
+            ),
+            ("struct EnvParameters {\n", "struct EnvParameters {\n    pay: f32,   // for a ball\n"),
+            ("EnvParameters(0.2)", "EnvParameters(0.5, 0.0)"),
+            ("reward = 1.0;", "reward = parameters.pay;"),
+        ],
+    );
+    // Editors of other systems end lines in their own way.
+    desk.write("mine.wgsl", text.replace('\n', "\r\n"));
+    let shown = desk.expect(DONE, "env show mine.wgsl").stdout;
+    assert!(shown.contains("observations   5\n") && shown.contains("for a ball"), "{shown}");
+    let rewards = |flags: &str| {
+        let report = desk.expect(DONE, &format!("env check mine.wgsl {flags}"));
+        let line = report.stdout.lines().find_map(|line| line.split_once("rewards are finite, ")).unwrap_or_else(|| panic!("{report}"));
+        line.1.to_string()
+    };
+    // Without wind two trajectories of a seed differ from those with wind, and the pay is what a ball pays.
+    assert!(rewards("").starts_with("from 0 to 0.5, "));
+    assert!(rewards("--env-parameters pay=3").starts_with("from 0 to 3, "));
+    assert_ne!(rewards("--env-parameters wind=0.9"), rewards(""));
+
+    let summary = desk.expect(DONE, &format!("--env mine.wgsl {TWO_UPDATES} --json --env-parameters pay=2,wind=[0,0.5]")).json();
+    assert_eq!(summary["config"]["env_parameters"], serde_json::json!({"pay": 2.0, "wind": [0.0, 0.5]}));
+    desk.expect(REFUSED, "env check mine.wgsl --env-parameters pai=2").says(&["env_parameters.pai: mine.wgsl", "did you mean 'pay'?"]);
+}
+
+// ---- mistakes
+
+/// A file that is refused, and parts of the message.
+struct Mistake {
+    /// Of the template with continuous actions.
+    continuous: bool,
+    edits: &'static [(&'static str, &'static str)],
+    says: &'static [&'static str],
+}
+
+const fn discrete(edits: &'static [(&'static str, &'static str)], says: &'static [&'static str]) -> Mistake {
+    Mistake { continuous: false, edits, says }
+}
+
+const fn continuous(edits: &'static [(&'static str, &'static str)], says: &'static [&'static str]) -> Mistake {
+    Mistake { continuous: true, edits, says }
+}
+
+/// Where declarations are added.
+const BEFORE_RESET: &str = "// The first state of an episode.\n";
+
+const MISSING_FUNCTION: Mistake = discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step("]);
+const SYNTAX: Mistake = discrete(
+    // The compiler misses the semicolon where the next statement begins.
+    &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
+    &["expected `;`, found \"if\"", "help: what is missing may be at the end of the line before", "│     if (rng_uniform"],
+);
+const COLLISION: Mistake = discrete(
+    &[(BEFORE_RESET, "fn advance(x: u32) -> u32 {§\n    return x + 1u;\n}\n// The first state of an episode.\n")],
+    &["redefinition of `advance`", "help: the kernels around an environment use this name", "choose another"],
+);
+
+const MISTAKES: &[Mistake] = &[
+    MISSING_FUNCTION,
+    SYNTAX,
+    COLLISION,
+    // Of the kernel that draws.
+    discrete(
+        &[(BEFORE_RESET, "const PICTURE_SIZE: u32 = 3u;§\n// The first state of an episode.\n")],
+        &["redefinition of `PICTURE_SIZE`", "choose another name"],
+    ),
+    // Functions.
+    discrete(&[("fn env_reset(", "fn reset(")], &["there is no function `env_reset`", "-> EnvState"]),
+    discrete(&[("fn env_observe(", "fn observe(")], &["there is no function `env_observe`", "help: write fn env_observe(EnvState) -> array<f32, 4>"]),
+    discrete(
+        &[("-> array<f32, OBSERVATION> {", "-> vec4<f32> {§"), ("return array<f32, OBSERVATION>(", "return vec4<f32>(")],
+        &["`env_observe` returns vec4<f32> instead of array<f32, 4>", "help: it is called as fn env_observe("],
+    ),
+    discrete(
+        &[("action: u32, rng", "action: i32,§ rng")],
+        &["`env_step` takes (ptr<function, EnvState>, i32, ", "EnvState>, u32, ptr<function, Rng>) -> Outcome"],
+    ),
+    continuous(
+        &[("action: array<f32, 2>", "action: f32§"), ("vec2(action[0], action[1])", "vec2(action, action)")],
+        &["`env_step` takes (ptr<function, EnvState>, f32, ", "array<f32, 2>"],
+    ),
+    discrete(
+        &[
+            ("-> array<bool, ACTIONS> {", "-> array<bool, 2> {§"),
+            ("array<bool, ACTIONS>(state.paddle_column > 0, true, ", "array<bool, 2>(state.paddle_column > 0, "),
+        ],
+        &["`env_action_mask` returns array<bool, 2> instead of array<bool, 3>"],
+    ),
+    discrete(
+        &[("fn env_observe(", "fn env_component(state: ptr<function, EnvState>, index: u32) -> bool {§\n    return index == 0u;\n}\nfn env_observe(")],
+        &["both `env_observe` and `env_component`", "help: remove one of them"],
+    ),
+    discrete(
+        &[(
+            "fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {",
+            "fn env_component(state: EnvState, index: u32) -> bool {§\n    return index == 0u;\n}\nfn observe(state: EnvState) -> array<f32, OBSERVATION> {",
+        )],
+        &["`env_component` takes (EnvState, u32)", "ptr<function, EnvState>, u32) -> bool"],
+    ),
+    continuous(
+        &[("// Optional: the picture.", "fn env_action_mask(state: EnvState) -> array<bool, 4> {§\n    return array<bool, 4>();\n}\n// The picture.")],
+        &["continuous actions cannot be masked", "help: remove env_action_mask"],
+    ),
+    // Of sizes and constants.
+    discrete(
+        &[("OBSERVATION: u32 = 4u", "OBSERVATION: u32 = 5u"), ("return array<f32, OBSERVATION>(", "return array<f32, OBSERVATION>(§")],
+        &["expects 5 components but 4 were given", "help: give as many values"],
+    ),
+    discrete(
+        &[("const OBSERVATION: u32 = 4u;\n", ""), ("-> array<f32, OBSERVATION>", "-> array<f32, OBSERVATION>§")],
+        &["no definition in scope for identifier: `OBSERVATION`", "declare it"],
+    ),
+    discrete(&[("TIME_LIMIT: u32 = 200u", "TIME_LIMIT: u32 = 0u§")], &["`TIME_LIMIT` is 0", "help: a whole number from 1"]),
+    discrete(&[("const TIME_LIMIT: u32 = 200u;", "")], &["there is no number `TIME_LIMIT`", "help: declare it, with its type: const TIME_LIMIT: u32"]),
+    continuous(
+        &[("ACTION_LOW = array(-1.0f, -1.0f)", "ACTION_LOW = array(-1.0f, 1.0f)§")],
+        &["dimension 1 of the action lies between 1 and 1", "less than the upper one"],
+    ),
+    continuous(&[("ACTION_HIGH = array(1.0f, 1.0f)", "ACTION_HIGH = array(1.0f)§")], &["2 lower and 1 upper bounds", "as many of one as of the other"]),
+    discrete(
+        &[("const ACTIONS: u32 = 3u;", "const ACTIONS: u32 = 3u;§\nconst ACTION_COUNTS = array(3u, 3u);")],
+        &["declarations of actions contradict each other", "one of: const ACTIONS"],
+    ),
+    discrete(
+        &[
+            ("const ACTIONS: u32 = 3u;", "const ACTION_NUMBER: u32 = 3u;"),
+            ("-> array<bool, ACTIONS> {", "-> array<bool, 3> {"),
+            ("return array<bool, ACTIONS>(", "return array<bool, 3>("),
+        ],
+        &["nothing says what an action is", "one of: const ACTIONS"],
+    ),
+    // Parameters and state.
+    discrete(
+        &[("struct EnvParameters {", "struct EnvParameters {§"), ("const DEFAULT_PARAMETERS = EnvParameters(0.2);\n", "")],
+        &["`EnvParameters` has no standard values", "const DEFAULT_PARAMETERS = "],
+    ),
+    discrete(
+        &[("wind: f32,", "wind: i32,§"), ("EnvParameters(0.2)", "EnvParameters(2)"), ("< parameters.wind", "< f32(parameters.wind)")],
+        &["the parameter `wind` is a i32", "f32 or u32"],
+    ),
+    discrete(
+        &[("    wind: f32,", "    time_limit: u32,§\n    wind: f32,"), ("EnvParameters(0.2)", "EnvParameters(9u, 0.2)")],
+        &["has a parameter `time_limit` already", "TIME_LIMIT is its default"],
+    ),
+    discrete(
+        &[("struct EnvState {", "struct EnvState {§\n    board: array<u32, 2000>,"), ("EnvState(ball_column,", "EnvState(array<u32, 2000>(), ball_column,")],
+        &["`EnvState` has 2003 words", "at most 1024", "help: pack flags into bits"],
+    ),
+    // What belongs to kernels.
+    discrete(&[("    var reward = 0.0;", "    workgroupBarrier();§\n    var reward = 0.0;")], &["a barrier has no place in an environment", "help: remove it"]),
+    discrete(&[(BEFORE_RESET, "@group(0) @binding(0) var<storage> seen: array<u32>;§\n")], &["a binding has no place in an environment", "help: "]),
+    discrete(&[(BEFORE_RESET, "// var<private> is\nvar<private> count: u32;§\n")], &["a variable outside functions has no place", "help: keep in EnvState"]),
+    discrete(&[(BEFORE_RESET, "@compute @workgroup_size(1)§\nfn main() {}\n")], &["an entry point has no place", "help: an environment consists of"]),
+    discrete(&[(BEFORE_RESET, "override speed: f32 = 1.0;§\n")], &["an override has no place", "EnvParameters"]),
+    discrete(&[("//! import rng", "//! import rng\nenable f16;§")], &["a directive has no place", "help: "]),
+    discrete(
+        &[(BEFORE_RESET, "fn rng_bits(x: u32) -> u32 {§\n    return x;\n}\n")],
+        &["redefinition of `rng_bits`", "help: the name is one of ours, or declared twice"],
+    ),
+    discrete(
+        &[(BEFORE_RESET, "struct Outcome {§\n    reward: f32,\n    terminated: bool,\n}\n")],
+        &["redefinition of `Outcome`", "help: the name is one of ours"],
+    ),
+    discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is one of ours"]),
+    // The language.
+    discrete(&[("parameters.wind)", "parametres.wind)§")], &["no definition in scope for identifier: `parametres`", "help: declare it, or check its spelling"]),
+    discrete(&[("parameters.wind)", "parameters.winds)§")], &["invalid field accessor `winds`", "│     if (rng_uniform"]),
+    discrete(
+        &[("reward = 1.0;", "reward = 1u;§")],
+        &["cannot convert elements of `u32` to `f32`", "help: types are never converted silently", "│             reward = 1u;"],
+    ),
+    discrete(
+        &[(BEFORE_RESET, "fn fall(x: u32) -> u32 {§\n    if (x == 0u) {\n        return 0u;\n    }\n    return fall(x - 1u);\n}\n")],
+        &["declaration of `fall` is recursive", "help: WGSL has no recursion: write a loop"],
+    ),
+    discrete(&[("var s = *state;", "var s = *state;\n    parameters.wind = 0.1;§")], &["invalid left-hand side of assignment", "│     parameters.wind = 0.1;"]),
+    continuous(&[("vec2(action[0], action[1])", "vec2(action[0], action[2])§")], &["index 2 is out of", "help: indices begin with 0", "action[2]"]),
+    discrete(&[("    return Outcome(reward, terminated);\n", ""), ("fn env_step(", "fn env_step(§")], &["`return`", "help: each path through a function"]),
+    discrete(
+        &[("rng_uniform(rng) < parameters.wind)", "rng_uniform(rng) * 2u < parameters.wind)§")],
+        &["Multiply can't work with", "help: types are never converted"],
+    ),
+    discrete(
+        &[("-> Outcome {", "-> f32 {"), ("return Outcome(reward, terminated);", "return Outcome(reward, terminated);§")],
+        &["does not match the declared return type", "help: each path"],
+    ),
+    discrete(&[(BEFORE_RESET, "var count: u32;§\n")], &["address space", "help: keep in EnvState"]),
+    discrete(&[("EnvParameters(0.2)", "EnvParameters(0.2, 3.0)§")], &["help: give each field one value"]),
+    discrete(
+        &[("    paddle_column: i32,\n}", "    paddle_column: i32,\n    falling: bool,§\n}"), ("COLUMNS / 2);", "COLUMNS / 2, true);")],
+        &["`falling` of `EnvState` is a bool", "help: make it a u32"],
+    ),
+    discrete(&[("ACTIONS: u32 = 3u", "ACTIONS = 3§")], &["`ACTIONS` has no type", "const ACTIONS: u32"]),
+    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
+    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION: i32 = 4§")], &["`OBSERVATION` is of type i32", "help: declare it as u32"]),
+    discrete(&[("SOLVED_RETURN: f32 = ", "SOLVED_RETURN =§ ")], &["`SOLVED_RETURN` is not a number with a type", "help: write const SOLVED_RETURN: f32"]),
+    discrete(&[(BEFORE_RESET, "@fragment§\nfn main() {}\n")], &["an entry point has no place", "help: "]),
+    discrete(&[("f32(state.ball_row) * ", "subgroupAdd§(f32(state.ball_row)) * ")], &["an operation across invocations", "help: remove it"]),
+    discrete(&[("f32(state.ball_row) * ", "dpdx(f32(state.ball_row)) * ")], &["operations forbidden at this stage", "not as part of the kernel"]),
+];
+
+#[test]
+fn mistakes_are_refused_with_their_line_and_a_remedy() {
+    let desk = Desk::new();
+    for mistake in MISTAKES {
+        let line = desk.plant(template(mistake.continuous), mistake.edits);
+        let outcome = desk.expect(REFUSED, &format!("env check {FILE}"));
+        outcome.says(mistake.says).is_about(line);
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+    assert_eq!(desk.names(), [FILE]);
+}
+
+#[test]
+fn training_refuses_mistakes_in_the_same_words() {
+    let desk = Desk::new();
+    for mistake in [&MISSING_FUNCTION, &SYNTAX, &COLLISION] {
+        let line = desk.plant(template(mistake.continuous), mistake.edits);
+        let checked = desk.expect(REFUSED, &format!("env check {FILE}"));
+        let trained = desk.expect(REFUSED, &format!("--env {FILE} {TWO_UPDATES}"));
+        trained.says(mistake.says).is_about(line);
+        assert!(trained.stdout.is_empty(), "{trained}");
+        assert_eq!(trained.stderr, checked.stderr);
+        assert_eq!(desk.expect(REFUSED, &format!("env show {FILE}")).stderr, checked.stderr);
+    }
+    assert_eq!(desk.names(), [FILE], "no run was begun");
+}
+
+#[test]
+fn misbehaviour_is_found_by_trying() {
+    let desk = Desk::new();
+    // Edits, verdict, parts of what is said.
+    type Case = (&'static [(&'static str, &'static str)], &'static str, &'static [&'static str]);
+    let cases: &[Case] = &[
+        // Computed at run time: a constant of this kind would not compile.
+        (
+            &[("f32(state.ball_row) * (2.0 / f32(ROWS)) - 1.0", "sqrt(-1.0 + 0.0 * f32(state.ball_row))"), ("fn env_observe(", "fn env_observe(§")],
+            "WRONG",
+            &["observation[1] is NaN", "at step 0", "root"],
+        ),
+        (
+            &[("reward = 1.0;", "reward = 1.0 / f32(s.ball_row - s.ball_row);"), ("fn env_step(", "fn env_step(§")],
+            "WRONG",
+            &["the reward is inf", "division by zero"],
+        ),
+        (
+            &[("TIME_LIMIT: u32 = 200u;", "TIME_LIMIT: u32 = 0xffffffffu;§"), ("terminated = true;", "s.ball_row = 0;")],
+            "WRONG",
+            &["no episode ended", "there is no time limit", "set TIME_LIMIT"],
+        ),
+        (
+            &[
+                ("fn env_action_mask(", "fn env_action_mask(§"),
+                ("(state.paddle_column > 0, true, state.paddle_column < COLUMNS - 1)", "(state.ball_row < 3, state.ball_row < 3, state.ball_row < 3)"),
+            ],
+            "WRONG",
+            &["no action is legal", "end the episode before that, or allow one"],
+        ),
+        (
+            &[("let ball_column = i32(rng_below(rng, u32(COLUMNS)));", "let ball_column = 3;"), ("fn env_reset(", "fn env_reset(§")],
+            "note",
+            &["began in the same state", "draw something from `rng`"],
+        ),
+        (&[("f32(state.ball_row) * (2.0 / f32(ROWS)) - 1.0", "0.5"), ("fn env_observe(", "fn env_observe(§")], "note", &["observation [1] never changed"]),
+        (
+            &[("f32(state.ball_row) * (2.0 / f32(ROWS)) - 1.0", "100.0 * f32(state.ball_row)"), ("fn env_observe(", "fn env_observe(§")],
+            "note",
+            &["some observations are large", "normalize_observations = true"],
+        ),
+        (&[("terminated = true;", "s.ball_row = 0;"), ("TIME_LIMIT: u32 = 200u;", "TIME_LIMIT: u32 = 100000u;§")], "note", &["no episode ended", "100000"]),
+        (&[("fn env_pixel(", "fn catch_pixel(")], "note", &["there is no env_pixel"]),
+    ];
+    for (edits, verdict, says) in cases {
+        let line = desk.plant(template(false), edits);
+        let outcome = desk.expect(if *verdict == "WRONG" { REFUSED } else { DONE }, &format!("env check {FILE}"));
+        let found = outcome.verdict(verdict);
+        let place = line.map_or(String::new(), |line| format!("{FILE}:{line}: "));
+        assert!(found.starts_with(&place) && says.iter().all(|part| found.contains(part)), "{place}{says:?}\n{outcome}");
+        // It is tried to the end all the same.
+        assert!(outcome.stdout.contains("steps per second") && outcome.stderr.is_empty(), "{outcome}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_end_training() {
+    let desk = Desk::new();
+    desk.plant(template(false), &[("reward = 1.0;", "reward = 1.0 / f32(s.ball_row - s.ball_row);")]);
+    let outcome = desk.expect(DIVERGED, &format!("--env {FILE} {TWO_UPDATES}"));
+    outcome.says(&["diverged in update 1", "the reward", "\n  help: "]);
+}
+
+/// Indices are kept within arrays, so that nothing else is read or written.
+#[test]
+fn an_index_out_of_range_does_no_harm() {
+    let desk = Desk::new();
+    desk.plant(
+        template(false),
+        &[(
+            "    var reward = 0.0;",
+            "    var board: array<f32, 4>;\n    board[s.ball_column] = 1.0;\n    board[-100000 * s.ball_row] = 1.0;\n    \
+             var reward = board[s.ball_column + 1000000];",
+        )],
+    );
+    let outcome = desk.expect(DONE, &format!("env check {FILE}"));
+    assert!(outcome.stdout.contains("the same seed gives the same trajectories"), "{outcome}");
+    // Which element is taken instead is the driver's choice; its number is one of the array's.
+    let range =
+        outcome.stdout.lines().find_map(|line| line.split_once("rewards are finite, from ")?.1.split(',').next()).unwrap_or_else(|| panic!("{outcome}"));
+    let range: Vec<f32> = range.split(" to ").map(|end| end.parse().unwrap()).collect();
+    assert!(range.len() == 2 && range.iter().all(|end| *end == 0.0 || *end == 1.0), "{outcome}");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.0.path().join("folder.wgsl")).unwrap();
+    desk.write("binary.wgsl", [0xff, 0xfe, 0x00, 0xd8]);
+    desk.write("empty.wgsl", "");
+    for file in ["missing.wgsl", "folder.wgsl", "binary.wgsl"] {
+        for arguments in [format!("env check {file}"), format!("env show {file}"), format!("--env {file} {TWO_UPDATES}")] {
+            let outcome = desk.expect(FAILED, &arguments);
+            outcome.says(&[&format!("error: cannot read {file}\n"), "caused by: ", "\n  help: "]);
+            assert!(outcome.stdout.is_empty(), "{outcome}");
+        }
+    }
+    desk.expect(REFUSED, "env check empty.wgsl").says(&["empty.wgsl: there is no number `OBSERVATION`", "help: declare it, with its type: const OBSERVATION"]);
+    // Without its ending a file is taken for a name.
+    desk.expect(REFUSED, "env check empty").says(&["there is no environment 'empty'", "the path of a .wgsl file"]);
+    assert_eq!(desk.names(), ["binary.wgsl", "empty.wgsl", "folder.wgsl"]);
+}
