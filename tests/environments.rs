@@ -363,10 +363,7 @@ const MISTAKES: &[Mistake] = &[
     SYNTAX,
     COLLISION,
     // Of the kernel that draws.
-    discrete(
-        &[(BEFORE_RESET, "const PICTURE_SIZE: u32 = 3u;§\n// The first state of an episode.\n")],
-        &["redefinition of `PICTURE_SIZE`", "choose another name"],
-    ),
+    discrete(&[(BEFORE_RESET, "const PICTURE_SIZE: u32 = 3u;§\n// The first state of an episode.\n")], &["redefinition of `PICTURE_SIZE`", "choose another"]),
     // Functions.
     discrete(&[("fn env_reset(", "fn reset(")], &["there is no function `env_reset`", "-> EnvState"]),
     discrete(&[("fn env_observe(", "fn observe(")], &["there is no function `env_observe`", "help: write fn env_observe(EnvState) -> array<f32, 4>"]),

@@ -44,8 +44,8 @@ built_in! {
     "MinAtar/Freeway-v1" "minatar_freeway" "minatar_freeway";
     "MinAtar/Seaquest-v1" "minatar_seaquest" "minatar_seaquest";
     "MinAtar/SpaceInvaders-v1" "minatar_space_invaders" "minatar_space_invaders";
-    "2048" "game_2048";
-    "PlanarQuadrotor-v0" "planar_quadrotor";
+    "2048" "game_2048" "game_2048";
+    "PlanarQuadrotor-v0" "planar_quadrotor" "planar_quadrotor";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";
