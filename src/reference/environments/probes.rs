@@ -73,7 +73,7 @@ impl<R: Real> State<R> for Choice<R> {
 /// Probe/Masked: which actions are legal.
 #[derive(Debug, Clone, Copy)]
 pub struct Masked<R> {
-    /// A whole number, index of [`MASKED_LEGAL`].
+    /// A whole number, index of `MASKED_LEGAL`.
     pub situation: R,
 }
 
