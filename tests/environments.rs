@@ -158,6 +158,14 @@ fn every_built_in_environment_is_listed() {
     assert_eq!(cartpole["parameters"]["gravity"].as_f64(), Some(f64::from(9.8_f32)));
 }
 
+/// A user's file is compiled into kernels when it is read; ours are here.
+#[test]
+fn built_in_environments_fit_into_kernels() {
+    for name in Environment::names() {
+        Environment::parse(name, &Environment::named(name).unwrap().source).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
 #[test]
 fn every_environment_shows_its_parameters() {
     let desk = Desk::new();

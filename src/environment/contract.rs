@@ -65,7 +65,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     if solved_return.is_none() && file.file.line_of("const SOLVED_RETURN").is_some() {
         return Err(file.error("const SOLVED_RETURN", "`SOLVED_RETURN` is not a number with a type", "write const SOLVED_RETURN: f32 = 1.0;"));
     }
-    let environment = Environment {
+    Ok(Environment {
         name: name.into(),
         source: source.into(),
         observation,
@@ -79,9 +79,38 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         actions,
         binary,
         built_in: false,
-    };
-    file.file.fits_into_kernels(&environment)?;
-    Ok(environment)
+    })
+}
+
+/// Compiles the kernels that `environment` becomes part of, whose names it may not take.
+///
+/// # Errors
+/// [`Error::Environment`], with the file's own lines where they are known, and what to do.
+pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
+    let file = File { name: &environment.name, source: &environment.source };
+    for profile in PROFILES {
+        let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
+        let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
+        let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
+        for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", picture::composed(&plan)))) {
+            let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) else { continue };
+            let problem = cause(&composed).map_or_else(|| first_line(&report), |(_, problem)| problem);
+            // The file begins further down; a name is declared where the file declares it.
+            let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
+            let line = reported_line(&report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
+            let named = || {
+                let name = problem.split('`').nth(1)?;
+                ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
+            };
+            let help = if problem.contains("redefinition") {
+                "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
+            } else {
+                format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
+            };
+            return Err(file.error(named().or(line), problem, help));
+        }
+    }
+    Ok(())
 }
 
 /// What the file is compiled with to be read: stand-ins for what kernels provide.
@@ -131,33 +160,6 @@ impl File<'_> {
             });
             if let Some(line) = found {
                 return Err(self.error(Some(line + 1), format!("{what} has no place in an environment"), help.into()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Compiles the kernels that the environment becomes part of, whose names it may not take.
-    fn fits_into_kernels(&self, environment: &Environment) -> Result<()> {
-        for profile in PROFILES {
-            let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
-            let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
-            let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
-            for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", picture::composed(&plan)))) {
-                let Err(Error::Shader { report, .. }) = reflect::parse(self.name.trim_end_matches(".wgsl"), &composed) else { continue };
-                let problem = cause(&composed).map_or_else(|| first_line(&report), |(_, problem)| problem);
-                // The file begins further down; a name is declared where the file declares it.
-                let offset = composed.find(self.source).map_or(0, |start| composed[..start].lines().count());
-                let line = reported_line(&report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=self.source.lines().count()).contains(line));
-                let named = || {
-                    let name = problem.split('`').nth(1)?;
-                    ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| self.line_of(&format!("{kind}{name}")))
-                };
-                let help = if problem.contains("redefinition") {
-                    "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
-                } else {
-                    format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
-                };
-                return Err(self.error(named().or(line), problem, help));
             }
         }
         Ok(())

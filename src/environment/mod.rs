@@ -174,7 +174,8 @@ impl Environment {
             let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
             Error::config("env", format!("there is no environment '{name}'"), help)
         })?;
-        Ok(Environment { built_in: true, ..Environment::parse(known.name, known.source)? })
+        // Whether they fit into kernels is tested once for all.
+        Ok(Environment { built_in: true, ..contract::read(known.name, known.source)? })
     }
 
     /// Names of the built-in environments.
@@ -196,7 +197,9 @@ impl Environment {
     /// # Errors
     /// [`Error::Environment`] when it does not compile or breaks the contract.
     pub fn parse(name: &str, source: &str) -> Result<Environment> {
-        contract::read(name, source)
+        let environment = contract::read(name, source)?;
+        contract::fits_into_kernels(&environment)?;
+        Ok(environment)
     }
 
     /// Steps after which an episode is truncated, as configured.
