@@ -121,6 +121,8 @@ pub struct Plan {
     pub rollout_lanes: usize,
     /// Whether lanes are units of the networks rather than samples.
     pub lanes_are_units: bool,
+    /// Whether they are, and the first layer is a loop that reads its weights from memory (see [`units::first_is_loop`]).
+    pub first_layer_is_loop: bool,
     /// Lanes of a workgroup of `gradient` and `evaluate`.
     pub lanes: usize,
     /// Samples of a tile: those that a workgroup of `gradient` takes at once, one for each of its first lanes.
@@ -177,8 +179,8 @@ impl Plan {
         let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
         // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
         // Where the first layer's weights come from memory, they had better come for more samples.
-        let first_is_loop = lanes_are_units && units::first_is_loop(&profile, &network);
-        let tile = if lanes_are_units && !first_is_loop { (lanes / 2).max(4) } else { lanes };
+        let first_layer_is_loop = lanes_are_units && units::first_is_loop(&profile, &network);
+        let tile = if lanes_are_units && !first_layer_is_loop { (lanes / 2).max(4) } else { lanes };
         let tiles = minibatch.div_ceil(tile);
         let loops = MOST_TILE_ROUNDS / units::tile_rounds(environment.observation);
         let most_tiles = if lanes_are_units { loops.clamp(1, profile.tiles_per_pass as usize) } else { 1 };
@@ -223,6 +225,7 @@ impl Plan {
             rollout_lanes: if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, lanes) },
             lanes,
             lanes_are_units,
+            first_layer_is_loop,
             tile,
             tiles,
             gradient_rows,

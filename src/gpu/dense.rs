@@ -68,7 +68,7 @@ pub(super) fn fetch(stays: bool) -> &'static str {
 
 /// `network_take`, for an observation that is also at hand.
 pub fn take(plan: &Plan) -> &'static str {
-    if plan.lanes_are_units && units::first_is_loop(&plan.profile, &plan.network) {
+    if plan.first_layer_is_loop {
         "fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {\n    network_fetch(base);\n}\n"
     } else {
         "fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {\n    for (var k = 0u; k < OBSERVATION; k++) {\n        \

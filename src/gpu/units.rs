@@ -55,7 +55,7 @@ struct Shape<'a> {
     lanes: usize,
     /// Vectors that the samples take.
     row: usize,
-    /// [`first_is_loop`].
+    /// [`Plan::first_layer_is_loop`].
     loops: bool,
     /// Whether observations are stored as bits.
     packed: bool,
@@ -67,7 +67,7 @@ impl<'a> Shape<'a> {
             layers: &plan.network.layers,
             lanes: plan.lanes,
             row: tile / 4,
-            loops: first_is_loop(&plan.profile, &plan.network),
+            loops: plan.first_layer_is_loop,
             packed: plan.packs_observations(),
         }
     }
