@@ -71,7 +71,7 @@ fn weights(network: &Network, which: usize) -> usize {
 
 fn work(kernel: Kernel, plan: &Plan) -> Work {
     let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
-    let observation = 4 * plan.environment.observation;
+    let observation = 4 * plan.observation_words();
     // Words of `transitions` and `samples` for each step.
     let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| (Buffer::named(name).words)(plan) * 4 / (plan.agents * plan.batch));
     let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
@@ -119,5 +119,10 @@ mod tests {
         assert_eq!(work(Kernel::Gradient, &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
         // An observation of 4 floats, an action, a sample of 4 floats; every lane's 6 words twice.
         assert_eq!(work(Kernel::Rollout, &plan).bytes, (2 * (4 * 32 * (16 + 4 + 16) + 4 * 2 * 24)) as f64);
+
+        // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
+        let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };
+        let plan = Plan::new(&game, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
+        assert_eq!(work(Kernel::Evaluate, &plan).bytes, (plan.value_rows() * 4 * (13 * 4 + 4)) as f64);
     }
 }
