@@ -9,7 +9,7 @@ use crate::gpu::engine::{self, Engine, Options};
 use crate::gpu::program::{Program, Shader};
 use crate::kernel::{Grid, Kernel};
 use crate::plan::Plan;
-use crate::ppo::{self, Dispatch};
+use crate::ppo;
 use crate::trainer::{agent_rows, upload};
 use std::path::Path;
 
@@ -55,8 +55,7 @@ impl Picture {
         upload(&engine, &plan, &agent_rows(&plan));
         engine.run(&ppo::start())?;
         if steps > 0 {
-            let rollout: Vec<Dispatch> = ppo::update(&plan).into_iter().filter(|dispatch| dispatch.kernel == Kernel::Rollout).collect();
-            engine.run(&rollout)?;
+            engine.run(&ppo::update_of(&plan, Kernel::Rollout))?;
         }
         Picture::draw(&gpu, &plan, &engine, [0, steps], size)
     }

@@ -43,6 +43,11 @@ pub fn kernels(plan: &Plan) -> Vec<Kernel> {
     used.into_iter().collect()
 }
 
+/// The dispatches of `kernel` in an update.
+pub fn update_of(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
+    update(plan).into_iter().filter(|dispatch| dispatch.kernel == kernel).collect()
+}
+
 /// One update of all agents (Schulman et al. 2017, algorithm 1).
 pub fn update(plan: &Plan) -> Vec<Dispatch> {
     let mut list = Vec::new();

@@ -8,7 +8,7 @@ use crate::gpu::engine::Engine;
 use crate::kernel::Kernel;
 use crate::network::{ACTOR, CRITIC, NETWORKS, Network};
 use crate::plan::Plan;
-use crate::ppo::{self, Dispatch};
+use crate::ppo;
 
 /// One kernel of an update.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -42,10 +42,9 @@ struct Work {
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
 pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
-    let update = ppo::update(plan);
     let mut rows = Vec::new();
     for &kernel in Kernel::ALL {
-        let dispatches: Vec<Dispatch> = update.iter().copied().filter(|dispatch| dispatch.kernel == kernel).collect();
+        let dispatches = ppo::update_of(plan, kernel);
         if dispatches.is_empty() {
             continue;
         }

@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 use crate::gpu::program::{Program, Shader};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
-use crate::ppo::{self, Dispatch};
+use crate::ppo;
 use crate::trainer::Trainer;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let program = Program::new(gpu, plan, &shader, |name| Some(engine.buffer(name)))?;
     let environment = steps / stopwatch.seconds(&|pass, _| program.encode(pass))?;
 
-    let rollout: Vec<Dispatch> = ppo::update(plan).into_iter().filter(|dispatch| dispatch.kernel == Kernel::Rollout).collect();
+    let rollout = ppo::update_of(plan, Kernel::Rollout);
     let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;

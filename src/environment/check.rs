@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::gpu::engine::{Engine, Options};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
-use crate::ppo::{self, Dispatch};
+use crate::ppo;
 use crate::reference::layouts::{self, transition};
 use crate::trainer::{agent_rows, upload};
 use indicatif::HumanCount;
@@ -190,7 +190,7 @@ impl Trial {
         upload(engine, plan, &agent_rows(plan));
         engine.run(&ppo::start())?;
         let start = engine.read("env_lanes")?;
-        let rollout: Vec<Dispatch> = ppo::update(plan).into_iter().filter(|dispatch| dispatch.kernel == Kernel::Rollout).collect();
+        let rollout = ppo::update_of(plan, Kernel::Rollout);
         let began = Instant::now();
         engine.run(&rollout)?;
         let seconds = began.elapsed().as_secs_f64();

@@ -53,8 +53,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
 
 /// First, middle and last dispatch of `kernel` in an update.
 fn dispatches(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
-    let list = if kernel == Kernel::Reset { ppo::start() } else { ppo::update(plan) };
-    let all: Vec<Dispatch> = list.into_iter().filter(|dispatch| dispatch.kernel == kernel).collect();
+    let all = if kernel == Kernel::Reset { ppo::start() } else { ppo::update_of(plan, kernel) };
     if all.is_empty() {
         return all;
     }
