@@ -2,14 +2,15 @@
 //!
 //! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
 
+mod desk;
+
+use desk::{DIVERGED, DONE, Desk, FAILED, INTERRUPTED, Outcome, REFUSED, finish};
 use ppo_gpu::buffers::BUFFERS;
 use ppo_gpu::config::KEYS;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::metrics::METRICS;
 use serde_json::Value;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
 
 /// A run of 8 updates of 128 samples. Other runs keep its shape where they can, since drivers keep compiled kernels.
 const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 1024";
@@ -19,70 +20,7 @@ const ENDLESS: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4
 const DIVERGING: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4,4,4 --activation relu --total-steps 1024 --anneal-lr false \
                          --value-clip false --value-coef 1e6 --max-grad-norm 1e30";
 
-/// Exit codes, as `--help` promises them.
-const DONE: i32 = 0;
-const FAILED: i32 = 1;
-const REFUSED: i32 = 2;
-const DIVERGED: i32 = 3;
-const INTERRUPTED: i32 = 130;
-
-// ---- running the program
-
-/// A directory to run in, which is empty at first: what a run leaves in it is part of what is tested.
-struct Desk(TempDir);
-
-/// What came of a call.
-struct Outcome {
-    arguments: String,
-    /// `None` when a signal ended it.
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 impl Desk {
-    fn new() -> Desk {
-        Desk(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
-    /// The program with arguments that spaces separate.
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
-        if let Ok(backend) = std::env::var("PPO_GPU_TEST_BACKEND") {
-            command.args(["--backend", &backend]);
-        }
-        command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
-        command
-    }
-
-    /// Calls the program. Whatever it is told, it neither panics nor is ended by a signal.
-    fn call(&self, arguments: &str) -> Outcome {
-        finish(arguments, self.command(arguments).output().unwrap())
-    }
-
-    /// Calls the program, which must end with `code`.
-    fn expect(&self, code: i32, arguments: &str) -> Outcome {
-        self.call(arguments).ended(code)
-    }
-
     /// The summary of a run with `--json --quiet`, which must end well.
     fn summary(&self, arguments: &str) -> Value {
         self.expect(DONE, &format!("{arguments} --json --quiet")).json()
@@ -99,47 +37,11 @@ impl Desk {
     }
 }
 
-fn finish(arguments: &str, output: Output) -> Outcome {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let outcome = Outcome { arguments: arguments.into(), code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
-    assert!(!outcome.stderr.contains("panicked") && !outcome.stderr.contains("RUST_BACKTRACE"), "{outcome}");
-    assert!(outcome.code.is_some_and(|code| [DONE, FAILED, REFUSED, DIVERGED, INTERRUPTED].contains(&code)), "{outcome}");
-    outcome
-}
-
 impl Outcome {
-    fn ended(self, code: i32) -> Outcome {
-        assert_eq!(self.code, Some(code), "{self}");
-        self
-    }
-
-    /// Stdout is one JSON object on one line.
-    fn json(&self) -> Value {
-        assert_eq!(self.stdout.matches('\n').count(), 1, "{self}");
-        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"));
-        assert!(value.is_object(), "{self}");
-        value
-    }
-
-    /// Stderr contains each of `parts`.
-    fn says(&self, parts: &[&str]) -> &Outcome {
-        for part in parts {
-            assert!(self.stderr.contains(part), "`{part}` is missing\n{self}");
-        }
-        self
-    }
-
     /// The value that a refusal offers.
     fn nearest(&self) -> Option<String> {
         let rest = self.stderr.split("nearest that works: ").nth(1)?;
         Some(rest.split_whitespace().next()?.to_string())
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let arguments: String = self.arguments.chars().take(400).collect();
-        write!(f, "ppo-gpu {arguments}\nexit code {:?}\n---- stdout\n{}\n---- stderr\n{}", self.code, self.stdout, self.stderr)
     }
 }
 
@@ -546,7 +448,7 @@ fn files_that_cannot_be_used_are_named() {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(b"new/a b\xff");
         finish("--out a b\\xff", desk.command(&format!("{TINY} --out")).arg(name).output().unwrap()).ended(DONE);
-        assert!(desk.0.path().join(name).join("summary.json").exists());
+        assert!(desk.path("").join(name).join("summary.json").exists());
     }
 }
 

@@ -3,68 +3,20 @@
 //! Every test runs the binary. A mistake is an edit of one of the templates that `env new` writes; a `§` in the edit marks the line that the message must name.
 //! `PPO_GPU_TEST_BACKEND` picks the backend.
 
+mod desk;
+
+use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
 use ppo_gpu::environment::{Environment, template};
 use serde_json::Value;
-use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
 
 /// Two updates of 128 samples.
 const TWO_UPDATES: &str = "--envs 8 --steps 16 --minibatches 2 --total-steps 256 --out run --quiet";
 /// The file that mistakes are made in.
 const FILE: &str = "mistake.wgsl";
 
-/// Exit codes, as `--help` promises them.
-const DONE: i32 = 0;
-const FAILED: i32 = 1;
-const REFUSED: i32 = 2;
-const DIVERGED: i32 = 3;
-
-// ---- running the program
-
-/// A directory to run in, which is empty at first.
-struct Desk(TempDir);
-
-/// What came of a call.
-struct Outcome {
-    arguments: String,
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
+// ---- mistakes
 
 impl Desk {
-    fn new() -> Desk {
-        Desk(tempfile::tempdir().unwrap())
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.0.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.0.path().join(name), text).unwrap();
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.0.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
-    /// Calls the program with arguments that spaces separate. It must end with `code`, and without a panic.
-    fn expect(&self, code: i32, arguments: &str) -> Outcome {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
-        if let Ok(backend) = std::env::var("PPO_GPU_TEST_BACKEND") {
-            command.args(["--backend", &backend]);
-        }
-        let Output { status, stdout, stderr } = command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let outcome = Outcome { arguments: arguments.into(), code: status.code(), stdout: text(&stdout), stderr: text(&stderr) };
-        assert!(!outcome.stderr.contains("panicked") && !outcome.stderr.contains("RUST_BACKTRACE"), "{outcome}");
-        assert_eq!(outcome.code, Some(code), "{outcome}");
-        outcome
-    }
-
     /// Makes a mistake, and returns its line.
     fn plant(&self, original: &str, edits: &[(&str, &str)]) -> Option<usize> {
         let (text, line) = planted(original, edits);
@@ -74,19 +26,6 @@ impl Desk {
 }
 
 impl Outcome {
-    /// Stdout is JSON.
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
-    }
-
-    /// Stderr contains each of `parts`.
-    fn says(&self, parts: &[&str]) -> &Outcome {
-        for part in parts {
-            assert!(self.stderr.contains(part), "`{part}` is missing\n{self}");
-        }
-        self
-    }
-
     /// Stderr is about `line` of the file, or about all of it, and calls it by its name; and there is help.
     fn is_about(&self, line: Option<usize>) -> &Outcome {
         let place = line.map_or(String::new(), |line| format!(":{line}"));
@@ -102,12 +41,6 @@ impl Outcome {
         let (line, next) = (lines.next(), lines.next());
         assert!(line.is_some() && next.is_none(), "not one `{verdict}`\n{self}");
         line.unwrap_or_default().trim_start()
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ppo-gpu {}\nexit code {:?}\n---- stdout\n{}\n---- stderr\n{}", self.arguments, self.code, self.stdout, self.stderr)
     }
 }
 
@@ -203,7 +136,7 @@ fn every_picture_is_one() {
         }
         let outcome = desk.expect(DONE, &arguments);
         assert!(outcome.stdout.starts_with("wrote picture.png"), "{outcome}");
-        let (size, rgba) = decode(&desk.read("picture.png"));
+        let (size, rgba) = decode(&desk.bytes("picture.png"));
         assert_eq!(size, [SIZE, SIZE], "{}", environment.name);
         let mut colours: Vec<&[u8]> = rgba.chunks_exact(4).collect();
         assert!(colours.iter().all(|colour| colour[3] == 255), "{} is opaque", environment.name);
@@ -220,7 +153,7 @@ fn a_picture_has_the_size_and_the_step_asked_for() {
     let desk = Desk::new();
     let draw = |flags: &str| {
         desk.expect(DONE, &format!("env show CartPole-v1 --png picture.png {flags}"));
-        decode(&desk.read("picture.png"))
+        decode(&desk.bytes("picture.png"))
     };
     assert_eq!(draw("").0, [256, 256]);
     let (start, later, same) = (draw("--size 101"), draw("--size 101 --after 20"), draw("--size 101 --after 20"));
@@ -272,7 +205,7 @@ fn a_new_environment_passes_its_check_and_trains() {
         let outcome = desk.expect(DONE, &format!("env new mine {flag}"));
         assert!(outcome.stdout.contains("ppo-gpu env check mine.wgsl") && outcome.stdout.contains("ppo-gpu --env mine.wgsl"), "{outcome}");
         assert_eq!(desk.names(), ["mine.wgsl"]);
-        assert_eq!(desk.read("mine.wgsl"), template(continuous).as_bytes());
+        assert_eq!(desk.read("mine.wgsl"), template(continuous));
 
         let report = desk.expect(DONE, "env check mine.wgsl");
         assert!(report.stderr.is_empty() && report.stdout.lines().all(|line| line.starts_with("ok ")), "{report}");
@@ -296,7 +229,7 @@ fn a_file_that_exists_is_not_overwritten() {
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
     desk.expect(FAILED, "env new missing/mine").says(&["cannot create missing/mine.wgsl", "caused by: "]);
-    assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], b"// a day's work\n".to_vec()));
+    assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], "// a day's work\n".into()));
 }
 
 #[test]
@@ -621,7 +554,7 @@ fn an_index_out_of_range_does_no_harm() {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let desk = Desk::new();
-    std::fs::create_dir(desk.0.path().join("folder.wgsl")).unwrap();
+    std::fs::create_dir(desk.path("folder.wgsl")).unwrap();
     desk.write("binary.wgsl", [0xff, 0xfe, 0x00, 0xd8]);
     desk.write("empty.wgsl", "");
     for file in ["missing.wgsl", "folder.wgsl", "binary.wgsl"] {

@@ -63,13 +63,7 @@ struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     fn new(plan: &'a Plan, tile: usize) -> Self {
-        Shape {
-            layers: &plan.network.layers,
-            lanes: plan.lanes,
-            row: tile / 4,
-            loops: plan.first_layer_is_loop,
-            packed: plan.packs_observations(),
-        }
+        Shape { layers: &plan.network.layers, lanes: plan.lanes, row: tile / 4, loops: plan.first_layer_is_loop, packed: plan.packs_observations() }
     }
 
     fn last(&self) -> usize {
