@@ -21,6 +21,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from episodes import text
+
 HERE = Path(__file__).resolve().parent
 Json = dict[str, Any]
 Policy = Callable[[np.ndarray, int], Any]
@@ -235,14 +237,6 @@ def check(stem: str, data: Json) -> None:
     print(f"{stem}: {len(actions)} steps of {len(episodes)} episodes, {terminated} terminated, {truncated} truncated")
 
 
-def text(data: Json) -> str:
-    lines = [f'{{"name": {json.dumps(data["name"])}, "generator": {json.dumps(data["generator"])}, "episodes": [']
-    for k, episode in enumerate(data["episodes"]):
-        parts = [f'"{key}": {json.dumps(value, separators=(",", ":"))}' for key, value in episode.items()]
-        lines.append("{" + ",\n".join(parts) + "}" + ("," if k + 1 < len(data["episodes"]) else ""))
-    return "\n".join([*lines, "]}"]) + "\n"
-
-
 def same(new: Any, old: Any) -> bool:
     if isinstance(new, float) and isinstance(old, float):
         return math.isclose(new, old, rel_tol=1e-9, abs_tol=1e-12)
@@ -260,7 +254,7 @@ def main() -> None:
     for stem, data in generate().items():
         path = HERE / f"{stem}.json"
         if not checks:
-            path.write_text(text(data))
+            path.write_text(text(**data))
         elif not same(data, json.loads(path.read_text())):
             sys.exit(f"{path.name} differs")
 

@@ -13,13 +13,14 @@ Draws are those of the WGSL, in its order: for each new tile the index of the em
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from episodes import text
 
 PATH = Path(__file__).resolve().with_suffix(".json")
 UP, RIGHT, DOWN, LEFT = range(4)
@@ -263,22 +264,17 @@ def generate() -> str:
     for policy, seeds in POLICIES:
         episodes += [play(seed, policy, coverage) for seed in seeds]
     coverage.check()
-    lines = [json.dumps(key) + ": " + json.dumps(value) for key, value in {"name": "2048", "generator": "game_2048.py"}.items()]
-    games = []
-    for episode in episodes:
-        fields = [json.dumps(key) + ": " + json.dumps(value, separators=(",", ":")) for key, value in episode.items()]
-        games.append("{" + ",\n".join(fields) + "}")
-    return "{" + ",\n".join([*lines, '"episodes": [\n' + ",\n".join(games) + "]"]) + "}\n"
+    return text("2048", Path(__file__).name, episodes)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the file on disk instead of writing it")
     arguments = parser.parse_args()
-    text = generate()
+    generated = generate()
     if not arguments.check:
-        PATH.write_text(text)
-    elif text != PATH.read_text():
+        PATH.write_text(generated)
+    elif generated != PATH.read_text():
         sys.exit(f"{PATH.name} differs from what {Path(__file__).name} generates")
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from minatar import Environment
 
+from episodes import text
+
 HERE = Path(__file__).resolve().parent
 Json = dict[str, Any]
 # What the games compare real numbers with, besides the probability of sticky actions.
@@ -258,14 +260,6 @@ def generate(game: str) -> Json:
     return {"name": game, "generator": f"MinAtar {version('MinAtar')}", "episodes": episodes}
 
 
-def text(data: Json) -> str:
-    lines = [f'{{"name": {json.dumps(data["name"])}, "generator": {json.dumps(data["generator"])}, "episodes": [']
-    for k, episode in enumerate(data["episodes"]):
-        parts = [f'"{key}": {json.dumps(value, separators=(",", ":"))}' for key, value in episode.items()]
-        lines.append("{" + ",\n".join(parts) + "}" + ("," if k + 1 < len(data["episodes"]) else ""))
-    return "\n".join([*lines, "]}"]) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the files here instead of writing them")
@@ -274,7 +268,7 @@ def main() -> None:
     for game in arguments.games or GAMES:
         path, data = HERE / f"minatar_{game}.json", generate(game)
         if not arguments.check:
-            path.write_text(text(data))
+            path.write_text(text(**data))
         elif json.loads(path.read_text()) != data:
             sys.exit(f"{path.name} differs")
 
