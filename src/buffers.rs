@@ -37,6 +37,9 @@ pub const METRICS_WORDS: usize = 18;
 /// Words of `Normalizer` (shaders/shared/normalizer.wgsl).
 pub const NORMALIZER_WORDS: usize = 4;
 
+/// The buffers that an update reads what earlier ones left in: what a run is continued from. All others are written before they are read.
+pub const KEPT: &[&str] = &["agents", "faults", "params", "first_moments", "second_moments", "env_lanes", "env_statistics", "normalizers", "recent"];
+
 macro_rules! buffers {
     ($($name:ident $shape:literal $meaning:literal $words:expr;)*) => {
         /// Every buffer on the device.

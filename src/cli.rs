@@ -9,7 +9,7 @@ use crate::error::{Error, Result, exit};
 use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
 use crate::picture::Picture;
-use crate::run;
+use crate::run::{self, Which};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -34,6 +34,26 @@ pub enum Action {
     Bench(bench::Options),
     /// Something about environments.
     Environment(EnvironmentAction),
+    /// Go on with a run.
+    Resume {
+        /// Its directory.
+        run: PathBuf,
+        /// From which checkpoint.
+        from: Which,
+        /// No progress, no notes.
+        quiet: bool,
+    },
+    /// Start a new run from what another has learned.
+    Fork {
+        /// The other's directory.
+        run: PathBuf,
+        /// From which checkpoint.
+        from: Which,
+        /// All agents begin as this one.
+        agent: Option<usize>,
+        /// Of the new run.
+        options: run::Options,
+    },
 }
 
 /// What to do about environments.
@@ -92,23 +112,26 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn act(matches: &ArgMatches) -> Result<u8> {
-    let (config, action) = (config(matches)?, action(matches));
-    match action {
-        Action::Train(options) => {
-            let json = matches.get_flag("json");
-            let run = run::train(&config, &options)?;
-            print(&if json { run.summary.to_json() + "\n" } else { run.summary.to_text(&run.directory) })?;
-            // The summary of a run that diverged is printed like any other.
-            run.failure.map_or(Ok(if run.summary.interrupted { exit::INTERRUPTED } else { exit::DONE }), Err)
-        }
+    let json = innermost(matches).1.get_flag("json");
+    match action(matches) {
+        Action::Train(options) => conclude(run::train(&config(matches)?, &options)?, json),
+        Action::Resume { run, from, quiet } => conclude(run::resume(&run, from, &written(matches)?, quiet)?, json),
+        Action::Fork { run, from, agent, options } => conclude(run::fork(&run, from, agent, &written(matches)?, &options)?, json),
         Action::Bench(options) => {
-            let report = bench::run(&config, &options)?;
-            print(&if matches.get_flag("json") { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
+            let report = bench::run(&config(matches)?, &options)?;
+            print(&if json { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
         }
-        Action::Environment(action) => environment(&config, action),
-        Action::Devices { json } => print(&inspect::devices(&config, json)?).map(|()| exit::DONE),
-        Action::Inspect(topic) => print(&inspect::show(&config, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
+        Action::Environment(action) => environment(&config(matches)?, action),
+        Action::Devices { json } => print(&inspect::devices(&config(matches)?, json)?).map(|()| exit::DONE),
+        Action::Inspect(topic) => print(&inspect::show(&config(matches)?, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
     }
+}
+
+/// Prints what came of a run.
+fn conclude(run: run::Run, json: bool) -> Result<u8> {
+    print(&if json { run.summary.to_json() + "\n" } else { run.summary.to_text(&run.directory) })?;
+    // The summary of a run that diverged is printed like any other.
+    run.failure.map_or(Ok(if run.summary.interrupted { exit::INTERRUPTED } else { exit::DONE }), Err)
 }
 
 /// Does something about environments.
@@ -217,8 +240,20 @@ pub fn command() -> Command {
     let path = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
     };
+    let run = || Arg::new("run").value_name("RUN").required(true).value_parser(value_parser!(PathBuf)).help("The directory of a run");
+    let from = || {
+        let help = "Which checkpoint: latest, best (by mean return), or the number of an update";
+        Arg::new("from").long("from").value_name("WHICH").default_value("latest").value_parser(value_parser!(Which)).help(help)
+    };
+    let agent = |help: &'static str| Arg::new("agent").long("agent").value_name("AGENT").value_parser(value_parser!(usize)).help(help);
+    let resume = Command::new("resume").about("Go on with a run that was ended, as if it never had been; --total-steps makes it longer").args([run(), from()]);
+    let fork = Command::new("fork").about("Start a new run from what another has learned, with other keys").args([
+        run(),
+        from(),
+        agent("All agents begin as this one"),
+    ]);
     let command = Command::new("ppo-gpu")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!(env!("CARGO_PKG_VERSION"), " (", env!("PPO_GPU_REVISION"), ")"))
         .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
         .after_help(
             "Flags override --set, which overrides --config FILE. Without --config, a built-in environment is trained with its preset (`env show NAME`).\n\
@@ -226,7 +261,7 @@ pub fn command() -> Command {
         )
         // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
         .args_override_self(true)
-        .subcommands([Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect, bench, environments])
+        .subcommands([resume, fork, environments, bench, Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
             Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
@@ -286,6 +321,9 @@ fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
 pub fn action(matches: &ArgMatches) -> Action {
     let (names, inner) = innermost(matches);
     let json = inner.get_flag("json");
+    let options = || run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") };
+    let path = |name: &str| inner.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+    let from = || inner.get_one::<Which>("from").copied().unwrap_or(Which::Latest);
     match names[..] {
         ["bench"] => {
             let sweep = inner.get_one::<String>("sweep").and_then(|name| Sweep::named(name));
@@ -313,7 +351,9 @@ pub fn action(matches: &ArgMatches) -> Action {
             continuous: inner.get_flag("continuous"),
         }),
         ["env", "check"] => Action::Environment(EnvironmentAction::Check { file: inner.get_one::<String>("name").cloned().unwrap_or_default() }),
-        _ => Action::Train(run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") }),
+        ["resume"] => Action::Resume { run: path("run"), from: from(), quiet: options().quiet },
+        ["fork"] => Action::Fork { run: path("run"), from: from(), agent: inner.get_one::<usize>("agent").copied(), options: options() },
+        _ => Action::Train(options()),
     }
 }
 
@@ -322,6 +362,22 @@ pub fn action(matches: &ArgMatches) -> Action {
 /// # Errors
 /// [`Error::Config`] for keys and values that cannot be used, [`Error::File`] when the file cannot be read.
 pub fn config(matches: &ArgMatches) -> Result<Config> {
+    let written = written(matches)?;
+    let Some(path) = innermost(matches).1.get_one::<PathBuf>("config") else {
+        return Config::from_layers(preset(&written)?.into_iter().chain([written]));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    let file = Config::layer(&path.display().to_string(), &text)?;
+    let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
+    Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
+        // Where to look, for what the command line does not show.
+        Error::Config { key, problem, help } if in_file(&key) => Error::Config { key: format!("{key} (in {})", path.display()), problem, help },
+        other => other,
+    })
+}
+
+/// The layer of `--set` and flags.
+fn written(matches: &ArgMatches) -> Result<toml::Table> {
     let (_, inner) = innermost(matches);
     let mut written = toml::Table::new();
     for assignment in inner.get_many::<String>("set").into_iter().flatten() {
@@ -339,17 +395,7 @@ pub fn config(matches: &ArgMatches) -> Result<Config> {
             Config::merge(&mut written, Config::assignment(key.name, value)?);
         }
     }
-    let Some(path) = inner.get_one::<PathBuf>("config") else {
-        return Config::from_layers(preset(&written)?.into_iter().chain([written]));
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
-    let file = Config::layer(&path.display().to_string(), &text)?;
-    let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
-    Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
-        // Where to look, for what the command line does not show.
-        Error::Config { key, problem, help } if in_file(&key) => Error::Config { key: format!("{key} (in {})", path.display()), problem, help },
-        other => other,
-    })
+    Ok(written)
 }
 
 /// The preset of the environment that `written` names, or of the one that is trained by default.

@@ -154,6 +154,8 @@ pub struct Config {
     pub adapter: String,
     pub profile: String,
     pub dispatches_per_submit: u32,
+    pub checkpoint_every: u32,
+    pub keep: u32,
 }
 
 impl Default for Config {
@@ -192,6 +194,8 @@ impl Default for Config {
             adapter: String::new(),
             profile: "auto".into(),
             dispatches_per_submit: 0,
+            checkpoint_every: 0,
+            keep: 2,
         }
     }
 }
@@ -255,6 +259,10 @@ keys! {
         adapter "TEXT" "Use the adapter whose name contains this text; see `ppo-gpu devices`"
         profile "NAME" "How kernels are compiled: auto, software, gpu or small"
         dispatches_per_submit "COUNT" "Split the work into submissions of this many dispatches; 0 measures, and keeps each near 50 ms. Does not change results"
+    }
+    "Checkpoints" {
+        checkpoint_every "UPDATES" "Updates between checkpoints; 0: one a minute. There always is one at the end"
+        keep "COUNT" "Checkpoints that are kept, beside the one with the best mean return"
     }
 }
 
@@ -353,6 +361,7 @@ impl Config {
             ("agents", self.agents, 32_767),
             ("epochs", self.epochs, 1_000),
             ("minibatches", self.minibatches, 1 << 16),
+            ("keep", self.keep, u32::MAX),
         ] {
             if value == 0 || value > most {
                 let nearest = value.clamp(1, most);
@@ -497,6 +506,8 @@ mod tests {
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),
             dispatches_per_submit: 4,
+            checkpoint_every: 10,
+            keep: 7,
         }
     }
 

@@ -39,6 +39,16 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A checkpoint cannot be used.
+    #[error("{path}: {problem}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to use instead.
+        help: String,
+    },
     /// No adapter satisfies the request.
     #[error("no usable GPU adapter found (looked for: {looked_for})")]
     NoAdapter {
@@ -130,7 +140,7 @@ impl Error {
     /// The process exit code that this error stands for.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } => exit::REFUSED,
+            Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } | Error::Checkpoint { .. } => exit::REFUSED,
             Error::Diverged { .. } => exit::DIVERGED,
             _ => exit::FAILED,
         }
@@ -139,7 +149,7 @@ impl Error {
     /// What the user can do about it.
     pub fn help(&self) -> String {
         match self {
-            Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } => help.clone(),
+            Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } | Error::Checkpoint { help, .. } => help.clone(),
             Error::File { .. } => "check that the path exists and may be read and written".into(),
             Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
                  `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \

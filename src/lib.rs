@@ -14,10 +14,12 @@
 
 pub mod bench;
 pub mod buffers;
+pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod environment;
 pub mod error;
+mod files;
 pub mod gpu;
 pub mod inspect;
 pub mod kernel;
@@ -31,6 +33,7 @@ pub mod progress;
 pub mod random;
 pub mod reference;
 pub mod run;
+pub mod tensorboard;
 pub mod trainer;
 
 pub use error::{Error, Result};

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::plan::Plan;
+use serde::Deserialize;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,11 @@ const HAD_STOPPED: u32 = 1;
 /// Bit of [`RawRow::stopped`]: the agent stops with this update.
 const STOPS: u32 = 2;
 
+/// Name of a quantity.
+pub type FaultName = &'static str;
+
 /// One agent's metrics of one update: a line of `metrics.jsonl`. Numbers that are absent or not finite are written as `null`.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(missing_docs)] // each field is documented in METRICS, once
 pub struct Row {
     pub agent: u32,
@@ -52,17 +56,26 @@ pub struct Row {
     pub window: u32,
     pub mean_return: Option<f32>,
     pub mean_length: Option<f32>,
+    #[serde(deserialize_with = "number_or_null")]
     pub policy_loss: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub value_loss: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub entropy: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub approx_kl: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub clip_fraction: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub explained_variance: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub grad_norm: f32,
+    #[serde(deserialize_with = "number_or_null")]
     pub learning_rate: f32,
     pub gradient_steps: u32,
     pub stops: bool,
-    pub fault: Option<&'static str>,
+    #[serde(deserialize_with = "known_fault")]
+    pub fault: Option<FaultName>,
     /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
     #[serde(skip)]
     pub was_stopped: bool,
@@ -101,6 +114,17 @@ impl Row {
     }
 }
 
+/// A number that was written as null when it was not finite.
+fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
+
+/// The name of a fault, as this program spells it.
+fn known_fault<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<&'static str>, D::Error> {
+    let name: Option<String> = Option::deserialize(deserializer)?;
+    Ok(name.map(|name| (0..u32::from(u8::MAX)).filter_map(fault_name).find(|known| *known == name).unwrap_or(UNKNOWN_FAULT)))
+}
+
 /// The quantity that a code of shaders/shared/fault.wgsl stands for; `None` when everything is finite.
 pub fn fault_name(code: u32) -> Option<&'static str> {
     Some(match code {
@@ -123,6 +147,12 @@ pub fn fault_name(code: u32) -> Option<&'static str> {
 /// Name of a code that fault.wgsl does not have. It still is a fault.
 const UNKNOWN_FAULT: &str = "unknown quantity";
 
+/// The mean of `values`, when there are any.
+pub(crate) fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value), count + 1.0));
+    (count > 0.0).then(|| (sum / count) as f32)
+}
+
 /// What one number of a row means.
 pub struct Metric {
     /// Name in `metrics.jsonl`.
@@ -133,78 +163,94 @@ pub struct Metric {
     pub meaning: &'static str,
     /// Values to expect while all is well, and what others hint at; empty where nothing can be said.
     pub healthy: &'static str,
+    /// Its name in TensorBoard, that of Stable-Baselines3 where there is one; empty for what is not shown there.
+    pub tag: &'static str,
 }
 
 macro_rules! metrics {
-    ($($name:ident $unit:literal $meaning:literal $healthy:literal;)*) => {
+    ($($name:ident $unit:literal $meaning:literal $healthy:literal $tag:literal;)*) => {
         /// Every number of a row, in the order in which it is written.
-        pub const METRICS: &[Metric] = &[$(Metric { name: stringify!($name), unit: $unit, meaning: $meaning, healthy: $healthy },)*];
+        pub const METRICS: &[Metric] = &[$(Metric { name: stringify!($name), unit: $unit, meaning: $meaning, healthy: $healthy, tag: $tag },)*];
     };
 }
 
 metrics! {
-    agent "" "agent, counted from 0" "";
-    seed "" "the agent's seed: that of the run plus the agent's number" "";
-    update "updates" "updates that the agent learned from, this one included" "";
-    env_steps "steps" "environment steps of this agent: update * envs * steps" "";
-    seconds "s" "wall clock since training began, when the host received the row" "";
-    sps "steps/s" "environment steps per second of the whole run so far, all agents together" "constant after the first updates";
-    episodes "episodes" "episodes that finished in this update's rollout" "";
-    total_episodes "episodes" "episodes that finished since training began" "";
-    window "episodes" "last finished episodes that mean_return and mean_length are taken over, at most 100" "";
-    mean_return "return" "mean undiscounted return of the last finished episodes; null before the first one" "rises; CartPole-v1 is solved from 475";
-    mean_length "steps" "mean length of the same episodes; null before the first one" "";
-    policy_loss "" "clipped surrogate loss, mean over the update's gradient steps" "small and mostly below 0; its size says little";
-    value_loss "return^2" "half the mean squared error of the values (of clipped and unclipped the larger, where value_clip is on), mean over gradient steps" "falls once returns stop rising";
-    entropy "nat" "mean entropy of the policy, mean over gradient steps" "falls slowly from ln(actions); near 0 early means that exploration has ended";
-    approx_kl "nat" "mean of (ratio - 1) - ln ratio between the rollout's policy and the one that learns, mean over gradient steps" "0.001 to 0.05; more: lower lr or epochs";
-    clip_fraction "fraction" "share of samples whose ratio left 1 +- clip, mean over gradient steps" "0.01 to 0.3; always 0: raise lr";
-    explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant" "rises towards 1; at or below 0 the critic is of no use";
-    grad_norm "" "global norm of the gradient before clipping, mean over gradient steps" "steady; often far above max_grad_norm: lower lr";
-    learning_rate "" "Adam's learning rate in this update" "";
-    gradient_steps "steps" "gradient steps made in this update; fewer than epochs * minibatches where target_kl ended it early" "";
-    stops "bool" "the agent stops with this update: target_return was reached, or a quantity is not finite" "false until the end";
-    fault "name" "first quantity that is not finite" "null";
+    agent "" "agent, counted from 0" "" "";
+    seed "" "the agent's seed: that of the run plus the agent's number" "" "";
+    update "updates" "updates that the agent learned from, this one included" "" "";
+    env_steps "steps" "environment steps of this agent: update * envs * steps" "" "";
+    seconds "s" "wall clock since training began, when the host received the row" "" "time/time_elapsed";
+    sps "steps/s" "environment steps per second of the whole run so far, all agents together" "constant after the first updates" "time/fps";
+    episodes "episodes" "episodes that finished in this update's rollout" "" "";
+    total_episodes "episodes" "episodes that finished since training began" "" "time/episodes";
+    window "episodes" "last finished episodes that mean_return and mean_length are taken over, at most 100" "" "";
+    mean_return "return" "mean undiscounted return of the last finished episodes; null before the first one" "rises; CartPole-v1 is solved from 475" "rollout/ep_rew_mean";
+    mean_length "steps" "mean length of the same episodes; null before the first one" "" "rollout/ep_len_mean";
+    policy_loss "" "clipped surrogate loss, mean over the update's gradient steps" "small and mostly below 0; its size says little" "train/policy_gradient_loss";
+    value_loss "return^2" "half the mean squared error of the values (of clipped and unclipped the larger, where value_clip is on), mean over gradient steps" "falls once returns stop rising" "train/value_loss";
+    entropy "nat" "mean entropy of the policy, mean over gradient steps" "falls slowly from ln(actions); near 0 early means that exploration has ended" "train/entropy";
+    approx_kl "nat" "mean of (ratio - 1) - ln ratio between the rollout's policy and the one that learns, mean over gradient steps" "0.001 to 0.05; more: lower lr or epochs" "train/approx_kl";
+    clip_fraction "fraction" "share of samples whose ratio left 1 +- clip, mean over gradient steps" "0.01 to 0.3; always 0: raise lr" "train/clip_fraction";
+    explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant" "rises towards 1; at or below 0 the critic is of no use" "train/explained_variance";
+    grad_norm "" "global norm of the gradient before clipping, mean over gradient steps" "steady; often far above max_grad_norm: lower lr" "train/grad_norm";
+    learning_rate "" "Adam's learning rate in this update" "" "train/learning_rate";
+    gradient_steps "steps" "gradient steps made in this update; fewer than epochs * minibatches where target_kl ended it early" "" "train/gradient_steps";
+    stops "bool" "the agent stops with this update: target_return was reached, or a quantity is not finite" "false until the end" "";
+    fault "name" "first quantity that is not finite" "null" "";
 }
 
-/// Rows as lines of JSON in a file. Lines are kept back for up to a second and written whole, so that a reader never sees half of one.
-pub struct JsonLines {
+/// Where rows are kept.
+pub trait Sink {
+    /// Takes a row.
+    ///
+    /// # Errors
+    /// [`Error::File`] when rows cannot be written.
+    fn push(&mut self, row: &Row) -> Result<()>;
+
+    /// Hands everything to the system: from here on it outlives this process.
+    ///
+    /// # Errors
+    /// [`Error::File`] when rows cannot be written.
+    fn flush(&mut self) -> Result<()>;
+}
+
+/// A file that is added to. What is added is kept back for up to a second and written at once, so that a reader never sees half of a record.
+pub(crate) struct Appender {
     path: PathBuf,
     file: File,
     pending: Vec<u8>,
     written: Instant,
 }
 
-impl JsonLines {
-    /// How long lines are kept back.
+impl Appender {
+    /// How long records are kept back.
     const PERIOD: Duration = Duration::from_secs(1);
     /// Bytes that are kept back.
     const MOST: usize = 1 << 16;
 
     /// A new file at `path`.
-    ///
-    /// # Errors
-    /// [`Error::File`] when there is one already, or it cannot be made.
-    pub fn create(path: &Path) -> Result<JsonLines> {
-        let file = File::create_new(path).map_err(|error| Error::file("create", path, error))?;
-        Ok(JsonLines { path: path.into(), file, pending: Vec::new(), written: Instant::now() })
+    pub(crate) fn create(path: &Path) -> Result<Appender> {
+        Self::open(path, File::options().create_new(true), "create")
     }
 
-    /// Adds a line.
-    ///
-    /// # Errors
-    /// [`Error::File`] when lines cannot be written.
-    pub fn push(&mut self, row: &Row) -> Result<()> {
-        serde_json::to_writer(&mut self.pending, row).map_err(|error| Error::file("write", &self.path, error.into()))?;
-        self.pending.push(b'\n');
+    /// The file at `path`, which exists.
+    pub(crate) fn append(path: &Path) -> Result<Appender> {
+        Self::open(path, &mut File::options(), "open")
+    }
+
+    fn open(path: &Path, options: &mut std::fs::OpenOptions, action: &'static str) -> Result<Appender> {
+        let file = options.append(true).open(path).map_err(|error| Error::file(action, path, error))?;
+        Ok(Appender { path: path.into(), file, pending: Vec::new(), written: Instant::now() })
+    }
+
+    /// Adds a record.
+    pub(crate) fn push(&mut self, record: &[u8]) -> Result<()> {
+        self.pending.extend_from_slice(record);
         if self.pending.len() >= Self::MOST || self.written.elapsed() >= Self::PERIOD { self.flush() } else { Ok(()) }
     }
 
-    /// Writes the lines that were kept back.
-    ///
-    /// # Errors
-    /// [`Error::File`] when they cannot be written.
-    pub fn flush(&mut self) -> Result<()> {
+    /// Writes the records that were kept back.
+    pub(crate) fn flush(&mut self) -> Result<()> {
         let written = self.file.write_all(&self.pending);
         self.pending.clear();
         self.written = Instant::now();
@@ -212,11 +258,91 @@ impl JsonLines {
     }
 }
 
-impl Drop for JsonLines {
+impl Drop for Appender {
     fn drop(&mut self) {
         // The error that ends a run early is worth more than one from here.
         let _ = self.flush();
     }
+}
+
+/// Rows as lines of JSON in a file.
+pub struct JsonLines(Appender);
+
+impl JsonLines {
+    /// A new file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when there is one already, or it cannot be made.
+    pub fn create(path: &Path) -> Result<JsonLines> {
+        Appender::create(path).map(JsonLines)
+    }
+
+    /// The file at `path` cut off after the rows of update `last`, to be added to, and its rows. Half a line at its end, which a system that crashed may
+    /// leave, is cut off, too.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read or written; [`Error::Config`] naming a line that is no row.
+    pub fn go_on(path: &Path, last: u32) -> Result<(JsonLines, Vec<Row>)> {
+        let (mut rows, mut end) = (Vec::new(), 0);
+        if !path.exists() {
+            return Ok((JsonLines::create(path)?, rows));
+        }
+        for (row, line_end) in read_lines(path)? {
+            if row.update > last {
+                break;
+            }
+            rows.push(row);
+            end = line_end;
+        }
+        let file = File::options().write(true).open(path).map_err(|error| Error::file("open", path, error))?;
+        file.set_len(end).map_err(|error| Error::file("write", path, error))?;
+        Ok((JsonLines(Appender::append(path)?), rows))
+    }
+}
+
+impl JsonLines {
+    /// The file, for whoever wants to know that it has reached the disk.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the system has no more handles.
+    pub fn file(&self) -> Result<File> {
+        self.0.file.try_clone().map_err(|error| Error::file("open", &self.0.path, error))
+    }
+}
+
+impl Sink for JsonLines {
+    fn push(&mut self, row: &Row) -> Result<()> {
+        let mut line = serde_json::to_vec(row).map_err(|error| Error::file("write", &self.0.path, error.into()))?;
+        line.push(b'\n');
+        self.0.push(&line)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The rows in a file that [`JsonLines`] wrote; half a line at its end is left out.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read; [`Error::Config`] naming a line that is no row.
+pub fn read(path: &Path) -> Result<Vec<Row>> {
+    Ok(read_lines(path)?.into_iter().map(|(row, _)| row).collect())
+}
+
+/// Rows, and where in the file each ends.
+fn read_lines(path: &Path) -> Result<Vec<(Row, u64)>> {
+    let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+    let (mut rows, mut end) = (Vec::new(), 0);
+    for line in bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        end += line.len() as u64;
+        let row = serde_json::from_slice(line).map_err(|error| {
+            let problem = format!("line {} is not a row of metrics ({error})", rows.len() + 1);
+            Error::config(path.display().to_string(), problem, "the file is damaged: remove that line")
+        })?;
+        rows.push((row, end));
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

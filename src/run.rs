@@ -1,22 +1,30 @@
-//! A training run as a person starts it: device, directory, progress, metrics, summary.
+//! A training run as a person starts it, goes on with it, or forks it: device, directory, progress, metrics, checkpoints, summary.
 
+pub mod checkpoints;
 mod directory;
+pub mod manifest;
 mod summary;
 
+pub use checkpoints::Which;
 pub use directory::Directory;
 pub use summary::{AgentSummary, DeviceSummary, Divergence, Summary, driver};
 
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::metrics::{JsonLines, Row};
-use crate::plan::{Plan, WINDOW};
+use crate::metrics::{JsonLines, Row, Sink, mean};
+use crate::plan::{Plan, Profile, WINDOW};
 use crate::progress::{Progress, State};
-use crate::trainer::Trainer;
+use crate::tensorboard::TensorBoard;
+use crate::trainer::{Saving, Trainer};
+use checkpoints::Writer;
+use manifest::{Manifest, Origin};
+use std::cell::RefCell;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a run is told besides its configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,45 +45,225 @@ pub struct Run {
     pub failure: Option<Error>,
 }
 
-/// Trains `config` and leaves a directory with `config.toml`, `metrics.jsonl` and `summary.json`. Ctrl-C ends it early, with everything saved.
+/// Trains `config` and leaves a directory that holds all of the run (see [`Directory`]). Ctrl-C ends it early, with everything saved.
 ///
 /// # Errors
 /// Those of [`Plan::new`], [`Gpu::open`], [`Trainer::new`] and [`Trainer::run`], except that a run that diverges is a [`Run`]; [`Error::Config`]
 /// when the directory already holds a run; [`Error::File`] when it cannot be written.
 pub fn train(config: &Config, options: &Options) -> Result<Run> {
-    let began = Instant::now();
     if let Some(path) = &options.out {
         directory::refuse_existing(path)?;
     }
-    let gpu = Gpu::open(&config.backend, &config.adapter)?;
-    let plan = Plan::new(config, gpu.profile(&config.profile))?;
-    let progress = Progress::new(&plan, options.quiet);
-    if gpu.is_software() {
-        progress
-            .note(&format!("note: {} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine.", gpu.info.name));
+    let prepared = Prepared::new(config, Environment::named(&config.env)?, options.quiet)?;
+    prepared.begin(None, options)
+}
+
+/// Goes on with the run in a directory, from one of its checkpoints, to the same bits that it would have reached if it had never ended. `changes` may hold
+/// keys of [`RESUMABLE`].
+///
+/// # Errors
+/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
+/// [`Error::Checkpoint`] when the checkpoint cannot be used.
+pub fn resume(path: &Path, which: Which, changes: &toml::Table, quiet: bool) -> Result<Run> {
+    let mut saved = Saved::open(path)?;
+    if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
+        let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
+        return Err(Error::config(key, "a run that goes on cannot change this", help));
     }
-    let device = DeviceSummary::new(&gpu);
-    let mut trainer = Trainer::new(gpu, plan)?;
-    let startup_seconds = began.elapsed().as_secs_f64();
+    saved.directory.lock()?;
+    let config = saved.changed(changes)?;
+    let mut prepared = Prepared::new(&config, saved.environment, quiet)?;
+    let plan = prepared.trainer.plan();
+    // A run that was ended before its first checkpoint begins again.
+    let none = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
+    if !none {
+        let checkpoint = checkpoints::read(&saved.directory.checkpoints(), which, plan)?;
+        let path = saved.directory.checkpoints();
+        checkpoint.must_be_of(plan).map_err(|problem| Error::Checkpoint { path, problem, help: "put back the run's own checkpoints".into() })?;
+        if checkpoint.updates > plan.updates {
+            let problem = format!("the run has made {} steps already", u64::from(checkpoint.updates) * plan.env_steps_per_update());
+            return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
+        }
+        prepared.trainer.restore(&checkpoint);
+        // Those would be the latest, of a past that is being replaced.
+        checkpoints::remove_after(&saved.directory.checkpoints(), checkpoint.updates)?;
+    }
+    let updates = prepared.trainer.updates();
+    saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
+    saved.directory.write_config(&config)?;
+    saved.directory.write_manifest(&saved.manifest)?;
+    prepared.finish(saved.directory, &saved.manifest)
+}
 
-    let directory = Directory::create(trainer.plan(), options.out.as_deref())?;
-    let mut recorder = Recorder::new(trainer.plan(), directory.metrics()?, progress);
-    watch_for_interrupts();
-    let began = Instant::now();
-    let outcome = trainer.run(&mut |rows| recorder.observe(rows));
-    let seconds = began.elapsed().as_secs_f64();
-    // Rows of a run that failed are kept, whatever it failed of.
-    let agents = recorder.finish()?;
-    let failure = match outcome {
-        Err(error @ Error::Diverged { .. }) => Some(error),
-        other => other.map(|()| None)?,
-    };
+/// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
+pub const RESUMABLE: &[&str] = &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
 
-    let times = summary::Times { startup_seconds, seconds };
-    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
-    let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted, failure.as_ref());
-    directory.write_summary(&summary)?;
-    Ok(Run { directory: directory.path().into(), summary, failure })
+/// Starts a new run whose agents begin with what those of the run at `path` have learned: parameters, Adam's moments, normalisers. Everything else begins
+/// anew. `agent`: all begin as that one.
+///
+/// # Errors
+/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] when the networks or the number of agents differ; [`Error::Checkpoint`] when the checkpoint
+/// cannot be used.
+pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Table, options: &Options) -> Result<Run> {
+    if let Some(path) = &options.out {
+        directory::refuse_existing(path)?;
+    }
+    let saved = Saved::open(path)?;
+    let config = saved.changed(changes)?;
+    let environment = if changes.contains_key("env") { Environment::named(&config.env)? } else { saved.environment.clone() };
+    let mut prepared = Prepared::new(&config, environment, options.quiet)?;
+    let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
+    let checkpoint = checkpoints::read(&saved.directory.checkpoints(), which, &parent)?;
+    fits(&parent, prepared.trainer.plan(), agent)?;
+    prepared.trainer.adopt(&checkpoint, agent);
+    prepared.begin(Some(Origin { run: path.display().to_string(), updates: checkpoint.updates, agent }), options)
+}
+
+/// Whether what agents of `parent` have learned fits agents of `child`.
+fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
+    let normalizes = |plan: &Plan| [plan.config.normalize_observations, plan.config.normalize_rewards];
+    if parent.network != child.network {
+        let problem = "the networks of the new run have another shape, or another activation";
+        return Err(Error::config("fork", problem, "leave hidden, activation and what is observed and done as they are"));
+    }
+    if normalizes(parent) != normalizes(child) {
+        let problem = "the networks have learned from what was normalised otherwise";
+        return Err(Error::config("fork", problem, "leave normalize_observations and normalize_rewards as they are"));
+    }
+    match agent {
+        Some(agent) if agent >= parent.agents => {
+            Err(Error::config("--agent", format!("the run has no agent {agent}"), format!("nearest that works: {}", parent.agents - 1)))
+        }
+        None if parent.agents != child.agents => {
+            let problem = format!("the run has {} agents, and the new one {}", parent.agents, child.agents);
+            Err(Error::config("agents", problem, "leave their number as it is, or let all begin as one of them: --agent 0"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A trainer that has not begun, and what is said meanwhile.
+struct Prepared {
+    trainer: Trainer,
+    device: DeviceSummary,
+    progress: Progress,
+    /// When the work on it began.
+    began: Instant,
+}
+
+impl Prepared {
+    fn new(config: &Config, environment: Environment, quiet: bool) -> Result<Prepared> {
+        let began = Instant::now();
+        let gpu = Gpu::open(&config.backend, &config.adapter)?;
+        let plan = Plan::with_environment(config, environment, gpu.profile(&config.profile))?;
+        let progress = Progress::new(&plan, quiet);
+        if gpu.is_software() {
+            let name = &gpu.info.name;
+            progress.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
+        }
+        let device = DeviceSummary::new(&gpu);
+        Ok(Prepared { trainer: Trainer::new(gpu, plan)?, device, progress, began })
+    }
+
+    /// Makes a new directory and trains in it.
+    fn begin(self, origin: Option<Origin>, options: &Options) -> Result<Run> {
+        let manifest = Manifest::new(self.trainer.plan(), &self.device, origin);
+        let directory = Directory::create(self.trainer.plan(), &manifest, options.out.as_deref())?;
+        self.finish(directory, &manifest)
+    }
+
+    /// Trains to the end, or until something ends it.
+    fn finish(self, directory: Directory, manifest: &Manifest) -> Result<Run> {
+        let Prepared { mut trainer, device, progress, began } = self;
+        let plan = trainer.plan().clone();
+        let startup_seconds = began.elapsed().as_secs_f64();
+        let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
+        let board = TensorBoard::create(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
+        let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
+        let mut recorder = Recorder::new(&plan, vec![Box::new(lines), Box::new(board)], progress);
+        rows.iter().for_each(|row| recorder.remember(row));
+        let recorder = RefCell::new(recorder);
+        watch_for_interrupts();
+
+        let saving = match plan.config.checkpoint_every {
+            0 => Saving::Period(CHECKPOINT_PERIOD),
+            updates => Saving::Updates(updates),
+        };
+        let mut saved = None;
+        let outcome = trainer.run_saving(&mut |rows| recorder.borrow_mut().observe(rows), saving, &mut |checkpoint| {
+            // A checkpoint never knows more than the metrics.
+            recorder.borrow_mut().flush()?;
+            saved = Some(checkpoint.updates);
+            writer.write(checkpoint)
+        });
+        // Rows of a run that failed are kept, whatever it failed of.
+        let agents = recorder.into_inner().finish()?;
+        let failure = match outcome {
+            Err(error @ Error::Diverged { .. }) => Some(error),
+            other => other.map(|()| None)?,
+        };
+        // What diverged would only diverge again.
+        if failure.is_none() && saved != Some(trainer.updates()) {
+            writer.write(trainer.checkpoint()?)?;
+        }
+        writer.finish()?;
+
+        let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
+        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted, failure.as_ref());
+        directory.write_summary(&summary)?;
+        Ok(Run { directory: directory.path().into(), summary, failure })
+    }
+}
+
+/// How often a checkpoint is made where nothing else was asked for.
+const CHECKPOINT_PERIOD: Duration = Duration::from_secs(60);
+
+/// A run as its directory holds it.
+pub struct Saved {
+    /// Where.
+    pub directory: Directory,
+    /// What it was told.
+    pub config: Config,
+    /// What it is made of.
+    pub manifest: Manifest,
+    /// What it is trained on.
+    pub environment: Environment,
+}
+
+impl Saved {
+    /// Reads the directory of a run.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::File`] when they cannot be read.
+    pub fn open(path: &Path) -> Result<Saved> {
+        let directory = Directory::open(path)?;
+        let config = Config::from_layers([directory.config_table()?])?;
+        let manifest = directory.manifest()?;
+        if config.env != manifest.environment.name {
+            let key = directory.config_path().display().to_string();
+            let problem = format!("env is {}, and the run was trained on {}", config.env, manifest.environment.name);
+            return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
+        }
+        let environment = directory.environment(&manifest)?;
+        Ok(Saved { directory, config, manifest, environment })
+    }
+
+    /// Its configuration with other values for some keys.
+    ///
+    /// # Errors
+    /// Those of [`Config::from_layers`].
+    pub fn changed(&self, changes: &toml::Table) -> Result<Config> {
+        Config::from_layers([self.directory.config_table()?, changes.clone()])
+    }
+
+    /// Its plan, compiled as `profile` says.
+    ///
+    /// # Errors
+    /// Those of [`Plan::with_environment`].
+    pub fn plan(&self, profile: Profile) -> Result<Plan> {
+        Plan::with_environment(&self.config, self.environment.clone(), profile)
+    }
 }
 
 /// Set by the first Ctrl-C (or request of the system to end).
@@ -109,7 +297,7 @@ fn is_solved(row: &Row, solved_return: Option<f32>) -> bool {
 struct Recorder {
     agents: Vec<Memory>,
     solved_return: Option<f32>,
-    lines: JsonLines,
+    sinks: Vec<Box<dyn Sink>>,
     progress: Progress,
     /// The first failure to keep a row; it ends the run.
     failure: Option<Error>,
@@ -117,21 +305,28 @@ struct Recorder {
 }
 
 impl Recorder {
-    fn new(plan: &Plan, lines: JsonLines, progress: Progress) -> Recorder {
+    fn new(plan: &Plan, sinks: Vec<Box<dyn Sink>>, progress: Progress) -> Recorder {
         let agents = vec![Memory::default(); plan.agents];
-        Recorder { agents, solved_return: plan.environment.solved_return, lines, progress, failure: None, said_that_it_stops: false }
+        Recorder { agents, solved_return: plan.environment.solved_return, sinks, progress, failure: None, said_that_it_stops: false }
+    }
+
+    fn remember(&mut self, row: &Row) {
+        // A file may hold anything.
+        let Some(memory) = self.agents.get_mut(row.agent as usize) else { return };
+        if memory.solved_at.is_none() && is_solved(row, self.solved_return) {
+            memory.solved_at = Some((row.env_steps, row.seconds));
+        }
+        memory.last = Some(row.clone());
     }
 
     fn observe(&mut self, rows: &[Row]) -> ControlFlow<()> {
         for row in rows.iter().filter(|row| !row.was_stopped) {
-            if let Err(error) = self.lines.push(row) {
-                self.failure.get_or_insert(error);
+            for sink in &mut self.sinks {
+                if let Err(error) = sink.push(row) {
+                    self.failure.get_or_insert(error);
+                }
             }
-            let memory = &mut self.agents[row.agent as usize];
-            if memory.solved_at.is_none() && is_solved(row, self.solved_return) {
-                memory.solved_at = Some((row.env_steps, row.seconds));
-            }
-            memory.last = Some(row.clone());
+            self.remember(row);
         }
         if let Some(state) = self.state(rows) {
             self.progress.show(&state);
@@ -150,14 +345,18 @@ impl Recorder {
             updates: row.update,
             env_steps: row.env_steps,
             sps: row.sps,
-            mean_return: summary::mean(self.agents.iter().filter_map(|memory| memory.last.as_ref()?.mean_return)),
+            mean_return: mean(self.agents.iter().filter_map(|memory| memory.last.as_ref()?.mean_return)),
             seconds: row.seconds,
         })
     }
 
     /// Writes what is kept back.
+    fn flush(&mut self) -> Result<()> {
+        self.sinks.iter_mut().try_for_each(|sink| sink.flush())
+    }
+
     fn finish(mut self) -> Result<Vec<Memory>> {
-        self.lines.flush()?;
+        self.flush()?;
         match self.failure.take() {
             Some(error) => Err(error),
             None => {
@@ -187,8 +386,8 @@ mod tests {
     fn recorder_keeps_rows_until_an_agent_stops_and_remembers_when_it_was_solved() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let plan = plan();
-        let directory = Directory::create(&plan, Some(home.path())).expect("a directory");
-        let mut recorder = Recorder::new(&plan, directory.metrics().expect("a file"), Progress::new(&plan, true));
+        let lines = JsonLines::create(&home.path().join("metrics.jsonl")).expect("a file");
+        let mut recorder = Recorder::new(&plan, vec![Box::new(lines)], Progress::new(&plan, true));
         for (update, returns, windows, stopped) in
             [(1, [500.0, 20.0], [99, 100], [0, 0]), (2, [475.0, 30.0], [100, 100], [2, 0]), (3, [1.0, 40.0], [100, 100], [1, 0])]
         {

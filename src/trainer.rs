@@ -1,9 +1,11 @@
 //! Drives training: submits updates ahead, reads metric rows late, stops.
 
+use crate::buffers::{Buffer, KEPT};
+use crate::checkpoint::Checkpoint;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine, Options};
-use crate::metrics::{RawRow, Row};
+use crate::metrics::{RawRow, Row, mean};
 use crate::network::NETWORKS;
 use crate::pace::{Next, Pace, Position};
 use crate::plan::{NORMALIZER_COUNT, Plan};
@@ -21,7 +23,7 @@ const LONG_UPDATE: Duration = Duration::from_millis(100);
 
 /// A row of `agents` as the kernels read it (shaders/shared/agent.wgsl).
 #[repr(C)]
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct AgentRow {
     /// Low and high word.
     pub seed: [u32; 2],
@@ -45,6 +47,23 @@ pub struct AgentRow {
     pub target_kl: f32,
     /// Counters, all 0 at the start: update, sequence, episodes, recent, stopped, gradient steps, padding.
     pub counters: [u32; 7],
+}
+
+impl AgentRow {
+    /// Updates executed.
+    pub fn sequence(&self) -> u32 {
+        self.counters[1]
+    }
+
+    /// Whether it has stopped learning.
+    pub fn has_stopped(&self) -> bool {
+        self.counters[4] != 0
+    }
+
+    /// The row of an agent that begins anew, but goes on counting gradient steps: Adam's moments are as old.
+    pub fn with_gradient_steps_of(self, other: &AgentRow) -> AgentRow {
+        AgentRow { counters: [0, 0, 0, 0, 0, other.counters[5], 0], ..self }
+    }
 }
 
 /// The initial rows of `agents`.
@@ -89,14 +108,40 @@ pub struct Trainer {
     pace: Pace,
     /// Buffers that metric rows are copied to, used in turn.
     staging: Vec<wgpu::Buffer>,
+    /// What the buffers of [`KEPT`] are copied to, one after the other, from the first such copy on.
+    snapshot: Option<wgpu::Buffer>,
+    /// Updates submitted.
+    updates: u32,
+    /// Seconds that they took, those of the call of [`Trainer::run`] that goes on left out.
+    seconds: f64,
+    /// Mean over agents of the mean return in the last row.
+    mean_return: Option<f32>,
+    /// Whether every agent has stopped.
+    stopped: bool,
 }
+
+/// When the state of a run is wanted for a [`Checkpoint`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    /// Never.
+    Never,
+    /// After every so many updates.
+    Updates(u32),
+    /// After the first update that is submitted this long after the last time.
+    Period(Duration),
+}
+
+/// The answer to a request to map a buffer.
+type Mapped = std::sync::mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>;
 
 /// An update whose metrics are on their way.
 struct InFlight {
     sequence: u32,
     slot: usize,
     submission: wgpu::SubmissionIndex,
-    mapped: std::sync::mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+    mapped: Mapped,
+    /// Where the state after it was copied, too.
+    snapshot: Option<Mapped>,
 }
 
 impl Trainer {
@@ -122,28 +167,65 @@ impl Trainer {
             .collect::<Result<_>>()?;
         let update = ppo::update(&plan);
         let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
-        Ok(Trainer { gpu, plan, engine, update, pace, staging })
+        Ok(Trainer { gpu, plan, engine, update, pace, staging, snapshot: None, updates: 0, seconds: 0.0, mean_return: None, stopped: false })
     }
 
     /// Trains until every agent has stopped, the steps are used up, or `observe` breaks off. `observe` gets one row for each agent after every
-    /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight.
+    /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight. Called again, it goes on.
     ///
     /// # Errors
     /// [`Error::Diverged`] when a quantity is not finite, after its row was observed; [`Error::Device`] when the device failed.
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
+        self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
+    }
+
+    /// [`Trainer::run`], with the state handed to `save` now and then, after `observe` got the rows of that update. Training does not wait for it: the
+    /// device copies its buffers, and the host reads the copy.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::run`], and the first one of `save`, which ends training.
+    pub fn run_saving(
+        &mut self,
+        observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
+        saving: Saving,
+        save: &mut dyn FnMut(Checkpoint) -> Result<()>,
+    ) -> Result<()> {
         let start = Instant::now();
+        let outcome = self.run_from(start, observe, saving, save);
+        self.seconds += start.elapsed().as_secs_f64();
+        outcome
+    }
+
+    fn run_from(
+        &mut self,
+        start: Instant,
+        observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
+        saving: Saving,
+        save: &mut dyn FnMut(Checkpoint) -> Result<()>,
+    ) -> Result<()> {
         let mut in_flight: VecDeque<InFlight> = VecDeque::new();
-        let mut next = 0;
-        let mut stopping = false;
-        let mut last_row = start;
+        let mut breaks_off = false;
+        let (mut last_row, mut last_saved) = (start, start);
         let mut ahead = 1;
         loop {
-            while !stopping && next < self.plan.updates && in_flight.len() < ahead {
-                in_flight.push_back(self.submit_update(next)?);
-                next += 1;
+            while !breaks_off && !self.stopped && self.updates < self.plan.updates && in_flight.len() < ahead {
+                let saves = match saving {
+                    Saving::Never => false,
+                    Saving::Updates(count) => (self.updates + 1).is_multiple_of(count),
+                    Saving::Period(period) => last_saved.elapsed() >= period,
+                };
+                if saves {
+                    // There is one buffer for copies.
+                    if in_flight.iter().any(|update| update.snapshot.is_some()) {
+                        break;
+                    }
+                    last_saved = Instant::now();
+                }
+                in_flight.push_back(self.submit_update(saves)?);
             }
             let Some(oldest) = in_flight.pop_front() else { return Ok(()) };
-            let rows = self.read_rows(oldest, start)?;
+            let seconds = || self.seconds + start.elapsed().as_secs_f64();
+            let rows = self.read_rows(&oldest, seconds())?;
             // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
             ahead = if !self.pace.is_known(&self.update) {
                 1
@@ -153,16 +235,56 @@ impl Trainer {
                 AHEAD
             };
             last_row = Instant::now();
+            let snapshot = oldest.snapshot.as_ref().map(|mapped| self.read_snapshot(mapped, seconds())).transpose()?;
             if rows.iter().all(|row| row.was_stopped) {
                 // Updates that were queued before the host knew. They changed nothing.
-                stopping = true;
+                self.stopped = true;
                 continue;
             }
-            stopping |= observe(&rows).is_break();
+            self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return));
+            breaks_off |= observe(&rows).is_break();
             if let Some(row) = rows.iter().find(|row| row.fault.is_some() && !row.was_stopped) {
                 return Err(Error::Diverged { agent: row.agent, seed: row.seed, update: row.update, quantity: row.fault.unwrap_or_default().into() });
             }
+            if let Some((words, seconds)) = snapshot {
+                save(Checkpoint::new(&self.plan, words, seconds, self.mean_return))?;
+            }
         }
+    }
+
+    /// The state as it is now, between two calls of [`Trainer::run`].
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        let words = KEPT.iter().map(|name| self.engine.read(name)).collect::<Result<_>>()?;
+        Ok(Checkpoint::new(&self.plan, words, self.seconds, self.mean_return))
+    }
+
+    /// Goes back, or forward, to the state of a checkpoint of a run of the same plan; [`Trainer::run`] then goes on as that run would have, to the same bits.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) {
+        for name in KEPT {
+            self.engine.write(name, checkpoint.words(name));
+        }
+        self.updates = checkpoint.updates;
+        self.seconds = checkpoint.seconds;
+        self.mean_return = checkpoint.mean_return;
+        self.stopped = checkpoint.agents().iter().all(AgentRow::has_stopped);
+    }
+
+    /// Begins with what a checkpoint of networks of the same shape has learned, parameters, Adam's moments and normalisers, and with nothing else of it.
+    /// Agent s takes that of agent s, or every agent that of the one given.
+    pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
+        let agents = checkpoint.agents();
+        let source = |s: usize| from.unwrap_or(s);
+        for name in ["params", "first_moments", "second_moments", "normalizers"] {
+            let words = checkpoint.words(name);
+            let size = words.len() / agents.len();
+            let adopted: Vec<u32> = (0..self.plan.agents).flat_map(|s| &words[source(s) * size..(source(s) + 1) * size]).copied().collect();
+            self.engine.write(name, &adopted);
+        }
+        let rows: Vec<AgentRow> = agent_rows(&self.plan).into_iter().enumerate().map(|(s, row)| row.with_gradient_steps_of(&agents[source(s)])).collect();
+        self.engine.write("agents", bytemuck::cast_slice(&rows));
     }
 
     /// Makes one more update, without its metrics; returns how long each of its submissions took, from the call to the device's answer.
@@ -185,11 +307,12 @@ impl Trainer {
         Ok(times)
     }
 
-    fn submit_update(&mut self, sequence: u32) -> Result<InFlight> {
+    fn submit_update(&mut self, saves: bool) -> Result<InFlight> {
+        let sequence = self.updates;
         let mut position = Position::default();
         let mut pieces = Vec::new();
         while let Some(next) = self.pace.next(&self.update, &mut position) {
-            // The last ones wait for the copy of the metrics.
+            // The last ones wait for the copies.
             let earlier = std::mem::take(&mut pieces);
             if !earlier.is_empty() {
                 self.engine.submit(&earlier, |_| ());
@@ -205,42 +328,70 @@ impl Trainer {
                 }
             }
         }
+        if saves && self.snapshot.is_none() {
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let size = KEPT.iter().map(|name| Buffer::named(name).bytes(&self.plan)).sum();
+            self.snapshot = Some(engine::create_buffer(&self.gpu, "checkpoint readback", size, usage)?);
+        }
         let slot = sequence as usize % self.staging.len();
-        let (sender, mapped) = std::sync::mpsc::channel();
-        let metrics = self.engine.buffer("metrics");
+        let (metrics, staging) = (self.engine.buffer("metrics"), &self.staging[slot]);
+        let (mut mapped, mut snapshot) = (None, None);
         let submission = self.engine.submit(&pieces, |encoder| {
-            encoder.copy_buffer_to_buffer(metrics, 0, &self.staging[slot], 0, metrics.size());
-            encoder.map_buffer_on_submit(&self.staging[slot], wgpu::MapMode::Read, .., move |result| {
-                // The receiver is gone only when the run has already failed.
-                let _ = sender.send(result);
-            });
+            encoder.copy_buffer_to_buffer(metrics, 0, staging, 0, metrics.size());
+            mapped = Some(map_on_submit(encoder, staging));
+            if let Some(copy) = self.snapshot.as_ref().filter(|_| saves) {
+                let mut offset = 0;
+                for name in KEPT {
+                    let size = Buffer::named(name).bytes(&self.plan);
+                    encoder.copy_buffer_to_buffer(self.engine.buffer(name), 0, copy, offset, size);
+                    offset += size;
+                }
+                snapshot = Some(map_on_submit(encoder, copy));
+            }
         });
-        Ok(InFlight { sequence, slot, submission, mapped })
+        self.updates += 1;
+        let mapped = mapped.expect("submitting calls the closure");
+        Ok(InFlight { sequence, slot, submission, mapped, snapshot })
     }
 
-    fn read_rows(&self, update: InFlight, start: Instant) -> Result<Vec<Row>> {
+    fn read_rows(&self, update: &InFlight, seconds: f64) -> Result<Vec<Row>> {
         let activity = || format!("ran update {}", update.sequence + 1);
-        self.gpu.wait(Some(update.submission), activity)?;
-        let mapped = update.mapped.recv().map_err(|error| engine::map_error(activity(), error))?;
-        mapped.map_err(|error| engine::map_error(activity(), error))?;
-        let staging = &self.staging[update.slot];
+        self.gpu.wait(Some(update.submission.clone()), activity)?;
         let mut raw = vec![RawRow::zeroed(); self.plan.agents];
-        {
-            let view = staging.get_mapped_range(..).map_err(|error| engine::map_error(activity(), error))?;
+        read_mapped(&self.staging[update.slot], &update.mapped, activity, |bytes| {
             let words = bytemuck::cast_slice_mut::<RawRow, u8>(&mut raw);
-            words.copy_from_slice(&view[..words.len()]);
-        }
-        staging.unmap();
+            words.copy_from_slice(&bytes[..words.len()]);
+        })?;
         self.engine.count_read((raw.len() * size_of::<RawRow>()) as u64);
         if let Some(row) = raw.iter().find(|row| row.sequence != update.sequence) {
             // Some systems report work as done that was cut off.
             let message = format!("the device returned the metrics of update {} instead", row.sequence + 1);
             return Err(Error::Device { activity: activity(), message, kind: DeviceFailure::Lost });
         }
-        let seconds = start.elapsed().as_secs_f64();
         let env_steps = (u64::from(update.sequence) + 1) * (self.plan.batch * self.plan.agents) as u64;
         let sps = env_steps as f64 / seconds.max(1e-9);
         Ok(raw.iter().zip(0..).map(|(raw, agent)| Row::from_raw(raw, agent, &self.plan, seconds, sps)).collect())
+    }
+
+    /// What was copied of the buffers of [`KEPT`], and the time that it is of.
+    fn read_snapshot(&self, mapped: &Mapped, seconds: f64) -> Result<(Vec<Vec<u32>>, f64)> {
+        let copy = self.snapshot.as_ref().expect("it was copied to");
+        let mut words = Vec::new();
+        read_mapped(
+            copy,
+            mapped,
+            || "read the state for a checkpoint".into(),
+            |bytes| {
+                let mut rest = bytes;
+                for name in KEPT {
+                    let (part, after) = rest.split_at(Buffer::named(name).bytes(&self.plan) as usize);
+                    words.push(bytemuck::pod_collect_to_vec(part));
+                    rest = after;
+                }
+            },
+        )?;
+        self.engine.count_read(copy.size());
+        Ok((words, seconds))
     }
 
     /// Parameters of all agents, in the padded layout of [`crate::network`]: `[s][P]`.
@@ -251,6 +402,16 @@ impl Trainer {
         let words = self.engine.read("params")?;
         let count = self.plan.agents * NETWORKS * self.plan.network.block();
         Ok(words[..count].iter().map(|&word| f32::from_bits(word)).collect())
+    }
+
+    /// Updates that were made, those of the run that was gone on with included.
+    pub fn updates(&self) -> u32 {
+        self.updates
+    }
+
+    /// Seconds that they took.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
     }
 
     /// What is trained.
@@ -267,4 +428,26 @@ impl Trainer {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+/// Asks for a buffer to be mapped once the commands before it are done.
+fn map_on_submit(encoder: &wgpu::CommandEncoder, buffer: &wgpu::Buffer) -> Mapped {
+    let (sender, mapped) = std::sync::mpsc::channel();
+    encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| {
+        // The receiver is gone only when the run has already failed.
+        let _ = sender.send(result);
+    });
+    mapped
+}
+
+/// Hands what a mapped buffer holds to `take`, and unmaps it.
+fn read_mapped(buffer: &wgpu::Buffer, mapped: &Mapped, activity: impl Fn() -> String, take: impl FnOnce(&[u8])) -> Result<()> {
+    let answer = mapped.recv().map_err(|error| engine::map_error(activity(), error))?;
+    answer.map_err(|error| engine::map_error(activity(), error))?;
+    {
+        let view = buffer.get_mapped_range(..).map_err(|error| engine::map_error(activity(), error))?;
+        take(&view);
+    }
+    buffer.unmap();
+    Ok(())
 }

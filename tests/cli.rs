@@ -76,7 +76,7 @@ fn a_run_leaves_what_it_promises() {
     assert_eq!(desk.names(), ["run"]);
     let mut files: Vec<_> = desk.path("run").read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files, ["config.toml", "metrics.jsonl", "summary.json"]);
+    assert_eq!(files, [".lock", "checkpoints", "config.toml", "environment.wgsl", "metrics.jsonl", "run.json", "summary.json", "tensorboard"]);
     assert_eq!(desk.read("run/summary.json"), outcome.stdout);
 
     let rows = rows(&desk.read("run/metrics.jsonl"));

@@ -1,12 +1,13 @@
 //! Whole runs: the same bits however the work is split, what crosses the bus, faults, and learning.
 
+use ppo_gpu::buffers::BUFFERS;
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
 use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::{RawRow, Row};
 use ppo_gpu::plan::{Plan, Profile};
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::trainer::{Saving, Trainer};
 use ppo_gpu::{Error, Result};
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -67,6 +68,41 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
         let first = outcome(&format!("{SMALL} env={env}"));
         assert_eq!(first, outcome(&format!("{SMALL} env={env}")), "{env}");
         assert_ne!(first, outcome(&format!("{SMALL} env={env} seed=1")), "{env}");
+    }
+}
+
+/// Every buffer but those of [`ppo_gpu::buffers::KEPT`] is full of NaN when a run goes on from a checkpoint, and it reaches the same bits.
+#[test]
+fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
+    for env in KINDS {
+        for keys in ["", "agents=2 normalize_observations=true normalize_rewards=true target_kl=0.01 anneal_clip=true"] {
+            let config = config(None, &format!("{SMALL} env={env} {keys}"));
+            let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
+            let mut whole = trainer_of(&config, "auto");
+            let mut observe = |more: &[Row]| {
+                rows.extend(more.iter().cloned());
+                ControlFlow::Continue(())
+            };
+            whole
+                .run_saving(&mut observe, Saving::Updates(7), &mut |checkpoint| {
+                    checkpoints.push(checkpoint);
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!(checkpoints.iter().map(|checkpoint| checkpoint.updates).collect::<Vec<_>>(), [7, 14]);
+            assert_eq!(whole.checkpoint().unwrap().parameters(), whole.parameters().unwrap());
+            let mut part = trainer_of(&config, "auto");
+            for buffer in BUFFERS {
+                part.engine().write(buffer.name, &vec![0x7fc0_dead; (buffer.words)(part.plan())]);
+            }
+            part.restore(&checkpoints[0]);
+            let rest = train(&mut part).unwrap();
+            // What tells the time is not the same.
+            let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
+            let expected: Vec<Row> = rows[7 * config.agents as usize..].iter().map(same).collect();
+            assert_eq!(rest.iter().map(same).collect::<Vec<_>>(), expected, "{env} {keys}");
+            assert_eq!(part.parameters().unwrap(), whole.parameters().unwrap(), "{env} {keys}");
+        }
     }
 }
 

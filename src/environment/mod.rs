@@ -8,6 +8,7 @@ pub mod describe;
 
 use crate::config::{Config, Setting, did_you_mean};
 use crate::error::{Error, Result};
+use crate::files;
 use std::path::Path;
 
 /// An environment that comes with the program.
@@ -200,6 +201,11 @@ impl Environment {
         let environment = contract::read(name, source)?;
         contract::fits_into_kernels(&environment)?;
         Ok(environment)
+    }
+
+    /// SHA-256 of its WGSL file, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        files::sha256(&self.source)
     }
 
     /// Steps after which an episode is truncated, as configured.

@@ -4,9 +4,10 @@
 //! be given damaged data. A file that is damaged, foreign or unreadable is as good as none, and it is written anew.
 
 use super::Gpu;
+use crate::error::{Error, Result};
+use crate::files;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 const DIGEST_BYTES: usize = 32;
 
@@ -25,9 +26,8 @@ impl KernelCache {
             return None;
         }
         let key = wgpu::util::pipeline_cache_key(&gpu.info)?;
-        let driver = Sha256::digest(format!("{} {}", gpu.info.driver, gpu.info.driver_info));
-        let driver: String = driver[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = directory()?.join(format!("{}-{key}-{driver}.bin", env!("CARGO_PKG_VERSION")));
+        let driver = files::sha256(format!("{} {}", gpu.info.driver, gpu.info.driver_info));
+        let path = directory()?.join(format!("{}-{key}-{}.bin", env!("CARGO_PKG_VERSION"), &driver[..8]));
         let loaded = std::fs::read(&path).ok().and_then(|bytes| unpack(&bytes).map(<[u8]>::to_vec));
         let descriptor = wgpu::PipelineCacheDescriptor { label: Some("kernels"), data: loaded.as_deref(), fallback: true };
         // SAFETY: the data is what `get_data` returned for this adapter and driver, which the file's name and digest vouch for; wgpu checks its header.
@@ -61,20 +61,12 @@ fn unpack(bytes: &[u8]) -> Option<&[u8]> {
     (Sha256::digest(data)[..] == *digest).then_some(data)
 }
 
-/// Writes a file at once: another process sees the old one or the new one.
-fn write(path: &Path, data: &[u8]) -> std::io::Result<()> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
+/// Writes a file, and the directory that it is in.
+fn write(path: &Path, data: &[u8]) -> Result<()> {
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
+        std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
     }
-    let unfinished = path.with_extension(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let mut bytes = Sha256::digest(data).to_vec();
-    bytes.extend_from_slice(data);
-    let written = std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written
+    files::write(path, &[&Sha256::digest(data), data].concat())
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! The directory that a run leaves behind.
 
 use super::Summary;
+use super::manifest::{EnvironmentRecord, Manifest};
+use crate::config::Config;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::metrics::JsonLines;
+use crate::files;
 use crate::plan::Plan;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Where runs go that are not told where.
@@ -15,34 +19,88 @@ const METRICS: &str = "metrics.jsonl";
 /// What came of the run.
 const SUMMARY: &str = "summary.json";
 
-/// A run's directory: `config.toml` (the effective configuration), `metrics.jsonl`, `summary.json`.
+/// What else it is made of; see [`Manifest`].
+const MANIFEST: &str = "run.json";
+/// A copy of the environment's WGSL file.
+const ENVIRONMENT: &str = "environment.wgsl";
+/// Checkpoints.
+const CHECKPOINTS: &str = "checkpoints";
+/// Files of events.
+const TENSORBOARD: &str = "tensorboard";
+/// Held by the process that trains in it.
+const LOCK: &str = ".lock";
+
+/// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl`, `metrics.jsonl`,
+/// `tensorboard/`, `checkpoints/`, `summary.json`.
 pub struct Directory {
     path: PathBuf,
+    /// Its lock, while it is held.
+    lock: Option<File>,
 }
 
 impl Directory {
-    /// Makes the directory `out`, or a new one below `runs`, and writes the configuration of `plan` to it.
+    /// Makes the directory `out`, or a new one below `runs`, for a run of `plan`, and locks it.
     ///
     /// # Errors
     /// [`Error::Config`] when `out` already holds a run or a file of one; [`Error::File`] when it cannot be written.
-    pub fn create(plan: &Plan, out: Option<&Path>) -> Result<Directory> {
+    pub fn create(plan: &Plan, manifest: &Manifest, out: Option<&Path>) -> Result<Directory> {
+        let fill = |path: &Path| {
+            let directory = Directory { path: path.into(), lock: None };
+            directory.write_config(&plan.config)?;
+            directory.write(ENVIRONMENT, &plan.environment.source)?;
+            // The last one, which makes it a run.
+            directory.write_manifest(manifest)
+        };
         let path = match out {
-            Some(path) => {
+            Some(path) if path.exists() => {
                 refuse_existing(path)?;
-                std::fs::create_dir_all(path).map_err(|error| Error::file("create", path, error))?;
+                fill(path)?;
                 path.into()
             }
+            Some(path) => appear(path.parent().unwrap_or(Path::new("")), fill, |_| path.into())?,
             None => {
                 // UTC: names sort in the order of the runs, on every machine and through changes to and from summer time.
                 let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-                create_unique(Path::new(HOME), &format!("{time}-{}-{}", file_name(&plan.environment.name), plan.config.seed))?
+                let name = format!("{time}-{}-{}", file_name(&plan.environment.name), plan.config.seed);
+                let home = Path::new(HOME);
+                appear(home, fill, |number| home.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }))?
             }
         };
-        let header =
-            format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
-        let directory = Directory { path };
-        directory.write(CONFIG, &(header + &plan.config.to_commented_toml()))?;
+        let mut directory = Directory { path, lock: None };
+        directory.lock()?;
         Ok(directory)
+    }
+
+    /// The directory of a run.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is none.
+    pub fn open(path: &Path) -> Result<Directory> {
+        if !path.join(MANIFEST).is_file() {
+            let problem = format!("{} holds no run (it has no {MANIFEST})", path.display());
+            return Err(Error::config("RUN", problem, "give the directory that a run left: `runs/<date>-<time>-<env>-<seed>`, or what --out said"));
+        }
+        Ok(Directory { path: path.into(), lock: None })
+    }
+
+    /// Makes sure that no other process trains in it, as long as this value lives.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when one does; [`Error::File`] when the lock cannot be made.
+    pub fn lock(&mut self) -> Result<()> {
+        let path = self.path.join(LOCK);
+        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|error| Error::file("create", &path, error))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                let problem = format!("another process trains in {}", self.path.display());
+                Err(Error::config("RUN", problem, "wait until it has ended, or end it: Ctrl-C saves everything"))
+            }
+            // Some file systems have no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                self.lock = Some(file);
+                Ok(())
+            }
+        }
     }
 
     /// The directory.
@@ -50,12 +108,63 @@ impl Directory {
         &self.path
     }
 
-    /// The file for metrics.
+    /// Where the configuration is.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join(CONFIG)
+    }
+
+    /// The run's configuration.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be made.
-    pub fn metrics(&self) -> Result<JsonLines> {
-        JsonLines::create(&self.path.join(METRICS))
+    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it cannot be used.
+    pub fn config_table(&self) -> Result<toml::Table> {
+        let path = self.config_path();
+        Config::layer(&path.display().to_string(), &files::read_text(&path)?)
+    }
+
+    /// What else the run is made of.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it is damaged.
+    pub fn manifest(&self) -> Result<Manifest> {
+        let path = self.path.join(MANIFEST);
+        Manifest::from_json(&path, &files::read_text(&path)?)
+    }
+
+    /// The run's environment: the one that is built in, as long as it is still the same; else the copy.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
+    pub fn environment(&self, manifest: &Manifest) -> Result<Environment> {
+        let EnvironmentRecord { name, sha256 } = &manifest.environment;
+        if let Some(known) = Environment::names().find(|known| known == name) {
+            let environment = Environment::named(known)?;
+            if environment.sha256() == *sha256 {
+                return Ok(environment);
+            }
+        }
+        let path = self.path.join(ENVIRONMENT);
+        let source = files::read_text(&path)?;
+        if files::sha256(&source) != *sha256 {
+            let problem = "the file is not the one that this run was trained on";
+            return Err(Error::config(path.display().to_string(), problem, "restore it from a copy; to train on a changed one, start a new run"));
+        }
+        Environment::parse(name, &source)
+    }
+
+    /// Where checkpoints are.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// Where files of events are.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join(TENSORBOARD)
+    }
+
+    /// Where rows of metrics are.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join(METRICS)
     }
 
     /// Writes `summary.json`.
@@ -66,34 +175,59 @@ impl Directory {
         self.write(SUMMARY, &(summary.to_json() + "\n"))
     }
 
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn write_config(&self, config: &Config) -> Result<()> {
+        let header =
+            format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
+        self.write(CONFIG, &(header + &config.to_commented_toml()))
+    }
+
+    /// Writes `run.json`.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+        self.write(MANIFEST, &manifest.to_json())
+    }
+
     fn write(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.path.join(name);
-        std::fs::write(&path, text).map_err(|error| Error::file("write", path, error))
+        files::write(&self.path.join(name), text.as_bytes())
     }
 }
 
 /// Refuses a directory that holds a run, or a file that one would replace.
 pub(super) fn refuse_existing(path: &Path) -> Result<()> {
-    if let Some(name) = [METRICS, CONFIG, SUMMARY].into_iter().find(|name| path.join(name).exists()) {
+    let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, CHECKPOINTS, TENSORBOARD];
+    if let Some(name) = files.into_iter().find(|name| path.join(name).exists()) {
         let problem = format!("{} already holds a run ({name})", path.display());
         return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));
     }
     Ok(())
 }
 
-/// Makes the directory `name` below `home`; `name-2`, `name-3` ... where that exists.
-fn create_unique(home: &Path, name: &str) -> Result<PathBuf> {
-    std::fs::create_dir_all(home).map_err(|error| Error::file("create", home, error))?;
-    let mut path = home.join(name);
-    let mut number = 2;
+/// Makes a directory that nobody sees before it was filled, in `parent`; it is called as `name` says for 1, or for 2, 3 ... where that exists.
+fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name: impl Fn(u32) -> PathBuf) -> Result<PathBuf> {
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    std::fs::create_dir_all(parent).map_err(|error| Error::file("create", parent, error))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-run-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less what the system is told to leave out, like any directory
+    let unfinished = builder.tempdir_in(parent).map_err(|error| Error::file("create", parent, error))?;
+    fill(unfinished.path())?;
+    let unfinished = unfinished.keep();
+    let mut number = 1;
     loop {
-        // Fails where it exists, so that of two runs started at once each gets its own.
-        match std::fs::create_dir(&path) {
+        let path = name(number);
+        // Fails where there is one that is not empty, so that of two runs started at once each gets its own.
+        match std::fs::rename(&unfinished, &path) {
             Ok(()) => return Ok(path),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => path = home.join(format!("{name}-{number}")),
+            Err(_) if path.exists() && name(number + 1) != path => number += 1,
             Err(error) => return Err(Error::file("create", path, error)),
         }
-        number += 1;
     }
 }
 
@@ -105,32 +239,65 @@ fn file_name(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::plan::Profile;
+    use crate::run::DeviceSummary;
+
+    fn device() -> DeviceSummary {
+        DeviceSummary { device: "test".into(), backend: "noop".into(), driver: String::new(), software: true }
+    }
+
+    fn plan() -> Plan {
+        let config = Config { envs: 12, seed: 99, ..Config::default() };
+        Plan::new(&config, Profile::named("small").expect("a profile")).expect("sizes that fit")
+    }
 
     #[test]
-    fn a_run_is_never_overwritten_and_its_configuration_loads_back() {
+    fn a_run_is_never_overwritten_and_loads_back() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let out = home.path().join("a/b");
-        let config = Config { envs: 12, seed: 99, ..Config::default() };
-        let plan = Plan::new(&config, Profile::named("small").expect("a profile")).expect("sizes that fit");
-        let directory = Directory::create(&plan, Some(&out)).expect("a directory");
-        let text = std::fs::read_to_string(out.join("config.toml")).expect("config.toml");
-        let layer = Config::layer("config.toml", &text).expect("TOML");
-        assert_eq!(Config::from_layers([layer]).expect("a configuration"), config);
+        let plan = plan();
+        let manifest = Manifest::new(&plan, &device(), None);
+        let directory = Directory::create(&plan, &manifest, Some(&out)).expect("a directory");
+        let mut again = Directory::open(&out).expect("a run");
+        assert_eq!(Config::from_layers([again.config_table().expect("TOML")]).expect("a configuration"), plan.config);
+        assert_eq!(again.manifest().expect("a manifest"), manifest);
+        assert_eq!(again.environment(&manifest).expect("the environment").name, "CartPole-v1");
+        let error = again.lock().err().expect("a refusal");
+        assert!(error.to_string().contains("another process trains in"), "{error}");
+        drop(directory);
+        again.lock().expect("nobody trains in it any more");
+
         // A configuration without metrics is not a run, but may be what somebody wrote.
-        for name in [CONFIG, METRICS] {
-            let error = Directory::create(&plan, Some(&out)).err().expect("a refusal");
+        for name in [MANIFEST, CONFIG, ENVIRONMENT] {
+            let error = Directory::create(&plan, &manifest, Some(&out)).err().expect("a refusal");
             assert!(error.to_string().starts_with("out: ") && error.to_string().contains(name) && error.exit_code() == 2, "{error}");
-            drop(directory.metrics());
+            std::fs::remove_file(out.join(name)).expect("it exists");
         }
+        assert!(Directory::open(&out).is_err_and(|error| error.to_string().contains("holds no run")));
+        Directory::create(&plan, &manifest, Some(&out)).expect("nothing of a run is there");
+        assert_eq!(home.path().join("a").read_dir().expect("a directory").count(), 1, "nothing unfinished is left");
+    }
+
+    #[test]
+    fn an_environment_that_is_no_longer_built_in_so_is_taken_from_the_copy() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let mut plan = plan();
+        plan.environment.source += "// another version\n";
+        let manifest = Manifest::new(&plan, &device(), None);
+        let directory = Directory::create(&plan, &manifest, Some(&home.path().join("run"))).expect("a directory");
+        let environment = directory.environment(&manifest).expect("the copy");
+        assert!(!environment.built_in && environment.source == plan.environment.source);
+        directory.write(ENVIRONMENT, "// changed since\n").expect("a file");
+        assert!(directory.environment(&manifest).is_err_and(|error| error.to_string().contains("not the one")));
     }
 
     #[test]
     fn unnamed_runs_get_directories_of_their_own() {
         let home = tempfile::tempdir().expect("a temporary directory");
-        let names: Vec<PathBuf> = (0..3).map(|_| create_unique(home.path(), "x").expect("a directory")).collect();
-        assert_eq!(names, ["x", "x-2", "x-3"].map(|name| home.path().join(name)));
+        let name = |number: u32| home.path().join(format!("x-{number}"));
+        let fill = |path: &Path| files::write(&path.join("file"), b"");
+        let paths: Vec<PathBuf> = (0..3).map(|_| appear(home.path(), fill, name).expect("a directory")).collect();
+        assert_eq!(paths, [1, 2, 3].map(name));
         assert_eq!(file_name("my env/ä.wgsl"), "my_env__.wgsl");
     }
 }

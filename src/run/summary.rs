@@ -3,7 +3,9 @@
 use super::{Memory, is_solved};
 use crate::config::Config;
 use crate::error::Error;
+use crate::files::{hexadecimal, sha256};
 use crate::gpu::Gpu;
+use crate::metrics::mean;
 use crate::plan::Plan;
 use indicatif::HumanCount;
 use sha2::{Digest, Sha256};
@@ -43,7 +45,7 @@ pub struct AgentSummary {
 }
 
 /// The device of a run.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct DeviceSummary {
     /// The adapter's name.
     pub device: String,
@@ -151,7 +153,7 @@ impl Summary {
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
                     episodes: last.map_or(0, |row| row.total_episodes),
-                    params_sha256: hexadecimal(&Sha256::digest(&bytes)),
+                    params_sha256: sha256(&bytes),
                 }
             })
             .collect();
@@ -232,25 +234,19 @@ impl Summary {
             ),
             format!("speed     {} environment steps per second", HumanCount(self.sps as u64)),
             format!("device    {}, {}{}", self.device.device, self.device.backend, if self.device.software { ", software" } else { "" }),
-            format!("run       {}", directory.display()),
+            format!(
+                "run       {}{}",
+                directory.display(),
+                if self.interrupted { format!(" (ppo-gpu resume {} goes on)", directory.display()) } else { String::new() }
+            ),
         ];
         lines.join("\n") + "\n"
     }
 }
 
-/// The mean of `values`, when there are any.
-pub(super) fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value), count + 1.0));
-    (count > 0.0).then(|| (sum / count) as f32)
-}
-
 /// An agent's parameters without padding, from a row of the padded layout.
 fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
     (0..crate::network::NETWORKS).flat_map(|network| plan.network.slots(network)).flat_map(|slot| padded[slot].to_le_bytes()).collect()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -302,7 +298,7 @@ mod tests {
         assert_eq!(one.agents[0].params_sha256, one.params_sha256);
         assert_ne!(two.agents[0].params_sha256, two.agents[1].params_sha256);
         // 4-3-2 and 4-3-1: 23 + 19 parameters; sha256 of 42 times 00 00 80 3f.
-        let expected = hexadecimal(&Sha256::digest([0, 0, 0x80, 0x3f].repeat(42)));
+        let expected = sha256([0, 0, 0x80, 0x3f].repeat(42));
         assert_eq!(one.params_sha256, expected);
     }
 

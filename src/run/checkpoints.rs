@@ -1,0 +1,179 @@
+//! The checkpoints in a run's directory: written beside training, found again, and pruned.
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::plan::Plan;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// The file of the best one.
+const BEST: &str = "best.safetensors";
+
+/// Which checkpoint of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The last one.
+    Latest,
+    /// The one with the highest mean return, averaged over agents.
+    Best,
+    /// The one after so many updates.
+    Update(u32),
+}
+
+impl std::str::FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Which, String> {
+        match text {
+            "latest" => Ok(Which::Latest),
+            "best" => Ok(Which::Best),
+            number => number.parse().map(Which::Update).map_err(|_| "latest, best, or the number of an update".into()),
+        }
+    }
+}
+
+/// The checkpoints below `directory`, by the number of updates.
+///
+/// # Errors
+/// [`Error::File`] when the directory cannot be read.
+pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = directory.read_dir().map_err(|error| Error::file("read", directory, error))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Error::file("read", directory, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(updates) = name.strip_prefix("update-").and_then(|name| name.strip_suffix(".safetensors")).and_then(|number| number.parse().ok()) {
+            found.push((updates, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes the checkpoints after update `last`.
+///
+/// # Errors
+/// [`Error::File`] when they cannot be removed.
+pub fn remove_after(directory: &Path, last: u32) -> Result<()> {
+    for (_, path) in list(directory)?.into_iter().filter(|(updates, _)| *updates > last) {
+        std::fs::remove_file(&path).map_err(|error| Error::file("remove", path, error))?;
+    }
+    Ok(())
+}
+
+/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints.
+///
+/// # Errors
+/// [`Error::Config`] when there is no such checkpoint; [`Error::Checkpoint`] when it cannot be used, with another one that can.
+pub fn read(directory: &Path, which: Which, plan: &Plan) -> Result<Checkpoint> {
+    let all = list(directory)?;
+    let Some((last, latest)) = all.last() else {
+        let problem = format!("{} holds no checkpoint", directory.display());
+        return Err(Error::config("checkpoint", problem, "the run ended before its first one: start it anew with `ppo-gpu --config` and its config.toml"));
+    };
+    let path = match which {
+        Which::Latest => latest.clone(),
+        Which::Best => directory.join(BEST),
+        Which::Update(updates) => match all.iter().find(|(number, _)| *number == updates) {
+            Some((_, path)) => path.clone(),
+            None => {
+                let numbers: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
+                let help = format!("latest (update {last}), best, or one of {}", numbers.join(", "));
+                return Err(Error::config("--from", format!("there is no checkpoint of update {updates}"), help));
+            }
+        },
+    };
+    Checkpoint::read(&path, plan).map_err(|error| match error {
+        Error::Checkpoint { path: bad, problem, .. } => {
+            let usable = all.iter().rev().find(|(_, other)| *other != bad && Checkpoint::read(other, plan).is_ok());
+            let help = match usable {
+                Some((updates, _)) => format!("the checkpoint of update {updates} is whole: add --from {updates}"),
+                None => "no other checkpoint of this run can be used either".into(),
+            };
+            Error::Checkpoint { path: bad, problem, help }
+        }
+        other => other,
+    })
+}
+
+/// Writes checkpoints in a thread of its own, so that training goes on meanwhile.
+pub struct Writer {
+    jobs: Option<SyncSender<Checkpoint>>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Writer {
+    /// Writes checkpoints of a run of `plan` to `directory`, each after what `metrics` holds by then is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the directory cannot be made.
+    pub fn new(directory: &Path, plan: &Plan, metrics: File) -> Result<Writer> {
+        std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
+        // Where the best one cannot be used, the next one is better.
+        let best = Checkpoint::read(&directory.join(BEST), plan).ok().and_then(|checkpoint| checkpoint.mean_return);
+        let mut store = Store { directory: directory.into(), plan: plan.clone(), metrics, best };
+        let (jobs, received) = sync_channel::<Checkpoint>(1);
+        let thread = std::thread::spawn(move || received.into_iter().try_for_each(|checkpoint| store.write(&checkpoint)));
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Has a checkpoint written, after those before it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when one before it could not be written.
+    pub fn write(&mut self, checkpoint: Checkpoint) -> Result<()> {
+        match self.jobs.as_ref().map(|jobs| jobs.send(checkpoint)) {
+            Some(Ok(())) => Ok(()),
+            // The thread has ended, with an error.
+            _ => self.finish(),
+        }
+    }
+
+    /// Waits until all are written.
+    ///
+    /// # Errors
+    /// [`Error::File`] when one could not be written.
+    pub fn finish(&mut self) -> Result<()> {
+        self.jobs = None;
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // The error that ends a run early is worth more than one from here.
+        let _ = self.finish();
+    }
+}
+
+struct Store {
+    directory: PathBuf,
+    plan: Plan,
+    metrics: File,
+    /// Mean return of the best one.
+    best: Option<f32>,
+}
+
+impl Store {
+    fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        // A system that crashes shall not leave a checkpoint that knows more than the metrics. Where a file system cannot do this, nothing is lost by it.
+        let _ = self.metrics.sync_data();
+        let bytes = checkpoint.to_bytes(&self.plan);
+        files::write(&self.directory.join(format!("update-{}.safetensors", checkpoint.updates)), &bytes)?;
+        if checkpoint.mean_return.is_some_and(|value| self.best.is_none_or(|best| value > best)) {
+            files::write(&self.directory.join(BEST), &bytes)?;
+            self.best = checkpoint.mean_return;
+        }
+        let all = list(&self.directory)?;
+        for (_, path) in &all[..all.len().saturating_sub(self.plan.config.keep as usize)] {
+            std::fs::remove_file(path).map_err(|error| Error::file("remove", path, error))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! `run.json`: what a run is made of besides its configuration.
+
+use super::DeviceSummary;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The number of the format. Programs refuse larger ones.
+const FORMAT: u32 = 1;
+
+/// This program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its version.
+    pub version: String,
+    /// Revision of its sources, with `-dirty` where they were changed; "unknown" when they were compiled outside their repository.
+    pub revision: String,
+}
+
+impl Program {
+    /// The program that runs.
+    pub fn this() -> Program {
+        Program { version: env!("CARGO_PKG_VERSION").into(), revision: env!("PPO_GPU_REVISION").into() }
+    }
+}
+
+/// What a process did: where, with what, from which update on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// When it began (UTC, RFC 3339).
+    pub started: String,
+    /// Updates that were done before.
+    pub from_update: u32,
+    /// Updates that were to be done in all.
+    pub to_update: u32,
+    /// The program.
+    pub program: Program,
+    /// The device.
+    pub device: DeviceSummary,
+    /// How kernels were compiled.
+    pub profile: String,
+}
+
+/// The environment that is trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentRecord {
+    /// Standard name, or path of the file as it was given.
+    pub name: String,
+    /// SHA-256 of its WGSL file, a copy of which is `environment.wgsl`.
+    pub sha256: String,
+}
+
+/// The run that a run was forked from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its directory, as it was given.
+    pub run: String,
+    /// Updates that it had made.
+    pub updates: u32,
+    /// The one agent that all agents begin as, where one was chosen.
+    pub agent: Option<usize>,
+}
+
+/// What `run.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The number of the format.
+    pub format: u32,
+    /// The environment.
+    pub environment: EnvironmentRecord,
+    /// Where its agents come from, if not from random numbers.
+    pub forked_from: Option<Origin>,
+    /// The processes that trained in it, the one that made it first.
+    pub sessions: Vec<Session>,
+}
+
+impl Manifest {
+    /// That of a new run of `plan`.
+    pub fn new(plan: &Plan, device: &DeviceSummary, forked_from: Option<Origin>) -> Manifest {
+        let environment = EnvironmentRecord { name: plan.environment.name.clone(), sha256: plan.environment.sha256() };
+        let mut manifest = Manifest { format: FORMAT, environment, forked_from, sessions: Vec::new() };
+        manifest.add_session(plan, device, 0);
+        manifest
+    }
+
+    /// Adds this process.
+    pub fn add_session(&mut self, plan: &Plan, device: &DeviceSummary, from_update: u32) {
+        let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let (program, profile) = (Program::this(), plan.profile.name.to_string());
+        self.sessions.push(Session { started, from_update, to_update: plan.updates, program, device: device.clone(), profile });
+    }
+
+    /// Seconds since 1970 when the run began.
+    pub fn started(&self) -> f64 {
+        let first = self.sessions.first().and_then(|session| session.started.parse::<jiff::Timestamp>().ok());
+        first.map_or(0.0, |time| time.as_second() as f64)
+    }
+
+    /// As JSON that people can read.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("texts and numbers are representable in JSON") + "\n"
+    }
+
+    /// Reads the text of the file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is damaged, or of a newer format.
+    pub fn from_json(path: &Path, text: &str) -> Result<Manifest> {
+        let damaged = |error: serde_json::Error| {
+            Error::config(path.display().to_string(), format!("not what ppo-gpu wrote ({error})"), "the file is damaged: restore it from a copy")
+        };
+        let value: serde_json::Value = serde_json::from_str(text).map_err(damaged)?;
+        if let Some(format) = value["format"].as_u64().filter(|&format| format > u64::from(FORMAT)) {
+            let problem = format!("written in format {format}, and this version of ppo-gpu reads formats up to {FORMAT}");
+            return Err(Error::config(path.display().to_string(), problem, "use a newer ppo-gpu"));
+        }
+        serde_json::from_value(value).map_err(damaged)
+    }
+}

@@ -1,0 +1,311 @@
+//! Runs that are ended, killed, damaged, gone on with and forked.
+//!
+//! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
+
+mod desk;
+
+use desk::{DONE, Desk, INTERRUPTED, REFUSED, finish};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// 24 updates of 128 samples, a checkpoint after every fourth, all of them kept.
+const RUN: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 2 --hidden 4 --total-steps 3072 --checkpoint-every 4 --keep 100";
+
+fn sha(desk: &Desk, run: &str) -> String {
+    let summary: Value = serde_json::from_str(&desk.read(&format!("{run}/summary.json"))).unwrap();
+    summary["params_sha256"].as_str().unwrap().into()
+}
+
+/// The rows of a run, without what tells the time.
+fn rows(desk: &Desk, run: &str) -> Vec<Value> {
+    let text = desk.read(&format!("{run}/metrics.jsonl"));
+    assert!(text.is_empty() || text.ends_with('\n'), "half a line at the end of {run}");
+    text.lines()
+        .map(|line| {
+            let mut row: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            for clock in ["seconds", "sps"] {
+                row.as_object_mut().unwrap().remove(clock).unwrap();
+            }
+            row
+        })
+        .collect()
+}
+
+fn copy(desk: &Desk, from: &str, to: &str) {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir(to).unwrap();
+        for entry in from.read_dir().unwrap().map(Result::unwrap) {
+            let target = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &target);
+            } else {
+                std::fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+    copy(&desk.path(from), &desk.path(to));
+}
+
+fn start(desk: &Desk, arguments: &str) -> Child {
+    desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// What a run is made of decides which buffers an update leaves to the next: normalised rewards keep a sum for each environment, a target stops agents, and
+/// so on.
+#[test]
+fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
+    let desk = Desk::new();
+    for (number, flags) in [
+        "--agents 2",
+        "--env Probe/Target --normalize-observations --normalize-rewards --target-kl 0.02 --agents 2",
+        "--env Probe/Choice --anneal-clip --anneal-entropy --env-parameters time_limit=3",
+        "--env CartPole-v1 --set env_parameters.force=[5,15] --target-return 20 --agents 3",
+        "--env Probe/Masked --time-limit terminal",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (whole, part) = (format!("whole{number}"), format!("part{number}"));
+        desk.expect(DONE, &format!("{RUN} {flags} --quiet --out {whole}"));
+        for from in ["4", "16", "latest"] {
+            copy(&desk, &whole, &part);
+            desk.expect(DONE, &format!("resume {part} --from {from} --quiet"));
+            assert_eq!(sha(&desk, &part), sha(&desk, &whole), "{flags} from {from}");
+            assert_eq!(rows(&desk, &part), rows(&desk, &whole), "{flags} from {from}");
+            std::fs::remove_dir_all(desk.path(&part)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
+    let desk = Desk::new();
+    let constant = format!("{RUN} --anneal-lr false");
+    desk.expect(DONE, &format!("{constant} --quiet --out short"));
+    desk.expect(DONE, &format!("{constant} --total-steps 6144 --quiet --out long"));
+    desk.expect(DONE, "resume short --total-steps 6144 --quiet");
+    assert_eq!(sha(&desk, "short"), sha(&desk, "long"));
+    assert_eq!(rows(&desk, "short"), rows(&desk, "long"));
+    // The configuration is that of the longer run from now on, and the sessions tell how it came about.
+    assert!(desk.read("short/config.toml").contains("\ntotal_steps = 6144\n"));
+    let manifest: Value = serde_json::from_str(&desk.read("short/run.json")).unwrap();
+    let sessions: Vec<[u64; 2]> =
+        manifest["sessions"].as_array().unwrap().iter().map(|session| ["from_update", "to_update"].map(|key| session[key].as_u64().unwrap())).collect();
+    assert_eq!(sessions, [[0, 24], [24, 48]]);
+
+    desk.expect(REFUSED, "resume short --total-steps 1000").says(&["total_steps: ", "6144 steps already", "--from"]);
+    desk.expect(REFUSED, "resume short --lr 1e-3").says(&["lr: ", "ppo-gpu fork short --set lr="]);
+    desk.expect(REFUSED, "resume short --from 13").says(&["--from: ", "no checkpoint of update 13", "12"]);
+    desk.expect(REFUSED, "resume nowhere").says(&["nowhere holds no run"]);
+}
+
+/// Killed at moments spread over a whole run, start-up included: the files are whole, and the run goes on to the same bits.
+#[test]
+fn a_run_that_was_killed_goes_on_to_the_same_bits() {
+    let desk = Desk::new();
+    // Long enough to be hit while it trains.
+    let run = "--envs 64 --steps 64 --minibatches 4 --epochs 4 --hidden 16 --total-steps 400000 --checkpoint-every 5 --quiet";
+    desk.expect(DONE, &format!("{run} --out whole"));
+    let mut trained = 0;
+    for number in 0..10 {
+        let name = format!("killed{number}");
+        let mut child = start(&desk, &format!("{run} --out {name}"));
+        std::thread::sleep(Duration::from_millis(150 + 120 * number));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if !desk.path(&name).exists() {
+            // It had not begun.
+            continue;
+        }
+        trained += 1;
+        desk.expect(DONE, &format!("resume {name} --quiet"));
+        assert_eq!(sha(&desk, &name), sha(&desk, "whole"), "{name}");
+        assert_eq!(rows(&desk, &name), rows(&desk, "whole"), "{name}");
+    }
+    assert!(trained > 0, "no run was killed while it trained");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_says_how_it_goes_on_and_nobody_else_may_train_in_it() {
+    let desk = Desk::new();
+    let run = "--envs 8 --steps 16 --minibatches 2 --epochs 2 --hidden 4 --total-steps 400000000 --out run";
+    let child = start(&desk, run);
+    while !desk.path("run/metrics.jsonl").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    desk.expect(REFUSED, "resume run").says(&["another process trains in run"]);
+    let status = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
+    assert!(status.success());
+    let outcome = finish(run, child.wait_with_output().unwrap()).ended(INTERRUPTED);
+    assert!(outcome.stdout.contains("ppo-gpu resume run"), "{outcome}");
+    let last = rows(&desk, "run").last().unwrap()["update"].as_u64().unwrap();
+    // A few updates more.
+    let steps = (last + 5) * 128;
+    desk.expect(DONE, &format!("resume run --total-steps {steps} --quiet"));
+    assert_eq!(rows(&desk, "run").last().unwrap()["update"].as_u64(), Some(last + 5));
+}
+
+#[test]
+fn the_last_checkpoints_and_the_best_are_kept() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --keep 2 --quiet --out run"));
+    let mut names: Vec<String> = desk.path("run/checkpoints").read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["best.safetensors", "update-20.safetensors", "update-24.safetensors"]);
+    // The best one is that of the checkpoints with the highest mean return.
+    let returns: Vec<f64> = rows(&desk, "run").iter().map(|row| row["mean_return"].as_f64().unwrap_or(f64::NEG_INFINITY)).collect();
+    let best = (4..=24).step_by(4).fold(4, |best, update| if returns[update - 1] > returns[best - 1] { update } else { best });
+    copy(&desk, "run", "again");
+    desk.expect(DONE, "resume again --from best --quiet");
+    let manifest: Value = serde_json::from_str(&desk.read("again/run.json")).unwrap();
+    assert_eq!(manifest["sessions"][1]["from_update"], best);
+    assert_eq!(sha(&desk, "again"), sha(&desk, "run"));
+}
+
+#[test]
+fn a_fork_begins_with_what_was_learned_and_leaves_the_run_alone() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    let before = [desk.read("run/metrics.jsonl"), desk.read("run/summary.json"), desk.read("run/run.json")];
+    // One update without learning leaves the parameters as they were.
+    let still = "--lr 0 --total-steps 128 --quiet";
+    desk.expect(DONE, &format!("fork run {still} --out same"));
+    assert_eq!(sha(&desk, "same"), sha(&desk, "run"));
+    let manifest: Value = serde_json::from_str(&desk.read("same/run.json")).unwrap();
+    assert_eq!((&manifest["forked_from"]["run"], &manifest["forked_from"]["updates"]), (&"run".into(), &24.into()));
+
+    // Any number of agents begin as one, on another environment of the same shape of networks, with other seeds.
+    desk.expect(DONE, &format!("fork run --agent 1 --agents 3 --seed 50 --envs 12 {still} --out three"));
+    let agents = |run: &str| -> Vec<Value> {
+        let summary: Value = serde_json::from_str(&desk.read(&format!("{run}/summary.json"))).unwrap();
+        summary["agents"].as_array().unwrap().iter().map(|agent| agent["params_sha256"].clone()).collect()
+    };
+    assert_eq!(agents("three"), vec![agents("run")[1].clone(); 3]);
+    desk.expect(DONE, "fork run --lr 1e-2 --total-steps 1024 --quiet --out learns");
+    assert_ne!(sha(&desk, "learns"), sha(&desk, "run"));
+
+    for (flags, says) in [
+        ("--hidden 8", "another shape"),
+        ("--env Acrobot-v1", "another shape"),
+        ("--normalize-observations", "normalised otherwise"),
+        ("--agents 3", "2 agents, and the new one 3"),
+        ("--agent 2", "no agent 2"),
+        ("--from 7", "no checkpoint of update 7"),
+        ("--out run", "already holds a run"),
+    ] {
+        desk.expect(REFUSED, &format!("fork run {flags}")).says(&[says, "\n  help: "]);
+    }
+    assert_eq!(before, [desk.read("run/metrics.jsonl"), desk.read("run/summary.json"), desk.read("run/run.json")]);
+    assert_eq!(desk.names(), ["learns", "run", "same", "three"]);
+}
+
+#[test]
+fn the_environment_of_a_run_is_kept_with_it() {
+    let desk = Desk::new();
+    desk.expect(DONE, "env new mine");
+    let run = "--env mine.wgsl --envs 8 --steps 16 --minibatches 2 --hidden 4 --total-steps 1280 --checkpoint-every 5 --quiet";
+    desk.expect(DONE, &format!("{run} --out run"));
+    copy(&desk, "run", "part");
+    // The file of the author may change, or go.
+    std::fs::remove_file(desk.path("mine.wgsl")).unwrap();
+    desk.expect(DONE, "resume part --from 5 --quiet");
+    assert_eq!(sha(&desk, "part"), sha(&desk, "run"));
+    let source = desk.read("part/environment.wgsl");
+    desk.write("part/environment.wgsl", source + "\n");
+    desk.expect(REFUSED, "resume part").says(&["environment.wgsl", "not the one that this run was trained on"]);
+}
+
+/// Every kind of damage to a checkpoint is found, is said in words, and leaves the files as they are; the checkpoint before is offered.
+#[test]
+fn damaged_checkpoints_are_refused_and_another_is_offered() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    let name = "run/checkpoints/update-24.safetensors";
+    let good = desk.bytes(name);
+    let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let text = String::from_utf8(good[8..header].to_vec()).unwrap();
+    let with_header = |text: &str| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes(), &good[header..]].concat();
+    let replaced = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from} in {text}");
+        with_header(&text.replacen(from, to, 1))
+    };
+    let flipped = |byte: usize| {
+        let mut bytes = good.clone();
+        bytes[byte] ^= 1 << (byte % 8);
+        bytes
+    };
+    let mut damaged: Vec<(String, Vec<u8>)> = vec![
+        ("empty".into(), Vec::new()),
+        ("text".into(), b"not a checkpoint\n".to_vec()),
+        ("longer".into(), [&good[..], b"\0"].concat()),
+        ("a header of 2^60 bytes".into(), [&(1_u64 << 60).to_le_bytes()[..], &good[8..]].concat()),
+        ("another type".into(), replaced("\"dtype\":\"F32\"", "\"dtype\":\"I32\"")),
+        ("a huge shape".into(), replaced("\"shape\":[1,", "\"shape\":[4294967296,")),
+        ("swapped shapes".into(), replaced("\"shape\":[1,200]", "\"shape\":[200,1]")),
+        ("another name".into(), replaced("first_moments", "first_momentz")),
+        ("a newer format".into(), replaced("\\\"format\\\":1", "\\\"format\\\":2")),
+        ("another number of updates".into(), replaced("\\\"updates\\\":24", "\\\"updates\\\":25")),
+        ("no metadata".into(), replaced("__metadata__", "__metadata_2")),
+        ("NaN".into(), {
+            let mut bytes = good.clone();
+            let end = bytes.len();
+            bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+            bytes
+        }),
+    ];
+    damaged.extend((0..10).map(|i| (format!("cut to {i} tenths"), good[..good.len() * i / 10].to_vec())));
+    damaged.extend((0..header).step_by(header / 12).map(|byte| (format!("bit of header byte {byte}"), flipped(byte))));
+    damaged.extend((header..good.len()).step_by((good.len() - header) / 12).map(|byte| (format!("bit of byte {byte}"), flipped(byte))));
+    for (what, bytes) in damaged {
+        desk.write(name, &bytes);
+        let outcome = desk.expect(REFUSED, "resume run --quiet");
+        assert!(outcome.stderr.contains("update-24.safetensors: ") && outcome.stderr.contains("add --from 20"), "{what}\n{outcome}");
+        assert_eq!(desk.bytes(name), bytes, "{what}");
+    }
+    desk.write(name, replaced("\\\"format\\\":1", "\\\"format\\\":2"));
+    desk.expect(REFUSED, "resume run").says(&["in format 2", "reads formats up to 1"]);
+
+    // What the message offers works.
+    let wanted = sha(&desk, "run");
+    desk.expect(DONE, "resume run --from 20 --quiet");
+    assert_eq!(sha(&desk, "run"), wanted);
+
+    // Those of another run are whole, and no use.
+    desk.expect(DONE, &format!("{RUN} --seed 7 --quiet --out other"));
+    std::fs::copy(desk.path("other/checkpoints/update-24.safetensors"), desk.path(name)).unwrap();
+    desk.expect(REFUSED, "resume run").says(&["another seed", "another run"]);
+    desk.expect(DONE, &format!("{RUN} --hidden 8 --quiet --out wider"));
+    std::fs::copy(desk.path("wider/checkpoints/update-24.safetensors"), desk.path(name)).unwrap();
+    desk.expect(REFUSED, "resume run").says(&["this run's is", "--from 20"]);
+}
+
+#[test]
+fn damaged_files_of_a_run_are_named() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    for (file, text, says) in [
+        ("config.toml", "envs = ", "not a TOML file"),
+        ("config.toml", "envs = 0\n", "envs"),
+        ("config.toml", "envs = \"many\"\n", "envs"),
+        ("config.toml", "envs = 99999999999999999999\n", "config.toml"),
+        ("config.toml", "colour = 3\n", "colour"),
+        ("config.toml", "env = \"Pong\"\n", "Pong"),
+        ("run.json", "", "run.json"),
+        ("run.json", "{}", "run.json"),
+        ("run.json", "{\"format\": 2}", "formats up to 1"),
+        ("metrics.jsonl", "{}\n", "line 1 is not a row"),
+    ] {
+        let good = desk.bytes(&format!("run/{file}"));
+        desk.write(&format!("run/{file}"), text);
+        desk.expect(REFUSED, "resume run --from 12").says(&[says, "\n  help: "]);
+        desk.write(&format!("run/{file}"), good);
+    }
+    // Half a line at the end is what a system that crashed leaves; it is cut off.
+    let (rows_before, text) = (rows(&desk, "run"), desk.read("run/metrics.jsonl"));
+    desk.write("run/metrics.jsonl", text + "{\"agent\":0,");
+    desk.expect(DONE, "resume run --quiet");
+    assert_eq!(rows(&desk, "run"), rows_before);
+}
