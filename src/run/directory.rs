@@ -211,12 +211,13 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
 /// Makes a directory that nobody sees before it was filled, in `parent`; it is called as `name` says for 1, or for 2, 3 ... where that exists.
 fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name: impl Fn(u32) -> PathBuf) -> Result<PathBuf> {
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    std::fs::create_dir_all(parent).map_err(|error| Error::file("create", parent, error))?;
+    let failed = |error| Error::file("create", name(1), error);
+    std::fs::create_dir_all(parent).map_err(failed)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".new-run-");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less what the system is told to leave out, like any directory
-    let unfinished = builder.tempdir_in(parent).map_err(|error| Error::file("create", parent, error))?;
+    let unfinished = builder.tempdir_in(parent).map_err(failed)?;
     fill(unfinished.path())?;
     let unfinished = unfinished.keep();
     let mut number = 1;
@@ -266,6 +267,7 @@ mod tests {
         assert!(error.to_string().contains("another process trains in"), "{error}");
         drop(directory);
         again.lock().expect("nobody trains in it any more");
+        drop(again);
 
         // A configuration without metrics is not a run, but may be what somebody wrote.
         for name in [MANIFEST, CONFIG, ENVIRONMENT] {
