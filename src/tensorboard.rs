@@ -101,12 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_the_one_that_tensorflow_writes() {
-        // The first record of a file that TensorBoard's own writer (tensorboard 2.20, EventFileWriter) made, with its time replaced by 0.
-        let event = Event { file_version: Some("brain.Event:2".into()), ..Event::default() };
-        let bytes = record(&event);
-        assert_eq!(bytes[..8], 15_u64.to_le_bytes());
-        assert_eq!(bytes[12..27], *b"\x1a\x0dbrain.Event:2");
-        assert_eq!(bytes.len(), 8 + 4 + 15 + 4);
+    fn records_are_those_that_tensorboard_writes() {
+        // What RecordWriter of tensorboard 2.21.0 made of these two events.
+        let expected = "1800000000000000a37f4b2209000000000000f83f1a0d627261696e2e4576656e743a322a28646c\
+            3500000000000000d6c55de60900000000000002401080052a270a0f0a0874696d652f66707315000000000a140a0d747261696e2f656e74726f7079150000a0bff23e8c1a";
+        let value = |tag: &str, value: f32| Value { tag: tag.into(), simple_value: Some(value) };
+        let first = Event { wall_time: 1.5, file_version: Some("brain.Event:2".into()), ..Event::default() };
+        let summary = Some(Values { value: vec![value("time/fps", 0.0), value("train/entropy", -1.25)] });
+        let second = Event { wall_time: 2.25, step: 640, summary, ..Event::default() };
+        assert_eq!(crate::files::hexadecimal(&[record(&first), record(&second)].concat()), expected);
     }
 }
