@@ -62,7 +62,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
     let legal = legal_actions((*env).state);
     let policy_ = policy(head, legal);
-    let action = policy_sample(policy_, legal, &action_rng);
+    let action = act(policy_, legal, &action_rng);
     let log_prob = policy_log_prob(policy_, action);
 
     // Step.
@@ -104,6 +104,14 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         observation = observation_of((*env).state);
         store_observation(s, STEPS, n, &observation);
     }
+}
+
+// What the policy draws; or, where chance is to be left out, what is most probable.
+fn act(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    if (DETERMINISTIC) {
+        return policy_mode(policy, legal);
+    }
+    return policy_sample(policy, legal, rng);
 }
 
 fn store_action(base: u32, action: Action, legal: Legal) {

@@ -73,6 +73,16 @@ impl Checkpoint {
         &self.words[name]
     }
 
+    /// What buffer `name` held of these agents, one after the other.
+    ///
+    /// # Panics
+    /// When it is not one of [`KEPT`], or there is no such agent.
+    pub fn words_of(&self, name: &str, agents: &[usize]) -> Vec<u32> {
+        let words = self.words(name);
+        let size = words.len() / self.agents().len();
+        agents.iter().flat_map(|s| &words[s * size..(s + 1) * size]).copied().collect()
+    }
+
     /// The agents' rows.
     pub fn agents(&self) -> Vec<AgentRow> {
         agents(self.words("agents"))

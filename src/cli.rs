@@ -6,10 +6,11 @@ use crate::bench::{self, Sweep};
 use crate::config::{Config, KEYS, Key};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
+use crate::eval;
 use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
 use crate::picture::Picture;
-use crate::run::{self, Which};
+use crate::run::{self, Saved, Which};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -42,6 +43,17 @@ pub enum Action {
         from: Which,
         /// No progress, no notes.
         quiet: bool,
+    },
+    /// Say how good a saved policy is.
+    Eval {
+        /// The run's directory.
+        run: PathBuf,
+        /// Which checkpoint.
+        from: Which,
+        /// How.
+        options: eval::Options,
+        /// As JSON.
+        json: bool,
     },
     /// Start a new run from what another has learned.
     Fork {
@@ -117,6 +129,13 @@ fn act(matches: &ArgMatches) -> Result<u8> {
         Action::Train(options) => conclude(run::train(&config(matches)?, &options)?, json),
         Action::Resume { run, from, quiet } => conclude(run::resume(&run, from, &written(matches)?, quiet)?, json),
         Action::Fork { run, from, agent, options } => conclude(run::fork(&run, from, agent, &written(matches)?, &options)?, json),
+        Action::Eval { run, from, options, json } => {
+            let saved = Saved::open(&run)?;
+            let config = saved.changed_for_playing(&written(matches)?)?;
+            let gpu = Gpu::open(&config.backend, &config.adapter)?;
+            let evaluation = eval::evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(from)?, &options)?;
+            print(&if json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
+        }
         Action::Bench(options) => {
             let report = bench::run(&config(matches)?, &options)?;
             print(&if json { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
@@ -252,6 +271,14 @@ pub fn command() -> Command {
         from(),
         agent("All agents begin as this one"),
     ]);
+    let eval = Command::new("eval").about("Play episodes with the policy of a run, and say how good it is").args([
+        run(),
+        from(),
+        agent("Evaluate this one only"),
+        number("episodes", "1000", "Episodes of each agent"),
+        number("most-steps", "100000", "Give an episode up after so many steps"),
+        Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
+    ]);
     let command = Command::new("ppo-gpu")
         .version(concat!(env!("CARGO_PKG_VERSION"), " (", env!("PPO_GPU_REVISION"), ")"))
         .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
@@ -261,7 +288,15 @@ pub fn command() -> Command {
         )
         // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
         .args_override_self(true)
-        .subcommands([resume, fork, environments, bench, Command::new("devices").about("List the adapters of this machine, and what matters of each"), inspect])
+        .subcommands([
+            resume,
+            fork,
+            eval,
+            environments,
+            bench,
+            Command::new("devices").about("List the adapters of this machine, and what matters of each"),
+            inspect,
+        ])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
             Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
@@ -324,6 +359,8 @@ pub fn action(matches: &ArgMatches) -> Action {
     let options = || run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") };
     let path = |name: &str| inner.get_one::<PathBuf>(name).cloned().unwrap_or_default();
     let from = || inner.get_one::<Which>("from").copied().unwrap_or(Which::Latest);
+    let agent = || inner.get_one::<usize>("agent").copied();
+    let number = |name: &str| inner.get_one::<u32>(name).copied().unwrap_or_default();
     match names[..] {
         ["bench"] => {
             let sweep = inner.get_one::<String>("sweep").and_then(|name| Sweep::named(name));
@@ -343,16 +380,28 @@ pub fn action(matches: &ArgMatches) -> Action {
             name: inner.get_one::<String>("name").cloned().unwrap_or_default(),
             wgsl: inner.get_flag("wgsl"),
             png: inner.get_one::<PathBuf>("png").cloned(),
-            size: inner.get_one::<u32>("size").copied().unwrap_or_default(),
-            steps: inner.get_one::<u32>("after").copied().unwrap_or_default(),
+            size: number("size"),
+            steps: number("after"),
         }),
         ["env", "new"] => Action::Environment(EnvironmentAction::New {
             name: inner.get_one::<String>("name").cloned().unwrap_or_default(),
             continuous: inner.get_flag("continuous"),
         }),
         ["env", "check"] => Action::Environment(EnvironmentAction::Check { file: inner.get_one::<String>("name").cloned().unwrap_or_default() }),
+        ["eval"] => Action::Eval {
+            run: path("run"),
+            from: from(),
+            options: eval::Options {
+                episodes: number("episodes"),
+                deterministic: inner.get_flag("deterministic"),
+                agent: agent(),
+                most_steps: number("most-steps"),
+                quiet: options().quiet,
+            },
+            json,
+        },
         ["resume"] => Action::Resume { run: path("run"), from: from(), quiet: options().quiet },
-        ["fork"] => Action::Fork { run: path("run"), from: from(), agent: inner.get_one::<usize>("agent").copied(), options: options() },
+        ["fork"] => Action::Fork { run: path("run"), from: from(), agent: agent(), options: options() },
         _ => Action::Train(options()),
     }
 }

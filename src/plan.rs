@@ -141,6 +141,8 @@ pub struct Plan {
     pub norm_parts: usize,
     /// Parts that the moments of an agent's observations are taken in.
     pub observation_parts: usize,
+    /// Whether agents take the most probable action instead of drawing one. Never while they learn.
+    pub deterministic: bool,
 }
 
 impl Plan {
@@ -235,6 +237,7 @@ impl Plan {
             observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
             config: config.clone(),
+            deterministic: false,
             environment,
             episode_limit,
             network,
@@ -337,6 +340,7 @@ impl Plan {
             ("LOSSES", u(LOSSES)),
             ("OBSERVATION_PARTS", u(self.observation_parts)),
             ("OBSERVATION_PART", u(self.batch.div_ceil(self.observation_parts))),
+            ("DETERMINISTIC", Bool(self.deterministic)),
             ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
             ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
             ("NORMALIZE_ADVANTAGES", Bool(self.config.normalize_advantages)),

@@ -9,12 +9,13 @@ pub use checkpoints::Which;
 pub use directory::Directory;
 pub use summary::{AgentSummary, DeviceSummary, Divergence, Summary, driver};
 
+use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::metrics::{JsonLines, Row, Sink, mean};
-use crate::plan::{Plan, Profile, WINDOW};
+use crate::plan::{PROFILES, Plan, WINDOW};
 use crate::progress::{Progress, State};
 use crate::tensorboard::TensorBoard;
 use crate::trainer::{Saving, Trainer};
@@ -98,6 +99,9 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, quiet: bool) -> 
 /// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
 pub const RESUMABLE: &[&str] = &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
 
+/// The keys that may be other than in training when agents play.
+pub const PLAYABLE: &[&str] = &["seed", "env_parameters", "backend", "adapter", "profile"];
+
 /// Starts a new run whose agents begin with what those of the run at `path` have learned: parameters, Adam's moments, normalisers. Everything else begins
 /// anew. `agent`: all begin as that one.
 ///
@@ -113,7 +117,7 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     let environment = if changes.contains_key("env") { Environment::named(&config.env)? } else { saved.environment.clone() };
     let mut prepared = Prepared::new(&config, environment, options.quiet)?;
     let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
-    let checkpoint = checkpoints::read(&saved.directory.checkpoints(), which, &parent)?;
+    let checkpoint = saved.checkpoint(which)?;
     fits(&parent, prepared.trainer.plan(), agent)?;
     prepared.trainer.adopt(&checkpoint, agent);
     prepared.begin(Some(Origin { run: path.display().to_string(), updates: checkpoint.updates, agent }), options)
@@ -257,12 +261,25 @@ impl Saved {
         Config::from_layers([self.directory.config_table()?, changes.clone()])
     }
 
-    /// Its plan, compiled as `profile` says.
+    /// Its configuration for its agents to play, which may change keys of [`PLAYABLE`].
     ///
     /// # Errors
-    /// Those of [`Plan::with_environment`].
-    pub fn plan(&self, profile: Profile) -> Result<Plan> {
-        Plan::with_environment(&self.config, self.environment.clone(), profile)
+    /// [`Error::Config`] for other keys; those of [`Config::from_layers`].
+    pub fn changed_for_playing(&self, changes: &toml::Table) -> Result<Config> {
+        if let Some(key) = changes.keys().find(|key| !PLAYABLE.contains(&key.as_str())) {
+            return Err(Error::config(key, "this has no meaning for agents that do not learn", format!("keys that have: {}", PLAYABLE.join(", "))));
+        }
+        self.changed(changes)
+    }
+
+    /// One of its checkpoints.
+    ///
+    /// # Errors
+    /// Those of [`checkpoints::read`].
+    pub fn checkpoint(&self, which: Which) -> Result<Checkpoint> {
+        // Nothing that outlives an update depends on how kernels are compiled.
+        let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
+        checkpoints::read(&self.directory.checkpoints(), which, &plan)
     }
 }
 

@@ -55,6 +55,11 @@ impl AgentRow {
         self.counters[1]
     }
 
+    /// Counts an update that it learned nothing from.
+    pub(crate) fn count_update(&mut self) {
+        self.counters[1] += 1;
+    }
+
     /// Whether it has stopped learning.
     pub fn has_stopped(&self) -> bool {
         self.counters[4] != 0
@@ -275,15 +280,11 @@ impl Trainer {
     /// Begins with what a checkpoint of networks of the same shape has learned, parameters, Adam's moments and normalisers, and with nothing else of it.
     /// Agent s takes that of agent s, or every agent that of the one given.
     pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
-        let agents = checkpoint.agents();
-        let source = |s: usize| from.unwrap_or(s);
+        let (agents, sources) = (checkpoint.agents(), (0..self.plan.agents).map(|s| from.unwrap_or(s)).collect::<Vec<_>>());
         for name in ["params", "first_moments", "second_moments", "normalizers"] {
-            let words = checkpoint.words(name);
-            let size = words.len() / agents.len();
-            let adopted: Vec<u32> = (0..self.plan.agents).flat_map(|s| &words[source(s) * size..(source(s) + 1) * size]).copied().collect();
-            self.engine.write(name, &adopted);
+            self.engine.write(name, &checkpoint.words_of(name, &sources));
         }
-        let rows: Vec<AgentRow> = agent_rows(&self.plan).into_iter().enumerate().map(|(s, row)| row.with_gradient_steps_of(&agents[source(s)])).collect();
+        let rows: Vec<AgentRow> = agent_rows(&self.plan).into_iter().zip(sources).map(|(row, s)| row.with_gradient_steps_of(&agents[s])).collect();
         self.engine.write("agents", bytemuck::cast_slice(&rows));
     }
 

@@ -218,6 +218,49 @@ fn the_environment_of_a_run_is_kept_with_it() {
     desk.expect(REFUSED, "resume part").says(&["environment.wgsl", "not the one that this run was trained on"]);
 }
 
+#[test]
+fn an_evaluation_plays_what_was_learned() {
+    let desk = Desk::new();
+    let eval = |arguments: &str| desk.expect(DONE, &format!("eval {arguments} --quiet --json")).json();
+    // The bandit pays most for one of its arms: a policy that has learned nothing draws any of them, and the most probable one after training is the best.
+    desk.expect(DONE, "--env Probe/Bandit --envs 16 --steps 16 --minibatches 4 --hidden 8 --lr 1e-2 --agents 3 --total-steps 10240 --quiet --out run");
+    // Without its noise, every pull of the best arm pays the same.
+    let best = f64::from(0.9_f32);
+    let played = eval("run --episodes 300 --deterministic --env-parameters noise=0");
+    for agent in played["agents"].as_array().unwrap() {
+        assert_eq!((agent["episodes"].as_u64(), agent["unfinished"].as_u64()), (Some(300), Some(0)), "{agent}");
+        assert_eq!((agent["returns"]["min"].as_f64(), agent["returns"]["max"].as_f64()), (Some(best), Some(best)), "{agent}");
+        assert_eq!(agent["lengths"]["max"].as_f64(), Some(1.0), "{agent}");
+    }
+    let drawn = eval("run --episodes 300 --agent 2");
+    assert_eq!(drawn["agents"].as_array().unwrap().len(), 1);
+    assert_eq!(drawn["agents"][0]["agent"], 2);
+
+    // The same seed gives the same episodes, another one others; one agent plays as it does beside others.
+    desk.expect(DONE, &format!("{RUN} --agents 3 --quiet --out poles"));
+    let without_speed = |mut value: Value| {
+        value.as_object_mut().unwrap().remove("sps");
+        value
+    };
+    let all = without_speed(eval("poles --episodes 70 --seed 5"));
+    assert_eq!(without_speed(eval("poles --episodes 70 --seed 5")), all);
+    assert_ne!(without_speed(eval("poles --episodes 70 --seed 6")), all);
+    assert_eq!(eval("poles --episodes 70 --seed 5 --agent 1")["agents"][0], all["agents"][1]);
+    let mean = |agent: &Value| agent["returns"]["mean"].as_f64().unwrap();
+    let means: Vec<f64> = all["agents"].as_array().unwrap().iter().map(mean).collect();
+    assert!((all["mean_return"].as_f64().unwrap() - means.iter().sum::<f64>() / 3.0).abs() < 1e-9);
+    // Episodes that are given up are counted, and nothing else is said of them.
+    let short = eval("poles --episodes 10 --most-steps 2");
+    assert_eq!((&short["agents"][0]["unfinished"], &short["agents"][0]["returns"]), (&10.into(), &Value::Null));
+
+    let text = desk.expect(DONE, "eval poles --episodes 20 --quiet").stdout;
+    assert!(text.starts_with("CartPole-v1 after 24 updates, drawn actions\n") && text.contains("confidence"), "{text}");
+    desk.expect(REFUSED, "eval poles --agent 3").says(&["no agent 3"]);
+    desk.expect(REFUSED, "eval poles --episodes 0").says(&["--episodes"]);
+    desk.expect(REFUSED, "eval poles --lr 1").says(&["lr: ", "seed"]);
+    desk.expect(REFUSED, "eval nowhere").says(&["holds no run"]);
+}
+
 /// Every kind of damage to a checkpoint is found, is said in words, and leaves the files as they are; the checkpoint before is offered.
 #[test]
 fn damaged_checkpoints_are_refused_and_another_is_offered() {

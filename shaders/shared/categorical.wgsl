@@ -47,6 +47,20 @@ fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, unif
     return choice;
 }
 
+// The most probable choice among the same logits, counted from `first`; of several the first one.
+fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
+    var p = policy;
+    var choice = 0u;
+    var found = false;
+    for (var k = 0u; k < count; k++) {
+        if (is_legal(legal, first + k) && (!found || p.log_probs[first + k] > p.log_probs[first + choice])) {
+            choice = k;
+            found = true;
+        }
+    }
+    return choice;
+}
+
 // d(log_prob_slope * log pi(choice) + entropy_slope * H)/d logit k, of a distribution with entropy H:
 // d log pi(a)/dz_k = [k = a] - pi_k;  dH/dz_k = -pi_k (log pi_k + H).
 fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: f32, entropy_slope: f32) -> f32 {

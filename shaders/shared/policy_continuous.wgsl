@@ -38,6 +38,10 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
     return action;
 }
 
+fn policy_mode(policy: Policy, legal: Legal) -> Action {
+    return policy.mean;
+}
+
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var p = policy;
     var a = action;

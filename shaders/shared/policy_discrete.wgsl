@@ -14,6 +14,10 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
     return sample_categorical(policy, legal, 0u, LOGITS, rng_uniform(rng));
 }
 
+fn policy_mode(policy: Policy, legal: Legal) -> Action {
+    return most_probable(policy, legal, 0u, LOGITS);
+}
+
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var p = policy;
     return p.log_probs[action];

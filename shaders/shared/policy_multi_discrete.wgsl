@@ -25,6 +25,16 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
     return action;
 }
 
+fn policy_mode(policy: Policy, legal: Legal) -> Action {
+    var firsts = ACTION_FIRSTS;
+    var counts = ACTION_SIZES;
+    var action: Action;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        action[d] = most_probable(policy, legal, firsts[d], counts[d]);
+    }
+    return action;
+}
+
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var firsts = ACTION_FIRSTS;
     var p = policy;

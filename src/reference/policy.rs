@@ -125,6 +125,17 @@ impl<R: Real> Policy<R> {
         })
     }
 
+    /// The most probable action.
+    ///
+    /// # Errors
+    /// When two discrete actions are too nearly as probable to tell.
+    pub fn mode(&self, site: Site) -> Result<Action<R>, Ambiguous> {
+        Ok(match self {
+            Policy::Discrete(parts) => Action::Choices(parts.iter().map(|part| Ok(part.mode(site)? as u32)).collect::<Result<_, Ambiguous>>()?),
+            Policy::Continuous(parts) => Action::Values(parts.iter().map(|part| part.mean).collect()),
+        })
+    }
+
     /// log π(action).
     ///
     /// # Panics
@@ -247,6 +258,19 @@ impl<R: Real> Categorical<R> {
         Ok(*last)
     }
 
+    /// The most probable action; of several the first one.
+    ///
+    /// # Errors
+    /// When two are too nearly as probable to tell.
+    pub fn mode(&self, site: Site) -> Result<usize, Ambiguous> {
+        let mut among = (0..self.log_probs.len()).filter(|&k| self.is_legal(k));
+        let first = among.next().expect("there is at least one legal action");
+        among.try_fold(first, |best, k| {
+            let better = site.decide(self.log_probs[best].less(self.log_probs[k]), "the most probable action")?;
+            Ok(if better { k } else { best })
+        })
+    }
+
     /// d(`log_prob_slope`·log π(action) + `entropy_slope`·H)/d logits, from d log π(a)/dz_k = \[k = a\] − π_k and dH/dz_k = −π_k·(log π_k + H).
     pub fn slope(&self, action: usize, log_prob_slope: R, entropy_slope: R) -> Vec<R> {
         let slope = |(k, &log_prob): (usize, &R)| {
@@ -316,6 +340,18 @@ mod tests {
                 assert!((difference - slope[k]).abs() < 1e-9, "{actions:?}, output {k}: {difference} instead of {}", slope[k]);
             }
         }
+    }
+
+    #[test]
+    fn the_mode_is_the_largest_logit_that_is_legal() {
+        let head = [LOGITS[0], LOGITS[1], LOGITS[2], LOGITS[3]];
+        let choices = |actions: Actions, legal: &[bool]| Policy::<f64>::new(&actions, &head, legal).mode(SITE).unwrap().choices().to_vec();
+        assert_eq!(choices(Actions::Discrete(4), &[]), [2]);
+        assert_eq!(choices(Actions::Discrete(4), &[false, true, false, true]), [3]);
+        assert_eq!(choices(Actions::MultiDiscrete(vec![2, 2]), &[]), [0, 0]);
+        assert_eq!(choices(Actions::MultiDiscrete(vec![2, 2]), &[false, true, true, true]), [1, 0]);
+        let continuous = Policy::<f64>::new(&Actions::Continuous { low: vec![-1.0; 2], high: vec![1.0; 2] }, &head, &[]);
+        assert_eq!(continuous.mode(SITE).unwrap().values(), &head[..2]);
     }
 
     #[test]

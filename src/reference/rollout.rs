@@ -53,7 +53,8 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     let legal = env.state.legal();
     let actions = &plan.environment.actions;
     let policy = Policy::new(actions, &dense::forward(&plan.network, ACTOR, params, layouts::network_input(plan, observation.clone())).head, &legal);
-    let action: Action<R> = policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)?;
+    let action: Action<R> =
+        if plan.deterministic { policy.mode(site)? } else { policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)? };
     let log_prob = policy.log_prob(&action);
     let outcome = env.state.step(&action.taken(actions), &mut Stream::new(agent.seed, random::STEP, time, n as u32), site)?;
     env.episode_return = env.episode_return + outcome.reward;

@@ -94,6 +94,22 @@ agrees! {
     report Report;
 }
 
+/// Agents that play take the most probable action.
+#[test]
+fn rollout_without_chance() {
+    let mut failures = Vec::new();
+    for (name, plan) in plans() {
+        let plan = Plan { deterministic: true, ..plan };
+        for dispatch in dispatches(&plan, Kernel::Rollout) {
+            let findings = check(&plan, dispatch, 29 + u64::from(dispatch.index), None);
+            if !findings.is_empty() {
+                failures.push(format!("plan '{name}', index {}: {}", dispatch.index, describe(&findings)));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "rollout differs from its reference:\n{}", failures.join("\n"));
+}
+
 /// Wide layers and long observations, in straight-line code where they fit and in loops. Only the kernels that they make a difference to; environments with
 /// long observations have no reference for `rollout`.
 #[test]

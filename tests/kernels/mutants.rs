@@ -126,7 +126,7 @@ mutants! { Masks:
 }
 
 mutants! { Continuous:
-    clipped_action_stored Rollout 0 "let action = policy_sample(policy_, legal, &action_rng);" => "let action = action_taken(policy_sample(policy_, legal, &action_rng));", Value;
+    clipped_action_stored Rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = action_taken(policy_sample(policy_, legal, &action_rng));", Value;
     variance_for_deviation Rollout 0 "exp(p.log_std[d]) * rng_normal(rng)" => "exp(2.0 * p.log_std[d] + 0.1) * rng_normal(rng)", Value;
     density_without_its_norm Gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
     deviation_depends_on_the_observation SumGradient 0 "sum = without_fixed(sum, column);" => "", Value;

@@ -1,0 +1,135 @@
+//! Lets what was learned play, without learning from it: for evaluation, and to be watched.
+
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::gpu::engine::{self, Engine};
+use crate::kernel::Kernel;
+use crate::plan::Plan;
+use crate::ppo::{self, Dispatch};
+use crate::random::seed_words;
+use crate::trainer::{AgentRow, agent_rows, upload};
+use bytemuck::Zeroable;
+
+/// How to play.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The agents that play; all when empty.
+    pub agents: Vec<usize>,
+    /// Environments of each.
+    pub envs: u32,
+    /// Steps of each environment in a call of [`Player::advance`].
+    pub steps: u32,
+    /// Seed of the episodes, which are the same for all agents as far as these do the same.
+    pub seed: u64,
+    /// Whether agents take the most probable action (the mean of continuous ones) instead of drawing one.
+    pub deterministic: bool,
+}
+
+/// One step of one environment: a row of `transitions` (shaders/shared/transition.wgsl).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Transition {
+    /// log π of the action.
+    pub log_prob: f32,
+    /// Reward.
+    pub reward: f32,
+    ending: u32,
+    /// Sum of the episode's rewards up to this step.
+    pub episode_return: f32,
+}
+
+impl Transition {
+    /// Whether the environment ended the episode.
+    pub fn terminated(&self) -> bool {
+        self.ending & crate::reference::layouts::transition::TERMINATED != 0
+    }
+
+    /// Whether the time limit did.
+    pub fn truncated(&self) -> bool {
+        self.ending & crate::reference::layouts::transition::TRUNCATED != 0
+    }
+
+    /// Whether the episode ended with this step.
+    pub fn ended(&self) -> bool {
+        self.terminated() || self.truncated()
+    }
+
+    /// Steps of the episode up to this one.
+    pub fn length(&self) -> u32 {
+        self.ending >> crate::reference::layouts::transition::LENGTH_SHIFT
+    }
+}
+
+/// Agents that play on a device.
+pub struct Player {
+    gpu: Gpu,
+    plan: Plan,
+    engine: Engine,
+    rollout: Vec<Dispatch>,
+    rows: Vec<AgentRow>,
+}
+
+impl Player {
+    /// Begins an episode in every environment. Agents have the parameters of `checkpoint`, one of a run of `config` on `environment`, or of agents that have
+    /// learned nothing.
+    ///
+    /// # Errors
+    /// Those of [`Plan::with_environment`] and [`Engine::new`].
+    pub fn new(gpu: &Gpu, config: &Config, environment: &Environment, checkpoint: Option<&Checkpoint>, options: &Options) -> Result<Player> {
+        let agents = if options.agents.is_empty() { (0..config.agents as usize).collect() } else { options.agents.clone() };
+        let sizes = Config { agents: agents.len() as u32, envs: options.envs, steps: options.steps, minibatches: 1, epochs: 1, ..config.clone() };
+        let plan = Plan::with_environment(&sizes, environment.clone(), gpu.profile(&config.profile))?;
+        let plan = Plan { deterministic: options.deterministic, ..plan };
+        let only = vec![Kernel::Reset, Kernel::Rollout];
+        let engine = Engine::new(gpu, &plan, &engine::Options { only, cached: true, ..engine::Options::default() })?;
+        let rows: Vec<AgentRow> = agent_rows(&plan).into_iter().map(|row| AgentRow { seed: seed_words(options.seed), ..row }).collect();
+        upload(&engine, &plan, &rows);
+        let rollout = ppo::update_of(&plan, Kernel::Rollout);
+        let player = Player { gpu: gpu.clone(), plan, engine, rollout, rows };
+        if let Some(checkpoint) = checkpoint {
+            player.load(checkpoint, &agents);
+        }
+        player.engine.run(&ppo::start())?;
+        Ok(player)
+    }
+
+    /// Gives the agents the parameters and normalisers that agents `agents` have in `checkpoint`. Episodes go on.
+    pub fn load(&self, checkpoint: &Checkpoint, agents: &[usize]) {
+        for name in ["params", "normalizers"] {
+            self.engine.write(name, &checkpoint.words_of(name, agents));
+        }
+    }
+
+    /// Makes [`Options::steps`] steps in every environment, with a new episode where one ended; returns them, `[agent][step][environment]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] when the device failed.
+    pub fn advance(&mut self) -> Result<Vec<Transition>> {
+        self.engine.run(&self.rollout)?;
+        let words = self.engine.read("transitions")?;
+        let mut transitions = vec![Transition::zeroed(); self.plan.agents * self.plan.batch];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut transitions);
+        bytes.copy_from_slice(&bytemuck::cast_slice(&words)[..bytes.len()]);
+        self.rows.iter_mut().for_each(AgentRow::count_update);
+        self.engine.write("agents", bytemuck::cast_slice(&self.rows));
+        Ok(transitions)
+    }
+
+    /// What plays, and in how many environments.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Its buffers.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
