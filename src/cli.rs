@@ -3,6 +3,7 @@
 //! Flags of configuration keys are made from [`KEYS`]: a key that is added there has a flag.
 
 use crate::bench::{self, Sweep};
+use crate::checkpoint::Checkpoint;
 use crate::config::{Config, KEYS, Key};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
@@ -10,7 +11,10 @@ use crate::eval;
 use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
 use crate::picture::Picture;
+use crate::player::{self, Player};
+use crate::record;
 use crate::run::{self, Saved, Which};
+use crate::watch;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::ffi::OsString;
@@ -55,6 +59,20 @@ pub enum Action {
         /// As JSON.
         json: bool,
     },
+    /// Show agents at play in the terminal.
+    Watch {
+        /// Who plays.
+        playing: Playing,
+        /// How it is shown.
+        options: watch::Options,
+    },
+    /// Write an animation, or pictures, of an agent at play.
+    Record {
+        /// Who plays.
+        playing: Playing,
+        /// What is written.
+        options: record::Options,
+    },
     /// Start a new run from what another has learned.
     Fork {
         /// The other's directory.
@@ -66,6 +84,21 @@ pub enum Action {
         /// Of the new run.
         options: run::Options,
     },
+}
+
+/// Who plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Playing {
+    /// The directory of its run; without one, agents of the configuration that have learned nothing.
+    pub run: Option<PathBuf>,
+    /// From which checkpoint.
+    pub from: Which,
+    /// The agent that plays.
+    pub agent: usize,
+    /// Whether it takes the most probable action instead of drawing one.
+    pub deterministic: bool,
+    /// Whether it has forgotten what it learned.
+    pub untrained: bool,
 }
 
 /// What to do about environments.
@@ -136,6 +169,23 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             let evaluation = eval::evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(from)?, &options)?;
             print(&if json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
         }
+        Action::Record { playing, options } => {
+            let (mut player, ..) = player(matches, &playing)?;
+            let recording = record::record(&mut player, &options)?;
+            let returns: Vec<String> = recording.returns.iter().map(|value| format!("{value:.1}")).collect();
+            let ended = if returns.is_empty() { "no episode ended".into() } else { format!("return {}", returns.join(", ")) };
+            let paths = options.gif.iter().chain(&options.png_dir).map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+            print(&format!("wrote {paths}: {} frames, {ended}\n", recording.frames)).map(|()| exit::DONE)
+        }
+        Action::Watch { playing, options } => {
+            let (player, saved, checkpoint, agents) = player(matches, &playing)?;
+            // Only who watches the last one wants to see newer ones.
+            let mut newer = |updates: u32| match &saved {
+                Some(saved) if playing.from == Which::Latest => saved.newer(updates),
+                _ => Ok(None),
+            };
+            watch::watch(player, checkpoint, agents, &mut newer, &options).map(|()| exit::DONE)
+        }
         Action::Bench(options) => {
             let report = bench::run(&config(matches)?, &options)?;
             print(&if json { report.to_json() + "\n" } else { report.to_text() }).map(|()| exit::DONE)
@@ -144,6 +194,27 @@ fn act(matches: &ArgMatches) -> Result<u8> {
         Action::Devices { json } => print(&inspect::devices(&config(matches)?, json)?).map(|()| exit::DONE),
         Action::Inspect(topic) => print(&inspect::show(&config(matches)?, &topic, innermost(matches).1.get_flag("quiet"))?).map(|()| exit::DONE),
     }
+}
+
+/// One environment in which an agent plays; its run, what it has learned, and how many agents there are.
+fn player(matches: &ArgMatches, playing: &Playing) -> Result<(Player, Option<Saved>, Option<Checkpoint>, usize)> {
+    let saved = playing.run.as_deref().map(Saved::open).transpose()?;
+    let (config, environment) = match &saved {
+        Some(saved) => (saved.changed_for_playing(&written(matches)?)?, saved.environment.clone()),
+        None => {
+            let config = config(matches)?;
+            let environment = Environment::named(&config.env)?;
+            (config, environment)
+        }
+    };
+    let agents = config.agents as usize;
+    if playing.agent >= agents {
+        return Err(Error::config("--agent", format!("there is no agent {}", playing.agent), format!("nearest that works: {}", agents - 1)));
+    }
+    let checkpoint = saved.as_ref().filter(|_| !playing.untrained).map(|saved| saved.checkpoint(playing.from)).transpose()?;
+    let gpu = Gpu::open(&config.backend, &config.adapter)?;
+    let options = player::Options { agents: vec![playing.agent], envs: 1, steps: 1, seed: config.seed, deterministic: playing.deterministic };
+    Ok((Player::new(&gpu, &config, &environment, checkpoint.as_ref(), &options)?, saved, checkpoint, agents))
 }
 
 /// Prints what came of a run.
@@ -279,6 +350,34 @@ pub fn command() -> Command {
         number("most-steps", "100000", "Give an episode up after so many steps"),
         Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
     ]);
+    let played = || {
+        let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+        [
+            run().required(false).help("The directory of a run; without one, agents that have learned nothing play what --env says"),
+            from(),
+            agent("Agent that plays [default: 0]"),
+            flag("deterministic", "Take the most probable action instead of drawing one"),
+            flag("untrained", "Forget what was learned"),
+        ]
+    };
+    let file = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).help(help)
+    };
+    let watch = Command::new("watch")
+        .about("Show an agent at play in the terminal; of a run that trains meanwhile, always what it has learned so far")
+        .args(played())
+        .args([
+            number("fps", "30", "Steps a second, at first"),
+            Arg::new("most-steps").long("most-steps").value_name("N").value_parser(value_parser!(u64)).help("End by itself after so many steps"),
+        ]);
+    let record = Command::new("record").about("Write an animation, or pictures, of an agent at play").args(played()).args([
+        file("gif", "FILE", "Write an animation"),
+        file("png-dir", "DIR", "Write a picture of each step"),
+        number("size", "256", "Pixels along each side"),
+        number("fps", "30", "Frames a second of the animation"),
+        number("episodes", "1", "Stop when so many episodes have ended"),
+        number("most-frames", "1000", "Stop after so many frames"),
+    ]);
     let command = Command::new("ppo-gpu")
         .version(concat!(env!("CARGO_PKG_VERSION"), " (", env!("PPO_GPU_REVISION"), ")"))
         .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
@@ -292,6 +391,8 @@ pub fn command() -> Command {
             resume,
             fork,
             eval,
+            watch,
+            record,
             environments,
             bench,
             Command::new("devices").about("List the adapters of this machine, and what matters of each"),
@@ -361,6 +462,13 @@ pub fn action(matches: &ArgMatches) -> Action {
     let from = || inner.get_one::<Which>("from").copied().unwrap_or(Which::Latest);
     let agent = || inner.get_one::<usize>("agent").copied();
     let number = |name: &str| inner.get_one::<u32>(name).copied().unwrap_or_default();
+    let playing = || Playing {
+        run: inner.get_one::<PathBuf>("run").cloned(),
+        from: from(),
+        agent: agent().unwrap_or(0),
+        deterministic: inner.get_flag("deterministic"),
+        untrained: inner.get_flag("untrained"),
+    };
     match names[..] {
         ["bench"] => {
             let sweep = inner.get_one::<String>("sweep").and_then(|name| Sweep::named(name));
@@ -399,6 +507,21 @@ pub fn action(matches: &ArgMatches) -> Action {
                 quiet: options().quiet,
             },
             json,
+        },
+        ["watch"] => {
+            let options = watch::Options { agent: playing().agent, fps: number("fps"), most_steps: inner.get_one::<u64>("most-steps").copied() };
+            Action::Watch { playing: playing(), options }
+        }
+        ["record"] => Action::Record {
+            playing: playing(),
+            options: record::Options {
+                gif: inner.get_one::<PathBuf>("gif").cloned(),
+                png_dir: inner.get_one::<PathBuf>("png-dir").cloned(),
+                size: number("size"),
+                fps: number("fps"),
+                episodes: number("episodes"),
+                most_frames: number("most-frames"),
+            },
         },
         ["resume"] => Action::Resume { run: path("run"), from: from(), quiet: options().quiet },
         ["fork"] => Action::Fork { run: path("run"), from: from(), agent: agent(), options: options() },

@@ -33,10 +33,12 @@ pub mod player;
 pub mod ppo;
 pub mod progress;
 pub mod random;
+pub mod record;
 pub mod reference;
 pub mod run;
 pub mod tensorboard;
 pub mod trainer;
+pub mod watch;
 
 pub use error::{Error, Result};
 

@@ -3,14 +3,14 @@
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::gpu::Gpu;
 use crate::gpu::compose;
-use crate::gpu::engine::{self, Engine, Options};
+use crate::gpu::engine;
 use crate::gpu::program::{Program, Shader};
-use crate::kernel::{Grid, Kernel};
+use crate::kernel::Grid;
 use crate::plan::Plan;
-use crate::ppo;
-use crate::trainer::{agent_rows, upload};
+use crate::player::{self, Player};
 use std::path::Path;
 
 /// Pixels along the sides of a picture, at most.
@@ -22,13 +22,13 @@ const LANES: usize = 256;
 const DRAW: &str = include_str!("../shaders/draw.wgsl");
 const GRID: Grid = Grid { lanes: LANES, groups: 1, networks: 1 };
 
-fn constants(size: u32, [n, time]: [u32; 2]) -> String {
-    format!("const PICTURE_SIZE: u32 = {size}u;\nconst PICTURED: u32 = {n}u;\nconst PICTURE_TIME: u32 = {time}u;\n")
+fn constants(size: u32) -> String {
+    format!("const PICTURE_SIZE: u32 = {size}u;\n")
 }
 
 /// The WGSL that draws environments of `plan`.
 pub(crate) fn composed(plan: &Plan) -> String {
-    compose::compose_source(DRAW, GRID, plan) + &constants(1, [0, 0])
+    compose::compose_source(DRAW, GRID, plan) + &constants(1)
 }
 
 /// A square picture.
@@ -44,35 +44,62 @@ impl Picture {
     /// The environment of `config` after `steps` steps of a policy that has learned nothing.
     ///
     /// # Errors
-    /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; those of [`Engine::new`].
+    /// Those of [`Player::new`] and [`Painter::new`].
     pub fn of_environment(config: &Config, steps: u32, size: u32) -> Result<Picture> {
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
         let environment = Environment::named(&config.env)?;
-        // One more step than wanted would begin a new rollout.
-        let config = Config { envs: 1, steps: steps.max(1), minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
-        let plan = Plan::with_environment(&config, environment, gpu.profile(&config.profile))?;
-        let engine = Engine::new(&gpu, &plan, &Options { only: vec![Kernel::Reset, Kernel::Rollout], ..Options::default() })?;
-        upload(&engine, &plan, &agent_rows(&plan));
-        engine.run(&ppo::start())?;
+        let config = Config { hidden: vec![8], ..config.clone() };
+        let options = player::Options { agents: vec![0], envs: 1, steps: steps.max(1), seed: config.seed, deterministic: false };
+        let mut player = Player::new(&gpu, &config, &environment, None, &options)?;
+        let painter = Painter::new(&player, size)?;
         if steps > 0 {
-            engine.run(&ppo::update_of(&plan, Kernel::Rollout))?;
+            player.advance()?;
         }
-        Picture::draw(&gpu, &plan, &engine, [0, steps], size)
+        painter.draw()
     }
 
-    /// Environment `n` of the first agent as it is before step `time` of the run.
+    /// As a PNG file.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.size, self.size);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&self.rgba));
+        written.expect("memory takes what is written, and the sizes agree");
+        bytes
+    }
+
+    /// Writes it as a PNG file.
     ///
     /// # Errors
-    /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; [`Error::Device`] when the device
-    /// failed.
-    pub fn draw(gpu: &Gpu, plan: &Plan, engine: &Engine, [n, time]: [u32; 2], size: u32) -> Result<Picture> {
+    /// [`Error::File`] when it cannot be written.
+    pub fn write_png(&self, path: &Path) -> Result<()> {
+        files::write(path, &self.to_png())
+    }
+}
+
+/// Draws the first environment of a player's first agent.
+pub struct Painter {
+    gpu: Gpu,
+    program: Program,
+    pixels: wgpu::Buffer,
+    size: u32,
+}
+
+impl Painter {
+    /// Makes everything ready for pictures of `size` x `size` pixels of what `player` plays.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; [`Error::Shader`] when the kernel
+    /// does not compile.
+    pub fn new(player: &Player, size: u32) -> Result<Painter> {
+        let (gpu, plan) = (player.gpu(), player.plan());
         if !plan.environment.pictured {
-            let help = "write fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32>";
             return Err(Error::Environment {
                 path: plan.environment.name.clone(),
                 line: None,
                 problem: "there is no function `env_pixel` to draw it with".into(),
-                help: help.into(),
+                help: "write fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32>".into(),
             });
         }
         if !(1..=MOST_SIZE).contains(&size) {
@@ -82,30 +109,20 @@ impl Picture {
         let count = (size * size) as usize;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let pixels = engine::create_buffer(gpu, "pixels", 4 * count as u64, usage)?;
-        let shader = Shader { name: "draw", source: DRAW, constants: constants(size, [n, time]), grid: GRID, groups: [count.div_ceil(LANES) as u32, 1, 1] };
-        let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { engine.buffer(name) }))?;
-        let staging = engine::create_buffer(gpu, "picture readback", pixels.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        program.encode(&mut encoder.begin_compute_pass(&Default::default()));
-        encoder.copy_buffer_to_buffer(&pixels, 0, &staging, 0, pixels.size());
-        let submission = gpu.queue.submit([encoder.finish()]);
-        staging.map_async(wgpu::MapMode::Read, .., |_| ());
-        let activity = || "drew a picture".to_string();
-        gpu.wait(Some(submission), activity)?;
-        let mapped = staging.get_mapped_range(..).map_err(|error| engine::map_error(activity(), error))?;
-        Ok(Picture { size, rgba: mapped.to_vec() })
+        let shader = Shader { name: "draw", source: DRAW, constants: constants(size), grid: GRID, groups: [count.div_ceil(LANES) as u32, 1, 1] };
+        let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { player.engine().buffer(name) }))?;
+        Ok(Painter { gpu: gpu.clone(), program, pixels, size })
     }
 
-    /// Writes it as a PNG file.
+    /// Draws the environment as it is now.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be written.
-    pub fn write_png(&self, path: &Path) -> Result<()> {
-        let file = std::fs::File::create(path).map_err(|error| Error::file("create", path, error))?;
-        let mut encoder = png::Encoder::new(std::io::BufWriter::new(file), self.size, self.size);
-        encoder.set_color(png::ColorType::Rgba);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&self.rgba));
-        written.map_err(|error| Error::file("write", path, std::io::Error::other(error)))
+    /// [`Error::Device`] when the device failed.
+    pub fn draw(&self) -> Result<Picture> {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        self.program.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        self.gpu.queue.submit([encoder.finish()]);
+        let rgba = engine::read_buffer(&self.gpu, &self.pixels, "pixels")?;
+        Ok(Picture { size: self.size, rgba: bytemuck::cast_slice(&rgba).to_vec() })
     }
 }

@@ -281,6 +281,18 @@ impl Saved {
         let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
         checkpoints::read(&self.directory.checkpoints(), which, &plan)
     }
+
+    /// Its last checkpoint, if more than so many updates had been made by then.
+    ///
+    /// # Errors
+    /// Those of [`checkpoints::read`].
+    pub fn newer(&self, updates: u32) -> Result<Option<Checkpoint>> {
+        let all = checkpoints::list(&self.directory.checkpoints())?;
+        match all.last() {
+            Some((last, _)) if *last > updates => self.checkpoint(Which::Latest).map(Some),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Set by the first Ctrl-C (or request of the system to end).

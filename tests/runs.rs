@@ -261,6 +261,52 @@ fn an_evaluation_plays_what_was_learned() {
     desk.expect(REFUSED, "eval nowhere").says(&["holds no run"]);
 }
 
+#[test]
+fn a_recording_shows_each_state_of_an_episode() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    let said = desk.expect(DONE, "record run --agent 1 --gif run.gif --png-dir frames --size 48 --seed 3").stdout;
+    // "wrote run.gif, frames: 34 frames, return 34.0": in CartPole both are the length of the episode.
+    let numbers: Vec<f32> = said.split(|c: char| !c.is_ascii_digit() && c != '.').filter_map(|text| text.parse().ok()).collect();
+    let [frames, length] = numbers[..] else { panic!("{said}") };
+    assert_eq!(frames, length, "{said}");
+    assert_eq!(desk.path("frames").read_dir().unwrap().count(), frames as usize);
+
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let mut decoder = options.read_info(std::fs::File::open(desk.path("run.gif")).unwrap()).unwrap();
+    assert_eq!((decoder.width(), decoder.height()), (48, 48));
+    let mut pictures = Vec::new();
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        // 30 a second, in hundredths.
+        assert_eq!(frame.delay, 3);
+        pictures.push(frame.buffer.to_vec());
+    }
+    assert_eq!(pictures.len(), frames as usize);
+    assert!(pictures.windows(2).filter(|pair| pair[0] != pair[1]).count() > pictures.len() / 2, "the pole moves");
+
+    // The same seed shows the same, another seed another episode, and what has learned nothing needs no run.
+    let record = |arguments: &str| {
+        desk.expect(DONE, &format!("record {arguments} --gif other.gif --size 48 --most-frames 20"));
+        desk.bytes("other.gif")
+    };
+    assert_eq!(record("run --seed 3 --deterministic"), record("run --seed 3 --deterministic"));
+    assert_ne!(record("run --seed 3"), record("run --seed 4"));
+    assert_ne!(record("run --seed 3 --env-parameters gravity=-9.8"), record("run --seed 3"));
+    record("--env Pendulum-v1");
+    for (arguments, says) in [
+        ("run", "--gif"),
+        ("run --gif x.gif --size 0", "--size"),
+        ("run --gif x.gif --fps 1000", "nearest that works: 100"),
+        ("run --gif x.gif --agent 2", "no agent 2"),
+    ] {
+        desk.expect(REFUSED, &format!("record {arguments}")).says(&[says, "\n  help: "]);
+    }
+    assert!(!desk.path("x.gif").exists());
+    // There is no terminal here.
+    desk.expect(REFUSED, "watch run").says(&["not a terminal", "record"]);
+}
+
 /// Every kind of damage to a checkpoint is found, is said in words, and leaves the files as they are; the checkpoint before is offered.
 #[test]
 fn damaged_checkpoints_are_refused_and_another_is_offered() {

@@ -133,16 +133,8 @@ impl Engine {
     /// [`Error::Device`] when the device failed.
     pub fn read(&self, name: &str) -> Result<Vec<u32>> {
         let source = self.buffer(name);
-        let staging = create_buffer(&self.gpu, "readback", source.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
-        let submission = self.gpu.queue.submit([encoder.finish()]);
-        staging.map_async(wgpu::MapMode::Read, .., |_| ());
-        let activity = || format!("read buffer `{name}`");
-        self.gpu.wait(Some(submission), activity)?;
-        let mapped = staging.get_mapped_range(..).map_err(|error| map_error(activity(), error))?;
         self.count_read(source.size());
-        Ok(bytemuck::cast_slice(&mapped).to_vec())
+        read_buffer(&self.gpu, source, name)
     }
 
     /// Records a dispatch.
@@ -195,6 +187,19 @@ impl Engine {
         let pieces: Vec<Piece> = dispatches.iter().map(|dispatch| dispatch.whole(&self.plan)).collect();
         self.run_pieces(&pieces)
     }
+}
+
+/// Reads a whole buffer, called `name`.
+pub(crate) fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Result<Vec<u32>> {
+    let staging = create_buffer(gpu, "readback", source.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
+    let submission = gpu.queue.submit([encoder.finish()]);
+    staging.map_async(wgpu::MapMode::Read, .., |_| ());
+    let activity = || format!("read buffer `{name}`");
+    gpu.wait(Some(submission), activity)?;
+    let mapped = staging.get_mapped_range(..).map_err(|error| map_error(activity(), error))?;
+    Ok(bytemuck::cast_slice(&mapped).to_vec())
 }
 
 /// The error for a buffer that could not be mapped.
