@@ -17,6 +17,7 @@ use crate::run::{self, Saved, Which};
 use crate::watch;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -73,6 +74,10 @@ pub enum Action {
         /// What is written.
         options: record::Options,
     },
+    /// Print completions for a shell.
+    Completions(Shell),
+    /// Print the manual page.
+    Manual,
     /// Start a new run from what another has learned.
     Fork {
         /// The other's directory.
@@ -169,6 +174,12 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             let evaluation = eval::evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(from)?, &options)?;
             print(&if json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
         }
+        Action::Completions(shell) => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command(), "ppo-gpu", &mut text);
+            print(&String::from_utf8_lossy(&text)).map(|()| exit::DONE)
+        }
+        Action::Manual => print(&manual()).map(|()| exit::DONE),
         Action::Record { playing, options } => {
             let (mut player, ..) = player(matches, &playing)?;
             let recording = record::record(&mut player, &options)?;
@@ -378,6 +389,9 @@ pub fn command() -> Command {
         number("episodes", "1", "Stop when so many episodes have ended"),
         number("most-frames", "1000", "Stop after so many frames"),
     ]);
+    let completions = Command::new("completions")
+        .about("Print completions for a shell: source <(ppo-gpu completions bash)")
+        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"));
     let command = Command::new("ppo-gpu")
         .version(concat!(env!("CARGO_PKG_VERSION"), " (", env!("PPO_GPU_REVISION"), ")"))
         .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
@@ -397,6 +411,8 @@ pub fn command() -> Command {
             bench,
             Command::new("devices").about("List the adapters of this machine, and what matters of each"),
             inspect,
+            completions,
+            Command::new("man").about("Print the manual page: ppo-gpu man | man -l -"),
         ])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
@@ -407,6 +423,32 @@ pub fn command() -> Command {
         ]);
     let (built_in, bare) = (table(&Config::default()), defaults().map(|config| table(&config)).unwrap_or_default());
     command.args(KEYS.iter().map(|key| key_flag(key, built_in.get(key.name), bare.get(key.name))))
+}
+
+/// The manual page: the program, then each of its commands, in the language of man(7).
+fn manual() -> String {
+    /// Commands below `command` that do something themselves, by their whole names.
+    fn leaves(command: &Command, name: &str) -> Vec<Command> {
+        let below: Vec<Command> = command.get_subcommands().flat_map(|inner| leaves(inner, &format!("{name} {}", inner.get_name()))).collect();
+        if below.is_empty() { vec![command.clone().name(name.to_string()).bin_name(name.to_string())] } else { below }
+    }
+    let mut text = Vec::new();
+    let whole = command();
+    let page = clap_mangen::Man::new(whole.clone());
+    page.render(&mut text).expect("memory takes what is written");
+    for inner in leaves(&whole, "ppo-gpu") {
+        // Flags that are valid everywhere were listed once.
+        let own = inner.mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument });
+        let name = own.get_name().to_uppercase();
+        let page = clap_mangen::Man::new(own);
+        text.extend_from_slice(format!(".SH {name}\n").as_bytes());
+        let mut part = Vec::new();
+        let rendered = page.render_description_section(&mut part).and_then(|()| page.render_options_section(&mut part));
+        rendered.expect("memory takes what is written");
+        // Its sections are parts of this one.
+        text.extend_from_slice(String::from_utf8_lossy(&part).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", "").as_bytes());
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The flag of a key, whose default is `built_in`, and `bare` where the preset is in force.
@@ -508,6 +550,8 @@ pub fn action(matches: &ArgMatches) -> Action {
             },
             json,
         },
+        ["completions"] => Action::Completions(inner.get_one::<Shell>("shell").copied().unwrap_or(Shell::Bash)),
+        ["man"] => Action::Manual,
         ["watch"] => {
             let options = watch::Options { agent: playing().agent, fps: number("fps"), most_steps: inner.get_one::<u64>("most-steps").copied() };
             Action::Watch { playing: playing(), options }

@@ -678,3 +678,26 @@ fn shaders_as_printed_are_valid_wgsl() {
     assert_ne!(printed("--activation relu"), printed("--activation tanh"));
     assert_ne!(printed("--profile gpu"), printed("--profile small"));
 }
+
+// ---- what shells and readers of manuals take
+
+#[test]
+fn completions_and_the_manual_know_every_command_and_flag() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let text = desk.expect(DONE, &format!("completions {shell}")).stdout;
+        for name in ["resume", "fork", "eval", "watch", "record", "deterministic", "total-steps", "checkpoint-every"] {
+            assert!(text.contains(name), "{name} is missing for {shell}");
+        }
+    }
+    desk.expect(REFUSED, "completions tcsh").says(&["bash", "fish"]);
+    let manual = desk.expect(DONE, "man").stdout;
+    assert!(manual.contains(".TH ppo-gpu 1") && manual.contains("\n.SH PPO-GPU INSPECT SHADER\n"), "{manual}");
+    for key in KEYS {
+        // Roff wants a backslash before each dash.
+        assert!(manual.contains(&format!("\\-\\-{}", key.name.replace('_', "\\-"))), "{} is missing", key.name);
+    }
+    for name in ["\\-\\-episodes", "\\-\\-gif", "\\-\\-from", "PPO-GPU ENV CHECK"] {
+        assert!(manual.contains(name), "{name} is missing");
+    }
+}
