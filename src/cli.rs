@@ -8,6 +8,7 @@ use crate::config::{Config, KEYS, Key};
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
 use crate::eval;
+use crate::export::{self, Policy};
 use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
 use crate::picture::Picture;
@@ -73,6 +74,15 @@ pub enum Action {
         playing: Playing,
         /// What is written.
         options: record::Options,
+    },
+    /// Write what an agent has learned for other programs.
+    Export {
+        /// The run's directory.
+        run: PathBuf,
+        /// From which checkpoint.
+        from: Which,
+        /// What is written.
+        options: export::Options,
     },
     /// Print completions for a shell.
     Completions(Shell),
@@ -173,6 +183,12 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             let gpu = Gpu::open(&config.backend, &config.adapter)?;
             let evaluation = eval::evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(from)?, &options)?;
             print(&if json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
+        }
+        Action::Export { run, from, options } => {
+            let saved = Saved::open(&run)?;
+            let policy = Policy::of(&saved.config, &saved.environment, &saved.checkpoint(from)?, options.agent)?;
+            let written: Vec<String> = export::export(&policy, &options)?.iter().map(|path| path.display().to_string()).collect();
+            print(&format!("wrote {}\n", written.join(", "))).map(|()| exit::DONE)
         }
         Action::Completions(shell) => {
             let mut text = Vec::new();
@@ -389,6 +405,14 @@ pub fn command() -> Command {
         number("episodes", "1", "Stop when so many episodes have ended"),
         number("most-frames", "1000", "Stop after so many frames"),
     ]);
+    let export = Command::new("export").about("Write what an agent has learned for other programs").args([
+        run(),
+        from(),
+        agent("The agent [default: 0]"),
+        file("onnx", "FILE", "Write an ONNX model: observation to action, logits (or mean and log_std), value"),
+        file("safetensors", "FILE", "Write the weights, named as PyTorch names those of an nn.Sequential"),
+        file("wgsl", "FILE", "Write WGSL functions to paste into another program"),
+    ]);
     let completions = Command::new("completions")
         .about("Print completions for a shell: source <(ppo-gpu completions bash)")
         .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"));
@@ -407,6 +431,7 @@ pub fn command() -> Command {
             eval,
             watch,
             record,
+            export,
             environments,
             bench,
             Command::new("devices").about("List the adapters of this machine, and what matters of each"),
@@ -549,6 +574,16 @@ pub fn action(matches: &ArgMatches) -> Action {
                 quiet: options().quiet,
             },
             json,
+        },
+        ["export"] => Action::Export {
+            run: path("run"),
+            from: from(),
+            options: export::Options {
+                agent: agent().unwrap_or(0),
+                onnx: inner.get_one::<PathBuf>("onnx").cloned(),
+                safetensors: inner.get_one::<PathBuf>("safetensors").cloned(),
+                wgsl: inner.get_one::<PathBuf>("wgsl").cloned(),
+            },
         },
         ["completions"] => Action::Completions(inner.get_one::<Shell>("shell").copied().unwrap_or(Shell::Bash)),
         ["man"] => Action::Manual,

@@ -20,6 +20,7 @@ pub mod config;
 pub mod environment;
 pub mod error;
 pub mod eval;
+pub mod export;
 mod files;
 pub mod gpu;
 pub mod inspect;

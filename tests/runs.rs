@@ -398,3 +398,30 @@ fn damaged_files_of_a_run_are_named() {
     desk.expect(DONE, "resume run --quiet");
     assert_eq!(rows(&desk, "run"), rows_before);
 }
+
+#[test]
+fn exports_are_written_where_they_were_asked_for() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    let said = desk.expect(DONE, "export run --onnx p.onnx --safetensors p.safetensors --wgsl p.wgsl --agent 1").stdout;
+    assert_eq!(said, "wrote p.onnx, p.safetensors, p.wgsl\n");
+    // Names that readers of ONNX look for.
+    let model = desk.bytes("p.onnx");
+    for name in ["ppo-gpu", "observation", "logits", "action", "value", "Gemm", "Tanh", "ArgMax", "actor.0.weight"] {
+        assert!(model.windows(name.len()).any(|bytes| bytes == name.as_bytes()), "{name} is missing");
+    }
+    let tensors = desk.bytes("p.safetensors");
+    let tensors = safetensors::SafeTensors::deserialize(&tensors).unwrap();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["actor.0.bias", "actor.0.weight", "actor.2.bias", "actor.2.weight", "critic.0.bias", "critic.0.weight", "critic.2.bias", "critic.2.weight"]
+    );
+    let module = naga::front::wgsl::parse_str(&desk.read("p.wgsl")).unwrap();
+    assert!(module.functions.iter().any(|(_, function)| function.name.as_deref() == Some("policy_outputs")));
+    for (arguments, says) in [("", "--onnx"), ("--onnx x.onnx --agent 2", "no agent 2"), ("--onnx x.onnx --from 3", "no checkpoint of update 3")] {
+        desk.expect(REFUSED, &format!("export run {arguments}")).says(&[says, "\n  help: "]);
+    }
+    assert!(!desk.path("x.onnx").exists());
+}

@@ -1,0 +1,190 @@
+//! What `ppo-gpu export` writes: WGSL functions are run on the device, tensors read back, and both compared with the reference.
+//! That the ONNX model plays Gymnasium's environments as well is shown by `tests/conformance/exported_policies.py`.
+
+use ppo_gpu::checkpoint::Checkpoint;
+use ppo_gpu::config::Config;
+use ppo_gpu::environment::Environment;
+use ppo_gpu::export::Policy;
+use ppo_gpu::gpu::Gpu;
+use ppo_gpu::network::{ACTOR, CRITIC};
+use ppo_gpu::plan::{OBSERVATION_CLIP, Plan};
+use ppo_gpu::reference::dense;
+use ppo_gpu::trainer::Trainer;
+use safetensors::SafeTensors;
+use std::ops::ControlFlow;
+
+/// Observations that policies are asked about.
+const ROWS: usize = 50;
+/// An f32 program adds up to 64 products in each of three layers: 64 * 2^-24 * 3 = 1.1e-5 of the sum of their magnitudes, were all roundings to go the same
+/// way; of 50 x 3 random ones the worst is a tenth of that, and the magnitudes add up to a few times the largest output.
+const TOLERANCE: f64 = 1e-5;
+
+fn gpu() -> Gpu {
+    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
+    Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
+}
+
+/// What two agents have learned in a few updates.
+fn learned(gpu: &Gpu, keys: &str) -> (Plan, Checkpoint) {
+    let pairs = keys.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap());
+    let sizes =
+        [("envs", "16"), ("steps", "16"), ("agents", "2"), ("total_steps", "1024"), ("lr", "1e-2")].map(|(key, value)| Config::assignment(key, value).unwrap());
+    let config = Config::from_layers(sizes.into_iter().chain(pairs)).unwrap();
+    let plan = Plan::new(&config, gpu.profile("auto")).unwrap();
+    let mut trainer = Trainer::new(gpu.clone(), plan.clone()).unwrap();
+    trainer.run(&mut |_| ControlFlow::Continue(())).unwrap();
+    (plan, trainer.checkpoint().unwrap())
+}
+
+/// Outputs of the actor, value, and most probable action (as floats) for each observation, computed by the WGSL on the device.
+fn on_device(gpu: &Gpu, policy: &Policy, plan: &Plan, observations: &[f32], masks: &[Vec<bool>]) -> Vec<(Vec<f32>, f32, Vec<f32>)> {
+    let (inputs, outputs, dims) = (plan.environment.observation, plan.environment.actions.outputs(), plan.environment.actions.dims());
+    let width = outputs + 1 + dims;
+    let mask = masks.iter().map(|mask| format!("array<bool, {outputs}>({})", mask.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+    let masks = if masks.is_empty() {
+        String::new()
+    } else {
+        format!("const MASKS = array<array<bool, {outputs}>, {ROWS}>({});\n", mask.collect::<Vec<_>>().join(", "))
+    };
+    let arguments = if masks.is_empty() { "outputs" } else { "outputs, masks[i]" };
+    let setup = if masks.is_empty() { "" } else { "var masks = MASKS;" };
+    // A single action is a number, several are an array.
+    let each =
+        if plan.environment.actions.describe().contains(" x ") || plan.environment.actions.describe().contains("continuous") { "action[d]" } else { "action" };
+    let source = policy.to_wgsl()
+        + &masks
+        + &format!(
+            "@group(0) @binding(0) var<storage, read> observations: array<array<f32, {inputs}>>;
+            @group(0) @binding(1) var<storage, read_write> results: array<f32>;
+            @compute @workgroup_size(1)
+            fn main(@builtin(workgroup_id) group: vec3<u32>) {{
+                let i = group.x;
+                {setup}
+                let outputs = policy_outputs(observations[i]);
+                var all = outputs;
+                for (var k = 0u; k < POLICY_OUTPUTS; k++) {{ results[i * {width}u + k] = all[k]; }}
+                results[i * {width}u + POLICY_OUTPUTS] = policy_value(observations[i]);
+                var action = policy_action({arguments});
+                for (var d = 0u; d < {dims}u; d++) {{ results[i * {width}u + POLICY_OUTPUTS + 1u + d] = f32({each}); }}
+            }}"
+        );
+    let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(source.into()) });
+    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    let buffer =
+        |size: usize, usage| gpu.device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 4 * size as u64, usage, mapped_at_creation: false });
+    let given = buffer(observations.len(), wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
+    let results = buffer(ROWS * width, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+    let staging = buffer(ROWS * width, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+    gpu.queue.write_buffer(&given, 0, bytemuck::cast_slice(observations));
+    let entries = [&given, &results].map(|buffer| buffer.as_entire_binding());
+    let entries: Vec<_> = entries.into_iter().zip(0..).map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource }).collect();
+    let layout = &pipeline.get_bind_group_layout(0);
+    let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries });
+    let mut encoder = gpu.device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.dispatch_workgroups(ROWS as u32, 1, 1);
+    }
+    encoder.copy_buffer_to_buffer(&results, 0, &staging, 0, staging.size());
+    gpu.queue.submit([encoder.finish()]);
+    staging.map_async(wgpu::MapMode::Read, .., Result::unwrap);
+    gpu.device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let mapped = staging.get_mapped_range(..).unwrap();
+    let floats: &[f32] = bytemuck::cast_slice(&mapped);
+    floats.chunks_exact(width).map(|row| (row[..outputs].to_vec(), row[outputs], row[outputs + 1..].to_vec())).collect()
+}
+
+fn near(is: &[f32], should: &[f64], what: &str) {
+    let largest = should.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
+    for (is, should) in is.iter().zip(should) {
+        assert!((f64::from(*is) - should).abs() <= TOLERANCE * largest, "{what}: {is} instead of {should}");
+    }
+}
+
+#[test]
+fn wgsl_and_tensors_compute_what_was_learned() {
+    let gpu = gpu();
+    for keys in [
+        "env=CartPole-v1 hidden=64,64",
+        "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
+        "env=Probe/Masked hidden=8,5",
+        "env=Pendulum-v1 hidden=64,64 normalize_observations=true normalize_rewards=true",
+    ] {
+        let (plan, checkpoint) = learned(&gpu, keys);
+        let environment: &Environment = &plan.environment;
+        let (inputs, actions) = (environment.observation, &environment.actions);
+        let agent = 1;
+        let policy = Policy::of(&plan.config, environment, &checkpoint, agent).unwrap();
+        // Anything but alike: from -3 to 3.
+        let observations: Vec<f32> = (0..ROWS * inputs).map(|i| (i as f64 * 0.618_034 % 1.0) as f32 * 6.0 - 3.0).collect();
+        // Every mask that leaves an action.
+        let masks: Vec<Vec<bool>> = if environment.masked {
+            let count = actions.outputs();
+            (0..ROWS).map(|i| (0..count).map(|k| (i % ((1 << count) - 1) + 1) >> k & 1 == 1).collect()).collect()
+        } else {
+            Vec::new()
+        };
+        let results = on_device(&gpu, &policy, &plan, &observations, &masks);
+
+        let block: Vec<f64> = checkpoint.words_of("params", &[agent]).into_iter().map(|word| f64::from(f32::from_bits(word))).collect();
+        let normalizers: Vec<f64> = checkpoint.words_of("normalizers", &[agent]).into_iter().map(|word| f64::from(f32::from_bits(word))).collect();
+        let (low, high) = (-f64::from(OBSERVATION_CLIP), f64::from(OBSERVATION_CLIP));
+        for (i, (outputs, value, action)) in results.iter().enumerate() {
+            let seen: Vec<f64> = observations[i * inputs..(i + 1) * inputs]
+                .iter()
+                .enumerate()
+                .map(|(k, &x)| {
+                    if !plan.config.normalize_observations {
+                        return f64::from(x);
+                    }
+                    ((f64::from(x) - normalizers[4 * k + 1]) * normalizers[4 * k + 3]).clamp(low, high)
+                })
+                .collect();
+            let [actor, critic] = [ACTOR, CRITIC].map(|network| dense::forward(&plan.network, network, &block, seen.clone()).head);
+            near(outputs, &actor[..actions.outputs()], keys);
+            near(&[*value], &critic[..1], keys);
+            let legal = |k: usize| masks.get(i).is_none_or(|mask| mask[k]);
+            let best = |first: usize, count: usize| {
+                let mut among = (first..first + count).filter(|&k| legal(k));
+                let start = among.next().unwrap();
+                among.fold(start, |best, k| if outputs[k] > outputs[best] { k } else { best }) - first
+            };
+            let expected: Vec<f32> = match actions {
+                ppo_gpu::environment::Actions::Discrete(count) => vec![best(0, *count) as f32],
+                ppo_gpu::environment::Actions::MultiDiscrete(counts) => {
+                    let firsts = counts.iter().scan(0, |first, count| Some(std::mem::replace(first, *first + count)));
+                    firsts.zip(counts).map(|(first, &count)| best(first, count) as f32).collect()
+                }
+                ppo_gpu::environment::Actions::Continuous { low, high } => {
+                    outputs.iter().zip(low.iter().zip(high)).map(|(mean, (&low, &high))| mean.clamp(low, high)).collect()
+                }
+            };
+            assert_eq!(*action, expected, "{keys}, row {i}");
+        }
+
+        // The first layer of the critic, as PyTorch keeps it: [out, in].
+        let bytes = policy.to_safetensors();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let weight = tensors.tensor("critic.0.weight").unwrap();
+        let layer = plan.network.layers[0];
+        assert_eq!(weight.shape(), [layer.outputs, inputs]);
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(weight.data());
+        for k in 0..layer.outputs {
+            for m in 0..inputs {
+                assert_eq!(f64::from(values[k * inputs + m]), block[plan.network.block() + layer.weight(m, k)]);
+            }
+        }
+        assert_eq!(tensors.tensor("observation_mean").is_ok(), plan.config.normalize_observations);
+        assert_eq!(tensors.tensor("log_std").is_ok(), actions.weighted() < actions.outputs());
+        assert!(Policy::of(&plan.config, environment, &checkpoint, 2).is_err());
+    }
+}
