@@ -268,8 +268,8 @@ mod tests {
     use super::*;
 
     fn picture() -> Picture {
-        // White above, black below; red in the last column.
-        let rgba = [[255, 255, 255, 255], [255, 0, 0, 255], [0, 0, 0, 255], [255, 0, 0, 255]].concat();
+        // White above, dark grey below; red in the last column.
+        let rgba = [[255, 255, 255, 255], [255, 0, 0, 255], [40, 40, 40, 255], [255, 0, 0, 255]].concat();
         Picture { size: 2, rgba }
     }
 
@@ -278,10 +278,10 @@ mod tests {
         let colours = lines(&picture(), Colours::True);
         assert_eq!(colours.len(), 1);
         assert_eq!(colours[0].matches('\u{2580}').count(), 2);
-        assert!(colours[0].contains("38;2;255;255;255") && colours[0].contains("48;2;0;0;0") && colours[0].contains("48;2;255;0;0"), "{:?}", colours[0]);
+        assert!(colours[0].contains("38;2;255;255;255") && colours[0].contains("48;2;40;40;40") && colours[0].contains("48;2;255;0;0"), "{:?}", colours[0]);
         let indexed = lines(&picture(), Colours::Indexed);
         assert!(indexed[0].contains("38;5;231") && indexed[0].contains("48;5;16") && indexed[0].contains("48;5;196"), "{:?}", indexed[0]);
-        // Without colours: half white, and red, which is dark.
+        // Without colours: 58 % bright, and red, which is 21 %.
         assert_eq!(lines(&picture(), Colours::None), ["+:"]);
     }
 

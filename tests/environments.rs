@@ -164,7 +164,7 @@ fn a_picture_has_the_size_and_the_step_asked_for() {
     for size in ["0", "2049"] {
         desk.expect(REFUSED, &format!("env show CartPole-v1 --png none.png --size {size}")).says(&["--size", "1 to 2048", "nearest that works: "]);
     }
-    desk.expect(FAILED, "env show CartPole-v1 --png missing/none.png").says(&["cannot create missing/none.png", "caused by: ", "\n  help: "]);
+    desk.expect(FAILED, "env show CartPole-v1 --png missing/none.png").says(&["cannot write missing/none.png", "caused by: ", "\n  help: "]);
     assert_eq!(desk.names(), ["picture.png"]);
 }
 

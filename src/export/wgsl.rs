@@ -124,7 +124,7 @@ fn action(policy: &Policy) -> String {
             let mut text = format!("// The most probable action.\n{}{variables}    var action: array<u32, {dims}>;\n", begin(&format!("array<u32, {dims}>")));
             let mut first = 0;
             for (d, &count) in counts.iter().enumerate() {
-                let _ = write!(text, "{}    action[{d}] = best - {first}u;\n", choice(first, count));
+                let _ = writeln!(text, "{}    action[{d}] = best - {first}u;", choice(first, count));
                 first += count;
             }
             text + "    return action;\n}\n"

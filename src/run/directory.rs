@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(Config::from_layers([again.config_table().expect("TOML")]).expect("a configuration"), plan.config);
         assert_eq!(again.manifest().expect("a manifest"), manifest);
         assert_eq!(again.environment(&manifest).expect("the environment").name, "CartPole-v1");
-        let error = again.lock().err().expect("a refusal");
+        let error = again.lock().expect_err("a refusal");
         assert!(error.to_string().contains("another process trains in"), "{error}");
         drop(directory);
         again.lock().expect("nobody trains in it any more");
