@@ -4,13 +4,17 @@
 
 mod desk;
 
-use desk::{DIVERGED, DONE, Desk, FAILED, INTERRUPTED, Outcome, REFUSED, finish};
+#[cfg(unix)]
+use desk::INTERRUPTED;
+use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED, finish};
 use ppo_gpu::buffers::BUFFERS;
 use ppo_gpu::config::KEYS;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::metrics::METRICS;
 use serde_json::Value;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
+#[cfg(unix)]
+use std::process::{Command, Output};
 
 /// A run of 8 updates of 128 samples. Other runs keep its shape where they can, since drivers keep compiled kernels.
 const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 1024";

@@ -4,7 +4,9 @@
 
 mod desk;
 
-use desk::{DONE, Desk, INTERRUPTED, REFUSED, finish};
+use desk::{DONE, Desk, REFUSED};
+#[cfg(unix)]
+use desk::{INTERRUPTED, finish};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Stdio};
