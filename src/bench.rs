@@ -3,7 +3,6 @@
 //! Results are compared with the reference before anything is timed ([`Checked`]). Then: start-up by phase, memory against the plan's prediction, peaks,
 //! each kernel of an update, three speeds, and tables over environments, widths and agents where they are asked for.
 
-mod check;
 mod kernels;
 mod peaks;
 mod speeds;
@@ -12,14 +11,14 @@ mod stopwatch;
 mod sweep;
 mod text;
 
-pub use check::Checked;
+pub use crate::selftest::Checked;
 pub use kernels::KernelTime;
 pub use peaks::Peaks;
 pub use speeds::Speeds;
 pub use startup::{DeviceMemory, Startup};
 pub use sweep::{Sweep, Swept, SweptRow};
 
-use crate::config::{Config, PerAgent};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::plan::Plan;
@@ -91,7 +90,8 @@ pub fn run(config: &Config, options: &Options) -> Result<Report> {
     let plan = runnable(config, &gpu, ENDLESS)?;
     plan.check_limits(&gpu.limits, &gpu.info.name)?;
     say("results against the reference");
-    let checked = check::check(&gpu, &plan)?;
+    // Nothing that is wrong is worth timing.
+    let checked = crate::selftest::check(&gpu, &plan)?;
     say("start-up");
     let (startup, memory, engine) = startup::measure(&gpu, &plan, adapter)?;
     say("the device's peaks");
@@ -138,21 +138,6 @@ fn runnable(config: &Config, gpu: &Gpu, most: u64) -> Result<Plan> {
     let batch = u64::from(config.envs) * u64::from(config.steps);
     let config = Config { target_return: None, total_steps: updates * batch, ..config.clone() };
     Plan::new(&config, gpu.profile(&config.profile))
-}
-
-/// `config` for any number of agents: where each has hyper-parameters of its own, all get those of the first.
-fn one_setting(config: &Config) -> Config {
-    let one = |values: &PerAgent| PerAgent::Same(values.of(0));
-    Config {
-        lr: one(&config.lr),
-        gamma: one(&config.gamma),
-        gae_lambda: one(&config.gae_lambda),
-        clip: one(&config.clip),
-        entropy_coef: one(&config.entropy_coef),
-        value_coef: one(&config.value_coef),
-        max_grad_norm: one(&config.max_grad_norm),
-        ..config.clone()
-    }
 }
 
 impl Report {

@@ -5,16 +5,19 @@
 use crate::bench::{self, Sweep};
 use crate::checkpoint::Checkpoint;
 use crate::config::{Config, KEYS, Key};
+use crate::doctor;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
 use crate::eval;
 use crate::export::{self, Policy};
 use crate::gpu::Gpu;
 use crate::inspect::{self, Topic};
+use crate::metrics;
 use crate::picture::Picture;
 use crate::player::{self, Player};
+use crate::plot::{self, By, Curve};
 use crate::record;
-use crate::run::{self, Saved, Which};
+use crate::run::{self, Directory, Saved, Which};
 use crate::watch;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -47,8 +50,8 @@ pub enum Action {
         run: PathBuf,
         /// From which checkpoint.
         from: Which,
-        /// No progress, no notes.
-        quiet: bool,
+        /// How it is shown.
+        options: run::Options,
     },
     /// Say how good a saved policy is.
     Eval {
@@ -74,6 +77,22 @@ pub enum Action {
         playing: Playing,
         /// What is written.
         options: record::Options,
+    },
+    /// Draw learning curves.
+    Plot {
+        /// Directories of runs.
+        runs: Vec<PathBuf>,
+        /// What is drawn.
+        options: plot::Options,
+        /// The file.
+        out: PathBuf,
+    },
+    /// Say whether this machine is good to go.
+    Doctor {
+        /// How thoroughly.
+        options: doctor::Options,
+        /// As JSON.
+        json: bool,
     },
     /// Write what an agent has learned for other programs.
     Export {
@@ -175,7 +194,7 @@ fn act(matches: &ArgMatches) -> Result<u8> {
     let json = innermost(matches).1.get_flag("json");
     match action(matches) {
         Action::Train(options) => conclude(run::train(&config(matches)?, &options)?, json),
-        Action::Resume { run, from, quiet } => conclude(run::resume(&run, from, &written(matches)?, quiet)?, json),
+        Action::Resume { run, from, options } => conclude(run::resume(&run, from, &written(matches)?, &options)?, json),
         Action::Fork { run, from, agent, options } => conclude(run::fork(&run, from, agent, &written(matches)?, &options)?, json),
         Action::Eval { run, from, options, json } => {
             let saved = Saved::open(&run)?;
@@ -183,6 +202,20 @@ fn act(matches: &ArgMatches) -> Result<u8> {
             let gpu = Gpu::open(&config.backend, &config.adapter)?;
             let evaluation = eval::evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(from)?, &options)?;
             print(&if json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
+        }
+        Action::Plot { runs, options, out } => {
+            let curve = |run: &PathBuf| {
+                let rows = metrics::read(&Directory::open(run)?.metrics())?;
+                let name = run.file_name().unwrap_or(run.as_os_str()).to_string_lossy();
+                Curve::of(&name, &rows, &options.metric, options.by)
+            };
+            plot::draw(&runs.iter().map(curve).collect::<Result<Vec<_>>>()?, &options, &out)?;
+            print(&format!("wrote {}\n", out.display())).map(|()| exit::DONE)
+        }
+        Action::Doctor { options, json } => {
+            let report = doctor::examine(&config(matches)?, &options)?;
+            print(&if json { report.to_json() + "\n" } else { report.to_text() })?;
+            Ok(if report.good { exit::DONE } else { exit::FAILED })
         }
         Action::Export { run, from, options } => {
             let saved = Saved::open(&run)?;
@@ -413,6 +446,16 @@ pub fn command() -> Command {
         file("safetensors", "FILE", "Write the weights, named as PyTorch names those of an nn.Sequential"),
         file("wgsl", "FILE", "Write WGSL functions to paste into another program"),
     ]);
+    let plot = Command::new("plot").about("Draw learning curves of runs: --out curves.svg, or .png").args([
+        Arg::new("runs").value_name("RUN").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help("Directories of runs"),
+        Arg::new("metric").long("metric").value_name("NAME").default_value("mean_return").help("A number of metrics.jsonl"),
+        Arg::new("by").long("by").value_name("AXIS").default_value("steps").value_parser(["steps", "seconds"]).help("What the horizontal axis shows"),
+        number("width", "900", "Width in pixels").value_parser(value_parser!(u32).range(200..=10_000)),
+        number("height", "540", "Height in pixels").value_parser(value_parser!(u32).range(150..=10_000)),
+    ]);
+    let doctor = Command::new("doctor")
+        .about("Say whether this machine is good to go: every adapter, its kernels, and a short training run")
+        .arg(Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).help("Time to train for on each adapter [default: 5]"));
     let completions = Command::new("completions")
         .about("Print completions for a shell: source <(ppo-gpu completions bash)")
         .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"));
@@ -431,8 +474,10 @@ pub fn command() -> Command {
             eval,
             watch,
             record,
+            plot,
             export,
             environments,
+            doctor,
             bench,
             Command::new("devices").about("List the adapters of this machine, and what matters of each"),
             inspect,
@@ -445,6 +490,7 @@ pub fn command() -> Command {
             path("out", "DIR", "Directory of the run [default: runs/<date>-<time>-<env>-<seed>]"),
             flag("json", "Print the summary (or the devices) as one JSON object on stdout"),
             flag("quiet", "Print no progress and no notes"),
+            flag("tui", "Show a dashboard while training: learning curve, speed, kernels, losses"),
         ]);
     let (built_in, bare) = (table(&Config::default()), defaults().map(|config| table(&config)).unwrap_or_default());
     command.args(KEYS.iter().map(|key| key_flag(key, built_in.get(key.name), bare.get(key.name))))
@@ -504,6 +550,9 @@ fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value
     }
 }
 
+/// How long `doctor` trains.
+const DOCTOR_TRAINING: Duration = Duration::from_secs(5);
+
 /// A time to spend, in seconds.
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
@@ -524,7 +573,7 @@ fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
 pub fn action(matches: &ArgMatches) -> Action {
     let (names, inner) = innermost(matches);
     let json = inner.get_flag("json");
-    let options = || run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet") };
+    let options = || run::Options { out: inner.get_one::<PathBuf>("out").cloned(), quiet: inner.get_flag("quiet"), tui: inner.get_flag("tui") };
     let path = |name: &str| inner.get_one::<PathBuf>(name).cloned().unwrap_or_default();
     let from = || inner.get_one::<Which>("from").copied().unwrap_or(Which::Latest);
     let agent = || inner.get_one::<usize>("agent").copied();
@@ -575,6 +624,16 @@ pub fn action(matches: &ArgMatches) -> Action {
             },
             json,
         },
+        ["plot"] => {
+            let by = if inner.get_one::<String>("by").is_some_and(|by| by == "seconds") { By::Seconds } else { By::Steps };
+            let metric = inner.get_one::<String>("metric").cloned().unwrap_or_default();
+            let options = plot::Options { metric, by, size: [number("width"), number("height")] };
+            Action::Plot { runs: inner.get_many::<PathBuf>("runs").into_iter().flatten().cloned().collect(), options, out: path("out") }
+        }
+        ["doctor"] => {
+            let training = inner.get_one::<Duration>("seconds").copied().unwrap_or(DOCTOR_TRAINING);
+            Action::Doctor { options: doctor::Options { training, quiet: options().quiet }, json }
+        }
         ["export"] => Action::Export {
             run: path("run"),
             from: from(),
@@ -602,7 +661,7 @@ pub fn action(matches: &ArgMatches) -> Action {
                 most_frames: number("most-frames"),
             },
         },
-        ["resume"] => Action::Resume { run: path("run"), from: from(), quiet: options().quiet },
+        ["resume"] => Action::Resume { run: path("run"), from: from(), options: options() },
         ["fork"] => Action::Fork { run: path("run"), from: from(), agent: agent(), options: options() },
         _ => Action::Train(options()),
     }

@@ -353,6 +353,22 @@ impl Config {
         Ok(toml::Table::from_iter([(name, value)]))
     }
 
+    /// This configuration for any number of agents: where each has hyper-parameters of its own, all get those of the first.
+    pub fn one_setting(&self) -> Config {
+        let one = |values: &PerAgent| PerAgent::Same(values.of(0));
+        Config {
+            lr: one(&self.lr),
+            gamma: one(&self.gamma),
+            gae_lambda: one(&self.gae_lambda),
+            clip: one(&self.clip),
+            entropy_coef: one(&self.entropy_coef),
+            value_coef: one(&self.value_coef),
+            max_grad_norm: one(&self.max_grad_norm),
+            target_kl: self.target_kl.as_ref().map(one),
+            ..self.clone()
+        }
+    }
+
     /// Checks ranges that do not depend on anything derived.
     fn check(&self) -> Result<()> {
         for (name, value, most) in [

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::metrics::quantile;
 use crate::player::{self, Player};
 use indicatif::HumanCount;
 use std::io::Write;
@@ -60,17 +61,12 @@ impl Distribution {
         let mean = values.iter().sum::<f64>() / count;
         let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0)).sqrt();
         let error = NORMAL_95 * deviation / count.sqrt();
-        let quantile = |fraction: f64| {
-            let place = fraction * (count - 1.0);
-            let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
-            below + (above - below) * place.fract()
-        };
         Distribution {
             mean,
             deviation,
             confidence: [mean - error, mean + error],
             min: values[0],
-            quantiles: Self::QUANTILES.map(quantile),
+            quantiles: Self::QUANTILES.map(|fraction| quantile(&values, fraction)),
             max: values[values.len() - 1],
         }
     }

@@ -1,6 +1,6 @@
 //! `ppo-gpu inspect` and `ppo-gpu devices`: what a run would be made of, as text. Nothing here needs a device.
 
-mod devices;
+pub(crate) mod devices;
 mod schedule;
 pub mod tables;
 

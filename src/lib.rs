@@ -8,7 +8,9 @@
 //! - [`gpu`]: composes, compiles and runs kernels on a device;
 //! - [`trainer`]: submits updates ahead and reads their metrics late; [`metrics`]: what a row of them means;
 //! - [`mod@reference`]: the specification, as plain sequential Rust, which tests compare every kernel with;
-//! - [`picture`]: pictures of environments;
+//! - [`checkpoint`]: what a run is continued from; [`export`]: what was learned, for other programs;
+//! - [`player`]: lets what was learned play; [`eval`]: how good it is; [`picture`], [`record`], [`watch`]: what it looks like;
+//! - [`plot`], [`tensorboard`], [`dashboard`]: learning curves; [`doctor`], [`selftest`]: whether a device computes what it should;
 //! - [`mod@bench`]: how fast all of it is, against what the device can do;
 //! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
 
@@ -17,6 +19,8 @@ pub mod buffers;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
+pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod eval;
@@ -31,12 +35,14 @@ pub mod pace;
 pub mod picture;
 pub mod plan;
 pub mod player;
+pub mod plot;
 pub mod ppo;
 pub mod progress;
 pub mod random;
 pub mod record;
 pub mod reference;
 pub mod run;
+pub mod selftest;
 pub mod tensorboard;
 pub mod trainer;
 pub mod watch;

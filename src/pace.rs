@@ -78,6 +78,17 @@ impl Pace {
         Pace { fixed, kernels: Kernel::ALL.iter().map(|&kernel| (kernel, known(kernel))).collect() }
     }
 
+    /// The share of each kernel in the time of `dispatches`, of those whose time is known.
+    pub fn shares(&self, dispatches: &[Dispatch]) -> Vec<(Kernel, f64)> {
+        let mut seconds: BTreeMap<Kernel, f64> = BTreeMap::new();
+        for dispatch in dispatches {
+            let known = &self.kernels[&dispatch.kernel];
+            *seconds.entry(dispatch.kernel).or_default() += known.part.as_secs_f64() * f64::from(known.parts);
+        }
+        let total: f64 = seconds.values().sum();
+        seconds.into_iter().filter(|(_, seconds)| *seconds > 0.0).map(|(kernel, seconds)| (kernel, seconds / total)).collect()
+    }
+
     /// Whether nothing of `dispatches` has to be timed any more. Until then, submitting waits for the device.
     pub fn is_known(&self, dispatches: &[Dispatch]) -> bool {
         self.fixed > 0 || dispatches.iter().all(|dispatch| self.kernels[&dispatch.kernel].is_enough())

@@ -1,5 +1,8 @@
 //! What a person watches while training runs, on stderr.
 
+use crate::dashboard::{Dashboard, Screen};
+use crate::error::Result;
+use crate::metrics::Row;
 use crate::plan::Plan;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -9,9 +12,11 @@ use std::time::{Duration, Instant};
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// How often the bar's text is made anew.
 const BAR_PERIOD: Duration = Duration::from_millis(50);
+/// How often the dashboard is drawn anew.
+const DASHBOARD_PERIOD: Duration = Duration::from_millis(150);
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Updates done.
     pub updates: u32,
@@ -23,10 +28,13 @@ pub struct State {
     pub mean_return: Option<f32>,
     /// Seconds since training began.
     pub seconds: f64,
+    /// The first agent's row, of those that still learn.
+    pub row: Option<Row>,
 }
 
 /// Where progress goes.
 enum Sink {
+    Dashboard(Box<Screen>),
     Bar(ProgressBar),
     Lines,
     Nothing,
@@ -61,7 +69,15 @@ impl Progress {
 
     /// Shows `state`, unless something was shown a moment ago.
     pub fn show(&mut self, state: &State) {
-        let period = match self.sink {
+        let period = match &mut self.sink {
+            Sink::Dashboard(screen) => {
+                screen.dashboard.take(state);
+                if self.shown.elapsed() >= DASHBOARD_PERIOD || state.updates == self.updates {
+                    self.shown = Instant::now();
+                    screen.show(state);
+                }
+                return;
+            }
             Sink::Bar(_) => BAR_PERIOD,
             Sink::Lines => LINE_PERIOD,
             Sink::Nothing => return,
@@ -81,12 +97,38 @@ impl Progress {
     }
 
     /// Says something once, above the bar where there is one.
-    pub fn note(&self, text: &str) {
-        match &self.sink {
+    pub fn note(&mut self, text: &str) {
+        match &mut self.sink {
+            Sink::Dashboard(screen) => screen.dashboard.note(text),
             Sink::Bar(bar) => bar.suspend(|| note(text)),
             Sink::Lines => note(text),
             Sink::Nothing => {}
         }
+    }
+
+    /// Shows a dashboard from here on, in place of a bar; where there is no terminal, nothing changes.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] when the terminal cannot be taken.
+    pub fn show_dashboard(&mut self, dashboard: Dashboard) -> Result<()> {
+        // A bar means that stderr is a terminal; the dashboard is drawn on stdout.
+        if let Sink::Bar(bar) = &self.sink
+            && std::io::stdout().is_terminal()
+        {
+            bar.finish_and_clear();
+            self.sink = Sink::Dashboard(Box::new(Screen::new(dashboard)?));
+        }
+        Ok(())
+    }
+
+    /// Whether a person has asked for an end, where signals do not come through.
+    pub fn is_ended(&self) -> bool {
+        matches!(&self.sink, Sink::Dashboard(screen) if screen.is_ended())
+    }
+
+    /// Gives the terminal back.
+    pub fn leave(&mut self) {
+        self.sink = Sink::Nothing;
     }
 
     /// Leaves the last state on the screen.
@@ -129,7 +171,7 @@ fn line(state: &State, updates: u32) -> String {
 }
 
 /// "0:07", "12:40", "3:05:09".
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.ceil() as u64;
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
@@ -141,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_line_holds_what_the_person_wants_to_know() {
-        let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0 };
+        let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0, row: None };
         assert_eq!(line(&state, 39), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
-        let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0 };
+        let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0, row: None };
         assert_eq!(line(&first, 39), "0/39 · 0:00 left · no episode finished yet · 0 steps · 0/s");
         assert_eq!([duration(3725.0), duration(0.2)], ["1:02:05", "0:01"]);
     }

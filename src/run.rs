@@ -11,10 +11,11 @@ pub use summary::{AgentSummary, DeviceSummary, Divergence, Summary, driver};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::dashboard::Dashboard;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::metrics::{JsonLines, Row, Sink, mean};
+use crate::metrics::{self, JsonLines, Row, Sink, mean};
 use crate::plan::{PROFILES, Plan, WINDOW};
 use crate::progress::{Progress, State};
 use crate::tensorboard::TensorBoard;
@@ -34,6 +35,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// No progress, no notes.
     pub quiet: bool,
+    /// A dashboard in place of the progress bar, where stderr is a terminal.
+    pub tui: bool,
 }
 
 /// A run that is over.
@@ -52,20 +55,29 @@ pub struct Run {
 /// Those of [`Plan::new`], [`Gpu::open`], [`Trainer::new`] and [`Trainer::run`], except that a run that diverges is a [`Run`]; [`Error::Config`]
 /// when the directory already holds a run; [`Error::File`] when it cannot be written.
 pub fn train(config: &Config, options: &Options) -> Result<Run> {
+    train_with(config, options, Vec::new())
+}
+
+/// [`train`] with rows handed to more sinks than the files of the run.
+///
+/// # Errors
+/// Those of [`train`], and of the sinks.
+pub fn train_with(config: &Config, options: &Options, sinks: Vec<Box<dyn Sink>>) -> Result<Run> {
     if let Some(path) = &options.out {
         directory::refuse_existing(path)?;
     }
-    let prepared = Prepared::new(config, Environment::named(&config.env)?, options.quiet)?;
+    let mut prepared = Prepared::new(config, Environment::named(&config.env)?, options)?;
+    prepared.sinks = sinks;
     prepared.begin(None, options)
 }
 
 /// Goes on with the run in a directory, from one of its checkpoints, to the same bits that it would have reached if it had never ended. `changes` may hold
-/// keys of [`RESUMABLE`].
+/// keys of [`RESUMABLE`]; of `options` the directory is not looked at.
 ///
 /// # Errors
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
 /// [`Error::Checkpoint`] when the checkpoint cannot be used.
-pub fn resume(path: &Path, which: Which, changes: &toml::Table, quiet: bool) -> Result<Run> {
+pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Options) -> Result<Run> {
     let mut saved = Saved::open(path)?;
     if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
         let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
@@ -73,19 +85,24 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, quiet: bool) -> 
     }
     saved.directory.lock()?;
     let config = saved.changed(changes)?;
-    let mut prepared = Prepared::new(&config, saved.environment, quiet)?;
-    let plan = prepared.trainer.plan();
-    // A run that was ended before its first checkpoint begins again.
-    let none = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
-    if !none {
-        let checkpoint = checkpoints::read(&saved.directory.checkpoints(), which, plan)?;
-        let path = saved.directory.checkpoints();
-        checkpoint.must_be_of(plan).map_err(|problem| Error::Checkpoint { path, problem, help: "put back the run's own checkpoints".into() })?;
+    // What can be refused is refused before a device is looked for, and before anything is touched. A run that was ended before its first checkpoint
+    // begins again.
+    let begins_again = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
+    let checkpoint = if begins_again { None } else { Some(saved.checkpoint(which)?) };
+    if let Some(checkpoint) = &checkpoint {
+        let (plan, path) = (Plan::with_environment(&config, saved.environment.clone(), PROFILES[0])?, saved.directory.checkpoints());
+        checkpoint.must_be_of(&plan).map_err(|problem| Error::Checkpoint { path, problem, help: "put back the run's own checkpoints".into() })?;
         if checkpoint.updates > plan.updates {
             let problem = format!("the run has made {} steps already", u64::from(checkpoint.updates) * plan.env_steps_per_update());
             return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
         }
-        prepared.trainer.restore(&checkpoint);
+    }
+    if saved.directory.metrics().exists() {
+        metrics::read(&saved.directory.metrics())?;
+    }
+    let mut prepared = Prepared::new(&config, saved.environment, options)?;
+    if let Some(checkpoint) = &checkpoint {
+        prepared.trainer.restore(checkpoint);
         // Those would be the latest, of a past that is being replaced.
         checkpoints::remove_after(&saved.directory.checkpoints(), checkpoint.updates)?;
     }
@@ -115,7 +132,7 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     let saved = Saved::open(path)?;
     let config = saved.changed(changes)?;
     let environment = if changes.contains_key("env") { Environment::named(&config.env)? } else { saved.environment.clone() };
-    let mut prepared = Prepared::new(&config, environment, options.quiet)?;
+    let mut prepared = Prepared::new(&config, environment, options)?;
     let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
     let checkpoint = saved.checkpoint(which)?;
     fits(&parent, prepared.trainer.plan(), agent)?;
@@ -151,22 +168,28 @@ struct Prepared {
     trainer: Trainer,
     device: DeviceSummary,
     progress: Progress,
+    /// Where rows go besides the files of the run.
+    sinks: Vec<Box<dyn Sink>>,
     /// When the work on it began.
     began: Instant,
 }
 
 impl Prepared {
-    fn new(config: &Config, environment: Environment, quiet: bool) -> Result<Prepared> {
+    fn new(config: &Config, environment: Environment, options: &Options) -> Result<Prepared> {
         let began = Instant::now();
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
         let plan = Plan::with_environment(config, environment, gpu.profile(&config.profile))?;
-        let progress = Progress::new(&plan, quiet);
+        let mut progress = Progress::new(&plan, options.quiet);
         if gpu.is_software() {
             let name = &gpu.info.name;
             progress.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
         }
         let device = DeviceSummary::new(&gpu);
-        Ok(Prepared { trainer: Trainer::new(gpu, plan)?, device, progress, began })
+        let trainer = Trainer::new(gpu, plan)?;
+        if options.tui {
+            progress.show_dashboard(Dashboard::new(trainer.plan(), &device.device, trainer.shares()))?;
+        }
+        Ok(Prepared { trainer, device, progress, sinks: Vec::new(), began })
     }
 
     /// Makes a new directory and trains in it.
@@ -178,13 +201,15 @@ impl Prepared {
 
     /// Trains to the end, or until something ends it.
     fn finish(self, directory: Directory, manifest: &Manifest) -> Result<Run> {
-        let Prepared { mut trainer, device, progress, began } = self;
+        let Prepared { mut trainer, device, progress, mut sinks, began } = self;
         let plan = trainer.plan().clone();
         let startup_seconds = began.elapsed().as_secs_f64();
         let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
         let board = TensorBoard::create(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
         let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
-        let mut recorder = Recorder::new(&plan, vec![Box::new(lines), Box::new(board)], progress);
+        let files: [Box<dyn Sink>; 2] = [Box::new(lines), Box::new(board)];
+        sinks.extend(files);
+        let mut recorder = Recorder::new(&plan, sinks, progress);
         rows.iter().for_each(|row| recorder.remember(row));
         let recorder = RefCell::new(recorder);
         watch_for_interrupts();
@@ -301,11 +326,13 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// From here on the first Ctrl-C ends training after the updates in flight, and the second ends the process at once.
 fn watch_for_interrupts() {
     // Fails when it was called before, which is as good, or when the system has no such signals.
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
-        }
-    });
+    let _ = ctrlc::set_handler(interrupt);
+}
+
+fn interrupt() {
+    if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
+    }
 }
 
 /// What is remembered of an agent while it trains.
@@ -360,6 +387,12 @@ impl Recorder {
         if let Some(state) = self.state(rows) {
             self.progress.show(&state);
         }
+        if self.progress.is_ended() {
+            if INTERRUPTED.load(Ordering::Relaxed) {
+                self.progress.leave();
+            }
+            interrupt();
+        }
         let interrupted = INTERRUPTED.load(Ordering::Relaxed);
         if interrupted && !std::mem::replace(&mut self.said_that_it_stops, true) {
             self.progress.note("stopping after the updates in flight; Ctrl-C again ends at once, without a summary");
@@ -374,6 +407,7 @@ impl Recorder {
             updates: row.update,
             env_steps: row.env_steps,
             sps: row.sps,
+            row: Some(row.clone()),
             mean_return: mean(self.agents.iter().filter_map(|memory| memory.last.as_ref()?.mean_return)),
             seconds: row.seconds,
         })

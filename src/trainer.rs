@@ -2,6 +2,7 @@
 
 use crate::buffers::{Buffer, KEPT};
 use crate::checkpoint::Checkpoint;
+use crate::dashboard::Shares;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine, Options};
@@ -111,6 +112,8 @@ pub struct Trainer {
     update: Vec<Dispatch>,
     /// How long dispatches take, so that no submission takes too long.
     pace: Pace,
+    /// What is known of the kernels' shares in that.
+    shares: Shares,
     /// Buffers that metric rows are copied to, used in turn.
     staging: Vec<wgpu::Buffer>,
     /// What the buffers of [`KEPT`] are copied to, one after the other, from the first such copy on.
@@ -172,7 +175,20 @@ impl Trainer {
             .collect::<Result<_>>()?;
         let update = ppo::update(&plan);
         let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
-        Ok(Trainer { gpu, plan, engine, update, pace, staging, snapshot: None, updates: 0, seconds: 0.0, mean_return: None, stopped: false })
+        Ok(Trainer {
+            gpu,
+            plan,
+            engine,
+            update,
+            pace,
+            shares: Shares::default(),
+            staging,
+            snapshot: None,
+            updates: 0,
+            seconds: 0.0,
+            mean_return: None,
+            stopped: false,
+        })
     }
 
     /// Trains until every agent has stopped, the steps are used up, or `observe` breaks off. `observe` gets one row for each agent after every
@@ -311,7 +327,7 @@ impl Trainer {
     fn submit_update(&mut self, saves: bool) -> Result<InFlight> {
         let sequence = self.updates;
         let mut position = Position::default();
-        let mut pieces = Vec::new();
+        let (mut pieces, mut timed) = (Vec::new(), false);
         while let Some(next) = self.pace.next(&self.update, &mut position) {
             // The last ones wait for the copies.
             let earlier = std::mem::take(&mut pieces);
@@ -321,6 +337,7 @@ impl Trainer {
             match next {
                 Next::Together(together) => pieces = together,
                 Next::Timed(piece) => {
+                    timed = true;
                     // What was submitted before would be timed as well.
                     self.gpu.wait(None, || format!("ran update {}", sequence + 1))?;
                     let start = Instant::now();
@@ -333,6 +350,9 @@ impl Trainer {
             let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
             let size = KEPT.iter().map(|name| Buffer::named(name).bytes(&self.plan)).sum();
             self.snapshot = Some(engine::create_buffer(&self.gpu, "checkpoint readback", size, usage)?);
+        }
+        if timed {
+            *self.shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = self.pace.shares(&self.update);
         }
         let slot = sequence as usize % self.staging.len();
         let (metrics, staging) = (self.engine.buffer("metrics"), &self.staging[slot]);
@@ -403,6 +423,11 @@ impl Trainer {
         let words = self.engine.read("params")?;
         let count = self.plan.agents * NETWORKS * self.plan.network.block();
         Ok(words[..count].iter().map(|&word| f32::from_bits(word)).collect())
+    }
+
+    /// What is known of each kernel's share in an update's time, now and later.
+    pub fn shares(&self) -> Shares {
+        self.shares.clone()
     }
 
     /// Updates that were made, those of the run that was gone on with included.

@@ -348,14 +348,17 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         }),
     ];
     damaged.extend((0..10).map(|i| (format!("cut to {i} tenths"), good[..good.len() * i / 10].to_vec())));
-    damaged.extend((0..header).step_by(header / 12).map(|byte| (format!("bit of header byte {byte}"), flipped(byte))));
-    damaged.extend((header..good.len()).step_by((good.len() - header) / 12).map(|byte| (format!("bit of byte {byte}"), flipped(byte))));
+    damaged.extend((0..header).step_by(header / 60).map(|byte| (format!("bit of header byte {byte}"), flipped(byte))));
+    damaged.extend((header..good.len()).step_by((good.len() - header) / 120).map(|byte| (format!("bit of byte {byte}"), flipped(byte))));
+    let mut count = 0;
     for (what, bytes) in damaged {
         desk.write(name, &bytes);
         let outcome = desk.expect(REFUSED, "resume run --quiet");
         assert!(outcome.stderr.contains("update-24.safetensors: ") && outcome.stderr.contains("add --from 20"), "{what}\n{outcome}");
         assert_eq!(desk.bytes(name), bytes, "{what}");
+        count += 1;
     }
+    assert!(count >= 200, "only {count} kinds of damage");
     desk.write(name, replaced("\\\"format\\\":1", "\\\"format\\\":2"));
     desk.expect(REFUSED, "resume run").says(&["in format 2", "reads formats up to 1"]);
 
@@ -392,6 +395,8 @@ fn damaged_files_of_a_run_are_named() {
         let good = desk.bytes(&format!("run/{file}"));
         desk.write(&format!("run/{file}"), text);
         desk.expect(REFUSED, "resume run --from 12").says(&[says, "\n  help: "]);
+        assert_eq!(desk.read(&format!("run/{file}")), text);
+        assert!(desk.path("run/checkpoints/update-24.safetensors").exists(), "a refusal removes nothing");
         desk.write(&format!("run/{file}"), good);
     }
     // Half a line at the end is what a system that crashed leaves; it is cut off.
@@ -426,4 +431,34 @@ fn exports_are_written_where_they_were_asked_for() {
         desk.expect(REFUSED, &format!("export run {arguments}")).says(&[says, "\n  help: "]);
     }
     assert!(!desk.path("x.onnx").exists());
+}
+
+#[test]
+fn learning_curves_are_drawn() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 4 --quiet --out four"));
+    desk.expect(DONE, &format!("{RUN} --seed 9 --quiet --out one"));
+    desk.expect(DONE, "plot four one --out curves.svg");
+    let svg = desk.read("curves.svg");
+    for part in ["<svg", "four (4 agents)", ">\none", "environment steps of each agent", "mean_return", "<polyline", "<polygon"] {
+        assert!(svg.contains(part), "{part} is missing:\n{}", &svg[..2000.min(svg.len())]);
+    }
+    assert_eq!(svg.matches("<polygon").count(), 1, "one run has several agents");
+    desk.expect(DONE, "plot one --out curves.png --by seconds --metric entropy --width 320 --height 200");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(desk.bytes("curves.png"))).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((frame.width, frame.height), (320, 200));
+    // White paper, and something on it.
+    let white = pixels.chunks_exact(3).filter(|pixel| *pixel == [255; 3]).count();
+    assert!((32_000..63_000).contains(&white), "{white} of 64,000 pixels are white");
+    for (arguments, says) in [
+        ("one --out curves.pdf", "neither an .svg nor a .png"),
+        ("one", "--out"),
+        ("one --out x.svg --metric returns", "there is no metric 'returns'"),
+        ("nowhere --out x.svg", "holds no run"),
+    ] {
+        desk.expect(REFUSED, &format!("plot {arguments}")).says(&[says, "\n  help: "]);
+    }
+    assert!(!desk.path("x.svg").exists());
 }

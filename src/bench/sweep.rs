@@ -2,7 +2,7 @@
 
 use super::speeds::{self, Speeds};
 use super::stopwatch::Stopwatch;
-use super::{ENDLESS, note, one_setting, runnable};
+use super::{ENDLESS, note, runnable};
 use crate::config::Config;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::gpu::Gpu;
@@ -74,7 +74,7 @@ pub(super) fn run(gpu: &Gpu, stopwatch: &Stopwatch, config: &Config, sweep: Swee
         tables.push(("hidden", rows.into()));
     }
     if all || sweep == Sweep::Agents {
-        let rows = (0..=8).step_by(2).map(|power| (format!("{}", 1 << power), Config { agents: 1 << power, ..one_setting(config) }));
+        let rows = (0..=8).step_by(2).map(|power| (format!("{}", 1 << power), Config { agents: 1 << power, ..config.one_setting() }));
         tables.push(("agents", rows.collect()));
     }
     let mut swept = Vec::new();

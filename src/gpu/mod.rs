@@ -80,6 +80,15 @@ pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     }
 }
 
+/// Limits of an adapter that are below what the program needs of every device, in words.
+pub fn too_small(limits: &wgpu::Limits) -> Vec<String> {
+    let mut too_small = Vec::new();
+    required_limits(limits).check_limits_with_fail_fn(limits, false, |name, needed, allowed| {
+        too_small.push(format!("{name} is {allowed}, but {needed} are needed"));
+    });
+    too_small
+}
+
 /// The profile that `name` (a profile's, or "auto") stands for on an adapter.
 pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Profile {
     let automatic = match is_software(info) {
@@ -123,6 +132,16 @@ impl Gpu {
                 found: others.iter().map(|other| format!("  {} ({:?})", other.get_info().name, other.get_info().backend)).collect(),
             });
         };
+        Self::of_adapter(chosen, limits)
+    }
+
+    /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
+    pub fn open_each(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits, Result<Gpu>)> {
+        let found = enumerate(backend, wgpu::InstanceFlags::empty());
+        found.iter().map(|adapter| (adapter.get_info(), adapter.limits(), Self::of_adapter(adapter, required_limits))).collect()
+    }
+
+    fn of_adapter(chosen: &wgpu::Adapter, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
         let info = chosen.get_info();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ppo-gpu"),

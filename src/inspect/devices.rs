@@ -29,10 +29,7 @@ struct Device {
 
 impl Device {
     fn new(index: usize, (info, limits): &Adapter, used: bool, config: &Config) -> Device {
-        let mut too_small = Vec::new();
-        gpu::required_limits(limits).check_limits_with_fail_fn(limits, false, |name, needed, allowed| {
-            too_small.push(format!("{name} is {allowed}, but {needed} are needed"));
-        });
+        let too_small = gpu::too_small(limits);
         Device {
             index,
             name: info.name.clone(),
@@ -51,7 +48,7 @@ impl Device {
     }
 }
 
-fn kind(kind: wgpu::DeviceType) -> &'static str {
+pub(crate) fn kind(kind: wgpu::DeviceType) -> &'static str {
     match kind {
         wgpu::DeviceType::DiscreteGpu => "discrete GPU",
         wgpu::DeviceType::IntegratedGpu => "integrated GPU",

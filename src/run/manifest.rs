@@ -10,7 +10,7 @@ use std::path::Path;
 const FORMAT: u32 = 1;
 
 /// This program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Its version.
     pub version: String,

@@ -1,11 +1,10 @@
-//! Whether the device computes what the reference does: nothing that is wrong is worth timing.
+//! Whether a device computes what the reference does, kernel by kernel.
 
-use super::one_setting;
 use crate::buffers::BUFFERS;
 use crate::config::Config;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::gpu::Gpu;
-use crate::gpu::engine::Engine;
+use crate::gpu::engine::{Engine, Options};
 use crate::plan::Plan;
 use crate::ppo;
 use crate::reference::compare::{Words, compare, describe};
@@ -37,11 +36,19 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`Error::Device`] naming the first kernel that is wrong; those of [`Trainer::new`].
-pub(super) fn check(gpu: &Gpu, plan: &Plan) -> Result<Checked> {
+pub fn check(gpu: &Gpu, plan: &Plan) -> Result<Checked> {
+    check_with(gpu, plan, &Options::default)
+}
+
+/// [`check`] of engines of other options, for tests.
+///
+/// # Errors
+/// Those of [`check`].
+pub fn check_with(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Result<Checked> {
     let mut ambiguous = Vec::new();
     for seed in 0..SEEDS {
         let small = Plan::new(&small(plan, seed), plan.profile)?;
-        match lockstep(gpu, &small)? {
+        match lockstep(gpu, &small, options)? {
             Ok(dispatches) => return Ok(Checked { dispatches, envs: small.envs, steps: small.steps, agents: small.agents }),
             Err(reason) => ambiguous.push(reason.to_string()),
         }
@@ -63,13 +70,13 @@ fn small(plan: &Plan, seed: u64) -> Config {
         minibatches: 2,
         total_steps: 1 << 16,
         target_return: None,
-        ..one_setting(config)
+        ..config.one_setting()
     }
 }
 
 /// The number of dispatches that agree. Environments that the reference does not know are stepped without a check.
-fn lockstep(gpu: &Gpu, plan: &Plan) -> Result<std::result::Result<usize, Ambiguous>> {
-    let trainer = Trainer::new(gpu.clone(), plan.clone())?;
+fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Result<std::result::Result<usize, Ambiguous>> {
+    let trainer = Trainer::with_options(gpu.clone(), plan.clone(), &options())?;
     let engine = trainer.engine();
     let update = ppo::update(plan);
     let mut before = download(engine)?;

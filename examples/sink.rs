@@ -1,0 +1,29 @@
+//! A run whose rows go to a place of one's own, beside the files of the run: `cargo run --release --example sink`.
+
+use ppo_gpu::config::Config;
+use ppo_gpu::metrics::{Row, Sink};
+use ppo_gpu::run;
+
+/// Prints a line for every tenth update.
+struct Lines;
+
+impl Sink for Lines {
+    fn push(&mut self, row: &Row) -> ppo_gpu::Result<()> {
+        if row.update % 10 == 0 {
+            println!("agent {} after {:>6} steps: {:?}", row.agent, row.env_steps, row.mean_return);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> ppo_gpu::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() -> ppo_gpu::Result<()> {
+    let config = Config { envs: 64, agents: 2, total_steps: 200_000, ..Config::default() };
+    let options = run::Options { quiet: true, ..run::Options::default() };
+    let run = run::train_with(&config, &options, vec![Box::new(Lines)])?;
+    println!("{}", run.summary.to_text(&run.directory));
+    Ok(())
+}

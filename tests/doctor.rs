@@ -1,0 +1,81 @@
+//! What `ppo-gpu doctor` says of a device that works, and of ones that were broken on purpose.
+
+mod desk;
+
+use desk::{DONE, Desk, FAILED};
+use ppo_gpu::config::Config;
+use ppo_gpu::doctor::{Finding, Options, Verdict, findings};
+use ppo_gpu::gpu::Gpu;
+use ppo_gpu::gpu::engine;
+use ppo_gpu::kernel::Kernel;
+use std::time::Duration;
+
+fn gpu() -> Gpu {
+    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
+    Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
+}
+
+fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::Options) -> Vec<Finding> {
+    let options = Options { training: Duration::from_millis(1), quiet: true };
+    findings(limits, Ok(gpu()), &Config::default(), &options, engine)
+}
+
+#[test]
+fn a_device_that_works_is_good_to_go() {
+    let desk = Desk::new();
+    let report = desk.expect(DONE, "doctor --seconds 0.2 --json --quiet").json();
+    assert_eq!(report["good"], true, "{report}");
+    assert!(report["program"]["revision"].is_string() && report["system"].is_string());
+    let used: Vec<_> = report["devices"].as_array().unwrap().iter().filter(|device| device["used"] == true).collect();
+    assert_eq!(used.len(), 1, "{report}");
+    let checks: Vec<&str> = used[0]["findings"].as_array().unwrap().iter().map(|finding| finding["check"].as_str().unwrap()).collect();
+    assert_eq!(checks, ["limits", "memory", "kernels", "same bits", "training"]);
+    let text = desk.expect(DONE, "doctor --seconds 0.2").stdout;
+    assert!(text.contains("This machine is good to go") && text.contains("environment steps per second"), "{text}");
+    desk.expect(FAILED, "doctor --adapter no-such-adapter --seconds 0.1 --quiet");
+    assert!(desk.names().is_empty());
+}
+
+/// Mistakes in kernels, as drivers make them, are found and the kernel is named.
+#[test]
+fn a_kernel_that_computes_something_else_is_named() {
+    let limits = gpu().limits;
+    for (kernel, from, to) in [
+        (Kernel::Gae, "let delta = reward + gamma", "let delta = reward - gamma"),
+        (Kernel::Adam, "LN_BETA1", "LN_BETA2"),
+        (Kernel::Rollout, "(*env).episode_length += 1u;", "(*env).episode_length += 2u;"),
+    ] {
+        let found = examine(&limits, &|| engine::Options {
+            rewrite: Some(Box::new(move |of, source| {
+                if of != kernel {
+                    return source;
+                }
+                assert!(source.contains(from), "{from} is not in {}", kernel.name());
+                source.replace(from, to)
+            })),
+            ..engine::Options::default()
+        });
+        let last = found.last().unwrap();
+        assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad), "{found:?}");
+        assert!(last.text.contains(&format!("`{}`", kernel.name())), "{last:?}");
+    }
+}
+
+#[test]
+fn a_kernel_that_does_not_compile_is_named() {
+    let found = examine(&gpu().limits, &|| engine::Options {
+        rewrite: Some(Box::new(|of, source| if of == Kernel::Report { source + "\nfn broken( {" } else { source })),
+        ..engine::Options::default()
+    });
+    let last = found.last().unwrap();
+    assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad));
+    assert!(last.text.contains("`report` does not compile"), "{last:?}");
+}
+
+#[test]
+fn a_limit_that_is_too_small_is_named() {
+    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..gpu().limits };
+    let found = examine(&limits, &engine::Options::default);
+    assert_eq!((found.len(), found[0].check, found[0].verdict), (1, "limits", Verdict::Bad));
+    assert!(found[0].text.contains("max_storage_buffers_per_shader_stage is 4, but 8 are needed"), "{found:?}");
+}
