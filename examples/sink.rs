@@ -9,7 +9,7 @@ struct Lines;
 
 impl Sink for Lines {
     fn push(&mut self, row: &Row) -> ppo_gpu::Result<()> {
-        if row.update % 10 == 0 {
+        if row.update.is_multiple_of(10) {
             println!("agent {} after {:>6} steps: {:?}", row.agent, row.env_steps, row.mean_return);
         }
         Ok(())

@@ -18,7 +18,7 @@ fn main() -> ppo_gpu::Result<()> {
     let mut trainer = Trainer::new(gpu.clone(), plan)?;
     trainer.run(&mut |rows| {
         let row = &rows[0];
-        if row.update % 10 == 0 {
+        if row.update.is_multiple_of(10) {
             println!("update {:>3}: mean return {:.1}, KL {:.4}", row.update, row.mean_return.unwrap_or(f32::NAN), row.approx_kl);
         }
         // Or ControlFlow::Break(()) to stop; `run` goes on when it is called again.

@@ -58,7 +58,7 @@ impl Dashboard {
     /// Takes in how far the run has come.
     pub fn take(&mut self, state: &State) {
         let Some(value) = state.mean_return else { return };
-        if state.updates % self.stride == 0 {
+        if state.updates.is_multiple_of(self.stride) {
             self.curve.push((state.env_steps as f64, f64::from(value)));
         }
         if self.curve.len() > MOST_POINTS {
