@@ -36,12 +36,6 @@ pub struct Options {
     pub quiet: bool,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options { sweep: None, budget: Duration::from_secs(1), quiet: false }
-    }
-}
-
 /// More updates than are ever measured.
 const ENDLESS: u64 = 1_000_000;
 

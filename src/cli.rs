@@ -4,7 +4,7 @@
 
 use crate::bench::{self, Sweep};
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, KEYS, Key};
+use crate::config::{Config, KEYS};
 use crate::doctor;
 use crate::environment::{self, Environment};
 use crate::error::{Error, Result, exit};
@@ -19,14 +19,19 @@ use crate::plot::{self, By, Curve};
 use crate::record;
 use crate::run::{self, Directory, Saved, Which};
 use crate::watch;
-use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+mod command;
+
+pub use command::command;
+use command::{manual, takes};
 
 /// What to do with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,6 +196,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn act(matches: &ArgMatches) -> Result<u8> {
+    refuse_foreign_flags(matches)?;
     let json = innermost(matches).1.get_flag("json");
     match action(matches) {
         Action::Train(options) => conclude(run::train(&config(matches)?, &options)?, json),
@@ -351,214 +357,6 @@ pub fn describe(error: &Error) -> String {
     text
 }
 
-/// The command line.
-pub fn command() -> Command {
-    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue).global(true);
-    let topic = |name: &'static str, about: &'static str| Command::new(name).about(about);
-    let inspect = Command::new("inspect").about("Show what a run would be made of; takes the flags of a run").subcommand_required(true).subcommands([
-        topic("plan", "Everything derived from the configuration: sizes, work, memory, limits, profile"),
-        topic("config", "The effective configuration as a TOML file, each key with its meaning"),
-        topic("buffers", "The memory map of the device"),
-        topic("kernels", "The schedule of one update, and what each kernel binds"),
-        topic("metrics", "Meaning, unit and healthy range of each number in metrics.jsonl"),
-        topic("tables", "The tables of the documents, in Markdown: kernels, buffers, keys, metrics"),
-        topic("shader", "The WGSL of a kernel, exactly as it is compiled")
-            .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
-    ]);
-    let bench = Command::new("bench").about("Time kernels, start-up and whole updates against the device's own peaks; takes the flags of a run").args([
-        Arg::new("sweep").long("sweep").value_name("WHAT").value_parser(PossibleValuesParser::new(Sweep::NAMES)).help("Tables over what is named"),
-        Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).help("Time to spend on each figure [default: 1]"),
-    ]);
-    let number = |name: &'static str, default: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(u32)).help(help)
-    };
-    let named = |help: &'static str| Arg::new("name").value_name("NAME").required(true).help(help);
-    let environments = Command::new("env").about("List, show, write and try environments").subcommand_required(true).subcommands([
-        Command::new("list").about("The built-in environments"),
-        Command::new("show").about("What an environment observes, does and can be set to").args([
-            named("A name of `env list`, or the path of a .wgsl file"),
-            Arg::new("wgsl").long("wgsl").action(ArgAction::SetTrue).help("Print its WGSL"),
-            Arg::new("png").long("png").value_name("FILE").value_parser(value_parser!(PathBuf)).help("Write a picture of it"),
-            number("size", "256", "Pixels along each side of the picture"),
-            number("after", "0", "Steps to make, with a policy that has learned nothing, before the picture"),
-        ]),
-        Command::new("new")
-            .about("Write a commented example that works, NAME.wgsl, to start from")
-            .args([named("What it is called"), Arg::new("continuous").long("continuous").action(ArgAction::SetTrue).help("With continuous actions")]),
-        Command::new("check").about("Try an environment: does it compile, and does it behave?").arg(named("The path of a .wgsl file")),
-    ]);
-    let path = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(help).value_parser(value_parser!(PathBuf)).global(true)
-    };
-    let run = || Arg::new("run").value_name("RUN").required(true).value_parser(value_parser!(PathBuf)).help("The directory of a run");
-    let from = || {
-        let help = "Which checkpoint: latest, best (by mean return), or the number of an update";
-        Arg::new("from").long("from").value_name("WHICH").default_value("latest").value_parser(value_parser!(Which)).help(help)
-    };
-    let agent = |help: &'static str| Arg::new("agent").long("agent").value_name("AGENT").value_parser(value_parser!(usize)).help(help);
-    let resume = Command::new("resume").about("Go on with a run that was ended, as if it never had been; --total-steps makes it longer").args([run(), from()]);
-    let fork = Command::new("fork").about("Start a new run from what another has learned, with other keys").args([
-        run(),
-        from(),
-        agent("All agents begin as this one"),
-    ]);
-    let eval = Command::new("eval").about("Play episodes with the policy of a run, and say how good it is").args([
-        run(),
-        from(),
-        agent("Evaluate this one only"),
-        number("episodes", "1000", "Episodes of each agent"),
-        number("most-steps", "100000", "Give an episode up after so many steps"),
-        Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
-    ]);
-    let played = || {
-        let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
-        [
-            run().required(false).help("The directory of a run; without one, agents that have learned nothing play what --env says"),
-            from(),
-            agent("Agent that plays [default: 0]"),
-            flag("deterministic", "Take the most probable action instead of drawing one"),
-            flag("untrained", "Forget what was learned"),
-        ]
-    };
-    let file = |name: &'static str, value: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name(value).value_parser(value_parser!(PathBuf)).help(help)
-    };
-    let watch = Command::new("watch")
-        .about("Show an agent at play in the terminal; of a run that trains meanwhile, always what it has learned so far")
-        .args(played())
-        .args([
-            number("fps", "30", "Steps a second, at first"),
-            Arg::new("most-steps").long("most-steps").value_name("N").value_parser(value_parser!(u64)).help("End by itself after so many steps"),
-        ]);
-    let record = Command::new("record").about("Write an animation, or pictures, of an agent at play").args(played()).args([
-        file("gif", "FILE", "Write an animation"),
-        file("png-dir", "DIR", "Write a picture of each step"),
-        number("size", "256", "Pixels along each side"),
-        number("fps", "30", "Frames a second of the animation"),
-        number("episodes", "1", "Stop when so many episodes have ended"),
-        number("most-frames", "1000", "Stop after so many frames"),
-    ]);
-    let export = Command::new("export").about("Write what an agent has learned for other programs").args([
-        run(),
-        from(),
-        agent("The agent [default: 0]"),
-        file("onnx", "FILE", "Write an ONNX model: observation to action, logits (or mean and log_std), value"),
-        file("safetensors", "FILE", "Write the weights, named as PyTorch names those of an nn.Sequential"),
-        file("wgsl", "FILE", "Write WGSL functions to paste into another program"),
-    ]);
-    let plot = Command::new("plot").about("Draw learning curves of runs: --out curves.svg, or .png").args([
-        Arg::new("runs").value_name("RUN").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help("Directories of runs"),
-        Arg::new("metric").long("metric").value_name("NAME").default_value("mean_return").help("A number of metrics.jsonl"),
-        Arg::new("by").long("by").value_name("AXIS").default_value("steps").value_parser(["steps", "seconds"]).help("What the horizontal axis shows"),
-        number("width", "900", "Width in pixels").value_parser(value_parser!(u32).range(200..=10_000)),
-        number("height", "540", "Height in pixels").value_parser(value_parser!(u32).range(150..=10_000)),
-    ]);
-    let doctor = Command::new("doctor")
-        .about("Say whether this machine is good to go: every adapter, its kernels, and a short training run")
-        .arg(Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).help("Time to train for on each adapter [default: 5]"));
-    let completions = Command::new("completions")
-        .about("Print completions for a shell: source <(ppo-gpu completions bash)")
-        .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"));
-    let command = Command::new("ppo-gpu")
-        .version(concat!(env!("CARGO_PKG_VERSION"), " (", env!("PPO_GPU_REVISION"), ")"))
-        .about("Trains a PPO agent entirely on the GPU. Without a subcommand it trains, with the flags below.")
-        .after_help(
-            "Flags override --set, which overrides --config FILE. Without --config, a built-in environment is trained with its preset (`env show NAME`).\n\
-             Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.",
-        )
-        // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
-        .args_override_self(true)
-        .subcommands([
-            resume,
-            fork,
-            eval,
-            watch,
-            record,
-            plot,
-            export,
-            environments,
-            doctor,
-            bench,
-            Command::new("devices").about("List the adapters of this machine, and what matters of each"),
-            inspect,
-            completions,
-            Command::new("man").about("Print the manual page: ppo-gpu man | man -l -"),
-        ])
-        .args([
-            path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
-            Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
-            path("out", "DIR", "Directory of the run [default: runs/<date>-<time>-<env>-<seed>]"),
-            flag("json", "Print the summary (or the devices) as one JSON object on stdout"),
-            flag("quiet", "Print no progress and no notes"),
-            flag("tui", "Show a dashboard while training: learning curve, speed, kernels, losses"),
-        ]);
-    let (built_in, bare) = (table(&Config::default()), defaults().map(|config| table(&config)).unwrap_or_default());
-    command.args(KEYS.iter().map(|key| key_flag(key, built_in.get(key.name), bare.get(key.name))))
-}
-
-/// The manual page: the program, then each of its commands, in the language of man(7).
-fn manual() -> String {
-    /// Commands below `command` that do something themselves, by their whole names.
-    fn leaves(command: &Command, name: &str) -> Vec<Command> {
-        let below: Vec<Command> = command.get_subcommands().flat_map(|inner| leaves(inner, &format!("{name} {}", inner.get_name()))).collect();
-        if below.is_empty() { vec![command.clone().name(name.to_string()).bin_name(name.to_string())] } else { below }
-    }
-    let mut text = Vec::new();
-    let whole = command();
-    let page = clap_mangen::Man::new(whole.clone());
-    page.render(&mut text).expect("memory takes what is written");
-    for inner in leaves(&whole, "ppo-gpu") {
-        // Flags that are valid everywhere were listed once.
-        let own = inner.mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument });
-        let name = own.get_name().to_uppercase();
-        let page = clap_mangen::Man::new(own);
-        text.extend_from_slice(format!(".SH {name}\n").as_bytes());
-        let mut part = Vec::new();
-        let rendered = page.render_description_section(&mut part).and_then(|()| page.render_options_section(&mut part));
-        rendered.expect("memory takes what is written");
-        // Its sections are parts of this one.
-        text.extend_from_slice(String::from_utf8_lossy(&part).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", "").as_bytes());
-    }
-    String::from_utf8_lossy(&text).into_owned()
-}
-
-/// The flag of a key, whose default is `built_in`, and `bare` where the preset is in force.
-fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value>) -> Arg {
-    let shown = |value: Option<&toml::Value>| match value {
-        None => "none".into(),
-        Some(toml::Value::String(text)) if text.is_empty() => "any".into(),
-        Some(toml::Value::String(text)) => text.clone(),
-        Some(toml::Value::Array(list)) => list.iter().map(toml::Value::to_string).collect::<Vec<_>>().join(","),
-        Some(value) => value.to_string(),
-    };
-    let mut default = shown(bare.or(built_in));
-    if bare.is_some() && bare != built_in {
-        default += &format!("; with --config: {}", shown(built_in));
-    }
-    let flag = Arg::new(key.name)
-        .long(key.name.replace('_', "-"))
-        .value_name(key.value)
-        .help(format!("{} [default: {default}]", key.help))
-        .help_heading(key.section)
-        .allow_negative_numbers(true)
-        .global(true);
-    match built_in {
-        Some(toml::Value::Boolean(_)) => flag.num_args(0..=1).default_missing_value("true"),
-        // Only the name of an adapter may be empty: any.
-        Some(toml::Value::String(text)) if text.is_empty() => flag,
-        _ => flag.value_parser(NonEmptyStringValueParser::new()),
-    }
-}
-
-/// How long `doctor` trains.
-const DOCTOR_TRAINING: Duration = Duration::from_secs(5);
-
-/// A time to spend, in seconds.
-fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
 /// The matches of the innermost subcommand, which hold the flags that are valid everywhere, and the names on the way there.
 fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
     let (mut names, mut inner) = (Vec::new(), matches);
@@ -578,6 +376,7 @@ pub fn action(matches: &ArgMatches) -> Action {
     let from = || inner.get_one::<Which>("from").copied().unwrap_or(Which::Latest);
     let agent = || inner.get_one::<usize>("agent").copied();
     let number = |name: &str| inner.get_one::<u32>(name).copied().unwrap_or_default();
+    let seconds = || inner.get_one::<Duration>("seconds").copied().unwrap_or_default();
     let playing = || Playing {
         run: inner.get_one::<PathBuf>("run").cloned(),
         from: from(),
@@ -588,8 +387,7 @@ pub fn action(matches: &ArgMatches) -> Action {
     match names[..] {
         ["bench"] => {
             let sweep = inner.get_one::<String>("sweep").and_then(|name| Sweep::named(name));
-            let budget = inner.get_one::<Duration>("seconds").copied().unwrap_or(bench::Options::default().budget);
-            Action::Bench(bench::Options { sweep, budget, quiet: inner.get_flag("quiet") })
+            Action::Bench(bench::Options { sweep, budget: seconds(), quiet: inner.get_flag("quiet") })
         }
         ["devices"] => Action::Devices { json },
         ["inspect", "plan"] => Action::Inspect(Topic::Plan),
@@ -631,8 +429,7 @@ pub fn action(matches: &ArgMatches) -> Action {
             Action::Plot { runs: inner.get_many::<PathBuf>("runs").into_iter().flatten().cloned().collect(), options, out: path("out") }
         }
         ["doctor"] => {
-            let training = inner.get_one::<Duration>("seconds").copied().unwrap_or(DOCTOR_TRAINING);
-            Action::Doctor { options: doctor::Options { training, quiet: options().quiet }, json }
+            Action::Doctor { options: doctor::Options { training: seconds(), quiet: options().quiet }, json }
         }
         ["export"] => Action::Export {
             run: path("run"),
@@ -664,6 +461,20 @@ pub fn action(matches: &ArgMatches) -> Action {
         ["resume"] => Action::Resume { run: path("run"), from: from(), options: options() },
         ["fork"] => Action::Fork { run: path("run"), from: from(), agent: agent(), options: options() },
         _ => Action::Train(options()),
+    }
+}
+
+/// Refuses flags that the subcommand would not look at.
+fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
+    let (names, inner) = innermost(matches);
+    let written = |flag: &&str| inner.value_source(flag) == Some(ValueSource::CommandLine);
+    let mut shared = KEYS.iter().map(|key| key.name).chain(["config", "set", "out", "json", "quiet", "tui"]);
+    match shared.find(|flag| written(flag) && !takes(&names, flag)) {
+        Some(flag) => {
+            let command = format!("ppo-gpu {}", names.join(" "));
+            Err(Error::config(&format!("--{}", flag.replace('_', "-")), format!("{command} takes no such flag"), format!("{command} --help lists those it takes")))
+        }
+        None => Ok(()),
     }
 }
 
@@ -730,6 +541,7 @@ mod tests {
     use super::*;
     use crate::config::{PerAgent, TimeLimit};
     use crate::plan::{PROFILES, Plan};
+    use clap::Command;
 
     fn parse(arguments: &[&str]) -> Result<Config> {
         config(&command().try_get_matches_from([&["ppo-gpu"], arguments].concat()).unwrap_or_else(|error| panic!("{error}")))
@@ -774,6 +586,48 @@ mod tests {
             let matches = command().try_get_matches_from([&["ppo-gpu"], &arguments[..]].concat()).expect("arguments");
             assert_eq!(config(&matches).expect("a configuration").envs, 16, "{arguments:?}");
             assert_eq!(action(&matches), Action::Inspect(Topic::Plan));
+        }
+    }
+
+    #[test]
+    fn flags_that_a_subcommand_does_not_take_are_refused_and_not_listed() {
+        let help = |names: &[&str]| {
+            names.iter().fold(command(), |mut command, name| command.find_subcommand_mut(name).expect("a subcommand").clone()).render_long_help().to_string()
+        };
+        for (arguments, flag) in [
+            ("plot run --out x.svg --lr 1e-3", "--lr"),
+            ("--seed 1 export run --onnx x", "--seed"),
+            ("eval run --config x.toml", "--config"),
+            ("eval run --gamma 0.9", "--gamma"),
+            ("resume run --out x", "--out"),
+            ("resume run --hidden 8", "--hidden"),
+            ("env new mine --json", "--json"),
+            ("inspect plan --tui", "--tui"),
+        ] {
+            let matches = command().try_get_matches_from(["ppo-gpu"].into_iter().chain(arguments.split(' '))).expect("known flags");
+            let error = refuse_foreign_flags(&matches).expect_err(arguments);
+            assert_eq!(error.exit_code(), exit::REFUSED);
+            assert!(describe(&error).starts_with(&format!("error: {flag}: ppo-gpu ")), "{}", describe(&error));
+            let (names, _) = innermost(&matches);
+            assert!(!help(&names).contains(&format!("{flag} <")) && !help(&names).contains(&format!("{flag}\n")), "{}", help(&names));
+        }
+        assert!(help(&["eval"]).contains("--seed <SEED>") && help(&["fork"]).contains("--out <DIR>"));
+    }
+
+    #[test]
+    fn examples_of_the_help_are_valid() {
+        fn examples(command: &Command) -> Vec<String> {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // What stands behind two spaces is said about the example.
+            let own = text.lines().filter_map(|line| line.strip_prefix("  ")).map(|line| line.split("  ").next().unwrap_or_default().to_string());
+            own.chain(command.get_subcommands().flat_map(examples)).collect()
+        }
+        let examples = examples(&command());
+        assert!(examples.len() > 20, "{examples:?}");
+        for example in examples {
+            let matches = command().try_get_matches_from(example.split(' ')).unwrap_or_else(|error| panic!("{example}: {error}"));
+            refuse_foreign_flags(&matches).unwrap_or_else(|error| panic!("{example}: {error}"));
+            let _ = action(&matches);
         }
     }
 

@@ -56,7 +56,8 @@ impl Desk {
     /// The program with arguments that spaces separate.
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
-        if let Ok(backend) = std::env::var("PPO_GPU_TEST_BACKEND") {
+        let no_device = ["plot", "export", "completions", "man", "env list", "env new"];
+        if let (Ok(backend), false) = (std::env::var("PPO_GPU_TEST_BACKEND"), no_device.iter().any(|start| arguments.starts_with(start))) {
             command.args(["--backend", &backend]);
         }
         command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
