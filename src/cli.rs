@@ -428,9 +428,7 @@ pub fn action(matches: &ArgMatches) -> Action {
             let options = plot::Options { metric, by, size: [number("width"), number("height")] };
             Action::Plot { runs: inner.get_many::<PathBuf>("runs").into_iter().flatten().cloned().collect(), options, out: path("out") }
         }
-        ["doctor"] => {
-            Action::Doctor { options: doctor::Options { training: seconds(), quiet: options().quiet }, json }
-        }
+        ["doctor"] => Action::Doctor { options: doctor::Options { training: seconds(), quiet: options().quiet }, json },
         ["export"] => Action::Export {
             run: path("run"),
             from: from(),
@@ -468,11 +466,17 @@ pub fn action(matches: &ArgMatches) -> Action {
 fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     let (names, inner) = innermost(matches);
     let written = |flag: &&str| inner.value_source(flag) == Some(ValueSource::CommandLine);
-    let mut shared = KEYS.iter().map(|key| key.name).chain(["config", "set", "out", "json", "quiet", "tui"]);
+    // What a saved run cannot change is refused by the run, which knows what to do instead.
+    let keys = if matches!(inner.try_contains_id("run"), Ok(true)) { &[] } else { KEYS };
+    let mut shared = keys.iter().map(|key| key.name).chain(["config", "set", "out", "json", "quiet", "tui"]);
     match shared.find(|flag| written(flag) && !takes(&names, flag)) {
         Some(flag) => {
             let command = format!("ppo-gpu {}", names.join(" "));
-            Err(Error::config(&format!("--{}", flag.replace('_', "-")), format!("{command} takes no such flag"), format!("{command} --help lists those it takes")))
+            Err(Error::config(
+                &format!("--{}", flag.replace('_', "-")),
+                format!("{command} takes no such flag"),
+                format!("{command} --help lists those it takes"),
+            ))
         }
         None => Ok(()),
     }

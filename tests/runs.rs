@@ -454,11 +454,11 @@ fn learning_curves_are_drawn() {
     assert!((32_000..63_000).contains(&white), "{white} of 64,000 pixels are white");
     for (arguments, says) in [
         ("one --out curves.pdf", "neither an .svg nor a .png"),
-        ("one", "--out"),
         ("one --out x.svg --metric returns", "there is no metric 'returns'"),
         ("nowhere --out x.svg", "holds no run"),
     ] {
         desk.expect(REFUSED, &format!("plot {arguments}")).says(&[says, "\n  help: "]);
     }
+    desk.expect(REFUSED, "plot one").says(&["not provided", "--out <FILE>", "--help"]);
     assert!(!desk.path("x.svg").exists());
 }

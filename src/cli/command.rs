@@ -32,15 +32,17 @@ fn whole() -> Command {
         topic("shader", "The WGSL of a kernel, exactly as it is compiled")
             .arg(Arg::new("name").value_name("NAME").required(true).help("The kernel's name, e.g. gradient")),
     ]);
-    let bench = Command::new("bench").about("Time kernels, start-up and whole updates against the device's own peaks; takes the flags of a run").args([
-        Arg::new("sweep").long("sweep").value_name("WHAT").value_parser(PossibleValuesParser::new(Sweep::NAMES)).help("Tables over what is named"),
-        Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).default_value("1").help("Time to spend on each figure"),
-    ])
-    .after_help(
-        "Examples:\n\
+    let bench = Command::new("bench")
+        .about("Time kernels, start-up and whole updates against the device's own peaks; takes the flags of a run")
+        .args([
+            Arg::new("sweep").long("sweep").value_name("WHAT").value_parser(PossibleValuesParser::new(Sweep::NAMES)).help("Tables over what is named"),
+            Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).default_value("1").help("Time to spend on each figure"),
+        ])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu bench --envs 4096 --steps 128         each kernel against the device's own peaks\n\
          \x20 ppo-gpu bench --sweep envs --seconds 0.5      speed and memory over the number of environments",
-    );
+        );
     let number = |name: &'static str, default: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_name("N").default_value(default).value_parser(value_parser!(u32)).help(help)
     };
@@ -77,30 +79,30 @@ fn whole() -> Command {
              \x20 ppo-gpu resume runs/a --total-steps 20e6      for longer\n\
              \x20 ppo-gpu resume runs/a --from 300              from the checkpoint after update 300; later ones are removed",
         );
-    let fork = Command::new("fork").about("Start a new run from what another has learned, with other keys").args([
-        run(),
-        from(),
-        agent("All agents begin as this one"),
-    ])
-    .after_help(
-        "Examples:\n\
+    let fork = Command::new("fork")
+        .about("Start a new run from what another has learned, with other keys")
+        .args([run(), from(), agent("All agents begin as this one")])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu fork runs/a --lr 1e-4 --seed 7                   the same task, other settings\n\
          \x20 ppo-gpu fork runs/a --from best --agent 3 --agents 16    sixteen that begin as agent 3",
-    );
-    let eval = Command::new("eval").about("Play episodes with the policy of a run, and say how good it is").args([
-        run(),
-        from(),
-        agent("Evaluate this one only"),
-        number("episodes", "1000", "Episodes of each agent"),
-        number("most-steps", "100000", "Give an episode up after so many steps"),
-        Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
-    ])
-    .after_help(
-        "Examples:\n\
+        );
+    let eval = Command::new("eval")
+        .about("Play episodes with the policy of a run, and say how good it is")
+        .args([
+            run(),
+            from(),
+            agent("Evaluate this one only"),
+            number("episodes", "1000", "Episodes of each agent"),
+            number("most-steps", "100000", "Give an episode up after so many steps"),
+            Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
+        ])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu eval runs/a                                      every agent, as it played in training\n\
          \x20 ppo-gpu eval runs/a --deterministic --from best --json   for a table of results\n\
          \x20 ppo-gpu eval runs/a --set env_parameters.gravity=3.7     on another planet",
-    );
+        );
     let played = || {
         let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
         [
@@ -128,45 +130,52 @@ fn whole() -> Command {
              \x20 ppo-gpu watch --env MinAtar/Breakout-v1       an agent that has learned nothing\n\
              Keys: space pauses, s makes one step, + and - change the speed, left and right the agent, q quits.",
         );
-    let record = Command::new("record").about("Write an animation, or pictures, of an agent at play").args(played()).args([
-        file("gif", "FILE", "Write an animation"),
-        file("png-dir", "DIR", "Write a picture of each step"),
-        number("size", "256", "Pixels along each side"),
-        number("fps", "30", "Frames a second of the animation"),
-        number("episodes", "1", "Stop when so many episodes have ended"),
-        number("most-frames", "1000", "Stop after so many frames"),
-    ])
-    .after_help(
-        "Examples:\n\
+    let record = Command::new("record")
+        .about("Write an animation, or pictures, of an agent at play")
+        .args(played())
+        .args([
+            file("gif", "FILE", "Write an animation"),
+            file("png-dir", "DIR", "Write a picture of each step"),
+            number("size", "256", "Pixels along each side"),
+            number("fps", "30", "Frames a second of the animation"),
+            number("episodes", "1", "Stop when so many episodes have ended"),
+            number("most-frames", "1000", "Stop after so many frames"),
+        ])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu record runs/a --gif a.gif --deterministic\n\
          \x20 ppo-gpu record runs/a --png-dir frames --size 512 --most-frames 100",
-    );
-    let export = Command::new("export").about("Write what an agent has learned for other programs").args([
-        run(),
-        from(),
-        agent("The agent [default: 0]"),
-        file("onnx", "FILE", "Write an ONNX model: observation to action, logits (or mean and log_std), value"),
-        file("safetensors", "FILE", "Write the weights, named as PyTorch names those of an nn.Sequential"),
-        file("wgsl", "FILE", "Write WGSL functions to paste into another program"),
-    ])
-    .after_help(
-        "Examples:\n\
+        );
+    let export = Command::new("export")
+        .about("Write what an agent has learned for other programs")
+        .args([
+            run(),
+            from(),
+            agent("The agent [default: 0]"),
+            file("onnx", "FILE", "Write an ONNX model: observation to action, logits (or mean and log_std), value"),
+            file("safetensors", "FILE", "Write the weights, named as PyTorch names those of an nn.Sequential"),
+            file("wgsl", "FILE", "Write WGSL functions to paste into another program"),
+        ])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu export runs/a --from best --onnx policy.onnx\n\
          \x20 ppo-gpu export runs/a --agent 3 --safetensors weights.safetensors --wgsl policy.wgsl",
-    );
-    let plot = Command::new("plot").about("Draw learning curves of runs").args([
-        Arg::new("runs").value_name("RUN").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help("Directories of runs"),
-        Arg::new("metric").long("metric").value_name("NAME").default_value("mean_return").help("A number of metrics.jsonl"),
-        Arg::new("by").long("by").value_name("AXIS").default_value("steps").value_parser(["steps", "seconds"]).help("What the horizontal axis shows"),
-        file("out", "FILE", "The drawing, .svg or .png").required(true),
-        number("width", "900", "Width in pixels").value_parser(value_parser!(u32).range(200..=10_000)),
-        number("height", "540", "Height in pixels").value_parser(value_parser!(u32).range(150..=10_000)),
-    ])
-    .after_help(
-        "Examples:\n\
+        );
+    let plot = Command::new("plot")
+        .about("Draw learning curves of runs")
+        .args([
+            Arg::new("runs").value_name("RUN").required(true).num_args(1..).value_parser(value_parser!(PathBuf)).help("Directories of runs"),
+            Arg::new("metric").long("metric").value_name("NAME").default_value("mean_return").help("A number of metrics.jsonl"),
+            Arg::new("by").long("by").value_name("AXIS").default_value("steps").value_parser(["steps", "seconds"]).help("What the horizontal axis shows"),
+            file("out", "FILE", "The drawing, .svg or .png").required(true),
+            number("width", "900", "Width in pixels").value_parser(value_parser!(u32).range(200..=10_000)),
+            number("height", "540", "Height in pixels").value_parser(value_parser!(u32).range(150..=10_000)),
+        ])
+        .after_help(
+            "Examples:\n\
          \x20 ppo-gpu plot runs/a runs/b --out returns.svg\n\
          \x20 ppo-gpu plot runs/a --metric entropy --by seconds --out entropy.png",
-    );
+        );
     let doctor = Command::new("doctor")
         .about("Say whether this machine is good to go: every adapter, its kernels, and a short training run")
         .arg(Arg::new("seconds").long("seconds").value_name("SECONDS").value_parser(seconds).default_value("5").help("Time to train for on each adapter"))
@@ -239,10 +248,15 @@ pub fn manual() -> String {
         let page = clap_mangen::Man::new(own);
         text.extend_from_slice(format!(".SH {name}\n").as_bytes());
         let mut part = Vec::new();
-        let rendered = page.render_description_section(&mut part).and_then(|()| page.render_options_section(&mut part)).and_then(|()| page.render_extra_section(&mut part));
+        let rendered = page
+            .render_description_section(&mut part)
+            .and_then(|()| page.render_options_section(&mut part))
+            .and_then(|()| page.render_extra_section(&mut part));
         rendered.expect("memory takes what is written");
         // Its sections are parts of this one.
-        text.extend_from_slice(String::from_utf8_lossy(&part).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", "").replace(".SH EXTRA\n", "").as_bytes());
+        text.extend_from_slice(
+            String::from_utf8_lossy(&part).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", "").replace(".SH EXTRA\n", "").as_bytes(),
+        );
     }
     String::from_utf8_lossy(&text).into_owned()
 }
