@@ -467,13 +467,14 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     let (names, inner) = innermost(matches);
     let written = |flag: &&str| inner.value_source(flag) == Some(ValueSource::CommandLine);
     // What a saved run cannot change is refused by the run, which knows what to do instead.
-    let keys = if matches!(inner.try_contains_id("run"), Ok(true)) { &[] } else { KEYS };
+    let by_the_run = matches!(names[..], ["resume" | "fork" | "eval" | "watch" | "record"]) && inner.contains_id("run");
+    let keys = if by_the_run { &[] } else { KEYS };
     let mut shared = keys.iter().map(|key| key.name).chain(["config", "set", "out", "json", "quiet", "tui"]);
     match shared.find(|flag| written(flag) && !takes(&names, flag)) {
         Some(flag) => {
             let command = format!("ppo-gpu {}", names.join(" "));
             Err(Error::config(
-                &format!("--{}", flag.replace('_', "-")),
+                format!("--{}", flag.replace('_', "-")),
                 format!("{command} takes no such flag"),
                 format!("{command} --help lists those it takes"),
             ))
@@ -602,9 +603,8 @@ mod tests {
             ("plot run --out x.svg --lr 1e-3", "--lr"),
             ("--seed 1 export run --onnx x", "--seed"),
             ("eval run --config x.toml", "--config"),
-            ("eval run --gamma 0.9", "--gamma"),
+            ("watch --gamma 0.9", "--gamma"),
             ("resume run --out x", "--out"),
-            ("resume run --hidden 8", "--hidden"),
             ("env new mine --json", "--json"),
             ("inspect plan --tui", "--tui"),
         ] {
