@@ -9,6 +9,7 @@
 //! import grid
 //! import agent
 //! import rng
+//! import adam_step
 //! import fault
 //! import whole
 
@@ -62,30 +63,19 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if (!learns || column >= PARAMETERS / 4u) {
         return;
     }
-    let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
-    let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column] * scale;
     let p = s * PARAMETERS / 4u + column;
+    let step = adam_step(agent, dispatch.index, norm);
+    let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column];
     // Fetched once each: software drivers fetch as often as it is written.
-    let earlier_first = first_moments[p];
-    let earlier_second = second_moments[p];
-    let first = earlier_first + ONE_MINUS_BETA1 * (gradient - earlier_first);
-    let second = earlier_second + ONE_MINUS_BETA2 * (gradient * gradient - earlier_second);
-    let count = f32(agent.gradient_steps + dispatch.index + 1u);
-    let first_corrected = first / bias_correction(count * LN_BETA1);
-    let second_corrected = second / bias_correction(count * LN_BETA2);
-    let updated = params[p] - learning_rate(agent) * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON);
-    if (is_finite(updated.x) && is_finite(updated.y) && is_finite(updated.z) && is_finite(updated.w)) {
-        first_moments[p] = whole(first, lane);
-        second_moments[p] = whole(second, lane);
-        params[p] = whole(updated, lane);
+    let value = params[p];
+    let first = first_moments[p];
+    let second = second_moments[p];
+    let after = adam_moved(step, value, first, second, gradient);
+    if (are_finite(after.value)) {
+        first_moments[p] = whole(after.first, lane);
+        second_moments[p] = whole(after.second, lane);
+        params[p] = whole(after.value, lane);
     } else {
         atomicMin(&faults[s], FAULT_PARAMETER);
     }
-}
-
-// 1 - e^x for x < 0. The difference would lose most of its digits for small x, that is, in the first steps: there it is the Taylor series, whose
-// first omitted term is x^9/10! relative to x: under 2^-24 / 100 at the switch.
-fn bias_correction(x: f32) -> f32 {
-    let series = -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0))))))));
-    return select(series, 1.0 - exp(x), x < -0.5);
 }

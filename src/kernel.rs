@@ -42,6 +42,7 @@ kernels! {
     Gradient "gradient" "losses and their gradient, one row of partial sums for each row of tiles";
     SumGradient "sum_gradient" "adds the rows in fixed order; squared norm of the parts";
     Adam "adam" "clips by global norm and makes one Adam step";
+    Learn "learn" "the work of the last three at once, where minibatches are small";
     ObservationMoments "observation_moments" "mean and deviation of the rollout's observations, in parts";
     UpdateNormalizers "update_normalizers" "merges them, and discounted returns, into running moments";
     Report "report" "one row of metrics for each agent; advances the counters";
@@ -94,6 +95,7 @@ impl Kernel {
             Kernel::Gradient => (plan.lanes, plan.gradient_rows, NETWORKS),
             Kernel::SumGradient => (reduce, plan.norm_parts, 1),
             Kernel::Adam => (reduce, (plan.network.padded_parameters() / 4).div_ceil(reduce), 1),
+            Kernel::Learn => (NETWORKS * plan.lanes, 1, 1),
             Kernel::ObservationMoments => (reduce, plan.observation_parts, 1),
             Kernel::UpdateNormalizers | Kernel::Report => (reduce, 1, 1),
         };

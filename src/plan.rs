@@ -37,6 +37,8 @@ pub struct Profile {
     pub gradient_rows: u32,
     /// Tiles of a row that a pass adds at most where lanes are units; elsewhere one.
     pub tiles_per_pass: u32,
+    /// Tiles that a dispatch of `learn` goes through at most, where lanes are units and a minibatch is one row of tiles; 0 for none to be used.
+    pub tiles_learned: u32,
 }
 
 /// The profiles, by name.
@@ -51,6 +53,7 @@ pub const PROFILES: &[Profile] = &[
         steps_per_dispatch: 1,
         gradient_rows: 64,
         tiles_per_pass: 128,
+        tiles_learned: 1024,
     },
     // A GPU has an instruction cache to fit in and pays for every dispatch.
     Profile {
@@ -62,6 +65,7 @@ pub const PROFILES: &[Profile] = &[
         steps_per_dispatch: 32,
         gradient_rows: 512,
         tiles_per_pass: 1,
+        tiles_learned: 0,
     },
     // The limits that every WebGPU device has.
     Profile {
@@ -73,6 +77,7 @@ pub const PROFILES: &[Profile] = &[
         steps_per_dispatch: 32,
         gradient_rows: 512,
         tiles_per_pass: 1,
+        tiles_learned: 0,
     },
 ];
 
@@ -135,6 +140,8 @@ pub struct Plan {
     pub tiles_per_pass: usize,
     /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
     pub passes: usize,
+    /// Gradient steps in one dispatch of `learn`; divides E·K. 0 where the kernels `gradient`, `sum_gradient` and `adam` make them.
+    pub learn_steps: usize,
     /// Observations that a lane of `evaluate` takes, one after the other.
     pub evaluate_rounds: usize,
     /// Partial squared norms for each agent.
@@ -190,6 +197,9 @@ impl Plan {
         let gradient_rows = tiles.div_ceil(most_tiles.min(TILES_WORTH_A_ROW)).min((profile.gradient_rows as usize).max(enough_rows));
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
+        let gradient_steps = config.epochs as usize * minibatches;
+        let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
+        let learns = lanes_are_units && !first_layer_is_loop && gradient_rows == 1 && passes == 1 && most_learned > 0;
         // Weights are fetched once a dispatch, too; but a dispatch cannot be cut.
         let most_steps =
             if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
@@ -233,6 +243,7 @@ impl Plan {
             gradient_rows,
             tiles_per_pass,
             passes,
+            learn_steps: if learns { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
             evaluate_rounds: if lanes_are_units { loops.clamp(1, 32) } else { 1 },
             observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
@@ -330,6 +341,7 @@ impl Plan {
             ("PASSES", u(self.passes)),
             ("TILE", u(self.tile)),
             ("TILES_PER_PASS", u(self.tiles_per_pass)),
+            ("LEARN_STEPS", u(self.learn_steps)),
             ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),

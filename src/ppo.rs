@@ -12,7 +12,7 @@ use crate::plan::Plan;
 pub struct Dispatch {
     /// What runs.
     pub kernel: Kernel,
-    /// `dispatch.index` in WGSL: the rollout's part, or the gradient step (times passes, plus the pass, for `gradient`).
+    /// `dispatch.index` in WGSL: the part of the rollout or of `learn`, or the gradient step (times passes, plus the pass, for `gradient`).
     pub index: u32,
 }
 
@@ -63,12 +63,18 @@ pub fn update(plan: &Plan) -> Vec<Dispatch> {
     // Mean and deviation of the advantages of every minibatch of every epoch.
     dispatch(Kernel::MinibatchMoments, 0);
     // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
-    for step in 0..plan.gradient_steps() {
-        for pass in 0..plan.passes {
-            dispatch(Kernel::Gradient, step * plan.passes + pass);
+    if plan.learn_steps > 0 {
+        for part in 0..plan.gradient_steps() / plan.learn_steps {
+            dispatch(Kernel::Learn, part);
         }
-        dispatch(Kernel::SumGradient, step);
-        dispatch(Kernel::Adam, step);
+    } else {
+        for step in 0..plan.gradient_steps() {
+            for pass in 0..plan.passes {
+                dispatch(Kernel::Gradient, step * plan.passes + pass);
+            }
+            dispatch(Kernel::SumGradient, step);
+            dispatch(Kernel::Adam, step);
+        }
     }
     // Remember: the moments of what was observed, for the next rollout to be normalised by.
     if plan.config.normalize_observations {

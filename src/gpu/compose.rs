@@ -1,10 +1,10 @@
 //! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
 //!
-//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Five names are not files there: `environment`
-//! is the environment's file and what stands between it and the kernels, `policy` the file for its kind of actions, and `network`, `rollout_network` and `tile`
-//! are written out by [`super::dense`] for the plan's layers. Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
+//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Six names are not files there: `environment`
+//! is the environment's file and what stands between it and the kernels, `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
+//! are written out by [`super::dense`] and [`super::units`] for the plan's layers. Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
 
-use super::dense;
+use super::{dense, units};
 use crate::environment::Actions;
 use crate::kernel::{Grid, Kernel};
 use crate::plan::{Constant, Plan};
@@ -16,6 +16,8 @@ macro_rules! shared {
 }
 
 shared!(
+    "adam_step",
+    "add_tile",
     "agent",
     "categorical",
     "env_lane",
@@ -64,6 +66,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
         // Few environments leave most lanes without one.
         "rollout_network" => Some(dense::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + dense::take(plan)),
         "tile" => Some(dense::tile(plan)),
+        "learner" => Some(units::learner(plan)),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,
     };

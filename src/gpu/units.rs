@@ -15,7 +15,7 @@
 //! first once a tile, the others once a dispatch.
 
 use super::dense::{self, XYZW, activation, vectors};
-use crate::network::{Layer, Network};
+use crate::network::{ACTOR, Layer, Network};
 use crate::plan::{Plan, Profile};
 use std::fmt::Write;
 
@@ -152,6 +152,11 @@ impl<'a> Shape<'a> {
 /// The functions that [`super::dense::forward`] promises, for the samples of the first `samples` lanes, and what [`backward`] needs if asked to.
 pub fn forward(plan: &Plan, samples: usize, for_backward: bool) -> String {
     let shape = Shape::new(plan, samples);
+    network(plan, &shape, &load_weights(&shape, for_backward), for_backward)
+}
+
+/// [`forward`], of which `begin` is `network_begin`.
+fn network(plan: &Plan, shape: &Shape, begin: &str, for_backward: bool) -> String {
     let last = shape.last();
     let mut text = String::from(
         "// Written out for this plan's layers by src/gpu/units.rs.\n\n\
@@ -166,28 +171,21 @@ pub fn forward(plan: &Plan, samples: usize, for_backward: bool) -> String {
         ".\nvar<private> h0: array<vec4<f32>, INPUT>;\n"
     };
     text += "// Of the lane's units: activations, biases, weights from each input (`in`) and to each output (`out`).\n";
-    for (l, layer) in shape.layers.iter().enumerate() {
-        if l > 0 {
-            let blocks = shape.blocks(l);
-            let _ = writeln!(text, "var<private> h{l}: array<vec4<f32>, {}>;", blocks * shape.row);
-            let _ = writeln!(text, "var<private> out{l}: array<vec4<f32>, {}>;", blocks * vectors(layer.outputs));
-        }
+    for l in 1..=last {
+        let _ = writeln!(text, "var<private> h{l}: array<vec4<f32>, {}>;", shape.blocks(l) * shape.row);
         if l < last {
-            let blocks = shape.blocks(l + 1);
-            let _ = writeln!(text, "var<private> bias{l}: array<f32, {blocks}>;");
-            if shape.keeps_inputs(l) {
-                let _ = writeln!(text, "var<private> in{l}: array<f32, {}>;", blocks * layer.inputs);
-            }
+            let _ = writeln!(text, "var<private> in{l}: array<f32, {}>;", shape.blocks(l + 1) * shape.width(l));
         }
     }
-    text += "var<private> head_bias: array<vec4<f32>, HEAD>;\n\n";
+    text += &WEIGHTS.declare(shape);
+    text += "\n";
     text += activation(plan.network.activation);
     text += dense::fetch(shape.loops);
-    text += &load_weights(&shape, for_backward);
+    text += begin;
     for l in 0..last {
-        text += &if shape.keeps_inputs(l) { hidden_forward(&shape, l) } else { first_forward_loop(&shape) };
+        text += &if shape.keeps_inputs(l) { hidden_forward(shape, l) } else { first_forward_loop(shape) };
     }
-    text += &head_forward(&shape);
+    text += &head_forward(shape);
     text += "// The head's outputs for the observation in h0; keeps the hidden activations.\n\
         fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {\n";
     if for_backward {
@@ -236,15 +234,7 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
             }
         }
         if l < shape.last() {
-            // A row of weights, unit by unit, is four rows of the matrix whose columns lanes want: each lane takes one of the four, if it is one of its own.
-            for m in 0..inputs {
-                let (block, owner) = shape.owner(l, m);
-                let _ = writeln!(text, "        let x{m} = component(subgroupBroadcast(w{block}, {owner}u), lane);");
-                for b in 0..shape.blocks(l + 1) {
-                    let own = format!("c == {}u + lane / 4u", b * shape.lanes / 4);
-                    let _ = writeln!(text, "        {};", select_into(&format!("in{l}[{}]", b * inputs + m), &format!("x{m}"), &own));
-                }
-            }
+            text += &transpose(shape, l);
         }
         text += "    }\n";
     }
@@ -255,6 +245,22 @@ fn load_weights(shape: &Shape, keep_out: bool) -> String {
 
 fn select_into(place: &str, value: &str, condition: &str) -> String {
     format!("{place} = select({place}, {value}, {condition})")
+}
+
+/// Weights into the lane's units of h_{l+1}, from vector `c` of the weights out of those of h_l, which lanes have in `w0`, `w1` and so on. A row of weights, unit
+/// by unit, is four rows of the matrix whose columns lanes want: each lane takes one of the four, if it is one of its own.
+fn transpose(shape: &Shape, l: usize) -> String {
+    let inputs = shape.layers[l].inputs;
+    let mut text = String::new();
+    for m in 0..inputs {
+        let (block, owner) = shape.owner(l, m);
+        let _ = writeln!(text, "        let x{m} = component(subgroupBroadcast(w{block}, {owner}u), lane);");
+        for b in 0..shape.blocks(l + 1) {
+            let own = format!("c == {}u + lane / 4u", b * shape.lanes / 4);
+            let _ = writeln!(text, "        {};", select_into(&format!("in{l}[{}]", b * inputs + m), &format!("x{m}"), &own));
+        }
+    }
+    text
 }
 
 /// h_{l+1} of the lane's units.
@@ -347,128 +353,275 @@ fn head_forward(shape: &Shape) -> String {
 /// The functions of a backward pass that [`super::dense::tile`] promises, beside those of [`forward`].
 pub fn backward(plan: &Plan) -> String {
     let shape = Shape::new(plan, plan.tile);
+    let first = if shape.loops { first_sums_begin(&shape) } else { String::new() };
+    let (load, store) = (SUMS.exchange(&shape, false), SUMS.exchange(&shape, true));
+    let mut text = format!("//! import whole\n\nalias Partial = vec4<f32>;\n\n{}", slopes_and_sums(&shape));
+    // Sums begin as zeros, as private variables do.
+    let _ = write!(
+        text,
+        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n{first}    if (PASSES > 1u && accumulate) {{\n{load}    }}\n}}\n\n\
+         fn gradient_end(row: u32, lane: u32) {{\n{store}}}\n\n\
+         fn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {{\n    let sum = select(vec4(0.0), partials[row / 4u], accumulate) + of_all(value);\n    \
+         if (lane == 0u) {{\n        partials[row / 4u] = whole(sum, lane);\n    }}\n}}\n"
+    );
+    text
+}
+
+/// `network_backward` and what it writes to.
+fn slopes_and_sums(shape: &Shape) -> String {
     let last = shape.last();
     let mut text = String::from(
-        "//! import whole\n\nalias Partial = vec4<f32>;\n\n\
-         // Of the lane's units: slopes of the loss before activation; sums over tiles of the gradients of biases, of weights from each input of the first\n\
+        "// Of the lane's units: slopes of the loss before activation; sums over tiles of the gradients of biases, of weights from each input of the first\n\
          // layer, of weights to each output of the others.\n",
     );
-    for (l, layer) in shape.layers.iter().enumerate() {
-        if l == 0 && shape.loops {
-            text += "var<private> sums_at: u32;  // where those of the first layer's weights are, in partials\n";
-        } else if l == 0 {
-            let _ = writeln!(text, "var<private> sums0: array<f32, {}>;", shape.blocks(1) * layer.inputs);
-        } else {
-            let blocks = shape.blocks(l);
-            let _ = writeln!(text, "var<private> d{l}: array<vec4<f32>, {}>;", blocks * shape.row);
-            let _ = writeln!(text, "var<private> bias_sums{}: array<f32, {blocks}>;", l - 1);
-            let _ = writeln!(text, "var<private> sums{l}: array<vec4<f32>, {}>;", blocks * vectors(layer.outputs));
-        }
+    (1..=last).for_each(|l| text += &format!("var<private> d{l}: array<vec4<f32>, {}>;\n", shape.blocks(l) * shape.row));
+    if shape.loops {
+        text += "var<private> sums_at: u32;  // where those of the first layer's weights are, in partials\n";
     }
-    text += "var<private> head_slope: array<vec4<f32>, HEAD>;  // of the lane's sample\nvar<private> head_bias_sums: array<vec4<f32>, HEAD>;\n\n";
-    text += &exchange_sums(&shape);
+    text += &SUMS.declare(shape);
+    text += "var<private> head_slope: array<vec4<f32>, HEAD>;  // of the lane's sample\n\n";
     for l in (1..=last).rev() {
-        text += &hidden_backward(&shape, l);
+        text += &hidden_backward(shape, l);
     }
-    text += &if shape.loops { first_backward_loop(&shape) } else { first_backward(&shape) };
+    text += &if shape.loops { first_backward_loop(shape) } else { first_backward(shape) };
     text += "// Adds the tile's gradient to the sums, from the loss's slope at the head.\n\
         fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {\n    head_slope = slope;\n";
     (0..=last).rev().for_each(|l| text += &format!("    backward_{l}({});\n", shape.argument(l)));
-    text += "}\n\nfn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {\n    var sum = select(vec4(0.0), partials[row / 4u], accumulate);\n";
-    (0..shape.lanes).for_each(|i| text += &format!("    sum += subgroupBroadcast(value, {i}u);\n"));
-    text + "    if (lane == 0u) {\n        partials[row / 4u] = whole(sum, lane);\n    }\n}\n"
+    text += "}\n\n// The sum of all lanes' values.\nfn of_all(value: vec4<f32>) -> vec4<f32> {\n    var sum = subgroupBroadcast(value, 0u);\n";
+    (1..shape.lanes).for_each(|i| text += &format!("    sum += subgroupBroadcast(value, {i}u);\n"));
+    text + "    return sum;\n}\n\n"
 }
 
-/// Sums that lanes exchange with partials in a loop of `rounds`: round i that of index i in each block of units.
+/// What `learn` has beside [`forward`]: `network_backward`, and a step of Adam on all that lanes hold. Parameters, moments and sums stay with their lanes for
+/// as many gradient steps as a dispatch makes.
+pub fn learner(plan: &Plan) -> String {
+    let shape = Shape::new(plan, plan.tile);
+    let between = 1..shape.last();
+    let mut begin = format!(
+        "// Fetches the lane's parameters and moments of the network whose block begins at float `base`.\n\
+         fn network_begin(base: u32, lane: u32) {{\n{}    transpose_weights(lane);\n{}{}}}\n\n// Stores them.\nfn network_end(base: u32, lane: u32) {{\n",
+        WEIGHTS.exchange(&shape, false),
+        FIRST_MOMENTS.exchange(&shape, false),
+        SECOND_MOMENTS.exchange(&shape, false)
+    );
+    [WEIGHTS, FIRST_MOMENTS, SECOND_MOMENTS].iter().for_each(|held| begin += &held.exchange(&shape, true));
+    begin += "}\n\n// Weights into the lane's units, from those that lanes have to each output of theirs.\nfn transpose_weights(lane: u32) {\n";
+    for l in between {
+        let columns = vectors(shape.layers[l].outputs);
+        let _ = writeln!(begin, "    for (var c = 0u; c < {columns}u; c++) {{");
+        for b in 0..shape.blocks(l) {
+            let _ = writeln!(begin, "        var w{b} = out{l}[{}];", b * columns);
+            (1..columns).for_each(|c| {
+                begin += &format!("        {};\n", select_into(&format!("w{b}"), &format!("out{l}[{}]", b * columns + c), &format!("c == {c}u")));
+            });
+        }
+        begin += &transpose(&shape, l);
+        begin += "    }\n";
+    }
+    begin += "}\n\n";
+    let mut text = network(plan, &shape, &begin, true) + "\n//! import whole\n\n" + &slopes_and_sums(&shape);
+    [FIRST_MOMENTS, SECOND_MOMENTS].iter().for_each(|held| text += &held.declare(&shape));
+    text += &learner_steps(plan, &shape);
+    text
+}
+
+/// `sums_begin`, `sums_end` and `parameters_step`.
+fn learner_steps(plan: &Plan, shape: &Shape) -> String {
+    let mut text = String::from("\nfn sums_begin() {\n");
+    let arrays = arrays(shape);
+    for Array { name, length, vectors } in &arrays {
+        let zero = if *vectors { "vec4(0.0)" } else { "0.0" };
+        (0..*length).for_each(|i| text += &format!("    sums_{name}[{i}] = {zero};\n"));
+    }
+    text += "}\n\n// The squared norm of the network's gradient, of which those of fixed weights are dropped.\nfn sums_end(network: u32) -> f32 {\n";
+    let (last, network) = (shape.last(), &plan.network);
+    let columns = vectors(shape.layers[last].outputs);
+    for b in 0..shape.blocks(last) {
+        for k in network.weighted..network.heads[ACTOR] {
+            let place = format!("sums_out{last}[{}].{}", b * columns + k / 4, XYZW[k % 4]);
+            let _ = writeln!(text, "    {};", select_into(&place, "0.0", "network == 0u"));
+        }
+    }
+    text += "    var squares = vec4(0.0);\n";
+    let (own, of_every_lane): (Vec<&Array>, Vec<&Array>) = arrays.iter().partition(|array| array.name != HEAD_BIAS);
+    for vector in own.iter().flat_map(|array| array.vectors("sums_")) {
+        let _ = writeln!(text, "    {{\n        let g = {vector};\n        squares += g * g;\n    }}");
+    }
+    text += "    let sum = of_all(squares);\n    var square = (sum.x + sum.y) + (sum.z + sum.w);\n";
+    for vector in of_every_lane.iter().flat_map(|array| array.vectors("sums_")) {
+        let _ = writeln!(text, "    square += dot({vector}, {vector});");
+    }
+    text += "    return square;\n}\n\nfn parameters_step(step: AdamStep) {\n";
+    for array in &arrays {
+        let of = |prefix: &str| array.vectors(prefix);
+        for (i, (((value, sum), first), second)) in of("").into_iter().zip(of("sums_")).zip(of("first_")).zip(of("second_")).enumerate() {
+            let _ = writeln!(text, "    {{\n        let x = moved(step, {value}, {first}, {second}, {sum});");
+            for (prefix, field) in [("", "value"), ("first_", "first"), ("second_", "second")] {
+                text += &array.assign(prefix, i, &format!("x.{field}"));
+            }
+            text += "    }\n";
+        }
+    }
+    text + "}\n"
+}
+
+/// An array of numbers, one for each of the parameters of the lane's units.
+struct Array {
+    /// Its name, without a prefix.
+    name: String,
+    length: usize,
+    /// Whether its elements are vectors rather than floats.
+    vectors: bool,
+}
+
+/// The array that is the same in every lane.
+const HEAD_BIAS: &str = "head_bias";
+
+impl Array {
+    /// All of it as vectors, filled up with zeros.
+    fn vectors(&self, prefix: &str) -> Vec<String> {
+        let element = |i: usize| if i < self.length { format!("{prefix}{}[{i}]", self.name) } else { "0.0".into() };
+        if self.vectors {
+            return (0..self.length).map(element).collect();
+        }
+        (0..self.length).step_by(4).map(|i| format!("vec4({})", (i..i + 4).map(element).collect::<Vec<_>>().join(", "))).collect()
+    }
+
+    /// Assigns `value` to vector `i` of [`Array::vectors`].
+    fn assign(&self, prefix: &str, i: usize, value: &str) -> String {
+        if self.vectors {
+            return format!("        {prefix}{}[{i}] = {value};\n", self.name);
+        }
+        (4 * i..self.length.min(4 * i + 4)).map(|k| format!("        {prefix}{}[{k}] = {value}.{};\n", self.name, XYZW[k % 4])).collect()
+    }
+}
+
+/// The arrays of what lanes hold of each parameter.
+fn arrays(shape: &Shape) -> Vec<Array> {
+    let mut list = Vec::new();
+    for (l, layer) in shape.layers.iter().enumerate() {
+        if l < shape.last() {
+            list.push(Array { name: format!("bias{l}"), length: shape.blocks(l + 1), vectors: false });
+        }
+        if l > 0 {
+            list.push(Array { name: format!("out{l}"), length: shape.blocks(l) * vectors(layer.outputs), vectors: true });
+        } else if shape.keeps_inputs(0) {
+            list.push(Array { name: "in0".into(), length: shape.blocks(1) * layer.inputs, vectors: false });
+        }
+    }
+    list.push(Array { name: HEAD_BIAS.into(), length: vectors(shape.layers[shape.last()].outputs), vectors: true });
+    list
+}
+
+/// Numbers that lanes hold, one for each parameter of their units, in the arrays of [`arrays`] with a prefix; and the buffer that they are exchanged with.
+#[derive(Clone, Copy)]
+struct Held {
+    prefix: &'static str,
+    buffer: &'static str,
+    /// The variable that says at which float of the buffer the network's block begins.
+    base: &'static str,
+}
+
+const WEIGHTS: Held = Held { prefix: "", buffer: "params", base: "base" };
+const SUMS: Held = Held { prefix: "sums_", buffer: "partials", base: "row" };
+const FIRST_MOMENTS: Held = Held { prefix: "first_", buffer: "first_moments", base: "base" };
+const SECOND_MOMENTS: Held = Held { prefix: "second_", buffer: "second_moments", base: "base" };
+
+impl Held {
+    fn declare(self, shape: &Shape) -> String {
+        let one = |array: Array| {
+            let element = if array.vectors { "vec4<f32>" } else { "f32" };
+            format!("var<private> {}{}: array<{element}, {}>;\n", self.prefix, array.name, array.length)
+        };
+        arrays(shape).into_iter().map(one).collect()
+    }
+
+    /// Statements that fetch them, or `store` them. In loops, as [`load_weights`].
+    fn exchange(self, shape: &Shape, store: bool) -> String {
+        let mut text = String::new();
+        for Exchange { layer, array, rounds, width, zero, place, stored } in exchanges(shape, self) {
+            let _ = writeln!(text, "    for (var i = 0u; i < {rounds}u; i++) {{");
+            for b in 0..shape.blocks(layer) {
+                let held = |i: usize| format!("{array}[{}]", b * rounds + i);
+                if store {
+                    let _ = writeln!(text, "        var x{b} = {};", held(0));
+                    (1..rounds).for_each(|i| text += &format!("        {};\n", select_into(&format!("x{b}"), &held(i), &format!("i == {i}u"))));
+                    let own = place(&shape.unit(layer, b).0);
+                    text += &shape.owned(layer, b, width, &format!("{own} = {};", stored(&format!("x{b}"))));
+                } else {
+                    let _ = writeln!(text, "        let x{b} = {};", shape.padded(layer, b, width, zero, &place));
+                    (0..rounds).for_each(|i| text += &format!("        {};\n", select_into(&held(i), &format!("x{b}"), &format!("i == {i}u"))));
+                }
+            }
+            text += "    }\n";
+        }
+        let Held { prefix, buffer, base } = self;
+        let head = &shape.layers[shape.last()];
+        for c in 0..vectors(head.outputs) {
+            let place = format!("{buffer}[{base} / 4u + {}u]", head.offset / 4 + c);
+            text += &if store {
+                format!("    if (lane == 0u) {{\n        {place} = whole({prefix}{HEAD_BIAS}[{c}], lane);\n    }}\n")
+            } else {
+                format!("    {prefix}{HEAD_BIAS}[{c}] = {place};\n")
+            };
+        }
+        text
+    }
+}
+
+/// An array that lanes exchange with memory in a loop of `rounds`: round i that of index i in each block of units.
 struct Exchange<'a> {
     /// The l of the h_l whose units the lanes' are.
     layer: usize,
-    /// The array of sums: block b's from b * rounds on.
-    sums: String,
+    /// Its name: block b's part from b * rounds on.
+    array: String,
     rounds: usize,
-    /// Units that have a place in partials.
+    /// Units that have a place in memory.
     width: usize,
     zero: &'static str,
     /// The place of a unit (an expression) in round `i`.
     place: Box<dyn Fn(&str) -> String + 'a>,
-    /// What of a stored sum goes there.
+    /// What of a number that is held goes there.
     stored: fn(&str) -> String,
 }
 
-fn exchanges<'a>(shape: &'a Shape) -> Vec<Exchange<'a>> {
-    let floats = |l: usize, sums: String, rounds: usize, first_row: usize, layer: &'a Layer| Exchange {
+fn exchanges<'a>(shape: &'a Shape, held: Held) -> Vec<Exchange<'a>> {
+    let Held { prefix, buffer, base } = held;
+    let floats = |l: usize, array: String, rounds: usize, first_row: usize, layer: &'a Layer| Exchange {
         layer: l + 1,
-        sums,
+        array,
         rounds,
         width: layer.columns(),
         zero: "0.0",
         place: Box::new(move |unit| {
-            let at = format!("row + {}u + i * {}u + {unit}", layer.offset + first_row * layer.columns(), layer.columns());
-            format!("partials[({at}) / 4u][({at}) % 4u]")
+            let at = format!("{base} + {}u + i * {}u + {unit}", layer.offset + first_row * layer.columns(), layer.columns());
+            format!("{buffer}[({at}) / 4u][({at}) % 4u]")
         }),
         stored: |x| format!("whole(vec4({x}), lane).x"),
     };
     let mut list = Vec::new();
     for (l, layer) in shape.layers.iter().enumerate() {
         if l < shape.last() {
-            list.push(floats(l, format!("bias_sums{l}"), 1, 0, layer));
+            list.push(floats(l, format!("{prefix}bias{l}"), 1, 0, layer));
         }
         if l == 0 && shape.loops {
             continue;
         } else if l == 0 {
-            list.push(floats(l, "sums0".into(), layer.inputs, 1, layer));
+            list.push(floats(l, format!("{prefix}in0"), layer.inputs, 1, layer));
         } else {
             let columns = vectors(layer.outputs);
             list.push(Exchange {
                 layer: l,
-                sums: format!("sums{l}"),
+                array: format!("{prefix}out{l}"),
                 rounds: columns,
                 width: layer.inputs,
                 zero: "vec4(0.0)",
-                place: Box::new(move |unit| format!("partials[row / 4u + {}u + {unit} * {columns}u + i]", layer.offset / 4 + columns)),
+                place: Box::new(move |unit| format!("{buffer}[{base} / 4u + {}u + {unit} * {columns}u + i]", layer.offset / 4 + columns)),
                 stored: |x| format!("whole({x}, lane)"),
             });
         }
     }
     list
-}
-
-/// `gradient_begin` and `gradient_end`: the sums begin as what `partials` holds, or as 0, and end there. In loops, as [`load_weights`].
-fn exchange_sums(shape: &Shape) -> String {
-    let (mut begin, mut end) = (String::new(), String::new());
-    for exchange in exchanges(shape) {
-        let Exchange { layer, sums, rounds, width, zero, place, stored } = &exchange;
-        for text in [&mut begin, &mut end] {
-            let _ = writeln!(text, "    for (var i = 0u; i < {rounds}u; i++) {{");
-        }
-        for b in 0..shape.blocks(*layer) {
-            let sum = |i: usize| format!("{sums}[{}]", b * rounds + i);
-            let _ = writeln!(begin, "        let x{b} = {};", shape.padded(*layer, b, *width, zero, place));
-            let _ = writeln!(end, "        var x{b} = {};", sum(0));
-            for i in 0..*rounds {
-                let _ = writeln!(begin, "        {};", select_into(&sum(i), &format!("x{b}"), &format!("i == {i}u")));
-                if i > 0 {
-                    let _ = writeln!(end, "        {};", select_into(&format!("x{b}"), &sum(i), &format!("i == {i}u")));
-                }
-            }
-            let own = place(&shape.unit(*layer, b).0);
-            end += &shape.owned(*layer, b, *width, &format!("{own} = {};", stored(&format!("x{b}"))));
-        }
-        begin += "    }\n";
-        end += "    }\n";
-    }
-    let head = &shape.layers[shape.last()];
-    for c in 0..vectors(head.outputs) {
-        let place = format!("partials[row / 4u + {}u]", head.offset / 4 + c);
-        let _ = writeln!(begin, "    head_bias_sums[{c}] = {place};");
-        let _ = writeln!(end, "    if (lane == 0u) {{\n        {place} = whole(head_bias_sums[{c}], lane);\n    }}");
-    }
-    let first = if shape.loops { first_sums_begin(shape) } else { String::new() };
-    // Sums begin as zeros, as private variables do.
-    format!(
-        "fn gradient_begin(row: u32, accumulate: bool, lane: u32) {{\n{first}    if (PASSES > 1u && accumulate) {{\n{begin}    }}\n}}\n\n\
-         fn gradient_end(row: u32, lane: u32) {{\n{end}}}\n\n"
-    )
 }
 
 /// `statement(place)` of the lane's sums, in partials, for the weights from input `m` to group `g` of four blocks.
@@ -511,19 +664,19 @@ fn hidden_backward(shape: &Shape, l: usize) -> String {
             let _ = writeln!(text, "        let e{k} = {};", shape.slope(l, k, v));
             for b in 0..blocks {
                 let (place, component) = (b * columns + k / 4, XYZW[k % 4]);
-                let _ = writeln!(text, "        sums{l}[{place}].{component} += dot(own{b}, e{k});\n        down{b} += out{l}[{place}].{component} * e{k};");
+                let _ = writeln!(text, "        sums_out{l}[{place}].{component} += dot(own{b}, e{k});\n        down{b} += out{l}[{place}].{component} * e{k};");
             }
         }
         for b in 0..blocks {
             let _ = writeln!(text, "        down{b} *= activation_slope(own{b});\n        d{l}[{}] = down{b};", b * shape.row + v);
-            let _ = writeln!(text, "        bias_sums{}[{b}] += (down{b}.x + down{b}.y) + (down{b}.z + down{b}.w);", l - 1);
+            let _ = writeln!(text, "        sums_bias{}[{b}] += (down{b}.x + down{b}.y) + (down{b}.z + down{b}.w);", l - 1);
         }
         text += "    }\n";
     }
     if l == shape.last() {
         for k in 0..layer.outputs {
             let terms: Vec<String> = (0..shape.row).map(|v| shape.slope(l, k, v)).collect();
-            let _ = writeln!(text, "    head_bias_sums[{}].{} += dot({}, vec4(1.0));", k / 4, XYZW[k % 4], terms.join(" + "));
+            let _ = writeln!(text, "    sums_head_bias[{}].{} += dot({}, vec4(1.0));", k / 4, XYZW[k % 4], terms.join(" + "));
         }
     }
     text + "}\n\n"
@@ -537,7 +690,7 @@ fn first_backward(shape: &Shape) -> String {
         for m in 0..layer.inputs {
             let _ = writeln!(text, "    {{\n        let x = {};", shape.input(0, m, v));
             for b in 0..shape.blocks(1) {
-                let _ = writeln!(text, "        sums0[{}] += dot(d1[{}], x);", b * layer.inputs + m, b * shape.row + v);
+                let _ = writeln!(text, "        sums_in0[{}] += dot(d1[{}], x);", b * layer.inputs + m, b * shape.row + v);
             }
             text += "    }\n";
         }
