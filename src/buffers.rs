@@ -65,9 +65,9 @@ buffers! {
     observation_parts "[s][part][O]: vec2<f32>" "mean and squared deviations of parts of the rollout's observations" |plan| if plan.config.normalize_observations { plan.agents * plan.observation_parts * plan.environment.observation * 2 } else { 0 };
     normalizers "[s][O+1]: Normalizer" "running moments that each component of the observation, and the reward, is normalised by" |plan| plan.agents * plan.normalizers() * NORMALIZER_WORDS;
     moments "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;
-    partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| plan.agents * plan.gradient_rows * plan.gradient_columns();
-    gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| plan.agents * plan.gradient_columns();
-    norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| plan.agents * plan.norm_parts;
+    partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| if plan.learn_steps == 0 { plan.agents * plan.gradient_rows * plan.gradient_columns() } else { 0 };
+    gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| if plan.learn_steps == 0 { plan.agents * plan.gradient_columns() } else { 0 };
+    norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| if plan.learn_steps == 0 { plan.agents * plan.norm_parts } else { 0 };
     losses "[s][e][k][8]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up" |plan| plan.agents * plan.gradient_steps() * LOSSES;
     recent "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
     metrics "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 /// What is trained in turn to have every kernel compared: each kind of action, masks, everything normalised, and the networks that most people train.
 const SUBJECTS: [(&str, &str); 4] = [
-    ("one choice", "env=CartPole-v1"),
-    ("several choices", "env=Probe/Choice hidden=16"),
+    ("one choice, many environments", "env=CartPole-v1 envs=4096"),
+    ("several choices, few environments", "env=Probe/Choice hidden=16"),
     ("choices that may be illegal", "env=Probe/Masked hidden=16 activation=relu"),
     ("continuous actions, everything normalised", "env=Probe/Target hidden=16 normalize_observations=true normalize_rewards=true target_kl=0.01"),
 ];

@@ -62,6 +62,10 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
     }
     let plan = Plan::new(config, profile)?;
     match (topic, kernel) {
+        (_, Some(kernel)) if !kernel.is_for(&plan) => {
+            let problem = format!("'{}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it", kernel.name());
+            Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
+        }
         (_, Some(kernel)) => Ok(compose::compose(kernel, &plan)),
         (Topic::Buffers, _) => Ok(buffers(&plan)),
         (Topic::Kernels, _) => schedule::kernels(&plan),
@@ -173,6 +177,17 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
                 "minibatch",
                 &plural(plan.tiles, "tile", "tiles"),
                 &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.tile, plural(plan.gradient_rows, "row", "rows")),
+            ],
+            [
+                "learning",
+                &match plan.learn_steps {
+                    0 => plural(plan.gradient_steps() * (plan.passes + 2), "dispatch", "dispatches"),
+                    steps => plural(plan.gradient_steps() / steps, "dispatch", "dispatches"),
+                },
+                &match plan.learn_steps {
+                    0 => "in each update: gradients, their sum, Adam".into(),
+                    steps => format!("in each update, of {} each", plural(steps, "gradient step", "gradient steps")),
+                },
             ],
             ["update", &plural(crate::ppo::update(plan).len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
         ],

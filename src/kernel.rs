@@ -42,7 +42,7 @@ kernels! {
     Gradient "gradient" "losses and their gradient, one row of partial sums for each row of tiles";
     SumGradient "sum_gradient" "adds the rows in fixed order; squared norm of the parts";
     Adam "adam" "clips by global norm and makes one Adam step";
-    Learn "learn" "the work of the last three at once, where minibatches are small";
+    Learn "learn" "the work of the last three for several minibatches, where these are small";
     ObservationMoments "observation_moments" "mean and deviation of the rollout's observations, in parts";
     UpdateNormalizers "update_normalizers" "merges them, and discounted returns, into running moments";
     Report "report" "one row of metrics for each agent; advances the counters";
@@ -83,6 +83,11 @@ impl Kernel {
     /// The kernel called `name`.
     pub fn named(name: &str) -> Option<Kernel> {
         Kernel::ALL.iter().copied().find(|kernel| kernel.name() == name)
+    }
+
+    /// Whether it can be written for `plan`. All can but [`Kernel::Learn`], which then has no place in an update either.
+    pub fn is_for(self, plan: &Plan) -> bool {
+        self != Kernel::Learn || plan.learn_steps > 0
     }
 
     /// The grid of one agent. It never depends on the number of agents, so that an agent's sums are added in the same order however many train beside it.

@@ -199,7 +199,7 @@ impl Plan {
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
-        let learns = lanes_are_units && !first_layer_is_loop && gradient_rows == 1 && passes == 1 && most_learned > 0;
+        let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && units::learns(&network, lanes);
         // Weights are fetched once a dispatch, too; but a dispatch cannot be cut.
         let most_steps =
             if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
@@ -243,7 +243,7 @@ impl Plan {
             gradient_rows,
             tiles_per_pass,
             passes,
-            learn_steps: if learns { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
+            learn_steps: if learns && most_learned > 0 { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
             evaluate_rounds: if lanes_are_units { loops.clamp(1, 32) } else { 1 },
             observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
             norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),

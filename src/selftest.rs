@@ -47,7 +47,9 @@ pub fn check(gpu: &Gpu, plan: &Plan) -> Result<Checked> {
 pub fn check_with(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Result<Checked> {
     let mut ambiguous = Vec::new();
     for seed in 0..SEEDS {
-        let small = Plan::new(&small(plan, seed), plan.profile)?;
+        let mut small = Plan::new(&small(plan, seed), plan.profile)?;
+        // The kernels of the plan itself; one gradient step at a time, since rounding in one is magnified by the next.
+        small.learn_steps = if plan.learn_steps > 0 { small.learn_steps.min(1) } else { 0 };
         match lockstep(gpu, &small, options)? {
             Ok(dispatches) => return Ok(Checked { dispatches, envs: small.envs, steps: small.steps, agents: small.agents }),
             Err(reason) => ambiguous.push(reason.to_string()),

@@ -657,7 +657,7 @@ fn inspect_shows_what_a_run_is_made_of() {
     let all = |shown: String, names: &mut dyn Iterator<Item = &str>| names.for_each(|name| assert!(shown.contains(name), "{name} is missing:\n{shown}"));
     all(show("plan"), &mut ["CartPole-v1", "seeds 0 to 2", "4-4-2", "128", "1,024", "profile", "largest buffer"].into_iter());
     all(show("buffers"), &mut BUFFERS.iter().flat_map(|buffer| [buffer.name, buffer.shape, buffer.meaning]));
-    all(show("kernels"), &mut Kernel::ALL.iter().flat_map(|kernel| [kernel.name(), kernel.summary()]));
+    all(show("kernels"), &mut Kernel::ALL.iter().filter(|&&kernel| kernel != Kernel::Learn).flat_map(|kernel| [kernel.name(), kernel.summary()]));
     all(show("metrics"), &mut METRICS.iter().flat_map(|metric| [metric.name, metric.unit, metric.meaning, metric.healthy]));
     all(show("config"), &mut KEYS.iter().flat_map(|key| [key.name, key.help]));
     assert!(desk.names().is_empty());
@@ -668,7 +668,8 @@ fn inspect_shows_what_a_run_is_made_of() {
 fn shaders_as_printed_are_valid_wgsl() {
     let desk = Desk::new();
     for (hidden, activation) in ["64,64", "128", "32,32,32"].into_iter().flat_map(|hidden| [(hidden, "tanh"), (hidden, "relu")]) {
-        let kernels = Kernel::ALL.iter().filter(|kernel| hidden == "64,64" || ["rollout", "evaluate", "gradient", "adam"].contains(&kernel.name()));
+        let all = Kernel::ALL.iter().filter(|&&kernel| kernel != Kernel::Learn);
+        let kernels = all.filter(|kernel| hidden == "64,64" || ["rollout", "evaluate", "gradient", "adam"].contains(&kernel.name()));
         for kernel in kernels {
             let source = desk.expect(DONE, &format!("inspect shader {} --hidden {hidden} --activation {activation} --quiet", kernel.name())).stdout;
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
@@ -681,6 +682,7 @@ fn shaders_as_printed_are_valid_wgsl() {
     let printed = |flags: &str| desk.expect(DONE, &format!("inspect shader gradient --quiet {flags}")).stdout;
     assert_ne!(printed("--activation relu"), printed("--activation tanh"));
     assert_ne!(printed("--profile gpu"), printed("--profile small"));
+    desk.expect(REFUSED, "inspect shader learn --quiet --profile gpu").says(&["has no place in this plan", "inspect kernels"]);
 }
 
 // ---- what shells and readers of manuals take

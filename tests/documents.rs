@@ -3,7 +3,7 @@
 use ppo_gpu::buffers::{AGENT_WORDS, BUFFERS, METRICS_WORDS, NORMALIZER_WORDS};
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
-use ppo_gpu::gpu::{compose, reflect};
+use ppo_gpu::gpu::{LEARN_BUFFERS, compose, reflect};
 use ppo_gpu::inspect::tables;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
@@ -70,11 +70,13 @@ fn rows_have_the_fields_of_the_wgsl() {
 /// Every buffer is used by some kernel, and every kernel's binding is a buffer or the dispatch's index.
 #[test]
 fn buffers_and_bindings_are_the_same_names() {
-    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
+    let plan = Plan::new(&Config { envs: 4, ..Config::default() }, Profile::named("software").unwrap()).unwrap();
     let mut used = std::collections::BTreeSet::new();
     for &kernel in Kernel::ALL {
         let bindings = reflect::bindings(kernel, &plan).unwrap();
-        assert!(bindings.iter().filter(|binding| !binding.uniform).count() <= 8, "{} binds more than 8 storage buffers", kernel.name());
+        // What WebGPU promises; `learn` is only used where there are more.
+        let most = if kernel == Kernel::Learn { LEARN_BUFFERS as usize } else { 8 };
+        assert!(bindings.iter().filter(|binding| !binding.uniform).count() <= most, "{} binds more than {most} storage buffers", kernel.name());
         used.extend(bindings.into_iter().filter(|binding| !binding.uniform).map(|binding| binding.name));
     }
     let known: std::collections::BTreeSet<String> = BUFFERS.iter().map(|buffer| buffer.name.to_string()).collect();

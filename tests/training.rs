@@ -59,15 +59,40 @@ fn outcome(assignments: &str) -> (Vec<u32>, Vec<[u32; 4]>) {
 
 const SMALL: &str = "envs=12 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=3840 lr=3e-3";
 
+/// More environments, whose minibatches take more than one row of partial gradients, and kernels of their own to learn from.
+const LARGER: &str = "envs=120 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=19200 lr=3e-3";
+
 /// One environment for each kind of action: one choice, several, masked ones, continuous.
 const KINDS: [&str; 4] = ["CartPole-v1", "Probe/Choice", "Probe/Masked", "Probe/Target"];
 
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
-    for env in KINDS {
-        let first = outcome(&format!("{SMALL} env={env}"));
-        assert_eq!(first, outcome(&format!("{SMALL} env={env}")), "{env}");
-        assert_ne!(first, outcome(&format!("{SMALL} env={env} seed=1")), "{env}");
+    for (env, size) in KINDS.into_iter().flat_map(|env| [(env, SMALL), (env, LARGER)]) {
+        let first = outcome(&format!("{size} env={env}"));
+        assert_eq!(first, outcome(&format!("{size} env={env}")), "{env}");
+        assert_ne!(first, outcome(&format!("{size} env={env} seed=1")), "{env}");
+    }
+}
+
+/// Where kernels make gradient steps at once, it does not matter how many.
+#[test]
+fn gradient_steps_of_a_dispatch_do_not_change_results() {
+    for (env, keys) in KINDS.into_iter().flat_map(|env| [(env, ""), (env, "target_kl=0.002 agents=2 lr=1e-2")]) {
+        let plan = Plan::new(&config(None, &format!("{SMALL} env={env} {keys}")), profile(&gpu(), "auto")).unwrap();
+        let all = plan.learn_steps;
+        let outcomes = [all, all.min(2), all.min(1)].map(|learn_steps| {
+            let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &Options::default()).unwrap();
+            let rows = train(&mut trainer).unwrap();
+            let bits: Vec<u32> = trainer.parameters().unwrap().iter().map(|value| value.to_bits()).collect();
+            let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
+            (bits, rows.iter().map(same).collect::<Vec<_>>())
+        });
+        if profile(&gpu(), "auto").tiles_learned > 0 && plan.lanes_are_units {
+            assert_eq!(all, 6, "all steps of an update are made at once");
+        }
+        assert!(keys.is_empty() || outcomes[0].1.iter().any(|row| row.gradient_steps < 6), "{env}: target_kl ends updates early");
+        assert_eq!(outcomes[0], outcomes[1], "{env} {keys}");
+        assert_eq!(outcomes[0], outcomes[2], "{env} {keys}");
     }
 }
 
@@ -182,10 +207,10 @@ fn parameters_vary_by_episode_environment_and_agent_and_not_otherwise() {
 
 #[test]
 fn submissions_do_not_change_results() {
-    for env in KINDS {
-        let whole = outcome(&format!("{SMALL} env={env}"));
+    for (env, size) in KINDS.into_iter().flat_map(|env| [(env, SMALL), (env, LARGER)]) {
+        let whole = outcome(&format!("{size} env={env}"));
         for dispatches in [1, 2, 7, 1000] {
-            let split = outcome(&format!("{SMALL} env={env} dispatches_per_submit={dispatches}"));
+            let split = outcome(&format!("{size} env={env} dispatches_per_submit={dispatches}"));
             assert_eq!(whole, split, "{env}: {dispatches} dispatches in a submission");
         }
     }
@@ -193,11 +218,11 @@ fn submissions_do_not_change_results() {
 
 #[test]
 fn agents_compute_what_they_compute_alone() {
-    for env in KINDS {
-        let (together, rows) = outcome(&format!("{SMALL} env={env} agents=3 seed=5 lr=3e-3,1e-3,2e-2 clip=0.2,0.1,0.3"));
+    for (env, size) in KINDS.into_iter().flat_map(|env| [(env, SMALL), (env, LARGER)]) {
+        let (together, rows) = outcome(&format!("{size} env={env} agents=3 seed=5 lr=3e-3,1e-3,2e-2 clip=0.2,0.1,0.3"));
         let each = together.len() / 3;
         for (s, own) in ["lr=3e-3 clip=0.2", "lr=1e-3 clip=0.1", "lr=2e-2 clip=0.3"].iter().enumerate() {
-            let (alone, rows_alone) = outcome(&format!("{SMALL} env={env} seed={} {own}", 5 + s));
+            let (alone, rows_alone) = outcome(&format!("{size} env={env} seed={} {own}", 5 + s));
             assert_eq!(together[s * each..][..each], alone, "{env}: agent {s}");
             assert_eq!(rows.iter().skip(s).step_by(3).copied().collect::<Vec<_>>(), rows_alone, "{env}: metrics of agent {s}");
         }

@@ -95,6 +95,10 @@ fn work(kernel: Kernel, plan: &Plan) -> Work {
         Kernel::SumGradient => (0, 4 * (rows + 1) * columns),
         // Reads the gradient; reads and writes parameters and both moments.
         Kernel::Adam => (0, 4 * plan.network.padded_parameters() * 7),
+        Kernel::Learn => {
+            let samples = plan.learn_steps * plan.minibatch;
+            (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * plan.network.padded_parameters() * 6)
+        }
         Kernel::ObservationMoments => (0, plan.batch * observation),
         Kernel::UpdateNormalizers => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
         // How far `report` reads depends on how many episodes ended.

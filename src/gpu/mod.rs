@@ -70,13 +70,18 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu
 }
 
-/// The limits of a device that this program opens: WebGPU's defaults, and as much memory as the adapter has.
+/// Storage buffers that `learn` binds: more than WebGPU promises.
+pub const LEARN_BUFFERS: u32 = 10;
+
+/// The limits of a device that this program opens: WebGPU's defaults, as much memory as the adapter has, and the buffers of `learn` where it has these.
 pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    let default = wgpu::Limits::default();
     wgpu::Limits {
+        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.clamp(default.max_storage_buffers_per_shader_stage, LEARN_BUFFERS),
         max_buffer_size: adapter.max_buffer_size,
         max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
         max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
-        ..wgpu::Limits::default()
+        ..default
     }
 }
 
@@ -99,7 +104,9 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let profile = Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist");
     // Several steps in a dispatch are a loop, and software drivers limit the rounds of all loops together (see `Plan::check_software_loops`).
     let steps_per_dispatch = if is_software(info) { 1 } else { profile.steps_per_dispatch };
-    Profile { steps_per_dispatch, subgroup: if profile.subgroup == 0 { 0 } else { fixed_subgroup(info) }, ..profile }
+    let subgroup = if profile.subgroup == 0 { 0 } else { fixed_subgroup(info) };
+    let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
+    Profile { steps_per_dispatch, subgroup, tiles_learned, ..profile }
 }
 
 /// Lanes of the adapter's subgroups, if it is a software driver whose subgroups always have as many and fill whole vectors; else 0.

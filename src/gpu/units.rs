@@ -33,6 +33,14 @@ pub fn first_is_loop(profile: &Profile, network: &Network) -> bool {
     network.layers[0].inputs > LONG_OBSERVATION || !is_straight(profile, &network.layers[0])
 }
 
+/// Parameters of a lane, beyond which `learn` would take longer to compile than it saves: 64-64 has 300, and 128-128 1,100.
+const MOST_LEARNED: usize = 512;
+
+/// Whether `learn` can be written out for `network`: a lane holds its parameters, their moments and gradients in registers.
+pub fn learns(network: &Network, lanes: usize) -> bool {
+    network.layers[0].inputs <= LONG_OBSERVATION && network.block().div_ceil(lanes) <= MOST_LEARNED
+}
+
 fn is_straight(profile: &Profile, layer: &Layer) -> bool {
     layer.inputs * layer.outputs.next_multiple_of(profile.subgroup as usize) <= profile.straight_line_limit
 }
@@ -42,11 +50,13 @@ pub fn tile_rounds(observation: usize) -> usize {
     3 * observation + 64
 }
 
-/// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
+/// At most as many rounds of loops as an invocation of `gradient` or `learn`, the kernels with most, makes.
 pub fn loop_rounds(plan: &Plan) -> usize {
     // Sums begin and end; weights are fetched.
     let exchanged = |layer: &Layer| 3 * (layer.inputs + vectors(layer.outputs) + 1);
-    plan.network.layers.iter().map(exchanged).sum::<usize>() + plan.tiles_per_pass * tile_rounds(plan.environment.observation)
+    let exchanged = plan.network.layers.iter().map(exchanged).sum::<usize>();
+    // `learn` exchanges three buffers, and transposes weights after each step.
+    (3 + plan.learn_steps) * exchanged + plan.learn_steps.max(1) * plan.tiles_per_pass * tile_rounds(plan.environment.observation)
 }
 
 /// What the text is written for.
@@ -664,7 +674,8 @@ fn hidden_backward(shape: &Shape, l: usize) -> String {
             let _ = writeln!(text, "        let e{k} = {};", shape.slope(l, k, v));
             for b in 0..blocks {
                 let (place, component) = (b * columns + k / 4, XYZW[k % 4]);
-                let _ = writeln!(text, "        sums_out{l}[{place}].{component} += dot(own{b}, e{k});\n        down{b} += out{l}[{place}].{component} * e{k};");
+                let _ =
+                    writeln!(text, "        sums_out{l}[{place}].{component} += dot(own{b}, e{k});\n        down{b} += out{l}[{place}].{component} * e{k};");
             }
         }
         for b in 0..blocks {

@@ -22,7 +22,7 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
     text += &format!("              {}, each for {}\n\n", plural(update.len(), "dispatch", "dispatches"), plural(plan.agents, "agent", "agents"));
 
     let mut rows = Vec::new();
-    for &kernel in Kernel::ALL {
+    for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(plan)) {
         let grid = kernel.grid(plan);
         let count = update.iter().filter(|&&other| other == kernel).count();
         let bindings = reflect::bindings(kernel, plan)?;

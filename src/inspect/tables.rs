@@ -22,8 +22,9 @@ pub fn tables() -> Result<String> {
 /// # Errors
 /// [`crate::Error::Shader`] when one does not compile.
 pub fn kernels() -> Result<String> {
-    let profile = Profile::named("gpu").expect("there is such a profile");
-    let plan = Plan::new(&Config::default(), profile)?;
+    // One that every kernel can be written for.
+    let profile = Profile::named("software").expect("there is such a profile");
+    let plan = Plan::new(&Config { envs: 4, ..Config::default() }, profile)?;
     let mut rows = Vec::new();
     for &kernel in Kernel::ALL {
         let bindings = reflect::bindings(kernel, &plan)?;

@@ -100,6 +100,16 @@ impl<R: Real> Memory<R> {
         self.buffers.get_mut(name).unwrap_or_else(|| panic!("the reference was not given the buffer `{name}`"))
     }
 
+    /// Gives the buffer called `name` other words, and returns what it was.
+    ///
+    /// # Panics
+    /// As [`Memory::buffer`].
+    pub fn replace(&mut self, name: &str, words: Vec<u32>) -> Cells<R> {
+        let buffer = self.buffer_mut(name);
+        let cells = words.into_iter().map(Cell::Untouched).collect();
+        std::mem::replace(buffer, Cells { name: buffer.name, cells })
+    }
+
     /// Every buffer's name and cells.
     pub fn buffers(&self) -> impl Iterator<Item = (&'static str, &[Cell<R>])> {
         self.buffers.iter().map(|(&name, buffer)| (name, buffer.cells()))

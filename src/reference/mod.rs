@@ -19,6 +19,7 @@ pub mod fault;
 pub mod gae;
 pub mod gradient;
 pub mod layouts;
+pub mod learn;
 pub mod loss;
 pub mod memory;
 pub mod minibatch_moments;
@@ -93,6 +94,7 @@ pub fn run<R: Real>(plan: &Plan, dispatch: Dispatch, memory: &mut Memory<R>) -> 
         Kernel::Gradient => gradient::gradient,
         Kernel::SumGradient => sum_gradient::sum_gradient,
         Kernel::Adam => adam::adam,
+        Kernel::Learn => learn::learn,
         Kernel::ObservationMoments => observation_moments::observation_moments,
         Kernel::UpdateNormalizers => update_normalizers::update_normalizers,
         Kernel::Report => report::report,

@@ -195,59 +195,69 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
             ),
             profile("software"),
         );
-        let [advantages, targets, values, log_probs] = ["advantages", "targets", "old_values", "old_log_probs"].map(|key| bits(at(case, key)));
-        let given = Words::from([
-            ("agents", bytemuck::cast_slice(&agent_rows(&plan)).to_vec()),
-            ("faults", vec![u32::MAX]),
-            ("observations", bits(at(case, "observations"))),
-            ("actions", numbers(at(case, "actions")).iter().map(|&action| action as u32).collect()),
-            ("samples", (0..samples).flat_map(|i| [advantages[i], targets[i], values[i], log_probs[i]]).collect()),
-        ]);
-        let options = Options { guard_words: crate::harness::GUARD_WORDS, ..Options::default() };
-        let engine = Engine::new(gpu(), &plan, &options).unwrap();
-        upload(&engine, &plan, &given);
-        // Each step starts from the outside's own state before it: its parameters, and Adam's moments, which follow from its gradients.
-        let parameters = plan.network.padded_parameters();
-        let mut params = padded(&plan, at(case, "params"));
-        let (mut first, mut second) = (vec![0.0; parameters], vec![0.0; parameters]);
-        let slots: Vec<usize> = (0..NETWORKS).flat_map(|network| plan.network.slots(network)).collect();
-        for (i, step) in at(case, "steps").as_array().unwrap().iter().enumerate() {
-            let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));
-            for (buffer, state) in [("params", &params), ("first_moments", &first), ("second_moments", &second)] {
-                engine.write(buffer, &state.iter().map(|&x| (x as f32).to_bits()).collect::<Vec<u32>>());
-                // They reach the device rounded to f32.
-                memory.buffer_mut(buffer).write_all(0, state.iter().map(|&x| Tracked { value: x, error: U * x.abs() }));
-            }
-            let mut run = |kernel, index: usize| {
-                let dispatch = Dispatch { kernel, index: index as u32 };
-                engine.run(&[dispatch]).unwrap();
-                reference::run(&plan, dispatch, &mut memory).unwrap_or_else(|ambiguous| panic!("{name}: {ambiguous}"));
-            };
-            run(Kernel::MinibatchMoments, 0);
-            for pass in 0..plan.passes {
-                run(Kernel::Gradient, i * plan.passes + pass);
-            }
-            run(Kernel::SumGradient, i);
-            run(Kernel::Adam, i);
+        // By kernels of their own, and by `learn`.
+        for learn_steps in 0..=plan.learn_steps.min(1) {
+            let plan = Plan { learn_steps, ..plan.clone() };
+            let [advantages, targets, values, log_probs] = ["advantages", "targets", "old_values", "old_log_probs"].map(|key| bits(at(case, key)));
+            let given = Words::from([
+                ("agents", bytemuck::cast_slice(&agent_rows(&plan)).to_vec()),
+                ("faults", vec![u32::MAX]),
+                ("observations", bits(at(case, "observations"))),
+                ("actions", numbers(at(case, "actions")).iter().map(|&action| action as u32).collect()),
+                ("samples", (0..samples).flat_map(|i| [advantages[i], targets[i], values[i], log_probs[i]]).collect()),
+            ]);
+            let options = Options { guard_words: crate::harness::GUARD_WORDS, ..Options::default() };
+            let engine = Engine::new(gpu(), &plan, &options).unwrap();
+            upload(&engine, &plan, &given);
+            // Each step starts from the outside's own state before it: its parameters, and Adam's moments, which follow from its gradients.
+            let parameters = plan.network.padded_parameters();
+            let mut params = padded(&plan, at(case, "params"));
+            let (mut first, mut second) = (vec![0.0; parameters], vec![0.0; parameters]);
+            let slots: Vec<usize> = (0..NETWORKS).flat_map(|network| plan.network.slots(network)).collect();
+            for (i, step) in at(case, "steps").as_array().unwrap().iter().enumerate() {
+                let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));
+                for (buffer, state) in [("params", &params), ("first_moments", &first), ("second_moments", &second)] {
+                    engine.write(buffer, &state.iter().map(|&x| (x as f32).to_bits()).collect::<Vec<u32>>());
+                    // They reach the device rounded to f32.
+                    memory.buffer_mut(buffer).write_all(0, state.iter().map(|&x| Tracked { value: x, error: U * x.abs() }));
+                }
+                let mut run = |kernel, index: usize| {
+                    let dispatch = Dispatch { kernel, index: index as u32 };
+                    engine.run(&[dispatch]).unwrap();
+                    reference::run(&plan, dispatch, &mut memory).unwrap_or_else(|ambiguous| panic!("{name}: {ambiguous}"));
+                };
+                run(Kernel::MinibatchMoments, 0);
+                if learn_steps > 0 {
+                    run(Kernel::Learn, i);
+                } else {
+                    for pass in 0..plan.passes {
+                        run(Kernel::Gradient, i * plan.passes + pass);
+                    }
+                    run(Kernel::SumGradient, i);
+                    run(Kernel::Adam, i);
+                }
 
-            let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
-            let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
-            close(&format!("{name}, step {i}, losses"), figures, &engine.read("losses").unwrap(), memory.buffer("losses").cells());
-            let gradient = padded(&plan, at(step, "gradients"));
-            let after = padded(&plan, at(step, "params"));
-            for (buffer, figures) in [("gradients", &gradient), ("params", &after)] {
-                let figures = slots.iter().map(|&slot| (slot, figures[slot]));
-                close(&format!("{name}, step {i}, {buffer}"), figures, &engine.read(buffer).unwrap(), memory.buffer(buffer).cells());
-            }
+                let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
+                let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
+                close(&format!("{name}, step {i}, losses"), figures, &engine.read("losses").unwrap(), memory.buffer("losses").cells());
+                let gradient = padded(&plan, at(step, "gradients"));
+                let after = padded(&plan, at(step, "params"));
+                // `learn` keeps gradients to itself.
+                let stored = [("params", &after), ("gradients", &gradient)];
+                for (buffer, figures) in &stored[..2 - learn_steps] {
+                    let figures = slots.iter().map(|&slot| (slot, figures[slot]));
+                    close(&format!("{name}, step {i}, {buffer}"), figures, &engine.read(buffer).unwrap(), memory.buffer(buffer).cells());
+                }
 
-            let norm = at(step, "grad_norm").as_f64().unwrap();
-            let scale = (at(case, "max_grad_norm").as_f64().unwrap() / norm).min(1.0);
-            for p in 0..parameters {
-                let clipped = scale * gradient[p];
-                first[p] = 0.9 * first[p] + 0.1 * clipped;
-                second[p] = 0.999 * second[p] + 0.001 * clipped * clipped;
+                let norm = at(step, "grad_norm").as_f64().unwrap();
+                let scale = (at(case, "max_grad_norm").as_f64().unwrap() / norm).min(1.0);
+                for p in 0..parameters {
+                    let clipped = scale * gradient[p];
+                    first[p] = 0.9 * first[p] + 0.1 * clipped;
+                    second[p] = 0.999 * second[p] + 0.001 * clipped * clipped;
+                }
+                params = after;
             }
-            params = after;
         }
     }
     assert_eq!(seen.len(), 4, "tanh and relu, with and without value clipping");

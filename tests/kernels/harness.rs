@@ -92,6 +92,9 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
         Kernel::Gradient => &["partials"],
         Kernel::Adam if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
         Kernel::Adam => &["params", "first_moments", "second_moments", "faults"],
+        // `losses` tell whether target_kl let the step before it be skipped.
+        Kernel::Learn if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
+        Kernel::Learn => &["params", "first_moments", "second_moments", "faults"],
         Kernel::Report => &["agents", "faults", "recent"],
         Kernel::Reset | Kernel::Evaluate | Kernel::MinibatchMoments | Kernel::ObservationMoments => &[],
     }

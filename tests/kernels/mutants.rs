@@ -25,6 +25,8 @@ enum Text {
     Normalized,
     /// With observations stored as bits.
     Bits,
+    /// Where gradient steps are made at once: two at a time, so that what is carried from one to the next counts.
+    Learns,
 }
 
 /// Small, ragged, two agents, more than one tile and pass. None where the device's lanes cannot be units: there is no such text.
@@ -34,6 +36,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     let few_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, subgroup, ..software };
     let more = match text {
         Text::Common | Text::Samples | Text::Units => "",
+        Text::Learns => "envs=13 steps=9 minibatches=3 target_kl=0.2",
         Text::Choices => "env=Probe/Choice",
         Text::Masks => "env=Probe/Masked",
         Text::Continuous => "env=Probe/Target",
@@ -41,7 +44,9 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
     let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
-    (plan.lanes_are_units || !matches!(text, Text::Units | Text::Bits)).then_some(plan)
+    let learns = matches!(text, Text::Learns);
+    let plan = Plan { learn_steps: if learns { plan.learn_steps.min(2) } else { 0 }, ..plan };
+    (plan.lanes_are_units && !learns || plan.learn_steps > 0 || !matches!(text, Text::Units | Text::Bits | Text::Learns)).then_some(plan)
 }
 
 /// Stands for the last pass of the first gradient step, where samples run out.
@@ -67,7 +72,7 @@ macro_rules! mutants {
 
 mutants! { Common:
     // Errors found in published implementations.
-    clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column] * scale" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm))", Value;
+    clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column];" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm)) / step.scale;", Value;
     ratio_always_one Gradient 0 "policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob" => "0.0 * drawn.sample.log_prob", Value;
     truncation_as_termination Gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
     advantages_not_normalised Gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
@@ -82,9 +87,9 @@ mutants! { Common:
     activation_slope_of_the_input Gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
     gae_without_lambda Gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
     gae_across_the_end_of_an_episode Gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
-    adam_without_bias_correction Adam 1 "first / bias_correction(count * LN_BETA1)" => "first", Value;
+    adam_without_bias_correction Adam 1 "first / step.first_correction" => "first", Value;
     adam_epsilon_inside_the_root Adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
-    adam_step_counted_from_zero Adam 1 "dispatch.index + 1u" => "dispatch.index", Value;
+    adam_step_counted_from_zero Adam 1 "agent.gradient_steps + index + 1u" => "agent.gradient_steps + index", Value;
     annealing_forgotten Adam 0 "select(1.0, remaining(agent), ANNEAL_LR)" => "1.0", Value;
     row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
     losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
@@ -100,7 +105,7 @@ mutants! { Common:
     // Memory.
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
     last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
-    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(updated, lane);" => "params[p] = updated; losses[0] = 0.0;", Foreign;
+    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(after.value, lane);" => "params[p] = after.value; losses[0] = 0.0;", Foreign;
     writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
     environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
 }
@@ -155,12 +160,26 @@ mutants! { Units:
     units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 99u && accumulate", Value;
     units_first_pass_adds_to_what_was_there Gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
     units_tile_left_out Gradient 0 "i < TILES_PER_PASS" => "i + 1u < TILES_PER_PASS", Value;
-    units_bias_left_out Gradient 0 "bias_sums0[0] +=" => "bias_sums0[0] = 0.0 *", Value;
+    units_bias_left_out Gradient 0 "sums_bias0[0] +=" => "sums_bias0[0] = 0.0 *", Value;
     units_dropped_weight Evaluate 0 "y0 += in1[3] * x3" => "y0 += 0.0 * in1[3] * x3", Value;
     units_value_of_another_unit Gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
     units_slope_of_another_sample Gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
     units_sample_left_out_of_the_losses Gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
     units_padding_not_written Gradient 0 "lane) < 12u) {" => "lane) < 11u) {", Unwritten;
+}
+
+mutants! { Learns:
+    sums_of_the_step_before_kept Learn 0 "sums_begin();" => "", Value;
+    weights_of_the_step_before_transposed Learn 0 "norm));\n        transpose_weights(lane);" => "norm));", Value;
+    norm_of_one_network Learn 0 "said[0].squares + said[1].squares" => "said[network].squares", Value;
+    head_bias_left_out_of_the_norm Learn 0 "square += dot(sums_head_bias[0], sums_head_bias[0]);" => "", Value;
+    every_step_the_first Learn 0 "adam_step(agent, first_step + i, norm)" => "adam_step(agent, first_step, norm)", Value;
+    every_step_on_the_same_minibatch Learn 1 "network, first_step + i," => "network, first_step,", Value;
+    moments_of_another_minibatch Learn 1 "moments[of_first + i]" => "moments[of_first]", Value;
+    losses_of_a_step_not_written Learn 0 "losses[(of_first + i)" => "losses[of_first", Unwritten;
+    steps_after_the_last_made Learn 2 "agent.stopped == 0u && !skipped" => "agent.stopped == 0u", Value;
+    second_moments_not_fetched Learn 1 "second_out1[0] = select(second_out1[0], x0, i == 0u);" => "", Value;
+    parameters_of_the_first_agent Learn 0 "params[base / 4u" => "params[0u * base / 4u", Value;
 }
 
 /// A memory with one word of each kind, and what a device that agrees would return.
