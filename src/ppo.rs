@@ -63,10 +63,9 @@ pub fn update(plan: &Plan) -> Vec<Dispatch> {
     // Mean and deviation of the advantages of every minibatch of every epoch.
     dispatch(Kernel::MinibatchMoments, 0);
     // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
-    if plan.learn_steps > 0 {
-        for part in 0..plan.gradient_steps() / plan.learn_steps {
-            dispatch(Kernel::Learn, part);
-        }
+    // Several in a dispatch where minibatches are small (`learn_steps` is 0 elsewhere).
+    if let Some(parts) = plan.gradient_steps().checked_div(plan.learn_steps) {
+        (0..parts).for_each(|part| dispatch(Kernel::Learn, part));
     } else {
         for step in 0..plan.gradient_steps() {
             for pass in 0..plan.passes {

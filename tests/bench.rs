@@ -26,9 +26,11 @@ fn debug_builds_are_refused_and_release_builds_report() {
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
 
     let names: Vec<&str> = report["kernels"].as_array().expect("kernels").iter().filter_map(|row| row["kernel"].as_str()).collect();
+    // Minibatches this small are learned from by one kernel where the profile has it, else by three.
+    let unused = if names.contains(&"learn") { &[Kernel::Gradient, Kernel::SumGradient, Kernel::Adam][..] } else { &[Kernel::Learn] };
     let expected: Vec<&str> = Kernel::ALL
         .iter()
-        .filter(|kernel| ![Kernel::Reset, Kernel::ObservationMoments, Kernel::UpdateNormalizers].contains(kernel))
+        .filter(|kernel| ![Kernel::Reset, Kernel::ObservationMoments, Kernel::UpdateNormalizers].contains(kernel) && !unused.contains(kernel))
         .map(|kernel| kernel.name())
         .collect();
     assert_eq!(names, expected, "the kernels of an update");

@@ -8,6 +8,8 @@
 //! - weight gradient: `g[k] += Σ_i x[i] · e[k][i]` beside it, so that one broadcast serves both;
 //! - head: each lane adds up its own units, then all lanes' sums, sample by sample.
 //!
+//! For `learn` the lanes keep Adam's moments as well ([`learner`]), and make the step themselves.
+//!
 //! The first layer of long observations is a loop instead ([`first_is_loop`]): weights come from memory for all samples of the tile, sums go back there.
 //!
 //! This is for drivers that run a subgroup as one vector of the processor (Mesa's llvmpipe): a broadcast is an operand of the multiplication there, while
@@ -170,7 +172,6 @@ fn network(plan: &Plan, shape: &Shape, begin: &str, for_backward: bool) -> Strin
     let last = shape.last();
     let mut text = String::from(
         "// Written out for this plan's layers by src/gpu/units.rs.\n\n\
-         fn parameter(index: u32) -> f32 {\n    return params[index / 4u][index % 4u];\n}\n\n\
          // Component `i` mod 4.\n\
          fn component(x: vec4<f32>, i: u32) -> f32 {\n    return select(select(x.x, x.y, i % 4u == 1u), select(x.z, x.w, i % 4u == 3u), i % 4u > 1u);\n}\n\n\
          // The observation of the lane's sample",
@@ -208,8 +209,10 @@ fn network(plan: &Plan, shape: &Shape, begin: &str, for_backward: bool) -> Strin
 
 /// Fetches weights in loops with one access to memory for each block, since drivers write out a loop over the lanes for each access.
 fn load_weights(shape: &Shape, keep_out: bool) -> String {
-    let mut text =
-        String::from("// Fetches the lane's weights of the network whose block begins at float `base` of params.\nfn network_begin(base: u32, lane: u32) {\n");
+    let mut text = String::from(
+        "fn parameter(index: u32) -> f32 {\n    return params[index / 4u][index % 4u];\n}\n\n\
+         // Fetches the lane's weights of the network whose block begins at float `base` of params.\nfn network_begin(base: u32, lane: u32) {\n",
+    );
     for (l, layer) in shape.layers.iter().enumerate() {
         let (inputs, outputs, columns) = (layer.inputs, layer.outputs, vectors(layer.outputs));
         if l < shape.last() {
