@@ -1,7 +1,9 @@
-// Draws environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255.
+// Draws environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255; the last is 0
+// where a driver ended a loop early.
 // One lane: one pixel. Reads agents, env_lanes. Writes pixels.
 
 //! import agent
+//! import canary
 //! import rng
 //! import environment
 //! import env_lane
@@ -18,8 +20,9 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let env = env_lanes[0];
     let agent = agents[0];
-    vary_parameters(agent.seed, time_of(agent, 0u) - env.episode_length, 0u);
+    vary_parameters(agent, time_of(agent, 0u) - env.episode_length, 0u);
     let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
     let bytes = vec3<u32>(clamp(env_pixel(env.state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
-    pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (255u << 24u);
+    let opacity = select(0u, 255u, loops_run(agent.canary_rounds));
+    pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (opacity << 24u);
 }

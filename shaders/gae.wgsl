@@ -33,7 +33,7 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
     }
     let gamma = agents[s].gamma;
     let decay = gamma * agents[s].gae_lambda;
-    var discounted = 0.0;
+    var discounted = RunningSum(0.0, 0.0);
     var returns = MomentsOf(0.0, 0.0, 0.0);
     var reward_scale = 1.0;
     if (NORMALIZE_REWARDS) {
@@ -41,9 +41,11 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
         discounted = env_statistics[s * ENVS + n].discounted;
         for (var t = 0u; t < STEPS; t++) {
             let transition = transitions[(s * STEPS + t) * ENVS + n];
-            discounted = gamma * discounted + transition.reward;
-            returns = moments_push(returns, discounted);
-            discounted = select(discounted, 0.0, (transition.ending & ENDED) != 0u);
+            discounted = running_sum_plus(RunningSum(gamma * discounted.value, gamma * discounted.error), transition.reward, n);
+            returns = moments_push(returns, discounted.value);
+            if ((transition.ending & ENDED) != 0u) {
+                discounted = RunningSum(0.0, 0.0);
+            }
         }
     }
     let value_base = s * VALUE_ROWS * ENVS + n;

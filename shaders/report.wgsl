@@ -1,5 +1,6 @@
 // One row of metrics for each agent, from which the host makes everything that a person sees; then advances the agent's counters.
-// `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first.
+// `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first. A rollout in which something
+// went wrong adds none.
 // One workgroup: one agent. Reads transitions, env_statistics, losses, faults. Writes agents, recent, metrics. Twin: src/reference/report.rs.
 
 //! import grid
@@ -21,12 +22,12 @@
 @group(0) @binding(6) var<storage, read_write> metrics: array<MetricsRow>;             // [s]
 
 struct MetricsRow {
+    total_episodes: vec2<u32>,  // finished since the start; low and high word
     sequence: u32,         // updates executed before this one; the host checks that none is missing
     update: u32,           // updates learned from, this one included
     episodes: u32,         // finished in this rollout
-    total_episodes: u32,   // finished since the start
     window: u32,           // episodes that mean_return and mean_length are taken over
-    fault: u32,            // code of the first quantity that is not finite
+    fault: u32,            // code of the first thing that went wrong
     stopped: u32,          // bit 0: had stopped before this update; bit 1: stops with this one
     mean_return: f32,
     mean_length: f32,
@@ -43,10 +44,13 @@ struct MetricsRow {
 
 const_assert WINDOW <= LANES;
 
+const ROUNDINGS: f32 = 8.0;             // of a step in `gae`: a normalised reward, two products and two sums of delta, a product and a sum of the advantage, the target
+const ROUNDOFF: f32 = 1.0 / 16777216.0;  // of one operation, relative
 const SPAN: u32 = 32u;  // steps that a lane searches at once
 
 var<workgroup> counts: array<u32, LANES>;          // running counts of finished episodes
 var<workgroup> finished: array<vec2<f32>, WINDOW>; // return and length of episodes of this rollout, newest first
+var<workgroup> first_fault: u32;                   // the agent's, for all lanes
 
 @compute @workgroup_size(LANES)
 fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -65,12 +69,16 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     }
     let targets = reduce_moments(targets_of_lane, lane);
     let advantages = reduce_moments(advantages_of_lane, lane);
+    if (lane == 0u) {
+        first_fault = atomicLoad(&faults[s]);
+    }
     count_before_and_at(episodes_of_lane, lane);
     let episodes = workgroupUniformLoad(&counts[LANES - 1u]);
+    let fault = workgroupUniformLoad(&first_fault);
 
     // The newest episodes: backwards through the rollout, SPAN steps for each lane at once. A lane for every step would take more rounds of a loop than
     // software drivers allow an invocation (65,535 over all its loops).
-    let wanted = min(WINDOW, episodes);
+    let wanted = select(min(WINDOW, episodes), 0u, fault < FAULT_VALUE);
     var found = 0u;
     for (var end = BATCH; end > 0u && found < wanted; end -= min(end, LANES * SPAN)) {
         let last = end - min(end, lane * SPAN);      // the lane's steps are first .. last
@@ -85,7 +93,7 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
             for (var i = last; i > first; i--) {
                 let transition = transitions[s * BATCH + i - 1u];
                 if ((transition.ending & ENDED) != 0u && rank < wanted) {
-                    finished[rank] = vec2(transition.episode_return, f32(transition.ending >> LENGTH_SHIFT));
+                    finished[rank] = vec2(transition.episode_return, f32(transition.episode_length));
                     rank++;
                 }
             }
@@ -126,9 +134,8 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     let value = value_sum / max(made, 1.0);
 
     if (lane == 0u) {
-        let fault = atomicLoad(&faults[s]);
         let stops = fault != NO_FAULT || (agent.recent == WINDOW && window.x >= agent.target_return);
-        agent.episodes += episodes;
+        agent.episodes = counted_on(agent.episodes, episodes);
         var row: MetricsRow;
         row.sequence = agent.sequence;
         row.update = agent.update + 1u - agent.stopped;
@@ -144,18 +151,34 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
         row.entropy = policy.y;
         row.approx_kl = policy.z;
         row.clip_fraction = policy.w;
-        // Var(target - V) is the variance of the advantages. Constant targets leave nothing to explain.
-        row.explained_variance = select(0.0, 1.0 - advantages.m2 / targets.m2, targets.m2 > 0.0);
+        row.explained_variance = explained_variance(agent, targets, advantages);
         row.grad_norm = value.y;
         row.learning_rate = learning_rate(agent);
         row.gradient_steps = u32(made);
         metrics[s] = row;
         agent.sequence += 1u;
         agent.update += 1u - agent.stopped;
-        agent.gradient_steps += select(u32(made), 0u, agent.stopped != 0u);
+        let gradient_steps = counted_on(vec2(agent.gradient_steps, 0u), select(u32(made), 0u, agent.stopped != 0u));
+        agent.gradient_steps = select(gradient_steps.x, 0xFFFFFFFFu, gradient_steps.y > 0u);
         agent.stopped |= select(0u, 1u, stops);
         agents[s] = agent;
     }
+}
+
+// A counter of two words, low and high, after `more`.
+fn counted_on(counter: vec2<u32>, more: u32) -> vec2<u32> {
+    let low = counter.x + more;
+    return vec2(low, counter.y + select(0u, 1u, low < more));
+}
+
+// 1 - Var(target - V) / Var(target). Var(target - V) is the variance of the advantages. Targets that are constant up to rounding leave nothing to explain.
+// A target is made by `gae` with ROUNDINGS operations a step, whose errors decay like the advantages do, on numbers of the size of targets and advantages.
+fn explained_variance(agent: Agent, targets: MomentsOf, advantages: MomentsOf) -> f32 {
+    let decay = agent.gamma * agent.gae_lambda;
+    let horizon = select(f32(STEPS), min(f32(STEPS), 1.0 / (1.0 - decay)), decay < 1.0);
+    let size = abs(targets.mean) + abs(advantages.mean) + sqrt(advantages.m2 / advantages.count);
+    let error = ROUNDINGS * horizon * ROUNDOFF * size;
+    return select(0.0, 1.0 - advantages.m2 / targets.m2, targets.m2 > targets.count * error * error);
 }
 
 // Leaves in `counts` the running sum of `value` over each lane and the ones before it (Hillis and Steele 1986); the last one's is the total, to be read by a

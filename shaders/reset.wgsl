@@ -1,14 +1,17 @@
 // Starts an episode in every environment.
-// One lane: one environment. Writes env_lanes. Twin: src/reference/reset.rs.
+// One lane: one environment. Writes env_lanes, faults. Twin: src/reference/reset.rs.
 
 //! import grid
 //! import rng
 //! import agent
+//! import canary
+//! import fault
 //! import environment
 //! import env_lane
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;           // [s]
 @group(0) @binding(1) var<storage, read_write> env_lanes: array<EnvLane>;  // [s][n]
+@group(0) @binding(2) var<storage, read_write> faults: array<atomic<u32>>; // [s]
 
 @compute @workgroup_size(LANES)
 fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -17,6 +20,9 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     let n = place.group * LANES + lane;
     if (n < ENVS) {
         // Resets inside a rollout are named by steps counted from 1, so step 0 is free for the first one.
-        env_lanes[s * ENVS + n] = begin_episode(agents[s].seed, 0u, n);
+        env_lanes[s * ENVS + n] = begin_episode(agents[s], 0u, n);
+        if (!loops_run(agents[s].canary_rounds)) {
+            atomicMin(&faults[s], FAULT_LOOP);
+        }
     }
 }

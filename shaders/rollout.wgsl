@@ -7,6 +7,7 @@
 //! import grid
 //! import rng
 //! import agent
+//! import canary
 //! import fault
 //! import transition
 //! import environment
@@ -25,6 +26,8 @@
 @group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
+var<private> lane_fault: u32;  // the first thing that went wrong in the lane's environment
+
 @compute @workgroup_size(LANES)
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
@@ -35,7 +38,8 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     var env = env_lanes[e];
-    vary_parameters(agent.seed, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
+    lane_fault = NO_FAULT;
+    vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
     network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
         // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
@@ -45,8 +49,12 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
             advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &env);
         }
     }
+    if (!loops_run(agent.canary_rounds)) {
+        note_fault(FAULT_LOOP);
+    }
     if (stored) {
         env_lanes[e] = env;
+        atomicMin(&faults[s], lane_fault);
     }
 }
 
@@ -70,7 +78,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     var state = (*env).state;
     let outcome = env_step(&state, action_taken(action), &step_rng);
     (*env).state = state;
-    (*env).episode_return += outcome.reward;
+    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward, n);
     (*env).episode_length += 1u;
     let terminated = outcome.terminated;
     let truncated = !terminated && (*env).episode_length >= EPISODE_LIMIT;
@@ -78,32 +86,32 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     // Store.
     if (stored) {
         let b = (s * STEPS + t) * ENVS + n;
-        let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated) | ((*env).episode_length << LENGTH_SHIFT);
+        let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated);
         store_action(b * ACTION_WORDS, action, legal);
-        transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return);
+        transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return.value, (*env).episode_length);
         if (truncated && FINAL_ROWS > 0u) {
             observation = observation_of((*env).state);
             store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
         }
-        if (!some_legal(legal)) {
-            atomicMin(&faults[s], FAULT_NO_LEGAL_ACTION);
-        }
-        if (!is_finite(policy_.entropy) || !is_finite(log_prob)) {
-            atomicMin(&faults[s], FAULT_POLICY_OUTPUT);
-        }
-        if (!is_finite(outcome.reward)) {
-            atomicMin(&faults[s], FAULT_REWARD);
-        }
     }
+    note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
+    // Finite rewards may still add up to what is not.
+    note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*env).episode_return.value)));
+    let choice = choice_without_legal(legal);
+    note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
     // Begin again.
     if (terminated || truncated) {
-        *env = begin_episode(agent.seed, time + 1u, n);
+        *env = begin_episode(agent, time + 1u, n);
     }
     if (stored && t + 1u == STEPS) {
         observation = observation_of((*env).state);
         store_observation(s, STEPS, n, &observation);
     }
+}
+
+fn note_fault(fault: u32) {
+    lane_fault = min(lane_fault, fault);
 }
 
 // What the policy draws; or, where chance is to be left out, what is most probable.
@@ -134,7 +142,7 @@ fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f3
     let x = component_of(observation, k);
     if (NORMALIZE_OBSERVATIONS) {
         let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
-        return (x - normalizer.mean) * normalizer.scale;
+        return (x - normalizer.mean.value) * normalizer.scale;
     }
     return x;
 }
@@ -158,8 +166,6 @@ fn store_observation(s: u32, row: u32, n: u32, observation: ptr<function, Observ
     for (var k = 0u; k < OBSERVATION; k++) {
         let x = seen_component(s, observation, k);
         observations[base + k] = bitcast<u32>(x);
-        if (row < STEPS && !is_finite(x)) {
-            atomicMin(&faults[s], FAULT_OBSERVATION);
-        }
+        note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
     }
 }

@@ -1,7 +1,8 @@
 // Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979):
-//   n = n_a + n_b;  d = mean_b - mean_a;  mean = mean_a + d n_b / n;  M2 = M2_a + M2_b + d^2 n_a n_b / n;  variance = M2 / n.
-// Nothing changes once the agent has stopped.
-// One workgroup: one agent. Reads agents, observation_parts, env_statistics. Writes normalizers. Twin: src/reference/update_normalizers.rs.
+//   n = n_a + n_b;  w = n_b / n;  d = mean_b - mean_a;  mean = mean_a + w d;  variance = (1 - w) variance_a + w variance_b + w (1 - w) d^2.
+// Late in a run w is so small that single floats would no longer change: all three are running sums.
+// Nothing changes once the agent has stopped or anything has gone wrong. Moments that would overflow are the fault of what they are of.
+// One workgroup: one agent. Reads agents, observation_parts, env_statistics. Writes normalizers, faults. Twin: src/reference/update_normalizers.rs.
 
 //! import grid
 //! import agent
@@ -9,18 +10,21 @@
 //! import moments_of
 //! import reduce_moments
 //! import env_statistics
+//! import fault
 //! import normalizer
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                       // [s]
 @group(0) @binding(1) var<storage, read> observation_parts: array<vec2<f32>>;        // [s][part][O]
 @group(0) @binding(2) var<storage, read> env_statistics: array<EnvStatistics>;       // [s][n]
 @group(0) @binding(3) var<storage, read_write> normalizers: array<Normalizer>;       // [s][O+1]
+@group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;           // [s]
 
 @compute @workgroup_size(LANES)
 fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = place_of(workgroup).s;
     let base = s * (OBSERVATION + 1u);
-    let learns = agents[s].stopped == 0u;
+    // What one lane finds here does not hold back others: which of them would see it is a race.
+    let learns = agents[s].stopped == 0u && atomicLoad(&faults[s]) > FAULT_PARAMETER;
 
     if (NORMALIZE_OBSERVATIONS) {
         for (var k = lane; k < OBSERVATION; k += LANES) {
@@ -31,9 +35,11 @@ fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(loca
                 all = moments_merge(all, MomentsOf(count, moments.x, moments.y));
             }
             let old = normalizers[base + k];
-            let raw = MomentsOf(all.count, old.mean + all.mean / old.scale, all.m2 / (old.scale * old.scale));
+            // Observations are stored as (o - mean) * scale.
+            let rise = all.mean / old.scale - old.mean.error;
+            let after = merged(old, all.count, rise, all.m2 / all.count / (old.scale * old.scale), lane);
             if (learns) {
-                normalizers[base + k] = merged(old, raw);
+                store(base + k, after, s, FAULT_OBSERVATION_MOMENTS);
             }
         }
     }
@@ -45,14 +51,34 @@ fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(loca
             returns_of_lane = moments_merge(returns_of_lane, MomentsOf(f32(STEPS), statistics.return_mean, statistics.return_m2));
         }
         let returns = reduce_moments(returns_of_lane, lane);
+        let old = normalizers[base + OBSERVATION];
+        let rise = (returns.mean - old.mean.value) - old.mean.error;
+        let after = merged(old, returns.count, rise, returns.m2 / returns.count, lane);
         if (lane == 0u && learns) {
-            normalizers[base + OBSERVATION] = merged(normalizers[base + OBSERVATION], returns);
+            store(base + OBSERVATION, after, s, FAULT_RETURN_MOMENTS);
         }
     }
 }
 
-fn merged(old: Normalizer, added: MomentsOf) -> Normalizer {
-    let all = moments_merge(MomentsOf(old.count, old.mean, old.variance * old.count), added);
-    let variance = all.m2 / all.count;
-    return Normalizer(all.count, all.mean, variance, 1.0 / sqrt(variance + NORMALIZER_EPSILON));
+fn store(i: u32, normalizer: Normalizer, s: u32, fault: u32) {
+    if (is_finite(normalizer.mean.value) && is_finite(normalizer.variance.value)) {
+        normalizers[i] = normalizer;
+    } else {
+        atomicMin(&faults[s], fault);
+    }
+}
+
+// `old` and `count` more values, whose mean is `rise` above the old one, with this variance.
+fn merged(old: Normalizer, count: f32, rise: f32, variance: f32, lane: u32) -> Normalizer {
+    let all = running_sum_plus(old.count, count, lane);
+    let share = count / all.value;
+    let kept = old.count.value / all.value;
+    let spread = share * kept * rise * rise;
+    // Where the new values outweigh the old ones, the difference of the variances may be all rounding.
+    let replaced = RunningSum(kept * old.variance.value + share * variance + spread, 0.0);
+    var after = running_sum_plus(old.variance, share * (variance - old.variance.value) + spread, lane);
+    if (share > 0.75) {
+        after = replaced;
+    }
+    return Normalizer(all, running_sum_plus(old.mean, share * rise, lane), after, 1.0 / sqrt(after.value + NORMALIZER_EPSILON));
 }

@@ -15,9 +15,9 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Size in bytes. At least 16, since empty buffers cannot be bound.
+    /// Size in bytes. Buffers that are not used are bound, too, and must hold an element of what kernels declare: [`NORMALIZER_WORDS`] at most.
     pub fn bytes(&self, plan: &Plan) -> u64 {
-        ((self.words)(plan).max(4) * 4) as u64
+        ((self.words)(plan).max(NORMALIZER_WORDS.next_multiple_of(4)) * 4) as u64
     }
 
     /// The buffer called `name`.
@@ -30,12 +30,16 @@ impl Buffer {
 }
 
 /// Words of `Agent` (shaders/shared/agent.wgsl); a test compares it with the WGSL.
-pub const AGENT_WORDS: usize = 18;
+pub const AGENT_WORDS: usize = 22;
 /// Words of `MetricsRow` (shaders/report.wgsl); a test compares it with the WGSL.
-pub const METRICS_WORDS: usize = 18;
+pub const METRICS_WORDS: usize = 20;
 
 /// Words of `Normalizer` (shaders/shared/normalizer.wgsl).
-pub const NORMALIZER_WORDS: usize = 4;
+pub const NORMALIZER_WORDS: usize = 7;
+/// Words of `Transition` (shaders/shared/transition.wgsl).
+pub const TRANSITION_WORDS: usize = 5;
+/// Words of `EnvStatistics` (shaders/shared/env_statistics.wgsl).
+pub const ENV_STATISTICS_WORDS: usize = 9;
 
 /// The buffers that an update reads what earlier ones left in: what a run is continued from. All others are written before they are read.
 pub const KEPT: &[&str] = &["agents", "faults", "params", "first_moments", "second_moments", "env_lanes", "env_statistics", "normalizers", "recent"];
@@ -51,17 +55,17 @@ macro_rules! buffers {
 
 buffers! {
     agents "[s]: Agent" "hyper-parameters of each agent, and its counters" |plan| plan.agents * AGENT_WORDS;
-    faults "[s]: u32" "code of the first quantity found not finite, 0xffffffff while there is none" |plan| plan.agents;
+    faults "[s]: u32" "code of the first thing that went wrong, 0xffffffff while nothing did" |plan| plan.agents;
     params "[s][P]: f32" "parameters, actor then critic, rows padded to 4 columns" |plan| plan.agents * plan.network.padded_parameters();
     first_moments "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
     second_moments "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
     env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * plan.environment.lane_words;
     observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1" |plan| plan.agents * plan.value_rows() * plan.envs * plan.observation_words();
     actions "[s][t][n][W]: u32" "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not" |plan| plan.agents * plan.batch * plan.action_words();
-    transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return so far" |plan| plan.agents * plan.batch * 4;
+    transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return and length so far" |plan| plan.agents * plan.batch * TRANSITION_WORDS;
     values "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;
     samples "[s][t][n]: Sample" "advantage, target, value and log-probability: what a gradient step reads of a step" |plan| plan.agents * plan.batch * 4;
-    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns" |plan| plan.agents * plan.envs * 8;
+    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns" |plan| plan.agents * plan.envs * ENV_STATISTICS_WORDS;
     observation_parts "[s][part][O]: vec2<f32>" "mean and squared deviations of parts of the rollout's observations" |plan| if plan.config.normalize_observations { plan.agents * plan.observation_parts * plan.environment.observation * 2 } else { 0 };
     normalizers "[s][O+1]: Normalizer" "running moments that each component of the observation, and the reward, is normalised by" |plan| plan.agents * plan.normalizers() * NORMALIZER_WORDS;
     moments "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;

@@ -5,6 +5,7 @@
 
 use crate::buffers::{Buffer, KEPT};
 use crate::error::{Error, Result};
+use crate::fault::{Divergence, Fault};
 use crate::files::hexadecimal;
 use crate::plan::Plan;
 use crate::trainer::{AgentRow, agent_rows};
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The number of the format. Programs refuse larger ones.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The one key of the file's metadata.
 const METADATA: &str = "ppo-gpu";
 
@@ -61,7 +62,7 @@ impl Checkpoint {
                 (*name, words)
             })
             .collect();
-        let updates = agents(&words["agents"]).first().map_or(0, AgentRow::sequence);
+        let updates = agents(&words["agents"]).first().map_or(0, |agent| agent.sequence);
         Checkpoint { updates, seconds, mean_return, environment: plan.environment.sha256(), words }
     }
 
@@ -88,6 +89,15 @@ impl Checkpoint {
         agents(self.words("agents"))
     }
 
+    /// Where and how its agents went wrong, those that did, in the order in which they did.
+    pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
+        let agents = self.agents();
+        let of = |(s, &code): (usize, &u32)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agents[s].update, fault: Fault::of_code(code)? });
+        let mut found: Vec<Divergence> = self.words("faults").iter().enumerate().filter_map(of).collect();
+        found.sort_by_key(|divergence| (divergence.update, divergence.agent));
+        found
+    }
+
     /// Parameters of all agents, in the padded layout of [`crate::network`]: `[s][P]`.
     pub fn parameters(&self) -> Vec<f32> {
         self.words("params").iter().map(|&word| f32::from_bits(word)).collect()
@@ -98,8 +108,7 @@ impl Checkpoint {
     /// # Errors
     /// What differs.
     pub fn must_be_of(&self, plan: &Plan) -> std::result::Result<(), String> {
-        let fresh = |agent: AgentRow| AgentRow { counters: [0; 7], ..agent };
-        let differs = self.agents().into_iter().map(fresh).zip(agent_rows(plan)).position(|(is, should)| is != should);
+        let differs = self.agents().into_iter().map(AgentRow::without_counters).zip(agent_rows(plan)).position(|(is, should)| is != should);
         differs.map_or(Ok(()), |s| Err(format!("agent {s} has another seed or other hyper-parameters than this run's: it belongs to another run")))
     }
 
@@ -147,6 +156,10 @@ impl Checkpoint {
         if metadata.format > FORMAT {
             return Err(format!("ppo-gpu {} wrote it in format {}, and this version reads formats up to {FORMAT}", metadata.version, metadata.format));
         }
+        if metadata.format < FORMAT {
+            let problem = format!("an earlier ppo-gpu wrote it in format {}, and this version reads format {FORMAT}", metadata.format);
+            return Err(problem + ": its counters and running sums were shorter");
+        }
         let mut tensors: Vec<(String, TensorView)> = file.tensors();
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         if digest(&metadata, tensors.iter().map(|(name, view)| (name.as_str(), view))) != metadata.sha256 {
@@ -171,7 +184,7 @@ impl Checkpoint {
         }
         let Metadata { updates, seconds, mean_return, environment, .. } = metadata;
         let checkpoint = Checkpoint { updates, seconds, mean_return, environment, words };
-        if checkpoint.agents().iter().any(|agent| agent.sequence() != checkpoint.updates) {
+        if checkpoint.agents().iter().any(|agent| agent.sequence != checkpoint.updates) {
             return Err("its agents have made other numbers of updates than it says".into());
         }
         Ok(checkpoint)

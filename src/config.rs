@@ -87,6 +87,15 @@ pub enum Per {
     Agent,
 }
 
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Setting::Value(value) => write!(f, "{value}"),
+            Setting::Range([low, high]) | Setting::Drawn { low, high, .. } => write!(f, "[{low}, {high}]"),
+        }
+    }
+}
+
 impl Setting {
     /// Least and largest value.
     pub fn range(&self) -> [f64; 2] {
@@ -102,12 +111,17 @@ impl Setting {
         !matches!(self, Setting::Value(_))
     }
 
-    /// Time and lane of the random stream, as WGSL that knows the episode's `time` and environment `n`.
-    pub(crate) fn varies_with(&self) -> (&'static str, &'static str) {
+    /// Whether it has several values that last longer than an episode.
+    pub(crate) fn outlasts_episodes(&self) -> bool {
+        matches!(self, Setting::Drawn { per: Per::Environment | Per::Agent, .. })
+    }
+
+    /// Seed, time and lane of the random stream, as WGSL that knows the `agent`, the episode's `time` and environment `n`.
+    pub(crate) fn varies_with(&self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Setting::Value(_) | Setting::Range(_) | Setting::Drawn { per: Per::Episode, .. } => ("time", "n"),
-            Setting::Drawn { per: Per::Environment, .. } => ("0xffffffffu", "n"),
-            Setting::Drawn { per: Per::Agent, .. } => ("0xffffffffu", "0xffffffffu"),
+            Setting::Value(_) | Setting::Range(_) | Setting::Drawn { per: Per::Episode, .. } => ("agent.seed", "time", "n"),
+            Setting::Drawn { per: Per::Environment, .. } => ("agent.world", "0xffffffffu", "n"),
+            Setting::Drawn { per: Per::Agent, .. } => ("agent.world", "0xffffffffu", "0xffffffffu"),
         }
     }
 }
@@ -250,7 +264,7 @@ keys! {
         value_coef "COEF" "Weight of the value loss"
         max_grad_norm "NORM" "Largest global norm of an agent's gradient; longer ones are scaled down to it"
         target_kl "KL" "Make no more gradient steps in an update once a minibatch's approximate KL divergence exceeds 1.5 times this"
-        normalize_advantages "BOOL" "Normalise advantages inside each minibatch to mean 0 and deviation 1"
+        normalize_advantages "BOOL" "Normalise advantages inside each minibatch to mean 0 and deviation 1; minibatches of one sample are left as they are"
         normalize_observations "BOOL" "Normalise each component of the observation by its running mean and deviation, clipped to +-10"
         normalize_rewards "BOOL" "Divide rewards by the running deviation of the discounted return"
     }

@@ -1,5 +1,6 @@
 //! Typed errors: what happened, where, and what to do about it.
 
+use crate::fault::{self, Divergence, Fault};
 use std::path::PathBuf;
 
 /// Everything that can end a run early. `Display` says what and where; [`Error::help`] says what to do next.
@@ -87,19 +88,43 @@ pub enum Error {
         /// The kind of failure.
         kind: DeviceFailure,
     },
-    /// A quantity stopped being a finite number; training was stopped before it reached the parameters.
-    #[error("agent {agent} (seed {seed}) diverged in update {update}: the first quantity that is not finite is the {quantity}")]
+    /// Something went wrong with every agent, or with one where the run is to go back then. Each kept the last parameters that were finite.
+    #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents), first.agent, first.seed, first.update, first.fault.sentence())]
     Diverged {
+        /// The first agent that diverged.
+        first: Divergence,
+        /// Agents that diverged.
+        agents: usize,
+    },
+    /// Something went wrong with an agent that only played.
+    #[error("agent {agent} cannot go on playing: {}", fault.sentence())]
+    Played {
         /// Agent index.
-        agent: u32,
-        /// The agent's seed.
-        seed: u64,
-        /// The update, counted from 1.
-        update: u32,
-        /// The first quantity found not finite, in pipeline order.
-        quantity: String,
+        agent: usize,
+        /// What went wrong.
+        fault: Fault,
     },
 }
+
+/// "all 3 agents diverged; ", or nothing where there is one.
+fn among(agents: usize) -> String {
+    if agents > 1 { format!("{agents} agents diverged, this one first: ") } else { String::new() }
+}
+
+/// What to do about a fault that an environment causes.
+fn of_environment(fault: Fault) -> String {
+    match fault.kind() {
+        fault::LOOP => LOOPS.into(),
+        fault::NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none".into(),
+        _ => "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
+             `ppo-gpu env check FILE` shows where"
+            .into(),
+    }
+}
+
+/// What to do about loops that a driver ends early.
+const LOOPS: &str = "results would be wrong. Software drivers end all loops of an invocation after 65,535 rounds together: let env_reset, env_step and \
+    env_observe make fewer rounds, or share the work among several steps of an episode; a GPU carries out all of them";
 
 /// What kind of failure the device reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +162,11 @@ impl Error {
         Error::File { action, path: path.into(), source }
     }
 
+    /// The error for an environment with loops that the driver does not carry out.
+    pub(crate) fn loops(environment: &str) -> Self {
+        Error::Environment { path: environment.into(), line: None, problem: "the driver ended a loop early".into(), help: LOOPS.into() }
+    }
+
     /// The process exit code that this error stands for.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -170,9 +200,13 @@ impl Error {
             Error::Device { kind: DeviceFailure::Validation, .. } => {
                 "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
             }
-            Error::Diverged { .. } => "the parameters from before that step were kept; lower --lr or --max-grad-norm, or check the environment's rewards and \
-                 observations for values that are not finite (`ppo-gpu env check FILE` looks for them)"
-                .into(),
+            Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
+            Error::Diverged { .. } => {
+                "the last finite parameters were kept and saved: lower --lr or --max-grad-norm, or let the run go back and try a smaller \
+                 learning rate by itself (--on-divergence rollback)"
+                    .into()
+            }
+            Error::Played { fault, .. } => of_environment(*fault),
         }
     }
 }

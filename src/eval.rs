@@ -224,10 +224,10 @@ impl Tally {
             for (left, transition) in self.left.iter_mut().zip(step).filter(|(left, _)| **left > 0) {
                 if transition.ended() {
                     self.returns.push(f64::from(transition.episode_return));
-                    self.lengths.push(f64::from(transition.length()));
+                    self.lengths.push(f64::from(transition.episode_length));
                     self.truncated += usize::from(transition.truncated());
                     *left -= 1;
-                } else if transition.length() >= most_steps {
+                } else if transition.episode_length >= most_steps {
                     // It would go on, and the environment's other episodes would have to wait for it.
                     self.unfinished += std::mem::take(left);
                 }

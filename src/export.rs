@@ -3,6 +3,7 @@
 mod onnx;
 mod wgsl;
 
+use crate::buffers::NORMALIZER_WORDS;
 use crate::checkpoint::Checkpoint;
 use crate::config::{Activation, Config};
 use crate::environment::{Actions, Environment};
@@ -10,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::network::{ACTOR, CRITIC, Network};
 use crate::plan::OBSERVATION_CLIP;
+use crate::reference::layouts::normalizer;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,8 @@ struct Normalization {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     environment: String,
+    /// Parameters of the environment that were drawn for this agent alone.
+    world: Vec<(String, f64)>,
     updates: u32,
     actions: Actions,
     masked: bool,
@@ -86,12 +90,13 @@ impl Policy {
         let head = network.layers[network.layers.len() - 1];
         let log_std = (actions.weighted()..actions.outputs()).map(|k| params[ACTOR * network.block() + head.bias(k)]).collect();
         let normalization = config.normalize_observations.then(|| {
-            let rows: Vec<[f32; 4]> = floats("normalizers").chunks_exact(4).take(environment.observation).map(|row| [row[0], row[1], row[2], row[3]]).collect();
-            let column = |i: usize| rows.iter().map(|row| row[i]).collect();
-            Normalization { mean: column(1), variance: column(2), scale: column(3) }
+            let normalizers = floats("normalizers");
+            let column = |i: usize| normalizers.chunks_exact(NORMALIZER_WORDS).take(environment.observation).map(|row| row[i]).collect();
+            Normalization { mean: column(normalizer::MEAN), variance: column(normalizer::VARIANCE), scale: column(normalizer::SCALE) }
         });
         Ok(Policy {
             environment: environment.name.clone(),
+            world: environment.world(config, checkpoint.agents()[agent].world()),
             updates: checkpoint.updates,
             actions: actions.clone(),
             masked: environment.masked,
@@ -156,7 +161,10 @@ impl Policy {
             Activation::Relu => "relu",
         };
         let actions = self.actions.describe();
-        format!("ppo-gpu {}, {} after {} updates: {actions}, {activation}{normalized}", env!("CARGO_PKG_VERSION"), self.environment, self.updates)
+        let world: Vec<String> = self.world.iter().map(|(name, value)| format!(", {name} = {}", *value as f32)).collect();
+        let masked = if self.masked { "; where a mask leaves no action of a choice, that choice is -1 (as a u32: 0xffffffff)" } else { "" };
+        let (version, world) = (env!("CARGO_PKG_VERSION"), world.concat());
+        format!("ppo-gpu {version}, {}{world} after {} updates: {actions}, {activation}{normalized}{masked}", self.environment, self.updates)
     }
 }
 

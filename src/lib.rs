@@ -12,7 +12,8 @@
 //! - [`player`]: lets what was learned play; [`eval`]: how good it is; [`picture`], [`record`], [`watch`]: what it looks like;
 //! - [`plot`], [`tensorboard`], [`dashboard`]: learning curves; [`doctor`], [`selftest`]: whether a device computes what it should;
 //! - [`mod@bench`]: how fast all of it is, against what the device can do;
-//! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails.
+//! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails; [`fault`]: what can go wrong
+//!   with an agent.
 
 pub mod bench;
 pub mod buffers;
@@ -25,6 +26,7 @@ pub mod environment;
 pub mod error;
 pub mod eval;
 pub mod export;
+pub mod fault;
 mod files;
 pub mod gpu;
 pub mod inspect;

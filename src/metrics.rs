@@ -1,6 +1,7 @@
 //! What a row of metrics is, what each of its numbers means, and the file that rows are kept in.
 
 use crate::error::{Error, Result};
+use crate::fault::{Divergence, Fault};
 use crate::plan::Plan;
 use serde::Deserialize;
 use std::fs::File;
@@ -13,10 +14,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[allow(missing_docs)] // each field is documented in report.wgsl, or in METRICS
 pub struct RawRow {
+    pub total_episodes: [u32; 2],
     pub sequence: u32,
     pub update: u32,
     pub episodes: u32,
-    pub total_episodes: u32,
     pub window: u32,
     pub fault: u32,
     pub stopped: u32,
@@ -31,15 +32,13 @@ pub struct RawRow {
     pub grad_norm: f32,
     pub learning_rate: f32,
     pub gradient_steps: u32,
+    pub padding: u32,
 }
 
 /// Bit of [`RawRow::stopped`]: the agent had stopped before this update.
 const HAD_STOPPED: u32 = 1;
 /// Bit of [`RawRow::stopped`]: the agent stops with this update.
 const STOPS: u32 = 2;
-
-/// Name of a quantity.
-pub type FaultName = &'static str;
 
 /// One agent's metrics of one update: a line of `metrics.jsonl`. Numbers that are absent or not finite are written as `null`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -52,7 +51,7 @@ pub struct Row {
     pub seconds: f64,
     pub sps: f64,
     pub episodes: u32,
-    pub total_episodes: u32,
+    pub total_episodes: u64,
     pub window: u32,
     pub mean_return: Option<f32>,
     pub mean_length: Option<f32>,
@@ -74,8 +73,7 @@ pub struct Row {
     pub learning_rate: f32,
     pub gradient_steps: u32,
     pub stops: bool,
-    #[serde(deserialize_with = "known_fault")]
-    pub fault: Option<FaultName>,
+    pub fault: Option<Fault>,
     /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
     #[serde(skip)]
     pub was_stopped: bool,
@@ -94,7 +92,7 @@ impl Row {
             seconds: (seconds * 1e6).round() / 1e6,
             sps: (sps * 10.0).round() / 10.0,
             episodes: raw.episodes,
-            total_episodes: raw.total_episodes,
+            total_episodes: u64::from(raw.total_episodes[0]) | u64::from(raw.total_episodes[1]) << 32,
             window: raw.window,
             mean_return: over_window(raw.mean_return),
             mean_length: over_window(raw.mean_length),
@@ -108,9 +106,16 @@ impl Row {
             learning_rate: raw.learning_rate,
             gradient_steps: raw.gradient_steps,
             stops: raw.stopped & STOPS != 0,
-            fault: fault_name(raw.fault),
+            fault: Fault::of_code(raw.fault),
             was_stopped: raw.stopped & HAD_STOPPED != 0,
         }
+    }
+}
+
+impl Row {
+    /// Where and how the agent went wrong, if it did.
+    pub fn divergence(&self) -> Option<Divergence> {
+        Some(Divergence { agent: self.agent, seed: self.seed, update: self.update, fault: self.fault? })
     }
 }
 
@@ -118,34 +123,6 @@ impl Row {
 fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<f32, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
 }
-
-/// The name of a fault, as this program spells it.
-fn known_fault<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<&'static str>, D::Error> {
-    let name: Option<String> = Option::deserialize(deserializer)?;
-    Ok(name.map(|name| (0..u32::from(u8::MAX)).filter_map(fault_name).find(|known| *known == name).unwrap_or(UNKNOWN_FAULT)))
-}
-
-/// The quantity that a code of shaders/shared/fault.wgsl stands for; `None` when everything is finite.
-pub fn fault_name(code: u32) -> Option<&'static str> {
-    Some(match code {
-        u32::MAX => return None,
-        1 => "observation",
-        2 => "action: none is legal",
-        3 => "policy output",
-        4 => "reward",
-        5 => "value",
-        6 => "advantage",
-        7 => "policy loss",
-        8 => "entropy",
-        9 => "value loss",
-        10 => "gradient",
-        11 => "parameter",
-        _ => UNKNOWN_FAULT,
-    })
-}
-
-/// Name of a code that fault.wgsl does not have. It still is a fault.
-const UNKNOWN_FAULT: &str = "unknown quantity";
 
 /// The mean of `values`, when there are any.
 pub(crate) fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
@@ -198,12 +175,12 @@ metrics! {
     entropy "nat" "mean entropy of the policy, mean over gradient steps" "falls slowly from ln(actions); near 0 early means that exploration has ended" "train/entropy";
     approx_kl "nat" "mean of (ratio - 1) - ln ratio between the rollout's policy and the one that learns, mean over gradient steps" "0.001 to 0.05; more: lower lr or epochs" "train/approx_kl";
     clip_fraction "fraction" "share of samples whose ratio left 1 +- clip, mean over gradient steps" "0.01 to 0.3; always 0: raise lr" "train/clip_fraction";
-    explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant" "rises towards 1; at or below 0 the critic is of no use" "train/explained_variance";
+    explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant up to rounding" "rises towards 1; at or below 0 the critic is of no use" "train/explained_variance";
     grad_norm "" "global norm of the gradient before clipping, mean over gradient steps" "steady; often far above max_grad_norm: lower lr" "train/grad_norm";
     learning_rate "" "Adam's learning rate in this update" "" "train/learning_rate";
     gradient_steps "steps" "gradient steps made in this update; fewer than epochs * minibatches where target_kl ended it early" "" "train/gradient_steps";
-    stops "bool" "the agent stops with this update: target_return was reached, or a quantity is not finite" "false until the end" "";
-    fault "name" "first quantity that is not finite" "null" "";
+    stops "bool" "the agent stops with this update: target_return was reached, or something went wrong" "false until the end" "";
+    fault "name" "the first thing that went wrong: the quantity that is not finite, or what else stopped the agent" "null" "";
 }
 
 /// Where rows are kept.
@@ -372,7 +349,7 @@ mod tests {
         macro_rules! offsets {
             ($($field:ident)*) => { vec![$((stringify!($field).to_string(), offset_of!(RawRow, $field) / 4)),*] };
         }
-        let expected = offsets!(sequence update episodes total_episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
+        let expected = offsets!(total_episodes sequence update episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
             approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps);
         let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan())).expect("report compiles");
         let (members, words) = reflect::structure(&module, "MetricsRow").expect("report declares MetricsRow");
@@ -392,7 +369,8 @@ mod tests {
 
     #[test]
     fn absent_and_infinite_numbers_are_null() {
-        let raw = RawRow { fault: 9, stopped: STOPS, value_loss: f32::INFINITY, entropy: f32::NAN, update: 5, ..RawRow::zeroed() };
+        let raw =
+            RawRow { fault: crate::fault::VALUE_LOSS.code(), stopped: STOPS, value_loss: f32::INFINITY, entropy: f32::NAN, update: 5, ..RawRow::zeroed() };
         let plan = plan();
         let json = serde_json::to_value(Row::from_raw(&raw, 2, &plan, 1.0, 2.0)).expect("rows are representable in JSON");
         for name in ["mean_return", "mean_length", "value_loss", "entropy"] {
@@ -400,19 +378,6 @@ mod tests {
         }
         assert_eq!((&json["fault"], &json["stops"], &json["agent"], &json["seed"]), (&"value loss".into(), &true.into(), &2.into(), &9.into()));
         assert_eq!(json["env_steps"], 5 * plan.batch);
-    }
-
-    #[test]
-    fn every_fault_of_the_kernels_has_a_name() {
-        let source = include_str!("../shaders/shared/fault.wgsl");
-        let codes: Vec<u32> =
-            source.lines().filter_map(|line| line.strip_prefix("const FAULT_")?.split("= ").nth(1)?.strip_suffix("u;")?.parse().ok()).collect();
-        assert_eq!(codes.len(), source.matches("const FAULT_").count());
-        let mut names: Vec<&str> = codes.iter().filter_map(|&code| fault_name(code)).filter(|name| *name != UNKNOWN_FAULT).collect();
-        names.dedup();
-        assert_eq!(names.len(), codes.len(), "{codes:?} have the names {names:?}");
-        assert!(source.contains("const NO_FAULT: u32 = 0xFFFFFFFFu;") && fault_name(0xFFFF_FFFF).is_none());
-        assert_eq!(fault_name(codes.iter().max().expect("there are faults") + 1), Some(UNKNOWN_FAULT));
     }
 
     #[test]

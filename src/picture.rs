@@ -84,6 +84,8 @@ pub struct Painter {
     program: Program,
     pixels: wgpu::Buffer,
     size: u32,
+    /// Name of the environment.
+    environment: String,
 }
 
 impl Painter {
@@ -111,18 +113,21 @@ impl Painter {
         let pixels = engine::create_buffer(gpu, "pixels", 4 * count as u64, usage)?;
         let shader = Shader { name: "draw", source: DRAW, constants: constants(size), grid: GRID, groups: [count.div_ceil(LANES) as u32, 1, 1] };
         let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { player.engine().buffer(name) }))?;
-        Ok(Painter { gpu: gpu.clone(), program, pixels, size })
+        Ok(Painter { gpu: gpu.clone(), program, pixels, size, environment: plan.environment.name.clone() })
     }
 
     /// Draws the environment as it is now.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device failed.
+    /// [`Error::Environment`] when the driver ends a loop of `env_pixel` early; [`Error::Device`] when the device failed.
     pub fn draw(&self) -> Result<Picture> {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         self.program.encode(&mut encoder.begin_compute_pass(&Default::default()));
         self.gpu.queue.submit([encoder.finish()]);
         let rgba = engine::read_buffer(&self.gpu, &self.pixels, "pixels")?;
+        if rgba.iter().any(|pixel| pixel >> 24 != 255) {
+            return Err(Error::loops(&self.environment));
+        }
         Ok(Picture { size: self.size, rgba: bytemuck::cast_slice(&rgba).to_vec() })
     }
 }

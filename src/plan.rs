@@ -200,9 +200,15 @@ impl Plan {
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
         let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && units::learns(&network, lanes);
-        // Weights are fetched once a dispatch, too; but a dispatch cannot be cut.
-        let most_steps =
-            if lanes_are_units { (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32) } else { profile.steps_per_dispatch as usize };
+        // Weights are fetched once a dispatch, too; but a dispatch cannot be cut. A person's loops are best left alone with their step: software drivers limit
+        // the rounds of all loops of a dispatch together.
+        let most_steps = if lanes_are_units && environment.loops && !environment.built_in {
+            1
+        } else if lanes_are_units {
+            (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32)
+        } else {
+            profile.steps_per_dispatch as usize
+        };
         let gradient_dispatches = config.epochs as usize * minibatches * passes;
         if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
             let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * passes);
@@ -264,6 +270,11 @@ impl Plan {
     /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
     pub fn value_rows(&self) -> usize {
         self.steps + 1 + self.final_rows
+    }
+
+    /// Whether advantages are normalised inside each minibatch. Those of one sample are left as they are: normalised, they would all be 0.
+    pub fn normalizes_advantages(&self) -> bool {
+        self.config.normalize_advantages && self.minibatch > 1
     }
 
     /// Whether `observations` keeps a bit of each component: where each is 0 or 1, and stays so.
@@ -355,7 +366,7 @@ impl Plan {
             ("DETERMINISTIC", Bool(self.deterministic)),
             ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
             ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
-            ("NORMALIZE_ADVANTAGES", Bool(self.config.normalize_advantages)),
+            ("NORMALIZE_ADVANTAGES", Bool(self.normalizes_advantages())),
             ("NORMALIZER_EPSILON", F32(NORMALIZER_EPSILON)),
             ("OBSERVATION_CLIP", F32(OBSERVATION_CLIP)),
             ("TARGET_KL", Bool(self.config.target_kl.is_some())),

@@ -1,9 +1,10 @@
 //! Lets what was learned play, without learning from it: for evaluation, and to be watched.
 
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, Setting};
 use crate::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::fault::{self, Fault};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine};
 use crate::kernel::Kernel;
@@ -39,6 +40,8 @@ pub struct Transition {
     ending: u32,
     /// Sum of the episode's rewards up to this step.
     pub episode_return: f32,
+    /// Steps of the episode up to this one.
+    pub episode_length: u32,
 }
 
 impl Transition {
@@ -56,20 +59,18 @@ impl Transition {
     pub fn ended(&self) -> bool {
         self.terminated() || self.truncated()
     }
-
-    /// Steps of the episode up to this one.
-    pub fn length(&self) -> u32 {
-        self.ending >> crate::reference::layouts::transition::LENGTH_SHIFT
-    }
 }
 
-/// Agents that play on a device.
+/// Agents that play on a device, each in its own world: parameters of the environment that differ between agents, or between environments, are those that
+/// it learned with.
 pub struct Player {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
     rollout: Vec<Dispatch>,
     rows: Vec<AgentRow>,
+    /// Which agents of their run they are.
+    agents: Vec<usize>,
 }
 
 impl Player {
@@ -85,30 +86,51 @@ impl Player {
         let plan = Plan { deterministic: options.deterministic, ..plan };
         let only = vec![Kernel::Reset, Kernel::Rollout];
         let engine = Engine::new(gpu, &plan, &engine::Options { only, cached: true, ..engine::Options::default() })?;
-        let rows: Vec<AgentRow> = agent_rows(&plan).into_iter().map(|row| AgentRow { seed: seed_words(options.seed), ..row }).collect();
+        let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
+        let rows: Vec<AgentRow> =
+            agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| AgentRow { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
         let rollout = ppo::update_of(&plan, Kernel::Rollout);
-        let player = Player { gpu: gpu.clone(), plan, engine, rollout, rows };
+        let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, rows, agents };
         if let Some(checkpoint) = checkpoint {
-            player.load(checkpoint, &agents);
+            player.take(checkpoint);
         }
         player.engine.run(&ppo::start())?;
         Ok(player)
     }
 
-    /// Gives the agents the parameters and normalisers that agents `agents` have in `checkpoint`. Episodes go on.
-    pub fn load(&self, checkpoint: &Checkpoint, agents: &[usize]) {
+    /// Gives the agents what agents `agents` have in `checkpoint`: parameters, normalisers, worlds. Episodes continue, unless the world is another one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn load(&mut self, checkpoint: &Checkpoint, agents: &[usize]) -> Result<()> {
+        let varies = self.plan.config.env_parameters.values().any(Setting::outlasts_episodes);
+        let moves = varies && self.agents != agents;
+        self.agents = agents.to_vec();
+        self.take(checkpoint);
+        if moves { self.engine.run(&ppo::start()) } else { Ok(()) }
+    }
+
+    fn take(&mut self, checkpoint: &Checkpoint) {
         for name in ["params", "normalizers"] {
-            self.engine.write(name, &checkpoint.words_of(name, agents));
+            self.engine.write(name, &checkpoint.words_of(name, &self.agents));
         }
+        let learned = checkpoint.agents();
+        self.rows.iter_mut().zip(&self.agents).for_each(|(row, &agent)| row.world = learned[agent].world);
+        self.engine.write("agents", bytemuck::cast_slice(&self.rows));
     }
 
     /// Makes [`Options::steps`] steps in every environment, with a new episode where one ended; returns them, `[agent][step][environment]`.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] when the device failed.
+    /// [`Error::Played`] when something went wrong with an agent; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
+    /// failed.
     pub fn advance(&mut self) -> Result<Vec<Transition>> {
         self.engine.run(&self.rollout)?;
+        let faults = self.engine.read("faults")?;
+        if let Some((fault, agent)) = faults.into_iter().zip(&self.agents).find_map(|(code, &agent)| Some((Fault::of_code(code)?, agent))) {
+            return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });
+        }
         let words = self.engine.read("transitions")?;
         let mut transitions = vec![Transition::zeroed(); self.plan.agents * self.plan.batch];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut transitions);

@@ -49,6 +49,11 @@ impl Stream {
         Stream { key: threefry2x32(seed_words(seed), [domain, time]), lane, draw: 0 }
     }
 
+    /// [`Stream::new`] from draw number `draw` on.
+    pub fn of_draw(seed: u64, domain: u32, time: u32, lane: u32, draw: u32) -> Self {
+        Stream { draw, ..Stream::new(seed, domain, time, lane) }
+    }
+
     /// The key that (seed, domain, time) stand for, before lanes are told apart.
     pub fn key(seed: u64, domain: u32, time: u32) -> [u32; 2] {
         threefry2x32(seed_words(seed), [domain, time])
@@ -56,9 +61,14 @@ impl Stream {
 
     /// 32 random bits.
     pub fn bits(&mut self) -> u32 {
-        let [bits, _] = threefry2x32(self.key, [self.lane, self.draw]);
+        self.words()[0]
+    }
+
+    /// 64 random bits, the high word first.
+    fn words(&mut self) -> [u32; 2] {
+        let words = threefry2x32(self.key, [self.lane, self.draw]);
         self.draw += 1;
-        bits
+        words
     }
 
     /// Uniform in [0, 1), a multiple of 2^-24.
@@ -66,9 +76,11 @@ impl Stream {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// Uniform over the numbers below `count`: the high word of a product (Lemire 2019).
+    /// Uniform over the numbers below `count`: the highest word of the product of `count` and 64 random bits (Lemire 2019). Probabilities are off by less
+    /// than `count` / 2^64 of themselves.
     pub fn below(&mut self, count: u32) -> u32 {
-        ((u64::from(self.bits()) * u64::from(count)) >> 32) as u32
+        let [high, low] = self.words().map(u128::from);
+        (((high << 32 | low) * u128::from(count)) >> 64) as u32
     }
 
     /// Standard normal (Box and Muller 1958), computed in f64.

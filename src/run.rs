@@ -7,7 +7,7 @@ mod summary;
 
 pub use checkpoints::Which;
 pub use directory::Directory;
-pub use summary::{AgentSummary, DeviceSummary, Divergence, Summary, driver};
+pub use summary::{AgentSummary, DeviceSummary, Summary, driver};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -184,6 +184,9 @@ impl Prepared {
             let name = &gpu.info.name;
             progress.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
         }
+        if plan.config.normalize_advantages && !plan.normalizes_advantages() {
+            progress.note("note: minibatches of one sample: advantages are not normalised, since each would become 0. Fewer minibatches are the usual choice.");
+        }
         let device = DeviceSummary::new(&gpu);
         let trainer = Trainer::new(gpu, plan)?;
         if options.tui {
@@ -231,15 +234,15 @@ impl Prepared {
             Err(error @ Error::Diverged { .. }) => Some(error),
             other => other.map(|()| None)?,
         };
-        // What diverged would only diverge again.
-        if failure.is_none() && saved != Some(trainer.updates()) {
+        // Also of agents that diverged: their last parameters are finite.
+        if saved != Some(trainer.updates()) {
             writer.write(trainer.checkpoint()?)?;
         }
         writer.finish()?;
 
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
         let interrupted = INTERRUPTED.load(Ordering::Relaxed);
-        let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted, failure.as_ref());
+        let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted);
         directory.write_summary(&summary)?;
         Ok(Run { directory: directory.path().into(), summary, failure })
     }

@@ -1,9 +1,10 @@
 //! Drives training: submits updates ahead, reads metric rows late, stops.
 
-use crate::buffers::{Buffer, KEPT};
+use crate::buffers::{Buffer, KEPT, NORMALIZER_WORDS};
 use crate::checkpoint::Checkpoint;
 use crate::dashboard::Shares;
 use crate::error::{DeviceFailure, Error, Result};
+use crate::fault::{self, Divergence};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{self, Engine, Options};
 use crate::metrics::{RawRow, Row, mean};
@@ -28,6 +29,8 @@ const LONG_UPDATE: Duration = Duration::from_millis(100);
 pub struct AgentRow {
     /// Low and high word.
     pub seed: [u32; 2],
+    /// Seed of what lasts longer than an episode in its environments, low and high word. Its own, also where it plays under other seeds.
+    pub world: [u32; 2],
     /// Adam's learning rate before annealing.
     pub lr: f32,
     /// Discount.
@@ -46,29 +49,51 @@ pub struct AgentRow {
     pub target_return: f32,
     /// Approximate KL divergence that an update may not exceed by half; `f32::MAX` for no limit.
     pub target_kl: f32,
-    /// Counters, all 0 at the start: update, sequence, episodes, recent, stopped, gradient steps, padding.
-    pub counters: [u32; 7],
+    /// [`CANARY_ROUNDS`].
+    pub canary_rounds: u32,
+    /// Updates learned from.
+    pub update: u32,
+    /// Updates executed, also after the agent has stopped.
+    pub sequence: u32,
+    /// Episodes finished since the start, low and high word.
+    pub episodes: [u32; 2],
+    /// Entries of `recent` that are filled.
+    pub recent: u32,
+    /// 1 once the target was reached or something went wrong.
+    pub stopped: u32,
+    /// Gradient steps made in earlier updates.
+    pub gradient_steps: u32,
+    /// 0.
+    pub padding: u32,
 }
 
+/// Rounds of the loop by which a kernel finds out whether its driver still carries out loops (shaders/shared/canary.wgsl).
+pub const CANARY_ROUNDS: u32 = 2;
+
 impl AgentRow {
-    /// Updates executed.
-    pub fn sequence(&self) -> u32 {
-        self.counters[1]
+    /// Counts an update that it learned nothing from. Random numbers repeat after 2^32 steps.
+    pub(crate) fn count_update(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
     }
 
-    /// Counts an update that it learned nothing from.
-    pub(crate) fn count_update(&mut self) {
-        self.counters[1] += 1;
+    /// Seed of what lasts longer than an episode in its environments.
+    pub fn world(&self) -> u64 {
+        u64::from(self.world[0]) | u64::from(self.world[1]) << 32
     }
 
     /// Whether it has stopped learning.
     pub fn has_stopped(&self) -> bool {
-        self.counters[4] != 0
+        self.stopped != 0
     }
 
-    /// The row of an agent that begins anew, but goes on counting gradient steps: Adam's moments are as old.
+    /// The row of an agent that has learned nothing yet.
+    pub(crate) fn without_counters(self) -> AgentRow {
+        AgentRow { update: 0, sequence: 0, episodes: [0; 2], recent: 0, stopped: 0, gradient_steps: 0, ..self }
+    }
+
+    /// The row of an agent that begins anew, but continues to count gradient steps: Adam's moments are as old.
     pub fn with_gradient_steps_of(self, other: &AgentRow) -> AgentRow {
-        AgentRow { counters: [0, 0, 0, 0, 0, other.counters[5], 0], ..self }
+        AgentRow { gradient_steps: other.gradient_steps, ..self.without_counters() }
     }
 }
 
@@ -78,6 +103,7 @@ pub fn agent_rows(plan: &Plan) -> Vec<AgentRow> {
     (0..plan.agents)
         .map(|s| AgentRow {
             seed: seed_words(plan.seed(s)),
+            world: seed_words(plan.seed(s)),
             lr: config.lr.of(s) as f32,
             gamma: config.gamma.of(s) as f32,
             gae_lambda: config.gae_lambda.of(s) as f32,
@@ -87,7 +113,14 @@ pub fn agent_rows(plan: &Plan) -> Vec<AgentRow> {
             max_grad_norm: config.max_grad_norm.of(s) as f32,
             target_return: config.target_return.map_or(f32::MAX, |target| target as f32),
             target_kl: config.target_kl.as_ref().map_or(f32::MAX, |target| target.of(s) as f32),
-            counters: [0; 7],
+            canary_rounds: CANARY_ROUNDS,
+            update: 0,
+            sequence: 0,
+            episodes: [0; 2],
+            recent: 0,
+            stopped: 0,
+            gradient_steps: 0,
+            padding: 0,
         })
         .collect()
 }
@@ -101,8 +134,8 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[AgentRow]) {
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
 }
 
-/// Count, mean, variance and scale before anything was seen.
-pub const INITIAL_NORMALIZER: [f32; 4] = [NORMALIZER_COUNT, 0.0, 1.0, 1.0];
+/// Count, mean and variance, each a running sum of two floats, and scale before anything was seen.
+pub const INITIAL_NORMALIZER: [f32; NORMALIZER_WORDS] = [NORMALIZER_COUNT, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0];
 
 /// A training run on a device.
 pub struct Trainer {
@@ -126,6 +159,8 @@ pub struct Trainer {
     mean_return: Option<f32>,
     /// Whether every agent has stopped.
     stopped: bool,
+    /// The agents that went wrong, in the order in which they did.
+    diverged: Vec<Divergence>,
 }
 
 /// When the state of a run is wanted for a [`Checkpoint`].
@@ -188,6 +223,7 @@ impl Trainer {
             seconds: 0.0,
             mean_return: None,
             stopped: false,
+            diverged: Vec::new(),
         })
     }
 
@@ -195,7 +231,9 @@ impl Trainer {
     /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight. Called again, it goes on.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when a quantity is not finite, after its row was observed; [`Error::Device`] when the device failed.
+    /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were observed (one alone is frozen at its last finite
+    /// parameters, and the others continue), or, with `on_divergence = "rollback"`, with any; [`Error::Environment`] when the driver ends its loops early;
+    /// [`Error::Device`] when the device failed.
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
         self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
     }
@@ -244,7 +282,7 @@ impl Trainer {
                 }
                 in_flight.push_back(self.submit_update(saves)?);
             }
-            let Some(oldest) = in_flight.pop_front() else { return Ok(()) };
+            let Some(oldest) = in_flight.pop_front() else { return if self.diverged.len() < self.plan.agents { Ok(()) } else { Err(self.divergence()) } };
             let seconds = || self.seconds + start.elapsed().as_secs_f64();
             let rows = self.read_rows(&oldest, seconds())?;
             // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
@@ -264,13 +302,20 @@ impl Trainer {
             }
             self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return));
             breaks_off |= observe(&rows).is_break();
-            if let Some(row) = rows.iter().find(|row| row.fault.is_some() && !row.was_stopped) {
-                return Err(Error::Diverged { agent: row.agent, seed: row.seed, update: row.update, quantity: row.fault.unwrap_or_default().into() });
+            let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
+            if diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) {
+                return Err(Error::loops(&self.plan.environment.name));
             }
+            self.diverged.extend(diverged);
             if let Some((words, seconds)) = snapshot {
                 save(Checkpoint::new(&self.plan, words, seconds, self.mean_return))?;
             }
         }
+    }
+
+    /// What went wrong, with at least one agent.
+    fn divergence(&self) -> Error {
+        Error::Diverged { first: self.diverged[0], agents: self.diverged.len() }
     }
 
     /// The state as it is now, between two calls of [`Trainer::run`].
@@ -291,6 +336,7 @@ impl Trainer {
         self.seconds = checkpoint.seconds;
         self.mean_return = checkpoint.mean_return;
         self.stopped = checkpoint.agents().iter().all(AgentRow::has_stopped);
+        self.diverged = checkpoint.divergences(&self.plan);
     }
 
     /// Begins with what a checkpoint of networks of the same shape has learned, parameters, Adam's moments and normalisers, and with nothing else of it.

@@ -181,7 +181,7 @@ impl Show<'_> {
     fn step(&mut self) -> Result<()> {
         for step in self.player.advance()? {
             self.steps += 1;
-            self.running = (step.length(), step.episode_return);
+            self.running = (step.episode_length, step.episode_return);
             if step.ended() {
                 self.episodes += 1;
                 self.last_return = Some(step.episode_return);
@@ -193,7 +193,7 @@ impl Show<'_> {
     fn look_for_newer(&mut self) -> Result<()> {
         let Some(updates) = self.checkpoint.as_ref().map(|checkpoint| checkpoint.updates) else { return Ok(()) };
         if let Some(checkpoint) = (self.newer)(updates)? {
-            self.player.load(&checkpoint, &[self.agent]);
+            self.player.load(&checkpoint, &[self.agent])?;
             self.checkpoint = Some(checkpoint);
         }
         Ok(())
@@ -217,8 +217,8 @@ impl Show<'_> {
                 }
                 KeyCode::Char('+' | '=') | KeyCode::Up => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
                 KeyCode::Char('-') | KeyCode::Down => self.speed = self.speed.saturating_sub(1),
-                KeyCode::Right => self.switch(1),
-                KeyCode::Left => self.switch(self.agents - 1),
+                KeyCode::Right => self.switch(1)?,
+                KeyCode::Left => self.switch(self.agents - 1)?,
                 _ => {}
             },
             _ => {}
@@ -226,11 +226,12 @@ impl Show<'_> {
         Ok(true)
     }
 
-    /// Lets another agent play, so many further on. The episode goes on.
-    fn switch(&mut self, by: usize) {
+    /// Lets another agent play, so many further on. The episode continues, unless the agent has a world of its own.
+    fn switch(&mut self, by: usize) -> Result<()> {
         self.agent = (self.agent + by) % self.agents;
-        if let Some(checkpoint) = &self.checkpoint {
-            self.player.load(checkpoint, &[self.agent]);
+        match &self.checkpoint {
+            Some(checkpoint) => self.player.load(checkpoint, &[self.agent]),
+            None => Ok(()),
         }
     }
 

@@ -3,6 +3,7 @@
 use ppo_gpu::buffers::BUFFERS;
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
+use ppo_gpu::fault::Divergence;
 use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::{RawRow, Row};
@@ -54,7 +55,7 @@ fn outcome(assignments: &str) -> (Vec<u32>, Vec<[u32; 4]>) {
     let mut trainer = trainer_of(&config(None, assignments), "auto");
     let rows = train(&mut trainer).unwrap();
     let bits = trainer.parameters().unwrap().iter().map(|value| value.to_bits()).collect();
-    (bits, rows.iter().map(|row| [row.update, row.total_episodes, row.policy_loss.to_bits(), row.grad_norm.to_bits()]).collect())
+    (bits, rows.iter().map(|row| [row.update, row.total_episodes as u32, row.policy_loss.to_bits(), row.grad_norm.to_bits()]).collect())
 }
 
 const SMALL: &str = "envs=12 steps=16 minibatches=3 epochs=2 hidden=8 total_steps=3840 lr=3e-3";
@@ -286,7 +287,7 @@ fn spoil(buffer: &str, word: usize, value: f32) -> (String, bool) {
     trainer.engine().write(buffer, &words);
     let before = trainer.engine().read("params").unwrap();
     let quantity = match train(&mut trainer) {
-        Err(Error::Diverged { quantity, update: 1, agent: 0, .. }) => quantity,
+        Err(Error::Diverged { first: Divergence { fault, update: 1, agent: 0, .. }, agents: 1 }) => fault.to_string(),
         other => panic!("{buffer}[{word}] = {value}: training ended with {:?}", other.map(|rows| rows.len())),
     };
     (quantity, trainer.engine().read("params").unwrap() == before)

@@ -1,15 +1,18 @@
 // The rollout without its network: STEPS_PER_DISPATCH steps of every environment with actions of a policy that has learned nothing, and automatic reset. Keeps no transitions.
 // Random numbers are named by the length of the running episode, so that the kernel can be repeated without an index.
-// One lane: one environment. Reads agents. Writes env_lanes.
+// One lane: one environment. Reads agents. Writes env_lanes, faults.
 
 //! import rng
 //! import agent
+//! import canary
+//! import fault
 //! import environment
 //! import env_lane
 //! import policy
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                // [s]
 @group(0) @binding(1) var<storage, read_write> env_lanes: array<EnvLane>;     // [s][n]
+@group(0) @binding(2) var<storage, read_write> faults: array<atomic<u32>>;    // [s]
 
 @compute @workgroup_size(LANES)
 fn step_environments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -18,9 +21,10 @@ fn step_environments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     if (n >= ENVS) {
         return;
     }
-    let seed = agents[s].seed;
+    let agent = agents[s];
+    let seed = agent.seed;
     var env = env_lanes[s * ENVS + n];
-    vary_parameters(seed, 0u, n);
+    vary_parameters(agent, 0u, n);
     for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
         let time = env.episode_length;
         var action_rng = rng_stream(seed, ACTION_DOMAIN, time, n);
@@ -30,11 +34,14 @@ fn step_environments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
         var state = env.state;
         let outcome = env_step(&state, action_taken(action), &step_rng);
         env.state = state;
-        env.episode_return += outcome.reward;
+        env.episode_return = running_sum_plus(env.episode_return, outcome.reward, n);
         env.episode_length += 1u;
         if (outcome.terminated || env.episode_length >= EPISODE_LIMIT) {
-            env = begin_episode(seed, time, n);
+            env = begin_episode(agent, time, n);
         }
     }
     env_lanes[s * ENVS + n] = env;
+    if (!loops_run(agent.canary_rounds)) {
+        atomicMin(&faults[s], FAULT_LOOP);
+    }
 }

@@ -16,7 +16,7 @@ struct AdamMoved {
 
 // For gradient step `index` of the update.
 fn adam_step(agent: Agent, index: u32, norm: f32) -> AdamStep {
-    let count = f32(agent.gradient_steps + index + 1u);
+    let count = f32(agent.gradient_steps) + f32(index + 1u);
     let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
     return AdamStep(scale, bias_correction(count * LN_BETA1), bias_correction(count * LN_BETA2), learning_rate(agent));
 }

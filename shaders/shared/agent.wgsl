@@ -1,7 +1,8 @@
 // An agent's row of hyper-parameters, written once by the host, and its counters, advanced by the kernel `report`.
 
 struct Agent {
-    seed: vec2<u32>,
+    seed: vec2<u32>,     // low and high word, like every pair of words here
+    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
     lr: f32,
     gamma: f32,
     gae_lambda: f32,
@@ -11,13 +12,13 @@ struct Agent {
     max_grad_norm: f32,
     target_return: f32,  // stop learning at this mean return; the largest f32 when there is no target
     target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
+    canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
     update: u32,         // updates learned from
     sequence: u32,       // updates executed; runs on after the agent has stopped
-    episodes: u32,       // episodes finished since the start
+    episodes: vec2<u32>, // episodes finished since the start
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
-    gradient_steps: u32, // gradient steps made in earlier updates
-    padding: u32,
+    gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
 }
 
 // How far the run has come, in environment steps of one environment.
@@ -32,6 +33,10 @@ fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
 
 // What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
+    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    if (UPDATES > 16777216u) {
+        return f32(UPDATES - agent.update) / f32(UPDATES);
+    }
     return 1.0 - f32(agent.update) / f32(UPDATES);
 }
 

@@ -1,17 +1,20 @@
-// Codes of quantities that were found not finite, in the order of the pipeline: the smallest code of an agent is the first quantity.
-// Names: src/metrics.rs.
+// Codes of what went wrong, most of them quantities that are not finite, in the order of the pipeline: the smallest code of an agent is the first one.
+// The low 16 bits say which of several. Names: src/fault.rs.
 
-const FAULT_OBSERVATION: u32 = 1u;
-const FAULT_NO_LEGAL_ACTION: u32 = 2u;
-const FAULT_POLICY_OUTPUT: u32 = 3u;
-const FAULT_REWARD: u32 = 4u;
-const FAULT_VALUE: u32 = 5u;
-const FAULT_ADVANTAGE: u32 = 6u;
-const FAULT_POLICY_LOSS: u32 = 7u;
-const FAULT_ENTROPY: u32 = 8u;
-const FAULT_VALUE_LOSS: u32 = 9u;
-const FAULT_GRADIENT: u32 = 10u;
-const FAULT_PARAMETER: u32 = 11u;
+const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
+const FAULT_OBSERVATION: u32 = 0x20000u;
+const FAULT_NO_LEGAL_ACTION: u32 = 0x30000u; // plus the choice in which none is legal
+const FAULT_POLICY_OUTPUT: u32 = 0x40000u;
+const FAULT_REWARD: u32 = 0x50000u;
+const FAULT_VALUE: u32 = 0x60000u;
+const FAULT_ADVANTAGE: u32 = 0x70000u;
+const FAULT_POLICY_LOSS: u32 = 0x80000u;
+const FAULT_ENTROPY: u32 = 0x90000u;
+const FAULT_VALUE_LOSS: u32 = 0xA0000u;
+const FAULT_GRADIENT: u32 = 0xB0000u;
+const FAULT_PARAMETER: u32 = 0xC0000u;
+const FAULT_OBSERVATION_MOMENTS: u32 = 0xD0000u;
+const FAULT_RETURN_MOMENTS: u32 = 0xE0000u;
 const NO_FAULT: u32 = 0xFFFFFFFFu;
 
 // By bits: comparisons of NaN are not dependable across drivers.

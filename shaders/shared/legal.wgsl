@@ -12,14 +12,14 @@ fn is_legal(legal: Legal, k: u32) -> bool {
     return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;
 }
 
-fn some_legal(legal: Legal) -> bool {
-    if (MASK_WORDS == 0u) {
-        return true;
+// Whether one of the `count` actions from `first` on is legal.
+fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
+    var some = false;
+    for (var k = first; k < first + count; k++) {
+        some = some || is_legal(legal, k);
     }
-    var l = legal;
-    var any = 0u;
-    for (var i = 0u; i < MASK_WORDS; i++) {
-        any |= l.bits[i];
-    }
-    return any != 0u;
+    return some;
 }
+
+// Stands for no choice where each has a legal action.
+const EVERY_CHOICE: u32 = 0xFFFFFFFFu;

@@ -4,11 +4,13 @@
 
 //! import legal
 
-alias Action = array<f32, ACTION_DIMS>;
+struct Action {
+    values: array<f32, ACTION_DIMS>,
+}
 
 struct Policy {
-    mean: Action,
-    log_std: Action,
+    mean: array<f32, ACTION_DIMS>,
+    log_std: array<f32, ACTION_DIMS>,
     entropy: f32,
 }
 
@@ -33,13 +35,13 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
         let value = p.mean[d] + exp(p.log_std[d]) * rng_normal(rng);
         // What compilers cannot see through: they would take the mean away again in (action - mean), and the log-probability would not be, to the bit, the one
         // that `gradient` finds for the stored action. No environment has this number.
-        action[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
+        action.values[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
     }
     return action;
 }
 
 fn policy_mode(policy: Policy, legal: Legal) -> Action {
-    return policy.mean;
+    return Action(policy.mean);
 }
 
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
@@ -47,7 +49,7 @@ fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var a = action;
     var sum = 0.0;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        let z = (a[d] - p.mean[d]) * exp(-p.log_std[d]);
+        let z = (a.values[d] - p.mean[d]) * exp(-p.log_std[d]);
         sum -= 0.5 * z * z + p.log_std[d] + HALF_LN_TAU;
     }
     return sum;
@@ -61,7 +63,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     var slope: array<vec4<f32>, HEAD>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         let inverse = exp(-p.log_std[d]);
-        let z = (a[d] - p.mean[d]) * inverse;
+        let z = (a.values[d] - p.mean[d]) * inverse;
         slope[d / 4u][d % 4u] = log_prob_slope * z * inverse;
         let k = ACTION_DIMS + d;
         slope[k / 4u][k % 4u] = log_prob_slope * (z * z - 1.0) + entropy_slope;
@@ -69,11 +71,16 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     return slope;
 }
 
+// Continuous actions are always legal.
+fn choice_without_legal(legal: Legal) -> u32 {
+    return EVERY_CHOICE;
+}
+
 // What enters the environment.
-fn action_taken(action: Action) -> Action {
+fn action_taken(action: Action) -> array<f32, ACTION_DIMS> {
     var least = ACTION_LEAST;
     var most = ACTION_MOST;
-    var taken = action;
+    var taken = action.values;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         taken[d] = clamp(taken[d], least[d], most[d]);
     }
@@ -83,14 +90,14 @@ fn action_taken(action: Action) -> Action {
 // A word of the action as it is stored.
 fn action_word(action: Action, i: u32) -> u32 {
     var a = action;
-    return bitcast<u32>(a[i]);
+    return bitcast<u32>(a.values[i]);
 }
 
 fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
     var w = words;
     var action: Action;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action[d] = bitcast<f32>(w[d]);
+        action.values[d] = bitcast<f32>(w[d]);
     }
     return action;
 }

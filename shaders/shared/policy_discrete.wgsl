@@ -2,7 +2,9 @@
 
 //! import categorical
 
-alias Action = u32;
+struct Action {
+    choice: u32,
+}
 
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
     var result: Policy;
@@ -11,16 +13,16 @@ fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
 }
 
 fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
-    return sample_categorical(policy, legal, 0u, LOGITS, rng_uniform(rng));
+    return Action(sample_categorical(policy, legal, 0u, LOGITS, rng_uniform(rng)));
 }
 
 fn policy_mode(policy: Policy, legal: Legal) -> Action {
-    return most_probable(policy, legal, 0u, LOGITS);
+    return Action(most_probable(policy, legal, 0u, LOGITS));
 }
 
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var p = policy;
-    return p.log_probs[action];
+    return p.log_probs[action.choice];
 }
 
 // d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
@@ -28,21 +30,29 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     var p = policy;
     var slope: array<vec4<f32>, HEAD>;
     for (var k = 0u; k < LOGITS; k++) {
-        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action, log_prob_slope, entropy_slope);
+        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
     }
     return slope;
 }
 
+// The first choice in which no action is legal.
+fn choice_without_legal(legal: Legal) -> u32 {
+    if (MASK_WORDS == 0u) {
+        return EVERY_CHOICE;
+    }
+    return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
+}
+
 // What enters the environment.
-fn action_taken(action: Action) -> Action {
-    return action;
+fn action_taken(action: Action) -> u32 {
+    return action.choice;
 }
 
 // A word of the action as it is stored.
 fn action_word(action: Action, i: u32) -> u32 {
-    return action;
+    return action.choice;
 }
 
 fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
-    return words[0];
+    return Action(words[0]);
 }

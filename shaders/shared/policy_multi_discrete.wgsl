@@ -3,7 +3,9 @@
 
 //! import categorical
 
-alias Action = array<u32, ACTION_DIMS>;
+struct Action {
+    choices: array<u32, ACTION_DIMS>,
+}
 
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
     var firsts = ACTION_FIRSTS;
@@ -20,7 +22,7 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
     var counts = ACTION_SIZES;
     var action: Action;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action[d] = sample_categorical(policy, legal, firsts[d], counts[d], rng_uniform(rng));
+        action.choices[d] = sample_categorical(policy, legal, firsts[d], counts[d], rng_uniform(rng));
     }
     return action;
 }
@@ -30,7 +32,7 @@ fn policy_mode(policy: Policy, legal: Legal) -> Action {
     var counts = ACTION_SIZES;
     var action: Action;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action[d] = most_probable(policy, legal, firsts[d], counts[d]);
+        action.choices[d] = most_probable(policy, legal, firsts[d], counts[d]);
     }
     return action;
 }
@@ -41,7 +43,7 @@ fn policy_log_prob(policy: Policy, action: Action) -> f32 {
     var a = action;
     var sum = 0.0;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        sum += p.log_probs[firsts[d] + a[d]];
+        sum += p.log_probs[firsts[d] + a.choices[d]];
     }
     return sum;
 }
@@ -61,28 +63,42 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
         }
         for (var i = 0u; i < counts[d]; i++) {
             let k = firsts[d] + i;
-            slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], entropy, i == a[d], log_prob_slope, entropy_slope);
+            slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], entropy, i == a.choices[d], log_prob_slope, entropy_slope);
         }
     }
     return slope;
 }
 
+// The first choice in which no action is legal.
+fn choice_without_legal(legal: Legal) -> u32 {
+    if (MASK_WORDS == 0u) {
+        return EVERY_CHOICE;
+    }
+    var firsts = ACTION_FIRSTS;
+    var counts = ACTION_SIZES;
+    var found = EVERY_CHOICE;
+    for (var d = 0u; d < ACTION_DIMS; d++) {
+        found = min(found, select(d, EVERY_CHOICE, some_legal(legal, firsts[d], counts[d])));
+    }
+    return found;
+}
+
 // What enters the environment.
-fn action_taken(action: Action) -> Action {
-    return action;
+fn action_taken(action: Action) -> array<u32, ACTION_DIMS> {
+    return action.choices;
 }
 
 // A word of the action as it is stored.
 fn action_word(action: Action, i: u32) -> u32 {
     var a = action;
-    return a[i];
+    return a.choices[i];
 }
 
 fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
     var w = words;
     var action: Action;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action[d] = w[d];
+        action.choices[d] = w[d];
     }
     return action;
 }

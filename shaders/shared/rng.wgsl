@@ -42,10 +42,15 @@ fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
     return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
 }
 
-fn rng_bits(rng: ptr<function, Rng>) -> u32 {
-    let bits = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw)).x;
+// 64 random bits, of which most draws use the first word.
+fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
+    let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
     (*rng).draw += 1u;
-    return bits;
+    return words;
+}
+
+fn rng_bits(rng: ptr<function, Rng>) -> u32 {
+    return rng_words(rng).x;
 }
 
 // Uniform in [0, 1), a multiple of 2^-24.
@@ -58,10 +63,21 @@ fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
     return low + (high - low) * rng_uniform(rng);
 }
 
-// Uniform over 0 .. count - 1, for counts up to 2^16: the high word of a product (Lemire 2019), off by less than count / 2^32.
+// Uniform over 0 .. count - 1: the highest word of the product of `count` and 64 random bits (Lemire 2019). Probabilities are off by less than count / 2^64
+// of themselves.
 fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
-    let bits = rng_bits(rng);
-    return ((bits >> 16u) * count + (((bits & 0xFFFFu) * count) >> 16u)) >> 16u;
+    let bits = rng_words(rng);
+    let fraction = bits.x * count;
+    // Whether the low word's share carries over.
+    return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
+}
+
+// The high word of a product.
+fn rng_high_word(a: u32, b: u32) -> u32 {
+    let low = (a & 0xFFFFu) * (b & 0xFFFFu);
+    let first = (a >> 16u) * (b & 0xFFFFu) + (low >> 16u);
+    let second = (a & 0xFFFFu) * (b >> 16u) + (first & 0xFFFFu);
+    return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
 }
 
 // Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.

@@ -1,8 +1,9 @@
 //! Tries an environment on a device: what `ppo-gpu env check` reports.
 
-use super::Environment;
+use super::{Actions, Environment};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::fault::{self, Fault};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{Engine, Options};
 use crate::kernel::Kernel;
@@ -21,6 +22,11 @@ const FLOATS: usize = 1 << 24;
 const STEPS: std::ops::RangeInclusive<usize> = 64..=2048;
 /// Observations beyond this are better normalised.
 const LARGE: f32 = 10.0;
+/// Components of the observation that vary by less are better normalised, too.
+const NARROW: f32 = 0.01;
+/// An action is drawn around 0 with a deviation of 1 at first: bounds that leave out half of that, or reach far beyond it, are worth a word.
+const USUAL_BOUND: f32 = 0.5;
+const MOST_BOUND: f32 = 10.0;
 
 /// How good a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +114,17 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let observes = if environment.binary { "fn env_component" } else { "fn env_observe" };
     let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[b * transition::WORDS + transition::REWARD])).collect();
     let at = |b: usize| format!("at step {} of environment {}", b / ENVS, b % ENVS);
+    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[b * transition::WORDS + transition::ENDING] & flag != 0).count();
+    let (terminated, truncated) = (endings(transition::TERMINATED), endings(transition::TRUNCATED));
     let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
+    if first.fault.map(Fault::kind) == Some(fault::LOOP) {
+        say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
+    }
     match observations.iter().position(|x| !x.is_finite()) {
+        // Those that follow the last step, and those that a time limit ends, are looked at by the device alone.
+        None if first.fault.map(Fault::kind) == Some(fault::OBSERVATION) => {
+            say(Wrong, observes, format!("an observation is not finite, the one after a step that ended an episode or the last step: {division}"));
+        }
         Some(i) => say(Wrong, observes, format!("observation[{}] is {} {}: {division}", i % size, observations[i], at(i / size))),
         None => {
             let range = |k: usize| {
@@ -123,8 +138,14 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             if !constant.is_empty() && constant.len() <= 16 {
                 say(Note, observes, format!("observation [{}] never changed: is it of use?", constant.join(", ")));
             }
+            let normalize = "scale them to about -1 to 1, or train with normalize_observations = true";
             if low < -LARGE || high > LARGE {
-                say(Note, observes, "some observations are large: scale them to about -1 to 1, or train with normalize_observations = true".into());
+                say(Note, observes, format!("some observations are large: {normalize}"));
+            }
+            let varies = |k: &usize| ranges[*k].1 - ranges[*k].0 > 0.0;
+            let narrow: Vec<String> = (0..size).filter(varies).filter(|&k| ranges[k].1 - ranges[k].0 < NARROW).map(|k| k.to_string()).collect();
+            if !narrow.is_empty() && narrow.len() <= 16 {
+                say(Note, observes, format!("observation [{}] hardly changes, by less than {NARROW}: {normalize}", narrow.join(", ")));
             }
         }
     }
@@ -134,14 +155,39 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
             let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
             say(Fine, "", format!("rewards are finite, from {low} to {high}, {mean:.4} in the mean"));
+            if low == high && terminated == 0 {
+                say(Note, "fn env_step", "the reward never changed, and no episode terminated: nothing tells good actions from bad ones".into());
+            }
         }
     }
     if environment.masked {
         let words = plan.action_words();
         let mask = |b: usize| &first.actions[b * words + plan.environment.actions.dims()..(b + 1) * words];
-        match (0..ENVS * steps).find(|&b| mask(b).iter().all(|&bits| bits == 0)) {
-            Some(b) => say(Wrong, "fn env_action_mask", format!("no action is legal {}: end the episode before that, or allow one", at(b))),
-            None => say(Fine, "", "every state has a legal action".into()),
+        let counts = match &plan.environment.actions {
+            Actions::MultiDiscrete(counts) => counts.clone(),
+            other => vec![other.outputs()],
+        };
+        let is_legal = |b: usize, k: usize| mask(b)[k / 32] >> (k % 32) & 1 != 0;
+        let firsts: Vec<usize> = counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+        let empty = |b: usize| (0..counts.len()).find(|&d| (firsts[d]..firsts[d] + counts[d]).all(|k| !is_legal(b, k)));
+        match (0..ENVS * steps).find_map(|b| Some((b, empty(b)?))) {
+            Some((b, choice)) => {
+                let which = if counts.len() > 1 { format!(" in choice {choice}") } else { String::new() };
+                say(Wrong, "fn env_action_mask", format!("no action is legal{which} {}: end the episode before that, or allow one", at(b)));
+            }
+            None => say(Fine, "", if counts.len() > 1 { "every choice has a legal action in every state" } else { "every state has a legal action" }.into()),
+        }
+    }
+    if let Actions::Continuous { low, high } = &environment.actions {
+        let off = |d: &usize| low[*d] > -USUAL_BOUND || high[*d] < USUAL_BOUND || low[*d] < -MOST_BOUND || high[*d] > MOST_BOUND;
+        if let Some(d) = (0..low.len()).find(off) {
+            let bounds = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
+            let advice = "declare bounds of about -1 and 1, and scale the action in env_step";
+            say(
+                Note,
+                "const ACTION_LOW",
+                format!("{bounds}: an agent begins with actions around 0, most of them between -1 and 1, and may never find others; {advice}"),
+            );
         }
     }
     let states: Vec<&[u32]> = first.start.chunks(environment.lane_words).map(|lane| &lane[..environment.state_words]).collect();
@@ -150,8 +196,6 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     } else {
         say(Fine, "", "resets vary".into());
     }
-    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[b * transition::WORDS + transition::ENDING] & flag != 0).count();
-    let (terminated, truncated) = (endings(transition::TERMINATED), endings(transition::TRUNCATED));
     let stepped = HumanCount((ENVS * steps) as u64);
     match (terminated + truncated, plan.episode_limit as usize > steps) {
         (0, true) if plan.episode_limit == u32::MAX => {
@@ -172,6 +216,10 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     if !environment.pictured {
         say(Note, "", "there is no env_pixel, so it cannot be drawn".into());
     }
+    // Whatever it is: the device has seen what none of the above has.
+    if let Some(fault) = first.fault.filter(|_| report.passed()) {
+        report.findings.push(Finding { verdict: Wrong, line: None, text: fault.sentence() });
+    }
     Ok(report)
 }
 
@@ -182,6 +230,7 @@ struct Trial {
     observations: Vec<u32>,
     actions: Vec<u32>,
     transitions: Vec<u32>,
+    fault: Option<Fault>,
     seconds: f64,
 }
 
@@ -194,10 +243,19 @@ impl Trial {
         let began = Instant::now();
         engine.run(&rollout)?;
         let seconds = began.elapsed().as_secs_f64();
+        let fault = engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code);
         let mut observations = engine.read("observations")?;
         // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
         observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));
-        Ok(Trial { start, end: engine.read("env_lanes")?, observations, actions: engine.read("actions")?, transitions: engine.read("transitions")?, seconds })
+        Ok(Trial {
+            start,
+            end: engine.read("env_lanes")?,
+            observations,
+            actions: engine.read("actions")?,
+            transitions: engine.read("transitions")?,
+            fault,
+            seconds,
+        })
     }
 
     fn same_as(&self, other: &Trial) -> bool {

@@ -7,7 +7,7 @@ use crate::gpu::{compose, reflect};
 use crate::kernel::Kernel;
 use crate::picture;
 use crate::plan::{PROFILES, Plan};
-use naga::{Handle, Module, ScalarKind, Type, TypeInner};
+use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
 
 /// Words of state at most: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
@@ -75,10 +75,21 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         time_limit,
         solved_return,
         state_words,
-        lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 2, |(_, words)| words),
+        lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 3, |(_, words)| words),
         actions,
         binary,
+        loops: module.functions.iter().any(|(_, function)| has_loop(&function.body)),
         built_in: false,
+    })
+}
+
+fn has_loop(block: &naga::Block) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Loop { .. } => true,
+        Statement::Block(inner) => has_loop(inner),
+        Statement::If { accept, reject, .. } => has_loop(accept) || has_loop(reject),
+        Statement::Switch { cases, .. } => cases.iter().any(|case| has_loop(&case.body)),
+        _ => false,
     })
 }
 
@@ -93,24 +104,34 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
         let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
         for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", picture::composed(&plan)))) {
-            let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) else { continue };
-            let problem = cause(&composed).map_or_else(|| first_line(&report), |(_, problem)| problem);
-            // The file begins further down; a name is declared where the file declares it.
-            let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
-            let line = reported_line(&report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
-            let named = || {
-                let name = problem.split('`').nth(1)?;
-                ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
-            };
-            let help = if problem.contains("redefinition") {
-                "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
-            } else {
-                format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
-            };
-            return Err(file.error(named().or(line), problem, help));
+            if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
+                return Err(in_terms_of_the_file(environment, kernel, &composed, &report, ""));
+            }
         }
     }
     Ok(())
+}
+
+/// The error for an environment that compiles by itself, but not as part of `kernel`, whose whole text is `composed`. `why` is what there is to say about it
+/// besides.
+pub(crate) fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
+    let file = File { name: &environment.name, source: &environment.source };
+    let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
+    // The file begins further down; a name is declared where the file declares it.
+    let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
+    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
+    let named = || {
+        let name = problem.split('`').nth(1)?;
+        ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
+    };
+    let help = if problem.contains("redefinition") {
+        "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
+    } else if why.is_empty() {
+        format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
+    } else {
+        format!("{why}\n{report}")
+    };
+    file.error(named().or(line), problem, help)
 }
 
 /// What the file is compiled with to be read: stand-ins for what kernels provide.
@@ -176,8 +197,11 @@ impl File<'_> {
             (false, _) => "",
         };
         // As env_lane.wgsl declares it, to learn its size.
-        let lane =
-            if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, episode_return: f32, episode_length: u32 }\n" } else { "" };
+        let lane = if self.line_of("struct EnvState").is_some() {
+            "struct EnvLane { state: EnvState, episode_return: f32, error: f32, episode_length: u32 }\n"
+        } else {
+            ""
+        };
         let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
         reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&text, &report),

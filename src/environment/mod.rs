@@ -6,9 +6,10 @@ pub mod check;
 pub mod contract;
 pub mod describe;
 
-use crate::config::{Config, Setting, did_you_mean};
+use crate::config::{Config, Per, Setting, did_you_mean};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::random::{self, Stream};
 use std::path::Path;
 
 /// An environment that comes with the program.
@@ -153,6 +154,8 @@ pub struct Environment {
     pub lane_words: usize,
     /// Whether components of its observation are 0 or 1, and asked for one by one (`env_component`), rather than given as an array (`env_observe`).
     pub binary: bool,
+    /// Whether there are loops in it.
+    pub loops: bool,
     /// Whether it is one of this crate's own.
     pub built_in: bool,
 }
@@ -245,24 +248,44 @@ impl Environment {
             if low > high {
                 return Err(Error::config(key, format!("the range from {low} to {high} is empty"), format!("write [{high}, {low}]")));
             }
-            if parameter.whole && high - low >= 65_536.0 {
-                return Err(Error::config(key, format!("the range from {low} to {high} is too wide"), "at most 65,536 values"));
+            // How many values there are is a u32, too.
+            if parameter.whole && setting.varies() && high - low >= f64::from(u32::MAX) {
+                return Err(Error::config(key, format!("the range from {low} to {high} is too wide"), "leave out the first or the last value"));
             }
         }
         Ok(())
     }
 
+    /// The parameters that are drawn for each agent, and their values for the agent whose world is `seed`.
+    pub fn world(&self, config: &Config, seed: u64) -> Vec<(String, f64)> {
+        let drawn = |(draw, parameter): (usize, &Parameter)| match config.env_parameters.get(&parameter.name) {
+            Some(Setting::Drawn { low, high, per: Per::Agent }) => {
+                let mut stream = Stream::of_draw(seed, random::PARAMETER, u32::MAX, u32::MAX, draw as u32);
+                let value = if parameter.whole {
+                    low + f64::from(stream.below((high - low + 1.0) as u32))
+                } else {
+                    // As the device computes it.
+                    let (low, high) = (*low as f32, *high as f32);
+                    f64::from(low + (high - low) * stream.uniform())
+                };
+                Some((parameter.name.clone(), value))
+            }
+            _ => None,
+        };
+        self.parameters.iter().enumerate().filter_map(drawn).collect()
+    }
+
     /// WGSL that stands between the environment's functions and the kernels that call them: its `parameters`, what is observed, and which actions are
     /// legal.
     pub fn glue(&self, config: &Config) -> String {
-        let mut text = String::from("//! import rng\n//! import outcome\n//! import legal\n\n");
+        let mut text = String::from("//! import agent\n//! import rng\n//! import outcome\n//! import legal\n\n");
         // Software drivers turn a dynamic index into a long array into as many branches as it has elements.
         text += if self.binary {
             "alias Observation = EnvState;\n\nfn observation_of(state: EnvState) -> Observation {\n    return state;\n}\n\n\
              fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return select(0.0, 1.0, env_component(observation, k));\n}\n\n"
         } else {
-            "alias Observation = array<f32, OBSERVATION>;\n\nfn observation_of(state: EnvState) -> Observation {\n    return env_observe(state);\n}\n\n\
-             fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return (*observation)[k];\n}\n\n"
+            "struct Observation {\n    components: array<f32, OBSERVATION>,\n}\n\nfn observation_of(state: EnvState) -> Observation {\n    return Observation(env_observe(state));\n}\n\n\
+             fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return (*observation).components[k];\n}\n\n"
         };
         let settings = || self.parameters.iter().map(|parameter| (parameter, config.env_parameters.get(&parameter.name)));
         let literal = |parameter: &Parameter, value: f64| if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) };
@@ -275,7 +298,7 @@ impl Environment {
         } else if !self.parameters.is_empty() {
             text += &format!("const parameters = {values};\n\n");
         }
-        text += "// Parameters of the episode that began at `time` in environment `n`.\nfn vary_parameters(seed: vec2<u32>, time: u32, n: u32) {\n";
+        text += "// Parameters of the episode that began at `time` in environment `n`.\nfn vary_parameters(agent: Agent, time: u32, n: u32) {\n";
         if varied {
             text += &format!("    parameters = {values};\n    var rng: Rng;\n");
             for (draw, (parameter, setting)) in settings().enumerate() {
@@ -286,9 +309,9 @@ impl Environment {
                 } else {
                     format!("rng_between(&rng, {}, {})", literal(parameter, low), literal(parameter, high))
                 };
-                let (time, lane) = setting.varies_with();
+                let (seed, time, lane) = setting.varies_with();
                 text += &format!(
-                    "    rng = rng_stream(seed, PARAMETER_DOMAIN, {time}, {lane});\n    rng.draw = {draw}u;\n    parameters.{} = {value};\n",
+                    "    rng = rng_stream({seed}, PARAMETER_DOMAIN, {time}, {lane});\n    rng.draw = {draw}u;\n    parameters.{} = {value};\n",
                     parameter.name
                 );
             }

@@ -140,6 +140,23 @@ impl Graph {
         self.0.node.push(NodeProto { input, output: vec![output.into()], name: output.into(), op_type: operation.into(), attribute });
     }
 
+    /// Adds the number of the largest of `logits` in each row, or -1 where a mask leaves none. The result is `[batch, 1]`, or `[batch]` where it is `flat`.
+    fn most_probable(&mut self, policy: &Policy, logits: &str, output: &str, flat: bool) {
+        if !policy.masked {
+            return self.node("ArgMax", &[logits], output, &[("axis", 1), ("keepdims", i64::from(!flat))]);
+        }
+        let [best, largest, some, choice, none, axis] = ["best", "largest", "some", "choice", "none", "axis"].map(|name| format!("{output}.{name}"));
+        self.integers(&none, &[-1]);
+        self.node("ArgMax", &[logits], &best, &[("axis", 1), ("keepdims", 1)]);
+        self.node("GatherElements", &[logits, &best], &largest, &[("axis", 1)]);
+        self.node("Greater", &[&largest, "illegal"], &some, &[]);
+        self.node("Where", &[&some, &best, &none], if flat { &choice } else { output }, &[]);
+        if flat {
+            self.integers(&axis, &[1]);
+            self.node("Squeeze", &[&choice, &axis], output, &[]);
+        }
+    }
+
     fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) {
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, dims, FLOAT, raw_data);
@@ -244,7 +261,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
                     graph.integers(&start, &[first as i64]);
                     graph.integers(&end, &[(first + count) as i64]);
                     graph.node("Slice", &["logits", &start, &end, "columns"], &part, &[]);
-                    graph.node("ArgMax", &[&part], &choice, &[("axis", 1), ("keepdims", 1)]);
+                    graph.most_probable(policy, &part, &choice, false);
                     first += count;
                     choices.push(choice);
                 }
@@ -252,7 +269,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
                 graph.node("Concat", &choices, "action", &[("axis", 1)]);
                 graph.output("action", INT64, Some(counts.len()));
             } else {
-                graph.node("ArgMax", &["logits"], "action", &[("axis", 1), ("keepdims", 0)]);
+                graph.most_probable(policy, "logits", "action", true);
                 graph.output("action", INT64, None);
             }
             graph.output("logits", FLOAT, Some(outputs));

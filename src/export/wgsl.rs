@@ -97,6 +97,8 @@ fn layer(name: &str, layer: &Dense, hidden: bool) -> String {
     text + "    return y;\n}\n\n"
 }
 
+const MOST_PROBABLE: &str = "// The most probable action.\n";
+
 /// The function for the most probable action.
 fn action(policy: &Policy) -> String {
     let outputs = policy.actions.outputs();
@@ -116,15 +118,16 @@ fn action(policy: &Policy) -> String {
     };
     let (mask, copy) = if policy.masked { (format!(", mask: array<bool, {outputs}>"), "    var legal = mask;\n") } else { (String::new(), "") };
     let begin = |result: &str| format!("fn policy_action(outputs: array<f32, {outputs}>{mask}) -> {result} {{\n    var o = outputs;\n{copy}");
+    let chosen = |first: usize| if policy.masked { format!("select(0xffffffffu, best - {first}u, legal[best])") } else { format!("best - {first}u") };
     let variables = "    var best = 0u;\n    var largest = 0.0;\n";
     match &policy.actions {
-        Actions::Discrete(count) => format!("// The most probable action.\n{}{variables}{}    return best;\n}}\n", begin("u32"), choice(0, *count)),
+        Actions::Discrete(count) => format!("{MOST_PROBABLE}{}{variables}{}    return {};\n}}\n", begin("u32"), choice(0, *count), chosen(0)),
         Actions::MultiDiscrete(counts) => {
             let dims = counts.len();
-            let mut text = format!("// The most probable action.\n{}{variables}    var action: array<u32, {dims}>;\n", begin(&format!("array<u32, {dims}>")));
+            let mut text = format!("{MOST_PROBABLE}{}{variables}    var action: array<u32, {dims}>;\n", begin(&format!("array<u32, {dims}>")));
             let mut first = 0;
             for (d, &count) in counts.iter().enumerate() {
-                let _ = writeln!(text, "{}    action[{d}] = best - {first}u;", choice(first, count));
+                let _ = writeln!(text, "{}    action[{d}] = {};", choice(first, count), chosen(first));
                 first += count;
             }
             text + "    return action;\n}\n"

@@ -3,6 +3,7 @@
 use super::cache::KernelCache;
 use super::{ALIGNMENT, Gpu, compose, reflect};
 use crate::buffers::{BUFFERS, Buffer};
+use crate::environment::contract;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
@@ -237,6 +238,19 @@ fn index_buffer(gpu: &Gpu, plan: &Plan) -> Result<wgpu::Buffer> {
     Ok(buffer)
 }
 
+/// An error of a kernel in terms of the environment's file, where the file compiles with its standard parameters: constants are folded, so that, say, the root
+/// of a parameter below 0 is found here.
+fn with_parameters(plan: &Plan, kernel: &str, composed: &str, error: Error) -> Error {
+    match error {
+        Error::Shader { report, .. } if !plan.config.env_parameters.is_empty() => {
+            let settings: Vec<String> = plan.config.env_parameters.iter().map(|(name, setting)| format!("{name} = {setting}")).collect();
+            let why = format!("the file compiles with its standard parameters, and not with {}", settings.join(", "));
+            contract::in_terms_of_the_file(&plan.environment, kernel, composed, &report, &why)
+        }
+        other => other,
+    }
+}
+
 /// Compiles a kernel and binds the buffers that its WGSL names.
 fn compile(
     gpu: &Gpu,
@@ -255,7 +269,8 @@ fn compile(
         None => source,
     };
     // Group 1 is the same for all kernels: the first part.
-    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&reflect::parse(name, &source)?).into_iter().filter(|binding| binding.group == 0).collect();
+    let module = reflect::parse(name, &source).map_err(|error| with_parameters(plan, name, &source, error))?;
+    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
 
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);

@@ -32,7 +32,7 @@ pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<
             memory.buffer_mut("losses").write(of_step(index as usize, loss::SKIPPED), mark);
         }
         let finite = fault::check(memory, site, norm, fault::GRADIENT, "whether the gradient is finite")?;
-        if finite && !skipped && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT {
+        if finite && !skipped && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT.code() {
             step(plan, &agent, s, index, norm, memory)?;
         }
     }
@@ -47,9 +47,9 @@ fn step<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, index: u32, norm: R, m
         // Either way there is no jump where the norm passes the largest one.
         None => (agent.max_grad_norm / norm).min(R::one()),
     };
-    let count = agent.gradient_steps.wrapping_add(index).wrapping_add(1);
+    let count = f64::from(agent.gradient_steps) + f64::from(index) + 1.0;
     // 1 − β^n = −(e^(n·ln β) − 1).
-    let correction = |beta: f64| -(R::from_f64(f64::from(count)) * R::from_f64(beta.ln())).exp_m1();
+    let correction = |beta: f64| -(R::from_f64(count) * R::from_f64(beta.ln())).exp_m1();
     let mean = |beta: f64, old: R, new: R| old + R::from_f64(1.0 - beta) * (new - old);
     let [first_correction, second_correction] = ADAM_BETAS.map(correction);
     let lr = agent.learning_rate(plan);

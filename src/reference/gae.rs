@@ -4,7 +4,7 @@
 //! Where rewards are normalised, each is divided by the running deviation of R_t = γ·R_(t−1) + r_t, R being 0 before an episode (Engstrom et al. 2020).
 //! The reward of a truncated step gains γ·V(last observation), unless time limits count as termination (Pardo et al. 2018).
 
-use super::layouts::{self, Agent, Normalizer, env_statistics, sample, transition};
+use super::layouts::{self, Agent, Normalizer, RunningSum, env_statistics, sample, transition};
 use super::memory::Memory;
 use super::real::{MergeOrder, Moments, Real};
 use super::{Ambiguous, Site, fault};
@@ -28,16 +28,17 @@ pub fn gae<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<
 /// The rollout of environment `n` of agent `s`.
 fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let value_of = |memory: &Memory<R>, row: usize| memory.buffer("values").f(layouts::value(plan, s, row, n));
-    let (mut discounted, mut returns, mut reward_scale) = (R::zero(), Vec::new(), R::one());
+    let (mut discounted, mut returns, mut reward_scale) = (RunningSum::zero(), Vec::new(), R::one());
     if plan.config.normalize_rewards {
         reward_scale = Normalizer::read(plan, memory, s, plan.environment.observation).scale;
-        discounted = memory.buffer("env_statistics").f((s * plan.envs + n) * env_statistics::WORDS + env_statistics::DISCOUNTED);
+        discounted = RunningSum::read(memory.buffer("env_statistics"), (s * plan.envs + n) * env_statistics::WORDS + env_statistics::DISCOUNTED);
         for t in 0..plan.steps {
             let (transitions, b) = (memory.buffer("transitions"), layouts::step(plan, s, t, n));
-            discounted = agent.gamma * discounted + transitions.f(b * transition::WORDS + transition::REWARD);
-            returns.push(Moments::of(discounted));
+            let kept = RunningSum { value: agent.gamma * discounted.value, error: agent.gamma * discounted.error };
+            discounted = kept.plus(transitions.f(b * transition::WORDS + transition::REWARD));
+            returns.push(Moments::of(discounted.value));
             if transitions.u(b * transition::WORDS + transition::ENDING) & transition::ENDED != 0 {
-                discounted = R::zero();
+                discounted = RunningSum::zero();
             }
         }
     }
@@ -92,7 +93,7 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
     statistics.write(base + env_statistics::TARGET_M2, targets.m2);
     statistics.write(base + env_statistics::ADVANTAGE_MEAN, advantages.mean);
     statistics.write(base + env_statistics::ADVANTAGE_M2, advantages.m2);
-    statistics.write(base + env_statistics::DISCOUNTED, discounted);
+    discounted.write(statistics, base + env_statistics::DISCOUNTED);
     statistics.write(base + env_statistics::RETURN_MEAN, returns.mean);
     statistics.write(base + env_statistics::RETURN_M2, returns.m2);
     Ok(())

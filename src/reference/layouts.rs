@@ -1,8 +1,8 @@
 //! Where the fields of stored structures lie, in words. The structures are those of `shaders/shared/*.wgsl` and `shaders/report.wgsl`.
 
-use super::memory::Memory;
+use super::memory::{Cells, Memory};
 use super::real::Real;
-use crate::buffers::{AGENT_WORDS, NORMALIZER_WORDS};
+use crate::buffers::{AGENT_WORDS, ENV_STATISTICS_WORDS, NORMALIZER_WORDS, TRANSITION_WORDS};
 use crate::plan::{OBSERVATION_CLIP, Plan};
 use crate::random::{self, Stream};
 
@@ -10,36 +10,47 @@ use crate::random::{self, Stream};
 pub mod agent {
     #![allow(missing_docs)] // the fields are documented in agent.wgsl
     pub const SEED: usize = 0;
-    pub const LR: usize = 2;
-    pub const GAMMA: usize = 3;
-    pub const GAE_LAMBDA: usize = 4;
-    pub const CLIP: usize = 5;
-    pub const ENTROPY_COEF: usize = 6;
-    pub const VALUE_COEF: usize = 7;
-    pub const MAX_GRAD_NORM: usize = 8;
-    pub const TARGET_RETURN: usize = 9;
-    pub const TARGET_KL: usize = 10;
-    pub const UPDATE: usize = 11;
-    pub const SEQUENCE: usize = 12;
-    pub const EPISODES: usize = 13;
-    pub const RECENT: usize = 14;
-    pub const STOPPED: usize = 15;
-    pub const GRADIENT_STEPS: usize = 16;
+    pub const WORLD: usize = 2;
+    pub const LR: usize = 4;
+    pub const GAMMA: usize = 5;
+    pub const GAE_LAMBDA: usize = 6;
+    pub const CLIP: usize = 7;
+    pub const ENTROPY_COEF: usize = 8;
+    pub const VALUE_COEF: usize = 9;
+    pub const MAX_GRAD_NORM: usize = 10;
+    pub const TARGET_RETURN: usize = 11;
+    pub const TARGET_KL: usize = 12;
+    pub const CANARY_ROUNDS: usize = 13;
+    pub const UPDATE: usize = 14;
+    pub const SEQUENCE: usize = 15;
+    pub const EPISODES: usize = 16;
+    pub const RECENT: usize = 18;
+    pub const STOPPED: usize = 19;
+    pub const GRADIENT_STEPS: usize = 20;
 }
 
 /// `Transition`.
 pub mod transition {
     #![allow(missing_docs)] // the fields are documented in transition.wgsl
-    pub const WORDS: usize = 4;
+    pub const WORDS: usize = super::TRANSITION_WORDS;
     pub const LOG_PROB: usize = 0;
     pub const REWARD: usize = 1;
     pub const ENDING: usize = 2;
     pub const EPISODE_RETURN: usize = 3;
+    pub const EPISODE_LENGTH: usize = 4;
 
     pub const TERMINATED: u32 = 1;
     pub const TRUNCATED: u32 = 2;
     pub const ENDED: u32 = TERMINATED | TRUNCATED;
-    pub const LENGTH_SHIFT: u32 = 2;
+}
+
+/// `Normalizer`: the first words of the running sums, and the scale.
+pub mod normalizer {
+    #![allow(missing_docs)] // the fields are documented in normalizer.wgsl
+    pub const COUNT: usize = 0;
+    pub const MEAN: usize = 2;
+    pub const VARIANCE: usize = 4;
+    pub const SCALE: usize = 6;
 }
 
 /// `Sample`.
@@ -55,15 +66,15 @@ pub mod sample {
 /// `EnvStatistics`.
 pub mod env_statistics {
     #![allow(missing_docs)] // the fields are documented in env_statistics.wgsl
-    pub const WORDS: usize = 8;
+    pub const WORDS: usize = super::ENV_STATISTICS_WORDS;
     pub const EPISODES: usize = 0;
     pub const TARGET_MEAN: usize = 1;
     pub const TARGET_M2: usize = 2;
     pub const ADVANTAGE_MEAN: usize = 3;
     pub const ADVANTAGE_M2: usize = 4;
     pub const DISCOUNTED: usize = 5;
-    pub const RETURN_MEAN: usize = 6;
-    pub const RETURN_M2: usize = 7;
+    pub const RETURN_MEAN: usize = 7;
+    pub const RETURN_M2: usize = 8;
 }
 
 /// The values that `losses` keeps of a gradient step. The first four are also the order of the actor's loss sums in `partials` and `gradients`.
@@ -81,24 +92,24 @@ pub mod loss {
 /// `MetricsRow`.
 pub mod metrics {
     #![allow(missing_docs)] // the fields are documented in report.wgsl
-    pub const SEQUENCE: usize = 0;
-    pub const UPDATE: usize = 1;
-    pub const EPISODES: usize = 2;
-    pub const TOTAL_EPISODES: usize = 3;
-    pub const WINDOW: usize = 4;
-    pub const FAULT: usize = 5;
-    pub const STOPPED: usize = 6;
-    pub const MEAN_RETURN: usize = 7;
-    pub const MEAN_LENGTH: usize = 8;
-    pub const POLICY_LOSS: usize = 9;
-    pub const VALUE_LOSS: usize = 10;
-    pub const ENTROPY: usize = 11;
-    pub const APPROX_KL: usize = 12;
-    pub const CLIP_FRACTION: usize = 13;
-    pub const EXPLAINED_VARIANCE: usize = 14;
-    pub const GRAD_NORM: usize = 15;
-    pub const LEARNING_RATE: usize = 16;
-    pub const GRADIENT_STEPS: usize = 17;
+    pub const TOTAL_EPISODES: usize = 0;
+    pub const SEQUENCE: usize = 2;
+    pub const UPDATE: usize = 3;
+    pub const EPISODES: usize = 4;
+    pub const WINDOW: usize = 5;
+    pub const FAULT: usize = 6;
+    pub const STOPPED: usize = 7;
+    pub const MEAN_RETURN: usize = 8;
+    pub const MEAN_LENGTH: usize = 9;
+    pub const POLICY_LOSS: usize = 10;
+    pub const VALUE_LOSS: usize = 11;
+    pub const ENTROPY: usize = 12;
+    pub const APPROX_KL: usize = 13;
+    pub const CLIP_FRACTION: usize = 14;
+    pub const EXPLAINED_VARIANCE: usize = 15;
+    pub const GRAD_NORM: usize = 16;
+    pub const LEARNING_RATE: usize = 17;
+    pub const GRADIENT_STEPS: usize = 18;
 }
 
 /// A row of `agents`.
@@ -117,7 +128,7 @@ pub struct Agent<R> {
     pub target_kl: R,
     pub update: u32,
     pub sequence: u32,
-    pub episodes: u32,
+    pub episodes: u64,
     pub recent: u32,
     pub stopped: u32,
     pub gradient_steps: u32,
@@ -128,8 +139,9 @@ impl<R: Real> Agent<R> {
     pub fn read(memory: &Memory<R>, s: usize) -> Self {
         let agents = memory.buffer("agents");
         let (f, u) = (|field: usize| agents.f(s * AGENT_WORDS + field), |field: usize| agents.u(s * AGENT_WORDS + field));
+        let two_words = |field: usize| u64::from(u(field)) | u64::from(u(field + 1)) << 32;
         Agent {
-            seed: u64::from(u(agent::SEED)) | u64::from(u(agent::SEED + 1)) << 32,
+            seed: two_words(agent::SEED),
             lr: f(agent::LR),
             gamma: f(agent::GAMMA),
             gae_lambda: f(agent::GAE_LAMBDA),
@@ -141,7 +153,7 @@ impl<R: Real> Agent<R> {
             target_kl: f(agent::TARGET_KL),
             update: u(agent::UPDATE),
             sequence: u(agent::SEQUENCE),
-            episodes: u(agent::EPISODES),
+            episodes: two_words(agent::EPISODES),
             recent: u(agent::RECENT),
             stopped: u(agent::STOPPED),
             gradient_steps: u(agent::GRADIENT_STEPS),
@@ -158,7 +170,9 @@ impl<R: Real> Agent<R> {
         if !anneals {
             return value;
         }
-        value * (R::one() - R::from_f64(f64::from(self.update)) / R::from_f64(f64::from(plan.updates)))
+        let (update, updates) = (f64::from(self.update), f64::from(plan.updates));
+        value
+            * if plan.updates > 1 << 24 { R::from_f64(updates - update) / R::from_f64(updates) } else { R::one() - R::from_f64(update) / R::from_f64(updates) }
     }
 
     /// The learning rate of the current update.
@@ -203,28 +217,65 @@ pub fn network_input<R: Real>(plan: &Plan, stored: Vec<R>) -> Vec<R> {
     stored.into_iter().map(|x| x.clamp(-most, most)).collect()
 }
 
+/// A running sum in two floats (shaders/shared/running_sum.wgsl).
+#[derive(Debug, Clone, Copy)]
+pub struct RunningSum<R> {
+    /// The sum, rounded to one float.
+    pub value: R,
+    /// What that leaves out.
+    pub error: R,
+}
+
+impl<R: Real> RunningSum<R> {
+    /// 0.
+    pub fn zero() -> Self {
+        RunningSum { value: R::zero(), error: R::zero() }
+    }
+
+    /// The sum of this and `x`.
+    pub fn plus(self, x: R) -> Self {
+        let (value, error) = (self.value + self.error + x).two_floats();
+        RunningSum { value, error }
+    }
+
+    /// The one whose first float is at `first`.
+    pub fn read(cells: &Cells<R>, first: usize) -> Self {
+        RunningSum { value: cells.f(first), error: cells.f(first + 1) }
+    }
+
+    /// Stores it where [`RunningSum::read`] finds it.
+    pub fn write(self, cells: &mut Cells<R>, first: usize) {
+        cells.write_all(first, [self.value, self.error]);
+    }
+}
+
 /// Running moments of one quantity.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)] // the fields are documented in normalizer.wgsl
 pub struct Normalizer<R> {
-    pub count: R,
-    pub mean: R,
-    pub variance: R,
+    pub count: RunningSum<R>,
+    pub mean: RunningSum<R>,
+    pub variance: RunningSum<R>,
     pub scale: R,
 }
+
+const SUMS: [usize; 3] = [normalizer::COUNT, normalizer::MEAN, normalizer::VARIANCE];
 
 impl<R: Real> Normalizer<R> {
     /// That of component `k` of agent `s`'s observations, or, after the last one, of its discounted returns.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, k: usize) -> Self {
         let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
-        let [count, mean, variance, scale] = [0, 1, 2, 3].map(|i| memory.buffer("normalizers").f(base + i));
-        Normalizer { count, mean, variance, scale }
+        let normalizers = memory.buffer("normalizers");
+        let [count, mean, variance] = SUMS.map(|i| RunningSum::read(normalizers, base + i));
+        Normalizer { count, mean, variance, scale: normalizers.f(base + normalizer::SCALE) }
     }
 
     /// Stores it where [`Normalizer::read`] finds it.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, k: usize) {
         let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
-        memory.buffer_mut("normalizers").write_all(base, [self.count, self.mean, self.variance, self.scale]);
+        let normalizers = memory.buffer_mut("normalizers");
+        [self.count, self.mean, self.variance].into_iter().zip(SUMS).for_each(|(sum, i)| sum.write(normalizers, base + i));
+        normalizers.write(base + normalizer::SCALE, self.scale);
     }
 }
 

@@ -41,7 +41,7 @@ pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i
         observation: layouts::stored_observation(plan, memory, base),
         action,
         legal,
-        advantage: if plan.config.normalize_advantages {
+        advantage: if plan.normalizes_advantages() {
             (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8))
         } else {
             field(sample::ADVANTAGE)

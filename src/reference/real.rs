@@ -43,6 +43,8 @@ pub trait Real: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Self>
     fn finite(self) -> Option<bool>;
     /// `self` where `condition > 0`, else 0. Never undecided: where rounding could decide either way, both results are meant.
     fn where_positive(self, condition: Self) -> Self;
+    /// As a program stores it in two single-precision numbers: the nearest one, and what that leaves out.
+    fn two_floats(self) -> (Self, Self);
     /// Count, mean and squared deviations of all groups together, as a program that merges them in `order` finds them.
     fn moments(groups: &[Moments<Self>], order: MergeOrder) -> Moments<Self>;
 
@@ -174,6 +176,10 @@ impl Real for f64 {
 
     fn where_positive(self, condition: Self) -> Self {
         if condition > 0.0 { self } else { 0.0 }
+    }
+
+    fn two_floats(self) -> (Self, Self) {
+        (self, 0.0)
     }
 
     fn moments(groups: &[Moments<Self>], _order: MergeOrder) -> Moments<Self> {

@@ -1,9 +1,10 @@
 //! Starts an episode in every environment.
 
+use super::Ambiguous;
 use super::environments::{State, Twin, twin};
+use super::layouts::{self, RunningSum};
 use super::memory::Memory;
 use super::real::Real;
-use super::{Ambiguous, layouts};
 use crate::plan::Plan;
 use crate::random::{self, Stream};
 
@@ -12,7 +13,7 @@ pub struct EnvLane<R> {
     /// The environment's own state.
     pub state: Box<dyn State<R>>,
     /// Return of the running episode so far.
-    pub episode_return: R,
+    pub episode_return: RunningSum<R>,
     /// Steps of the running episode so far.
     pub episode_length: u32,
 }
@@ -28,7 +29,7 @@ impl<R: Real> EnvLane<R> {
     /// When the reference does not know the environment.
     pub fn begin(plan: &Plan, seed: u64, time: u32, n: usize) -> Self {
         let state = (twin_of(plan).reset)(&mut Stream::new(seed, random::RESET, time, n as u32));
-        EnvLane { state, episode_return: R::zero(), episode_length: 0 }
+        EnvLane { state, episode_return: RunningSum::zero(), episode_length: 0 }
     }
 
     /// Environment `n` of agent `s`.
@@ -40,8 +41,8 @@ impl<R: Real> EnvLane<R> {
         let first = (s * plan.envs + n) * plan.environment.lane_words;
         EnvLane {
             state: (twin_of(plan).from_words)(&lanes.reals(first..first + words)),
-            episode_return: lanes.f(first + words),
-            episode_length: lanes.u(first + words + 1),
+            episode_return: RunningSum::read(lanes, first + words),
+            episode_length: lanes.u(first + words + 2),
         }
     }
 
@@ -50,8 +51,8 @@ impl<R: Real> EnvLane<R> {
         let (lanes, words) = (memory.buffer_mut("env_lanes"), plan.environment.state_words);
         let first = (s * plan.envs + n) * plan.environment.lane_words;
         lanes.write_all(first, self.state.to_words());
-        lanes.write(first + words, self.episode_return);
-        lanes.write_word(first + words + 1, self.episode_length);
+        self.episode_return.write(lanes, first + words);
+        lanes.write_word(first + words + 2, self.episode_length);
     }
 }
 

@@ -39,7 +39,7 @@ fn observe<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, env: &EnvLane<R>)
             return x;
         }
         let normalizer = Normalizer::read(plan, memory, s, k);
-        (x - normalizer.mean) * normalizer.scale
+        (x - normalizer.mean.value) * normalizer.scale
     };
     env.state.observe().into_iter().enumerate().map(normalized).collect()
 }
@@ -57,7 +57,7 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
         if plan.deterministic { policy.mode(site)? } else { policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)? };
     let log_prob = policy.log_prob(&action);
     let outcome = env.state.step(&action.taken(actions), &mut Stream::new(agent.seed, random::STEP, time, n as u32), site)?;
-    env.episode_return = env.episode_return + outcome.reward;
+    env.episode_return = env.episode_return.plus(outcome.reward);
     env.episode_length += 1;
     // A step that both fails and reaches the limit has failed: there is nothing to bootstrap from.
     let truncated = !outcome.terminated && env.episode_length >= plan.episode_limit;
@@ -71,28 +71,34 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     let base = b * transition::WORDS;
     transitions.write(base + transition::LOG_PROB, log_prob);
     transitions.write(base + transition::REWARD, outcome.reward);
-    transitions.write_word(base + transition::ENDING, terminated_flag | truncated_flag | env.episode_length << transition::LENGTH_SHIFT);
-    transitions.write(base + transition::EPISODE_RETURN, env.episode_return);
+    transitions.write_word(base + transition::ENDING, terminated_flag | truncated_flag);
+    transitions.write(base + transition::EPISODE_RETURN, env.episode_return.value);
+    transitions.write_word(base + transition::EPISODE_LENGTH, env.episode_length);
+    observed(memory, site, observation)?;
     if truncated && plan.final_rows > 0 {
         let base = layouts::observation(plan, s, layouts::final_row(plan, t), n);
         let last = observe(plan, memory, s, env);
-        memory.buffer_mut("observations").write_all(base, last);
-    }
-
-    for value in observation {
-        fault::check(memory, site, value, fault::OBSERVATION, "whether the observation is finite")?;
+        memory.buffer_mut("observations").write_all(base, last.clone());
+        observed(memory, site, last)?;
     }
     for value in [policy.entropy(), log_prob] {
         fault::check(memory, site, value, fault::POLICY_OUTPUT, "whether the policy is finite")?;
     }
-    fault::check(memory, site, outcome.reward, fault::REWARD, "whether the reward is finite")?;
+    for value in [outcome.reward, env.episode_return.value] {
+        fault::check(memory, site, value, fault::REWARD, "whether the reward, and the return with it, is finite")?;
+    }
 
     if outcome.terminated || truncated {
         *env = EnvLane::begin(plan, agent.seed, time.wrapping_add(1), n);
     }
     if t + 1 == plan.steps {
         let next = observe(plan, memory, s, env);
-        memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), next);
+        memory.buffer_mut("observations").write_all(layouts::observation(plan, s, plan.steps, n), next.clone());
+        observed(memory, site, next)?;
     }
     Ok(())
+}
+
+fn observed<R: Real>(memory: &mut Memory<R>, site: Site, observation: Vec<R>) -> Result<(), Ambiguous> {
+    observation.into_iter().try_for_each(|x| fault::check(memory, site, x, fault::OBSERVATION, "whether the observation is finite").map(|_| ()))
 }

@@ -273,6 +273,15 @@ impl Real for Tracked {
         }
     }
 
+    /// The second number is at most half a unit in the last place of the first, which the bound of the first takes in.
+    fn two_floats(self) -> (Self, Self) {
+        if self.error == f64::INFINITY || !self.value.is_finite() {
+            return (self, Self::unknown(0.0));
+        }
+        let first = Self::rounded(self.value, self.error, U);
+        (first, Tracked { value: 0.0, error: first.error })
+    }
+
     fn moments(groups: &[Moments<Self>], order: MergeOrder) -> Moments<Self> {
         moments::merged(groups, order)
     }

@@ -1,19 +1,21 @@
 //! Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979).
 
-use super::Ambiguous;
-use super::layouts::{Agent, Normalizer, env_statistics};
+use super::layouts::{Agent, Normalizer, RunningSum, env_statistics};
 use super::memory::Memory;
 use super::minibatch_moments::lanes;
 use super::real::{MergeOrder, Moments, Real};
+use super::{Ambiguous, Site, fault};
+use crate::kernel::Kernel;
 use crate::plan::{NORMALIZER_EPSILON, Plan};
 
-/// Writes `normalizers`, unless the agent has stopped.
+/// Writes `normalizers` and `faults`, unless the agent has stopped or something went wrong before.
 ///
 /// # Errors
-/// None: nothing is decided.
+/// When rounding could decide either way whether moments are finite, or which of two ways they are merged in.
 pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (size, parts, length) = (plan.environment.observation, plan.observation_parts, plan.batch.div_ceil(plan.observation_parts));
-    for s in (0..plan.agents).filter(|&s| Agent::read(memory, s).stopped == 0).collect::<Vec<_>>() {
+    let learns = |s: usize| Agent::read(memory, s).stopped == 0 && memory.buffer("faults").u(s) > fault::PARAMETER.code();
+    for s in (0..plan.agents).filter(|&s| learns(s)).collect::<Vec<_>>() {
         if plan.config.normalize_observations {
             for k in 0..size {
                 let of = |part: usize| {
@@ -23,8 +25,10 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
                 let all = R::moments(&(0..parts).map(of).collect::<Vec<_>>(), MergeOrder { chain: parts, depth: 0 });
                 let old = Normalizer::read(plan, memory, s, k);
                 // Observations are stored as (o - mean) * scale.
-                let raw = Moments { mean: old.mean + all.mean / old.scale, m2: all.m2 / (old.scale * old.scale), ..all };
-                merged(old, raw).write(plan, memory, s, k);
+                let rise = all.mean / old.scale - old.mean.error;
+                let variance = all.m2 / R::from_f64(all.count as f64) / (old.scale * old.scale);
+                let site = Site { kernel: Kernel::UpdateNormalizers, agent: s, index: k };
+                merge(plan, memory, site, Added { count: all.count, rise, variance }, fault::OBSERVATION_MOMENTS)?;
             }
         }
         if plan.config.normalize_rewards {
@@ -33,18 +37,50 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
                 Moments { count: plan.steps, mean: field(env_statistics::RETURN_MEAN), m2: field(env_statistics::RETURN_M2) }
             };
             let returns = R::moments(&(0..plan.envs).map(of).collect::<Vec<_>>(), lanes(plan.envs));
-            merged(Normalizer::read(plan, memory, s, size), returns).write(plan, memory, s, size);
+            let old = Normalizer::read(plan, memory, s, size);
+            let rise = returns.mean - old.mean.value - old.mean.error;
+            let site = Site { kernel: Kernel::UpdateNormalizers, agent: s, index: size };
+            merge(plan, memory, site, Added { count: returns.count, rise, variance: returns.m2 / R::from_f64(returns.count as f64) }, fault::RETURN_MOMENTS)?;
         }
     }
     Ok(())
 }
 
-/// mean = mean_a + d·n_b/n, M2 = M2_a + M2_b + d²·n_a·n_b/n, where d = mean_b - mean_a and n = n_a + n_b.
-fn merged<R: Real>(old: Normalizer<R>, new: Moments<R>) -> Normalizer<R> {
-    let added = R::from_f64(new.count as f64);
-    let count = old.count + added;
-    let (share, delta) = (added / count, new.mean - old.mean);
-    let m2 = old.variance * old.count + new.m2 + delta * delta * old.count * share;
-    let variance = m2 / count;
-    Normalizer { count, mean: old.mean + delta * share, variance, scale: R::one() / (variance + R::from_f32(NORMALIZER_EPSILON)).sqrt() }
+/// Moments that are to be merged into running ones.
+struct Added<R> {
+    /// Number of values.
+    count: usize,
+    /// Their mean less the running one.
+    rise: R,
+    /// Their variance.
+    variance: R,
+}
+
+/// mean = mean_a + w·d, variance = (1 − w)·variance_a + w·variance_b + w·(1 − w)·d², where d = mean_b − mean_a and w = n_b/(n_a + n_b). Merges the site's
+/// moments, unless they would not be finite.
+fn merge<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, added: Added<R>, fault: fault::Fault) -> Result<(), Ambiguous> {
+    let old = Normalizer::read(plan, memory, site.agent, site.index);
+    let count = R::from_f64(added.count as f64);
+    let all = old.count.plus(count);
+    let (share, kept) = (count / all.value, old.count.value / all.value);
+    let spread = share * kept * added.rise * added.rise;
+    // Two forms of the same number, which differ in how rounding enters.
+    let variance = if site.decide(R::from_f64(0.75).less(share), "which values outweigh the others")? {
+        RunningSum { value: kept * old.variance.value + share * added.variance + spread, error: R::zero() }
+    } else {
+        old.variance.plus(share * (added.variance - old.variance.value) + spread)
+    };
+    let after = Normalizer {
+        count: all,
+        mean: old.mean.plus(share * added.rise),
+        variance,
+        scale: R::one() / (variance.value + R::from_f32(NORMALIZER_EPSILON)).sqrt(),
+    };
+    let finite = |x: R, quantity| site.decide(x.finite(), quantity);
+    if finite(after.mean.value, "whether the mean is finite")? && finite(after.variance.value, "whether the variance is finite")? {
+        after.write(plan, memory, site.agent, site.index);
+    } else if fault.code() < memory.buffer("faults").u(site.agent) {
+        memory.buffer_mut("faults").write_word(site.agent, fault.code());
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Memory, is_solved};
 use crate::config::Config;
-use crate::error::Error;
+use crate::fault::{Divergence, Fault};
 use crate::files::{hexadecimal, sha256};
 use crate::gpu::Gpu;
 use crate::metrics::mean;
@@ -34,12 +34,14 @@ pub struct AgentSummary {
     pub solved_at_seconds: Option<f64>,
     /// Whether it stopped because it reached `target_return`.
     pub reached_target: bool,
+    /// What went wrong with it first, after which it stayed at its last finite parameters; absent where nothing did.
+    pub fault: Option<Fault>,
     /// Environment steps that it learned from.
     pub env_steps: u64,
     /// Mean return of its last finished episodes, at most 100; absent when none finished.
     pub mean_return: Option<f32>,
     /// Episodes that finished.
-    pub episodes: u32,
+    pub episodes: u64,
     /// SHA-256 of its parameters; see [`Summary::params_sha256`].
     pub params_sha256: String,
 }
@@ -65,22 +67,12 @@ impl DeviceSummary {
     }
 }
 
+/// Agents that went wrong that are listed one by one.
+const MOST_DIVERGED: usize = 8;
+
 /// Driver and version as one text.
 pub fn driver(info: &wgpu::AdapterInfo) -> String {
     format!("{} {}", info.driver, info.driver_info).trim().to_string()
-}
-
-/// Where a run diverged.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Divergence {
-    /// Agent, counted from 0.
-    pub agent: u32,
-    /// Its seed.
-    pub seed: u64,
-    /// The update, counted from 1.
-    pub update: u32,
-    /// The first quantity that was not finite.
-    pub quantity: String,
 }
 
 /// What came of a run. Its JSON is `summary.json` and the output of `--json`.
@@ -115,22 +107,14 @@ pub struct Summary {
     pub version: &'static str,
     /// Whether it was ended by Ctrl-C.
     pub interrupted: bool,
-    /// Where it diverged, if it did.
-    pub diverged: Option<Divergence>,
+    /// The agents that went wrong, in the order in which they did. The others learned on.
+    pub diverged: Vec<Divergence>,
     /// The effective configuration.
     pub config: Config,
 }
 
 impl Summary {
-    pub(super) fn new(
-        plan: &Plan,
-        device: DeviceSummary,
-        memories: &[Memory],
-        parameters: &[f32],
-        times: Times,
-        interrupted: bool,
-        failure: Option<&Error>,
-    ) -> Summary {
+    pub(super) fn new(plan: &Plan, device: DeviceSummary, memories: &[Memory], parameters: &[f32], times: Times, interrupted: bool) -> Summary {
         let solved_return = plan.environment.solved_return;
         let rounded = |seconds: f64| (seconds * 1e3).round() / 1e3;
         let mut all = Sha256::new();
@@ -150,6 +134,7 @@ impl Summary {
                     solved_at_env_steps: memory.solved_at.map(|(steps, _)| steps),
                     solved_at_seconds: memory.solved_at.map(|(_, seconds)| rounded(seconds)),
                     reached_target: last.is_some_and(|row| row.stops && row.fault.is_none()),
+                    fault: last.and_then(|row| row.fault),
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
                     episodes: last.map_or(0, |row| row.total_episodes),
@@ -166,19 +151,14 @@ impl Summary {
             startup_seconds: rounded(times.startup_seconds),
             sps: (all_steps as f64 / times.seconds.max(1e-9)).round(),
             mean_return: mean(agents.iter().filter_map(|agent| agent.mean_return)),
-            episodes: agents.iter().map(|agent| u64::from(agent.episodes)).sum(),
+            episodes: agents.iter().map(|agent| agent.episodes).sum(),
             params_sha256: hexadecimal(&all.finalize()),
             agents,
             device,
             profile: plan.profile.name,
             version: env!("CARGO_PKG_VERSION"),
             interrupted,
-            diverged: match failure {
-                Some(Error::Diverged { agent, seed, update, quantity }) => {
-                    Some(Divergence { agent: *agent, seed: *seed, update: *update, quantity: quantity.clone() })
-                }
-                _ => None,
-            },
+            diverged: divergences(memories),
             config: plan.config.clone(),
         }
     }
@@ -198,15 +178,20 @@ impl Summary {
         let at = at.fold((0, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
         let wanted = self.solved_return.unwrap_or_default();
         let first = format!("a mean return of {wanted} was first reached after {} environment steps and {:.1} s", HumanCount(at.0), at.1);
-        let outcome = match (&self.diverged, self.solved, reached) {
-            (Some(divergence), ..) => {
-                format!("diverged  agent {} in update {}: {} is not finite", divergence.agent, divergence.update, divergence.quantity)
-            }
-            _ if self.solved_return.is_none() => "done".into(),
-            (None, true, _) => format!("solved    {first}"),
-            (None, false, 0) => format!("not solved: a mean return of {wanted} over 100 episodes was not reached"),
-            (None, false, _) => format!("not solved at the end{}; {first}{}", count(solved), count(reached)),
+        let mut outcome = match (self.solved, reached) {
+            _ if self.diverged.len() == self.agents.len() => String::new(),
+            _ if self.solved_return.is_none() => "done\n".into(),
+            (true, _) => format!("solved    {first}\n"),
+            (false, 0) => format!("not solved: a mean return of {wanted} over 100 episodes was not reached\n"),
+            (false, _) => format!("not solved at the end{}; {first}{}\n", count(solved), count(reached)),
         };
+        for Divergence { agent, update, fault, .. } in self.diverged.iter().take(MOST_DIVERGED) {
+            outcome += &format!("diverged  agent {agent} in update {update}: {}\n", fault.sentence());
+        }
+        if self.diverged.len() > MOST_DIVERGED {
+            outcome += &format!("          and {} more agents; summary.json lists them\n", self.diverged.len() - MOST_DIVERGED);
+        }
+        outcome.truncate(outcome.trim_end().len());
         let mean_return = match self.mean_return {
             Some(value) if self.agents.len() == 1 => format!("{value:.1} over the last 100 episodes"),
             Some(value) => {
@@ -244,6 +229,13 @@ impl Summary {
     }
 }
 
+/// The agents that went wrong, in the order in which they did.
+pub(super) fn divergences(memories: &[Memory]) -> Vec<Divergence> {
+    let mut found: Vec<Divergence> = memories.iter().filter_map(|memory| memory.last.as_ref()?.divergence()).collect();
+    found.sort_by_key(|divergence| (divergence.update, divergence.agent));
+    found
+}
+
 /// An agent's parameters without padding, from a row of the padded layout.
 fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
     (0..crate::network::NETWORKS).flat_map(|network| plan.network.slots(network)).flat_map(|slot| padded[slot].to_le_bytes()).collect()
@@ -252,17 +244,18 @@ fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault;
     use crate::metrics::{RawRow, Row};
     use crate::plan::Profile;
     use bytemuck::Zeroable;
 
-    fn summary(agents: u32, returns: &[f32], parameters: impl Fn(usize) -> f32, failure: Option<&Error>) -> Summary {
+    fn summary(agents: u32, returns: &[f32], parameters: impl Fn(usize) -> f32, diverged: Option<u32>) -> Summary {
         let config = Config { agents, hidden: vec![3], ..Config::default() };
         let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("sizes that fit");
         let memories: Vec<Memory> = (0..agents)
             .map(|agent| {
-                let raw =
-                    RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: 10, fault: u32::MAX, ..RawRow::zeroed() };
+                let fault = if diverged == Some(agent) { fault::GRADIENT.code() } else { fault::NONE };
+                let raw = RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: [10, 0], fault, ..RawRow::zeroed() };
                 let row = Row::from_raw(&raw, agent, &plan, 1.0, 1.0);
                 let solved_at = is_solved(&row, Some(475.0)).then_some((512, 0.5));
                 Memory { last: Some(row), solved_at }
@@ -275,7 +268,7 @@ mod tests {
             }
         }
         let device = DeviceSummary { device: "test".into(), backend: "noop".into(), driver: String::new(), software: true };
-        Summary::new(&plan, device, &memories, &values, Times { startup_seconds: 1.0, seconds: 2.0 }, false, failure)
+        Summary::new(&plan, device, &memories, &values, Times { startup_seconds: 1.0, seconds: 2.0 }, false)
     }
 
     #[test]
@@ -287,7 +280,7 @@ mod tests {
         for name in ["solved", "env_steps", "seconds", "mean_return", "episodes", "params_sha256", "device", "driver", "config"] {
             assert!(!json[name].is_null(), "{name}");
         }
-        assert!(json["diverged"].is_null() && json["agents"][1]["solved_at_env_steps"].is_null());
+        assert!(json["diverged"] == serde_json::json!([]) && json["agents"][1]["solved_at_env_steps"].is_null());
     }
 
     #[test]
@@ -312,7 +305,9 @@ mod tests {
         );
         assert!(summary(1, &[50.0], |_| 0.0, None).to_text(path).starts_with("not solved: "));
         assert!(summary(2, &[50.0, 480.0], |_| 0.0, None).to_text(path).starts_with("not solved at the end (1 of 2 agents); "));
-        let failure = Error::Diverged { agent: 0, seed: 0, update: 7, quantity: "gradient".into() };
-        assert!(summary(1, &[50.0], |_| 0.0, Some(&failure)).to_text(path).starts_with("diverged  agent 0 in update 7: gradient"));
+        let one = summary(1, &[50.0], |_| 0.0, Some(0)).to_text(path);
+        assert!(one.starts_with("diverged  agent 0 in update 2: the first quantity that is not finite is the gradient\n"), "{one}");
+        let two = summary(2, &[50.0, 480.0], |_| 0.0, Some(0)).to_text(path);
+        assert!(two.starts_with("not solved at the end (1 of 2 agents); ") && two.contains("\ndiverged  agent 0 in update 2: "), "{two}");
     }
 }

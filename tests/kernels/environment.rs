@@ -3,6 +3,7 @@
 use crate::harness::{Words, plan, profile};
 use crate::inputs::Source;
 use crate::probe::probe;
+use ppo_gpu::buffers::TRANSITION_WORDS;
 use ppo_gpu::plan::Plan;
 
 const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n//! import policy\n\
@@ -28,15 +29,15 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let body = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
          let outcome = env_step(&state, action_taken(action_from(array<u32, ACTION_WORDS>(actions[n]))), &rng);\n        env_lanes[n].state = state;\n        \
          var observation = observation_of(state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
-         transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0);\n";
+         transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0, 0u);\n";
     let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(&plan, HEAD, body, &given, wanted));
     let float = |word: &u32| f32::from_bits(*word);
     (0..states.len())
         .map(|i| Stepped {
             state: states_after[i * lane..][..state].iter().map(float).collect(),
             observation: observations[i * size..][..size].iter().map(float).collect(),
-            reward: f32::from_bits(outcomes[i * 4 + 1]),
-            terminated: outcomes[i * 4 + 2] == 1,
+            reward: f32::from_bits(outcomes[i * TRANSITION_WORDS + 1]),
+            terminated: outcomes[i * TRANSITION_WORDS + 2] == 1,
         })
         .collect()
 }
@@ -105,9 +106,15 @@ fn episodes_end_at_the_limits_and_only_there() {
 fn resets_vary_within_their_range() {
     let plan = plan("envs=4000 steps=1 minibatches=1 hidden=1", profile("software"));
     let head = "//! import rng\n//! import environment\n//! import env_lane\n@group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n";
-    let words = probe(&plan, head, "        env_lanes[n] = begin_episode(vec2(5u, 0u), 8u, n);", &Words::new(), "env_lanes");
+    let words = probe(
+        &plan,
+        head,
+        "        var agent: Agent;\n        agent.seed.x = 5u;\n        env_lanes[n] = begin_episode(agent, 8u, n);",
+        &Words::new(),
+        "env_lanes",
+    );
     for k in 0..4 {
-        let values: Vec<f64> = words.chunks(6).map(|lane| f64::from(f32::from_bits(lane[k]))).collect();
+        let values: Vec<f64> = words.chunks(7).map(|lane| f64::from(f32::from_bits(lane[k]))).collect();
         assert!(values.iter().all(|value| (-0.05..=0.05).contains(value)));
         let mean = values.iter().sum::<f64>() / 4000.0;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 4000.0;

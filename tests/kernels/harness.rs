@@ -86,7 +86,8 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
         Kernel::Rollout => &["env_lanes", "faults"],
         Kernel::Gae if plan.config.normalize_rewards => &["env_statistics", "faults"],
         Kernel::Gae | Kernel::SumGradient => &["faults"],
-        Kernel::UpdateNormalizers => &["normalizers"],
+        Kernel::UpdateNormalizers => &["normalizers", "faults"],
+        Kernel::Reset => &["faults"],
         // The first pass overwrites, later ones add.
         Kernel::Gradient if (index as usize).is_multiple_of(plan.passes) => &[],
         Kernel::Gradient => &["partials"],
@@ -96,7 +97,7 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
         Kernel::Learn if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
         Kernel::Learn => &["params", "first_moments", "second_moments", "faults"],
         Kernel::Report => &["agents", "faults", "recent"],
-        Kernel::Reset | Kernel::Evaluate | Kernel::MinibatchMoments | Kernel::ObservationMoments => &[],
+        Kernel::Evaluate | Kernel::MinibatchMoments | Kernel::ObservationMoments => &[],
     }
 }
 

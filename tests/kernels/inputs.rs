@@ -62,8 +62,8 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     let mut rows = agent_rows(plan);
     for row in &mut rows {
         // Updates done, updates executed, episodes, filled part of `recent`; gradient steps.
-        row.counters[..4].copy_from_slice(&[1, 1, source.below(1000), 40 + source.below(60)]);
-        row.counters[5] = plan.gradient_steps() as u32;
+        (row.update, row.sequence, row.episodes[0], row.recent) = (1, 1, source.below(1000), 40 + source.below(60));
+        row.gradient_steps = plan.gradient_steps() as u32;
     }
     words.insert("agents", bytemuck::cast_slice(&rows).to_vec());
     words.insert("faults", vec![u32::MAX; plan.agents]);
@@ -95,10 +95,10 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else if let Some(twin) = &twin {
             env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
         } else {
-            env_lanes.extend(vec![0; lane - 2]);
+            env_lanes.extend(vec![0; lane - 3]);
         }
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
-        env_lanes.extend([(length as f32).to_bits(), length]);
+        env_lanes.extend([(length as f32).to_bits(), source.between(-1e-6, 1e-6).to_bits(), length]);
     }
     words.insert("env_lanes", env_lanes);
 
@@ -123,19 +123,16 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
             _ => 0,
         };
         let length = 1 + source.below(500);
-        transitions.extend([
-            source.between(-1.2, -0.2).to_bits(),
-            source.between(-1.0, 2.0).to_bits(),
-            ending | length << transition::LENGTH_SHIFT,
-            source.between(0.0, 500.0).to_bits(),
-        ]);
+        transitions.extend([source.between(-1.2, -0.2).to_bits(), source.between(-1.0, 2.0).to_bits(), ending, source.between(0.0, 500.0).to_bits(), length]);
     }
     for s in 0..plan.agents {
         for n in 0..plan.envs {
             let ended = |t: usize| transitions[((s * plan.steps + t) * plan.envs + n) * transition::WORDS + transition::ENDING] & transition::ENDED != 0;
             let mut row = [0; env_statistics::WORDS];
             row[env_statistics::EPISODES] = (0..plan.steps).filter(|&t| ended(t)).count() as u32;
-            for (field, low, high) in [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0), (5, -3.0, 3.0), (6, -2.0, 2.0), (7, 0.0, 9.0)] {
+            for (field, low, high) in
+                [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0), (5, -3.0, 3.0), (6, -1e-7, 1e-7), (7, -2.0, 2.0), (8, 0.0, 9.0)]
+            {
                 row[field] = source.between(low, high).to_bits();
             }
             statistics.extend(row);
@@ -174,7 +171,9 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     );
     let normalizer = |source: &mut Source| {
         let variance = source.between(0.05, 0.5);
-        [source.between(10.0, 1000.0), source.between(-0.3, 0.3), variance, 1.0 / variance.sqrt()].map(f32::to_bits)
+        let mut sum = |low, high| [source.between(low, high), source.between(-1e-8, 1e-8)];
+        let [count, mean] = [sum(10.0, 1000.0), sum(-0.3, 0.3)];
+        [count[0], count[1], mean[0], mean[1], variance, 1e-9, 1.0 / variance.sqrt()].map(f32::to_bits)
     };
     words.insert("normalizers", (0..count("normalizers") / NORMALIZER_WORDS).flat_map(|_| normalizer(source)).collect());
     words.insert("recent", source.floats(count("recent"), 0.0, 500.0));

@@ -142,7 +142,7 @@ mutants! { Normalized:
     observations_not_clipped Evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "clamp(x, -0.5, 0.5)", Value;
     means_not_mapped_back UpdateNormalizers 0 "old.mean + all.mean / old.scale" => "all.mean / old.scale", Value;
     sample_variance_of_the_old_forgotten UpdateNormalizers 0 "old.variance * old.count" => "old.variance", Value;
-    returns_not_reset Gae 0 "discounted = select(discounted, 0.0, (transition.ending & ENDED) != 0u);" => "", Value;
+    returns_not_reset Gae 0 "discounted = RunningSum(0.0, 0.0);" => "", Value;
     bootstrapped_value_scaled_too Gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
     skipped_steps_made Adam 1 "&& !skipped && fault" => "&& fault", Foreign;
     last_part_counted_in_full UpdateNormalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;

@@ -1,0 +1,22 @@
+// A running sum in two floats, value + error, good to some 48 bits: the sum of 2^24 ones in one float stays there for ever. Each addition keeps what rounding
+// would lose (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
+
+struct RunningSum {
+    value: f32,
+    error: f32,
+}
+
+// `i` is any number that is never 0xFFFFFFFF.
+fn running_sum_plus(sum: RunningSum, x: f32, i: u32) -> RunningSum {
+    let total = opaque_float(sum.value + x, i);
+    let added = opaque_float(total - sum.value, i);
+    let kept = opaque_float(total - added, i);
+    let error = sum.error + ((sum.value - kept) + (x - added));
+    let value = opaque_float(total + error, i);
+    return RunningSum(value, error - (value - total));
+}
+
+// `x`, which compilers cannot see: those that treat floats as real numbers would find that every error is 0.
+fn opaque_float(x: f32, i: u32) -> f32 {
+    return select(x, 0.0, i == 0xFFFFFFFFu);
+}

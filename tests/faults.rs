@@ -1,0 +1,449 @@
+//! What once gave wrong results without a word, each made from a public report about other reinforcement-learning software: loops that a driver ends early,
+//! sums that stop growing, counters that wrap, agents that take others down with them.
+//!
+//! Most tests run the binary on a small environment of their own, with a right value that is known by arithmetic. `PPO_GPU_TEST_BACKEND` picks the backend.
+
+mod desk;
+
+use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
+use ppo_gpu::config::Config;
+use ppo_gpu::environment::Environment;
+use ppo_gpu::gpu::Gpu;
+use ppo_gpu::metrics::Row;
+use ppo_gpu::plan::Plan;
+use ppo_gpu::reference::layouts::{agent, transition};
+use ppo_gpu::trainer::Trainer;
+use serde_json::Value;
+use std::ops::ControlFlow;
+
+/// An environment with one observation and two actions, unless `declarations` say otherwise. `{x}` stands for what `state` maps to.
+fn environment(declarations: &str, reset: &str, step: &str, observation: &str) -> String {
+    let actions = if declarations.contains("ACTION") { "" } else { "const ACTIONS: u32 = 2u;\n" };
+    format!(
+        "const OBSERVATION: u32 = 1u;\n{actions}{declarations}\nstruct EnvState {{ n: u32, x: f32 }}\n\
+         fn env_reset(rng: ptr<function, Rng>) -> EnvState {{ {reset} }}\n\
+         fn env_step(state: ptr<function, EnvState>, action: ACTION, rng: ptr<function, Rng>) -> Outcome {{ (*state).n += 1u; {step} }}\n\
+         fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {{ return array<f32, OBSERVATION>({observation}); }}\n"
+    )
+    .replace("ACTION,", if declarations.contains("ACTION_COUNTS") { "array<u32, 2>," } else { "u32," })
+}
+
+/// Rows of a run.
+fn rows(desk: &Desk, run: &str) -> Vec<Value> {
+    desk.read(&format!("{run}/metrics.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A trainer of `assignments` on the environment of a WGSL text.
+fn trainer(source: &str, assignments: &str) -> Trainer {
+    let gpu = Gpu::open(&std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into()), "").unwrap();
+    let layers: Vec<toml::Table> =
+        assignments.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap()).collect();
+    let profile = gpu.profile(&std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or("auto".into()));
+    let plan = Plan::with_environment(&Config::from_layers(layers).unwrap(), Environment::parse("test.wgsl", source).unwrap(), profile).unwrap();
+    Trainer::new(gpu, plan).unwrap()
+}
+
+fn train(trainer: &mut Trainer) -> Vec<Row> {
+    let mut all = Vec::new();
+    let keep = &mut |rows: &[Row]| {
+        all.extend(rows.iter().cloned());
+        ControlFlow::Continue(())
+    };
+    trainer.run(keep).unwrap();
+    all
+}
+
+// ---- loops
+
+/// Pays how many rounds its loops made: `step` of them in a step, and `reset` in a reset.
+fn loops() -> String {
+    environment(
+        "const TIME_LIMIT: u32 = 4u;\nstruct EnvParameters { step: u32, reset: u32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1000u, 1u);\n\
+         fn made(rounds: u32, start: f32) -> f32 {\n    var x = start;\n    var n = 0u;\n    for (var i = 0u; i < rounds; i++) { x = fract(x * 1.1 + 0.1); n += 1u; }\n    \
+         return f32(n) + 0.0 * x;\n}",
+        "return EnvState(0u, made(parameters.reset, rng_uniform(rng)));",
+        "return Outcome(made(parameters.step, (*state).x), false);",
+        "0.001 * state.x",
+    ) + "fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> { return vec3(made(parameters.step, uv.x) / f32(parameters.step)); }\n"
+}
+
+const LOOPS: &str = "--env loops.wgsl --hidden 4 --envs 4 --steps 32 --minibatches 1 --epochs 1 --total-steps 384 --quiet";
+
+impl Outcome {
+    /// A driver that ends loops early is refused by name; any other is right.
+    fn is_refused_or(&self, right: impl FnOnce(&Outcome)) {
+        if self.code == Some(DONE) { right(self) } else { assert!(self.code == Some(REFUSED) && self.stderr.contains("ended a loop early"), "{self}") }
+    }
+}
+
+#[test]
+fn loops_make_all_their_rounds_however_many_steps_there_are() {
+    let desk = Desk::new();
+    desk.write("loops.wgsl", loops());
+    // 80,000 rounds in 32 steps: more than Mesa's software driver makes in a dispatch.
+    desk.expect(DONE, &format!("{LOOPS} --env-parameters step=2500 --out run"));
+    let rows = rows(&desk, "run");
+    assert_eq!(rows.len(), 3);
+    for row in rows {
+        assert_eq!((&row["episodes"], &row["mean_return"]), (&32.into(), &10_000.0.into()), "{row}");
+    }
+}
+
+#[test]
+fn loops_that_a_driver_ends_early_are_refused() {
+    let desk = Desk::new();
+    desk.write("loops.wgsl", loops());
+    for parameters in ["step=70000", "reset=70000,step=1"] {
+        let outcome = desk.call(&format!("{LOOPS} --env-parameters {parameters} --out {}", parameters.replace([',', '='], "-")));
+        outcome.is_refused_or(|_| assert_eq!(self::rows(&desk, &parameters.replace([',', '='], "-"))[0]["episodes"], 32));
+    }
+    let check = desk.call("env check loops.wgsl --env-parameters step=70000");
+    assert!(check.code == Some(DONE) || check.code == Some(REFUSED) && check.stdout.contains(": the driver ended a loop early"), "{check}");
+    assert!(desk.expect(DONE, "env check loops.wgsl --env-parameters step=10000").stdout.contains("from 10000 to 10000"));
+    desk.call("env show loops.wgsl --env-parameters step=70000 --png picture.png --size 8").is_refused_or(|_| ());
+    desk.expect(DONE, "env show loops.wgsl --env-parameters step=7000 --png picture.png --size 8");
+
+    desk.expect(DONE, &format!("{LOOPS} --env-parameters step=10 --out short"));
+    desk.call("eval short --episodes 4 --env-parameters step=70000 --json").is_refused_or(|outcome| assert_eq!(outcome.json()["mean_return"], 280_000.0));
+}
+
+#[test]
+fn a_canary_that_does_not_sing_is_a_fault() {
+    let mut trainer = trainer(&loops(), "envs=4 steps=8 minibatches=1 hidden=4 total_steps=64");
+    let mut agents = trainer.engine().read("agents").unwrap();
+    agents[agent::CANARY_ROUNDS] -= 1;
+    trainer.engine().write("agents", &agents);
+    let error = trainer.run(&mut |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(error.to_string().contains("ended a loop early") && error.exit_code() == 2, "{error}");
+}
+
+// ---- worlds
+
+#[test]
+fn every_agent_plays_in_the_world_that_it_learned_in() {
+    let desk = Desk::new();
+    let worlds = environment(
+        "const TIME_LIMIT: u32 = 1u;\nstruct EnvParameters { gain: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1.0);",
+        "return EnvState(0u, 0.0);",
+        "return Outcome(parameters.gain, false);",
+        "0.01 * parameters.gain",
+    );
+    desk.write("worlds.wgsl", worlds + "fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> { return vec3(parameters.gain / 100.0); }\n");
+    let small = "--agents 4 --seed 10 --envs 4 --steps 8 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json";
+    let run = |per: &str, out: &str| {
+        let gain = format!("env_parameters.gain={{low=0,high=100,per=\"{per}\"}}");
+        desk.expect(DONE, &format!("--env worlds.wgsl {small} --set {gain} --out {out}")).json()
+    };
+    let trained: Vec<f64> = run("agent", "run")["agents"].as_array().unwrap().iter().map(|agent| agent["mean_return"].as_f64().unwrap()).collect();
+    assert!(trained.iter().all(|gain| trained.iter().filter(|other| *other == gain).count() == 1), "{trained:?}");
+    for seed in ["", "--seed 77"] {
+        let played = desk.expect(DONE, &format!("eval run --episodes 6 --json --quiet {seed}")).json();
+        for (agent, gain) in played["agents"].as_array().unwrap().iter().zip(&trained) {
+            assert!((agent["returns"]["mean"].as_f64().unwrap() - gain).abs() < 1e-4, "{agent} instead of {gain}");
+        }
+    }
+    for (agent, gain) in trained.iter().enumerate() {
+        let out = desk.expect(DONE, &format!("record run --agent {agent} --png-dir frames-{agent} --size 2"));
+        assert!(out.stdout.contains(&format!("return {gain:.1}")), "{gain}\n{out}");
+        desk.expect(DONE, &format!("export run --agent {agent} --wgsl {agent}.wgsl"));
+        let note = desk.read(&format!("{agent}.wgsl")).lines().next().unwrap().to_string();
+        let noted: f64 = note.split_once("gain = ").unwrap().1.split_whitespace().next().unwrap().parse().unwrap();
+        assert!((noted - gain).abs() < 1e-4, "{note}");
+    }
+    // Environments keep theirs, too: an evaluation in as many has the training's mean.
+    let trained = run("environment", "environments");
+    let played = desk.expect(DONE, "eval environments --episodes 4 --json --quiet").json();
+    for (before, after) in trained["agents"].as_array().unwrap().iter().zip(played["agents"].as_array().unwrap()) {
+        assert!((before["mean_return"].as_f64().unwrap() - after["returns"]["mean"].as_f64().unwrap()).abs() < 1e-3, "{before} {after}");
+    }
+}
+
+// ---- agents that diverge
+
+const PENDULUM: &str = "--env Pendulum-v1 --envs 16 --steps 32 --minibatches 4 --hidden 8 --max-grad-norm 1e6 --total-steps 4096 --quiet --json";
+
+#[test]
+fn an_agent_that_diverges_is_frozen_and_the_others_learn_on() {
+    let desk = Desk::new();
+    let together = desk.expect(DONE, &format!("{PENDULUM} --agents 3 --lr 1e-3,30,3e-4 --out together"));
+    let summary = together.json();
+    let diverged = summary["diverged"].as_array().unwrap();
+    assert_eq!((diverged.len(), &diverged[0]["agent"], &diverged[0]["seed"]), (1, &1.into(), &1.into()), "{summary}");
+    assert_eq!(summary["agents"][1]["fault"], diverged[0]["quantity"]);
+    let alone = desk.expect(DONE, &format!("{PENDULUM} --lr 1e-3 --out alone")).json();
+    assert_eq!(summary["agents"][0]["params_sha256"], alone["params_sha256"]);
+    let rows = rows(&desk, "together");
+    let of = |agent: usize| rows.iter().filter(move |row| row["agent"] == agent).collect::<Vec<_>>();
+    let last = *of(1).last().unwrap();
+    assert_eq!((of(0).len(), of(2).len(), of(1).len() < 8), (8, 8, true));
+    assert_eq!((&last["fault"], &last["update"]), (&diverged[0]["quantity"], &diverged[0]["update"]));
+
+    // What is on disk can be used.
+    let played = desk.expect(DONE, "eval together --episodes 4 --json --quiet").json();
+    assert!(played["agents"].as_array().unwrap().iter().all(|agent| agent["returns"]["mean"].is_f64()), "{played}");
+    desk.expect(DONE, "fork together --total-steps 1024 --lr 1e-4 --out fork --quiet --json");
+    desk.expect(DONE, "export together --agent 1 --onnx policy.onnx");
+    let longer = desk.expect(DONE, "resume together --total-steps 8192 --quiet --json").json();
+    assert_eq!(longer["diverged"], summary["diverged"]);
+    assert_eq!(longer["agents"][1]["params_sha256"], summary["agents"][1]["params_sha256"]);
+}
+
+#[test]
+fn a_run_whose_only_agent_diverges_ends_with_its_last_finite_state() {
+    let desk = Desk::new();
+    let run = desk.expect(DIVERGED, &format!("{PENDULUM} --lr 30 --out run"));
+    run.says(&["agent 0 (seed 0) diverged in update", "--on-divergence rollback"]);
+    assert_eq!(run.json()["diverged"][0]["agent"], 0);
+    assert!(desk.expect(DONE, "eval run --episodes 4 --json --quiet").json()["mean_return"].is_f64());
+    desk.expect(DONE, "fork run --total-steps 1024 --lr 1e-4 --out fork --quiet --json");
+    desk.expect(DONE, "export run --safetensors weights.safetensors");
+    // To continue it changes nothing.
+    assert_eq!(desk.expect(DIVERGED, "resume run --quiet --json").json()["params_sha256"], run.json()["params_sha256"]);
+}
+
+/// Observations, rewards, or what normalises them, may be what is not finite: the checkpoint of such a run must be one that can be read.
+#[test]
+fn a_state_that_is_not_finite_never_reaches_a_checkpoint() {
+    let desk = Desk::new();
+    let broken = |step: &str, observation: &str| environment("const TIME_LIMIT: u32 = 9u;", "return EnvState(0u, 1.0);", step, observation);
+    let infinite = "(*state).x = (*state).x * 1e9; ";
+    for (name, source, quantity) in [
+        ("observation", broken(&format!("{infinite} return Outcome(1.0, false);"), "state.x"), "observation"),
+        ("reward", broken(&format!("{infinite} return Outcome((*state).x, false);"), "1.0"), "reward"),
+        ("return", broken("return Outcome(1.2e38, false);", "1.0"), "reward"),
+        ("moments", broken("return Outcome(1.0, false);", "f32(state.n) * 1e30"), "running moments of the observations"),
+    ] {
+        desk.write(&format!("{name}.wgsl"), source);
+        let arguments =
+            "--envs 4 --steps 16 --minibatches 1 --hidden 4 --total-steps 640 --normalize-observations true --normalize-rewards true --quiet --json";
+        let run = desk.expect(DIVERGED, &format!("--env {name}.wgsl {arguments} --out {name}")).json();
+        assert_eq!(run["diverged"][0]["quantity"], quantity, "{name}: {run}");
+        desk.expect(DONE, &format!("export {name} --onnx {name}.onnx"));
+    }
+}
+
+// ---- players
+
+#[test]
+fn what_plays_stops_when_something_is_not_finite() {
+    let desk = Desk::new();
+    let roots = environment(
+        "const TIME_LIMIT: u32 = 20u;\nstruct EnvParameters { a: f32, b: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1.0, 1.0);",
+        "return EnvState(0u, rng_uniform(rng));",
+        "(*state).x = rng_uniform(rng); return Outcome(sqrt(parameters.a), false);",
+        "state.x * sqrt(parameters.b)",
+    );
+    desk.write("roots.wgsl", roots + "fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> { return vec3(state.x); }\n");
+    desk.expect(DONE, "--env roots.wgsl --envs 4 --steps 8 --minibatches 1 --hidden 4 --total-steps 64 --out run --quiet");
+    for (parameter, quantity) in [("a", "reward"), ("b", "observation")] {
+        // A range, whose values no compiler knows.
+        for command in ["eval run --episodes 4", "record run --gif run.gif --size 8", "eval run --episodes 4 --deterministic"] {
+            let outcome = desk.expect(FAILED, &format!("{command} --set env_parameters.{parameter}=[-2,-1]"));
+            outcome.says(&[&format!("the first quantity that is not finite is the {quantity}")]);
+        }
+        let outcome = desk.expect(REFUSED, &format!("eval run --set env_parameters.{parameter}=-1"));
+        outcome.says(&["error: roots.wgsl:", &format!("and not with {parameter} = -1")]);
+    }
+}
+
+#[test]
+fn a_choice_without_a_legal_action_is_a_fault_that_names_it() {
+    let desk = Desk::new();
+    for (mask, choice) in [("false, false, true, true, true", 0), ("true, false, false, false, false", 1)] {
+        let source = environment(
+            "const TIME_LIMIT: u32 = 10u;\nconst ACTION_COUNTS = array(2u, 3u);",
+            "return EnvState(0u, rng_uniform(rng));",
+            "return Outcome(1.0, false);",
+            "state.x",
+        );
+        desk.write("masks.wgsl", source + &format!("fn env_action_mask(state: EnvState) -> array<bool, 5> {{ return array<bool, 5>({mask}); }}\n"));
+        let check = desk.expect(REFUSED, "env check masks.wgsl");
+        assert!(check.stdout.contains(&format!("no action is legal in choice {choice} at step 0")), "{check}");
+        let arguments = "--env masks.wgsl --envs 4 --steps 8 --minibatches 1 --hidden 4 --total-steps 64 --quiet --json";
+        let run = desk.expect(DIVERGED, &format!("{arguments} --out run-{choice}"));
+        run.says(&[&format!("no action is legal in choice {choice}")]);
+        assert_eq!(rows(&desk, &format!("run-{choice}"))[0]["fault"], format!("action: none is legal in choice {choice}"));
+        desk.expect(FAILED, &format!("eval run-{choice} --episodes 4")).says(&[&format!("no action is legal in choice {choice}")]);
+    }
+}
+
+#[test]
+fn an_observation_that_is_not_finite_is_named_wherever_it_is_made() {
+    let desk = Desk::new();
+    let source = |at: u32, limit: u32| {
+        let root = format!("sqrt({at}.0 - f32(state.n) - 1.0)");
+        environment(&format!("const TIME_LIMIT: u32 = {limit}u;"), "return EnvState(0u, 0.0);", "return Outcome(1.0, false);", &root)
+    };
+    // In the middle, only after the rollout's last step, only at the end of a truncated episode.
+    for (at, limit) in [(7, 1000), (32, 1000), (20, 20)] {
+        desk.write("root.wgsl", source(at, limit));
+        let run = desk.expect(DIVERGED, &format!("--env root.wgsl --envs 4 --steps 32 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json --out {at}"));
+        assert_eq!(run.json()["diverged"][0]["quantity"], "observation", "at {at}\n{run}");
+        assert!(desk.expect(REFUSED, "env check root.wgsl").stdout.contains("WRONG  root.wgsl:7: "), "at {at}");
+    }
+}
+
+// ---- one sample
+
+#[test]
+fn advantages_of_minibatches_of_one_sample_are_not_normalised_away() {
+    let desk = Desk::new();
+    let run = desk.expect(DONE, "--hidden 16 --envs 4 --steps 8 --minibatches 32 --total-steps 96 --out run");
+    run.says(&["note: minibatches of one sample: advantages are not normalised"]);
+    assert!(rows(&desk, "run").iter().all(|row| row["policy_loss"].as_f64().unwrap().abs() > 1e-3));
+    let two = desk.expect(DONE, "--hidden 16 --envs 4 --steps 8 --minibatches 16 --total-steps 96 --out two");
+    assert!(!two.stderr.contains("advantages"), "{two}");
+}
+
+// ---- sums and counters
+
+#[test]
+fn returns_of_long_episodes_are_exact_to_a_float() {
+    let tenths = environment("const TIME_LIMIT: u32 = 20000u;", "return EnvState(0u, 0.0);", "return Outcome(0.1, false);", "1.0");
+    let mut trainer = trainer(&tenths, "envs=4 steps=2000 minibatches=1 epochs=1 hidden=4 total_steps=80000");
+    let row = train(&mut trainer).pop().unwrap();
+    let right = 20_000.0 * f64::from(0.1f32);
+    assert_eq!((row.episodes, row.mean_return), (4, Some(right as f32)));
+}
+
+/// An episode that has collected 2^24 already: one float would not take in another 1.
+#[test]
+fn a_return_grows_beyond_the_integers_of_a_float() {
+    let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n == 9u);", "1.0");
+    let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=36");
+    let lane = trainer.plan().environment.lane_words;
+    let mut lanes = trainer.engine().read("env_lanes").unwrap();
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[2] = 16_777_216f32.to_bits());
+    trainer.engine().write("env_lanes", &lanes);
+    // Nine more are between two floats; eight would have been one.
+    assert_eq!(train(&mut trainer)[0].mean_return, Some((16_777_216.0f64 + 9.0) as f32));
+}
+
+#[test]
+fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
+    let short = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n % 4u == 0u);", "1.0");
+    let mut trainer = trainer(&short, "envs=4 steps=8 minibatches=1 epochs=2 hidden=4 total_steps=64 lr=1e-3");
+    let (engine, lane) = (trainer.engine(), trainer.plan().environment.lane_words);
+    let mut agents = engine.read("agents").unwrap();
+    agents[agent::EPISODES] = u32::MAX - 3;
+    agents[agent::GRADIENT_STEPS] = u32::MAX - 1;
+    engine.write("agents", &agents);
+    let mut lanes = engine.read("env_lanes").unwrap();
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[4] = (1 << 30) - 2);
+    engine.write("env_lanes", &lanes);
+    let rows = train(&mut trainer);
+    // Two episodes of each environment in each update, the first of which had gone on for 2^30 - 2 steps.
+    let right = u64::from(u32::MAX) - 3;
+    assert_eq!(rows.iter().map(|row| row.total_episodes).collect::<Vec<_>>(), [right + 8, right + 16]);
+    let first = (((1u64 << 30) + 2) * 4 + 4 * 4) as f64 / 8.0;
+    assert!((f64::from(rows[0].mean_length.unwrap()) / first - 1.0).abs() < 1e-6, "{:?} instead of {first}", rows[0].mean_length);
+    assert!(rows.iter().all(|row| row.fault.is_none() && row.grad_norm > 0.0), "{rows:?}");
+    let agents = trainer.engine().read("agents").unwrap();
+    assert_eq!([agents[agent::EPISODES], agents[agent::EPISODES + 1], agents[agent::GRADIENT_STEPS]], [12, 1, u32::MAX]);
+    let transitions = trainer.engine().read("transitions").unwrap();
+    let last = &transitions[transition::WORDS * 31..][..transition::WORDS];
+    assert_eq!([last[transition::EPISODE_LENGTH], last[transition::ENDING]], [4, transition::TERMINATED]);
+}
+
+/// Observations alternate between -2 and 2 about 3: mean 3, variance 4. After 4e8 of them, a single float would take in no more of eight.
+#[test]
+fn normalisers_learn_on_after_hundreds_of_millions_of_samples() {
+    let alternating = environment(
+        "const TIME_LIMIT: u32 = 1000u;",
+        "return EnvState(0u, 0.0);",
+        "return Outcome(1.0, false);",
+        "3.0 + select(-2.0, 2.0, state.n % 2u == 1u)",
+    );
+    let mut trainer = trainer(&alternating, "envs=4 steps=2 minibatches=1 epochs=1 hidden=4 total_steps=8000 normalize_observations=true");
+    let mut normalizers = trainer.engine().read("normalizers").unwrap();
+    let seen: [f32; 7] = [4e8, 0.0, 3.0, 0.0, 4.0, 0.0, 0.5];
+    normalizers[..7].copy_from_slice(&seen.map(f32::to_bits));
+    trainer.engine().write("normalizers", &normalizers);
+    train(&mut trainer);
+    let after: Vec<f64> = trainer.engine().read("normalizers").unwrap()[..7].iter().map(|&word| f64::from(f32::from_bits(word))).collect();
+    assert_eq!(after[0] + after[1], 4e8 + 8000.0);
+    assert!((after[2] + after[3] - 3.0).abs() < 1e-6 && (after[4] + after[5] - 4.0).abs() < 1e-6, "{after:?}");
+    // And what has changed is taken in: twice as far apart, the variance moves by 12 * 8000 / 4e8, which single floats would lose, eight at a time.
+    let wider = environment(
+        "const TIME_LIMIT: u32 = 1000u;",
+        "return EnvState(0u, 0.0);",
+        "return Outcome(1.0, false);",
+        "3.0 + select(-4.0, 4.0, state.n % 2u == 1u)",
+    );
+    let mut trainer = self::trainer(&wider, "envs=4 steps=2 minibatches=1 epochs=1 hidden=4 total_steps=8000 normalize_observations=true");
+    trainer.engine().write("normalizers", &normalizers);
+    train(&mut trainer);
+    let after: Vec<f64> = trainer.engine().read("normalizers").unwrap()[..7].iter().map(|&word| f64::from(f32::from_bits(word))).collect();
+    let right = 4.0 + 12.0 * 8000.0 / (4e8 + 8000.0);
+    // The increments, of 2.4e-7 each, are good to a few units in the last place of one float.
+    assert!((after[4] + after[5] - right).abs() < 1e-3 * (right - 4.0), "{after:?} instead of {right}");
+}
+
+#[test]
+fn constant_targets_leave_nothing_to_explain() {
+    let desk = Desk::new();
+    let one = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, 0.0);", "return Outcome(1.0, true);", "1.0");
+    desk.write("one.wgsl", one);
+    let seen = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1e3, true);", "state.x");
+    desk.write("seen.wgsl", seen);
+    for name in ["one", "seen"] {
+        desk.expect(DONE, &format!("--env {name}.wgsl --hidden 4 --envs 16 --steps 32 --minibatches 4 --lr 1e-2 --total-steps 10240 --out {name} --quiet"));
+        for row in rows(&desk, name) {
+            assert_eq!(row["explained_variance"], 0.0, "{name}: {row}");
+        }
+    }
+    // Targets that do vary are explained as ever.
+    let varying = environment("const TIME_LIMIT: u32 = 1u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1e3 + (*state).x, true);", "state.x");
+    desk.write("varying.wgsl", varying);
+    desk.expect(DONE, "--env varying.wgsl --hidden 4 --envs 16 --steps 32 --minibatches 4 --total-steps 512 --out varying --quiet");
+    assert_ne!(rows(&desk, "varying")[0]["explained_variance"], 0.0);
+}
+
+// ---- random numbers, bounds
+
+#[test]
+fn whole_numbers_are_drawn_below_any_count() {
+    let desk = Desk::new();
+    let below = environment(
+        "const TIME_LIMIT: u32 = 1u;\nstruct EnvParameters { count: u32 }\nconst DEFAULT_PARAMETERS = EnvParameters(100000u);",
+        "return EnvState(rng_below(rng, parameters.count), 0.0);",
+        "return Outcome(f32((*state).n - 1u), false);",
+        "0.0",
+    );
+    desk.write("below.wgsl", below);
+    desk.expect(DONE, "--env below.wgsl --envs 64 --steps 4 --minibatches 1 --hidden 4 --total-steps 256 --out run --quiet");
+    for count in [100_000u32, 3_000_000_000] {
+        let played = desk.expect(DONE, &format!("eval run --episodes 40000 --env-parameters count={count} --json --quiet")).json();
+        let returns = &played["agents"][0]["returns"];
+        // Uniform on [0, count): the mean of 40,000 deviates by count / sqrt(12 * 40,000). Five of these; the stream is fixed.
+        let (count, mean) = (f64::from(count), returns["mean"].as_f64().unwrap());
+        assert!((mean - (count - 1.0) / 2.0).abs() < 5.0 * count / (12.0 * 40_000f64).sqrt(), "{mean} of {count}");
+        assert!(returns["max"].as_f64().unwrap() > 0.999 * count, "{returns}");
+    }
+}
+
+#[test]
+fn a_check_notes_what_an_agent_may_not_learn_from() {
+    let desk = Desk::new();
+    let bounded = |low: &str, high: &str| {
+        format!(
+            "const OBSERVATION: u32 = 1u;\nconst ACTION_LOW = array({low});\nconst ACTION_HIGH = array({high});\nconst TIME_LIMIT: u32 = 10u;\n\
+             struct EnvState {{ x: f32 }}\nfn env_reset(rng: ptr<function, Rng>) -> EnvState {{ return EnvState(rng_uniform(rng)); }}\n\
+             fn env_step(state: ptr<function, EnvState>, action: array<f32, 1>, rng: ptr<function, Rng>) -> Outcome {{ return Outcome(action[0], false); }}\n\
+             fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {{ return array<f32, OBSERVATION>(state.x); }}\n"
+        )
+    };
+    for (low, high, noted) in [("100.0f", "200.0f", true), ("-1000.0f", "1000.0f", true), ("-1.0f", "1.0f", false), ("-2.0f", "2.0f", false)] {
+        desk.write("bounds.wgsl", bounded(low, high));
+        let check = desk.expect(DONE, "env check bounds.wgsl");
+        let note = format!("note   bounds.wgsl:2: dimension 0 of the action lies between {}", low.trim_end_matches(".0f"));
+        assert_eq!(check.stdout.contains(&note), noted, "{check}");
+    }
+    let constant =
+        |observation: &str| environment("const TIME_LIMIT: u32 = 10u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1.0, false);", observation);
+    for (observation, note) in [("state.x", "the reward never changed"), ("1e-4 * state.x", "hardly changes"), ("1e4 * state.x", "some observations are large")]
+    {
+        desk.write("notes.wgsl", constant(observation));
+        assert!(desk.expect(DONE, "env check notes.wgsl").stdout.contains(note), "{note}");
+    }
+}
