@@ -274,7 +274,7 @@ fn compile(
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
 
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(source.into()) };
+    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
     // A user's environment may contain anything.
     let foreign = !plan.environment.built_in && kernel.source().contains("//! import environment");
     let module = if options.checked || foreign {

@@ -6,6 +6,7 @@ pub mod dense;
 pub mod engine;
 pub(crate) mod program;
 pub mod reflect;
+mod types;
 pub mod units;
 
 use crate::error::{DeviceFailure, Error, Result};

@@ -34,7 +34,8 @@ impl Program {
     pub(crate) fn new<'b>(gpu: &Gpu, plan: &Plan, shader: &Shader<'_>, buffers: impl Fn(&str) -> Option<&'b wgpu::Buffer>) -> Result<Program> {
         let name = shader.name;
         let source = compose::compose_source(shader.source, shader.grid, plan) + &shader.constants;
-        let bindings = reflect::module_bindings(&reflect::parse(name, &source)?);
+        let module = reflect::parse(name, &source)?;
+        let bindings = reflect::module_bindings(&module);
         let error = |report: String| Error::Shader { kernel: name.into(), report };
         let entries: Vec<wgpu::BindGroupEntry<'_>> = bindings
             .iter()
@@ -45,7 +46,7 @@ impl Program {
             .collect::<Result<_>>()?;
 
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(source.into()) };
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
         let module = if plan.environment.built_in {
             // SAFETY: these shaders are this crate's own; their buffers are made for their grids or guarded by the plan's sizes, and their loops end.
             unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }

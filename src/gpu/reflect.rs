@@ -25,7 +25,8 @@ pub struct Binding {
 /// [`Error::Shader`] with the compiler's report, lines included.
 pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
-    let module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    let mut module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    super::types::merge_aliases(&mut module);
     validator().validate(&module).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
     Ok(module)
 }

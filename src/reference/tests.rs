@@ -106,7 +106,8 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
         for (s, n) in (0..plan.agents).flat_map(|s| (0..plan.envs).map(move |n| (s, n))) {
             let (gamma, lambda) = (f64::from(0.99f32), f64::from(0.95f32));
             let value = |row: usize| memory.buffer("values").f(layouts::value(&plan, s, row, n));
-            let ending = |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * 4 + layouts::transition::ENDING) & 3;
+            let ending =
+                |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * layouts::transition::WORDS + layouts::transition::ENDING) & 3;
             // Every reward is 1.
             let error = |t: usize| match ending(t) {
                 0 => 1.0 + gamma * value(t + 1) - value(t),

@@ -284,7 +284,7 @@ fn advantages_follow_their_definition() {
                 .flat_map(|b| {
                     // As the rollout marks them: a step that terminates is not truncated.
                     let ending = if terminated[b] == 1.0 { transition::TERMINATED } else { transition::TRUNCATED * truncated[b] as u32 };
-                    [0, rewards[b], ending, 0]
+                    [0, rewards[b], ending, 0, 0]
                 })
                 .collect();
             let mut values = bits(at(case, "values"));
