@@ -4,16 +4,24 @@
 #     sh scripts/test.sh                      everything
 #     sh scripts/test.sh --test determinism   one test binary
 #     sh scripts/test.sh -- --nocapture       arguments of the tests themselves
+#
+# Tests that have nothing to check on this device say so. Which ones may, and must, is in tests/skips.txt; this fails where it is otherwise.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=scripts/prepare.sh
 . "$root/scripts/prepare.sh"
+ensure_spirv_val
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# The tests append to it what they skip, and how many lanes a subgroup has.
+PPO_GPU_TEST_NOTES=$work/notes
+export PPO_GPU_TEST_NOTES
+: >"$PPO_GPU_TEST_NOTES"
 
 # Release, because the CPU reference is many times slower in debug, and wgpu's debug validation slows the software
 # driver too. --no-fail-fast, because cargo otherwise stops at the first test binary with a failure, and the totals below would
@@ -25,8 +33,18 @@ trap 'exit 143' TERM
     echo "$status" >"$work/status"
 } | tee "$work/output"
 
-awk '/^test result: / { binaries++; passed += $4; failed += $6; ignored += $8 }
+status=$(cat "$work/status")
+awk -v profile="${PPO_GPU_TEST_PROFILE:--}" '
+    FILENAME ~ /\/output$/ && /^test result: / { binaries++; passed += $4; failed += $6; ignored += $8 }
+    FILENAME ~ /\/output$/ && /^test .* \.\.\. / { ran[$2] = 1 }
+    FILENAME ~ /\/notes$/ && $1 == "LANES" { lanes = $2 }
+    FILENAME ~ /\/notes$/ && $1 == "SKIPPED" { name = $2; sub(/:$/, "", name); if (!skipped[name]++) { count++; list = list $0 "\n" } }
+    FILENAME ~ /\/skips.txt$/ && /^[^#]/ && $1 == profile && ($2 == "*" || $2 == lanes) { expected[$3] = 1 }
     END {
         printf "\nAll test binaries together (%d): %d tests passed, %d failed, %d ignored\n", binaries, passed, failed, ignored
-    }' "$work/output"
-exit "$(cat "$work/status")"
+        printf "%d tests skipped something (profile %s, %s lanes)\n%s", count, profile, lanes == "" ? "no" : lanes, list
+        for (name in skipped) if (!(name in expected)) { print "error: " name " skipped; tests/skips.txt does not list that"; wrong = 1 }
+        for (name in expected) if (name in ran && !(name in skipped)) { print "error: " name " did not skip, as tests/skips.txt says"; wrong = 1 }
+        exit wrong
+    }' "$work/output" "$PPO_GPU_TEST_NOTES" "$root/tests/skips.txt" || [ "$status" -ne 0 ] || status=1
+exit "$status"

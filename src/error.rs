@@ -135,6 +135,8 @@ pub enum DeviceFailure {
     OutOfMemory,
     /// wgpu refused a call: a defect of this program.
     Validation,
+    /// It computed something else than the reference admits.
+    Wrong,
 }
 
 /// Process exit codes.
@@ -199,6 +201,11 @@ impl Error {
             }
             Error::Device { kind: DeviceFailure::Validation, .. } => {
                 "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
+            }
+            Error::Device { kind: DeviceFailure::Wrong, .. } => {
+                "the driver compiles or executes this kernel wrongly: update it, or pick another device or driver with --backend/--adapter; if the newest driver \
+                 does the same, report it to the driver's makers, and to ppo-gpu with the output of `ppo-gpu doctor --json`"
+                    .into()
             }
             Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
             Error::Diverged { .. } => {

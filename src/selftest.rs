@@ -55,7 +55,7 @@ pub fn check_with(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Resu
             Err(reason) => ambiguous.push(reason.to_string()),
         }
     }
-    Err(failure("looked for a seed to compare kernels on".into(), ambiguous.join("\n")))
+    Err(Error::Device { activity: "looked for a seed to compare kernels on".into(), message: ambiguous.join("\n"), kind: DeviceFailure::Validation })
 }
 
 /// The configuration of `plan`, small. Odd numbers, so that tiles and workgroups are not filled.
@@ -98,7 +98,7 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Result<std
         let findings = compare(&memory, &after);
         if !findings.is_empty() {
             let activity = format!("checked kernel `{}` (index {}) against the reference", dispatch.kernel.name(), dispatch.index);
-            return Err(failure(activity, describe(&findings)));
+            return Err(Error::Device { activity, message: describe(&findings), kind: DeviceFailure::Wrong });
         }
         before = after;
         checked += 1;
@@ -108,8 +108,4 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> Options) -> Result<std
 
 fn download(engine: &Engine) -> Result<Words> {
     BUFFERS.iter().map(|buffer| Ok((buffer.name, engine.read(buffer.name)?))).collect()
-}
-
-fn failure(activity: String, message: String) -> Error {
-    Error::Device { activity, message, kind: DeviceFailure::Validation }
 }

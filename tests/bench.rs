@@ -1,5 +1,8 @@
 //! `ppo-gpu bench` on a tiny run. Nothing is said here about how long anything takes.
 
+mod common;
+
+use common::skip;
 use ppo_gpu::error::exit;
 use ppo_gpu::kernel::Kernel;
 use serde_json::Value;
@@ -9,8 +12,7 @@ use std::process::{Command, Output};
 const TINY: &str = "bench --seconds 0.001 --quiet --envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4";
 
 fn bench(more: &[&str]) -> Output {
-    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-    Command::new(env!("CARGO_BIN_EXE_ppo-gpu")).args(TINY.split(' ')).args(more).args(["--backend", &backend]).output().expect("the program starts")
+    Command::new(env!("CARGO_BIN_EXE_ppo-gpu")).args(TINY.split(' ')).args(more).args(["--backend", &common::backend()]).output().expect("the program starts")
 }
 
 #[test]
@@ -20,7 +22,7 @@ fn debug_builds_are_refused_and_release_builds_report() {
     if cfg!(debug_assertions) {
         assert_eq!(output.status.code(), Some(i32::from(exit::REFUSED)), "{stderr}");
         assert!(stderr.contains("--release"), "{stderr}");
-        return;
+        return skip("a debug build measures nothing");
     }
     assert_eq!((output.status.code(), &*stderr), (Some(i32::from(exit::DONE)), ""));
     let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
@@ -55,7 +57,7 @@ fn debug_builds_are_refused_and_release_builds_report() {
 #[test]
 fn tables_have_a_row_for_each_value() {
     if cfg!(debug_assertions) {
-        return;
+        return skip("a debug build measures nothing");
     }
     let output = bench(&["--sweep", "agents"]);
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,23 +1,19 @@
 //! What `ppo-gpu doctor` says of a device that works, and of ones that were broken on purpose.
 
+mod common;
 mod desk;
 
+use common::{gpu, skip};
 use desk::{DONE, Desk, FAILED};
 use ppo_gpu::config::Config;
 use ppo_gpu::doctor::{Finding, Options, Verdict, findings};
-use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine;
 use ppo_gpu::kernel::Kernel;
 use std::time::Duration;
 
-fn gpu() -> Gpu {
-    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-    Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
-}
-
 fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::Options) -> Vec<Finding> {
     let options = Options { training: Duration::from_millis(1), quiet: true };
-    findings(limits, Ok(gpu()), &Config::default(), &options, engine)
+    findings(limits, Ok(gpu().clone()), &Config::default(), &options, engine)
 }
 
 #[test]
@@ -39,13 +35,13 @@ fn a_device_that_works_is_good_to_go() {
 /// Mistakes in kernels, as drivers make them, are found and the kernel is named.
 #[test]
 fn a_kernel_that_computes_something_else_is_named() {
-    let limits = gpu().limits;
+    let limits = &gpu().limits;
     for (kernel, from, to) in [
         (Kernel::Gae, "let delta = reward + gamma", "let delta = reward - gamma"),
-        (Kernel::Adam, "LN_BETA1", "LN_BETA2"),
+        (Kernel::Adam, "(sqrt(second_corrected) + ADAM_EPSILON)", "sqrt(second_corrected + ADAM_EPSILON)"),
         (Kernel::Rollout, "(*env).episode_length += 1u;", "(*env).episode_length += 2u;"),
     ] {
-        let found = examine(&limits, &|| engine::Options {
+        let found = examine(limits, &|| engine::Options {
             rewrite: Some(Box::new(move |of, source| {
                 if of != kernel {
                     return source;
@@ -58,6 +54,8 @@ fn a_kernel_that_computes_something_else_is_named() {
         let last = found.last().unwrap();
         assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad), "{found:?}");
         assert!(last.text.contains(&format!("`{}`", kernel.name())), "{last:?}");
+        // The reference is right, or every device would be told so: it is the driver's fault.
+        assert!(last.help.contains("the driver compiles or executes this kernel wrongly") && !last.help.contains("defect of ppo-gpu"), "{last:?}");
     }
 }
 
@@ -74,8 +72,35 @@ fn a_kernel_that_does_not_compile_is_named() {
 
 #[test]
 fn a_limit_that_is_too_small_is_named() {
-    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..gpu().limits };
+    let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..gpu().limits.clone() };
     let found = examine(&limits, &engine::Options::default);
     assert_eq!((found.len(), found[0].check, found[0].verdict), (1, "limits", Verdict::Bad));
     assert!(found[0].text.contains("max_storage_buffers_per_shader_stage is 4, but 8 are needed"), "{found:?}");
+}
+
+/// The process of the tests is prepared as the program prepares its own, so that both have the same device. (The program inherits the tests' environment: if
+/// these were not prepared, it would set what is missing, and the two would differ.)
+#[test]
+fn tests_run_on_the_device_that_the_program_has() {
+    let desk = Desk::new();
+    let outcome = desk.expect(DONE, "devices --json");
+    assert_eq!(outcome.stderr, "");
+    let devices: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let used = devices.as_array().unwrap().iter().find(|device| device["used"] == true).unwrap();
+    let info = &gpu().info;
+    assert_eq!(used["name"], info.name);
+    assert_eq!(used["subgroup_lanes"], serde_json::json!([info.subgroup_min_size, info.subgroup_max_size]));
+}
+
+/// What is set explicitly stays as it is.
+#[test]
+fn a_width_that_was_asked_for_is_kept() {
+    if gpu().info.driver != "llvmpipe" {
+        return skip("only Mesa's software driver lets itself be told how wide its vectors are");
+    }
+    for (bits, lanes) in [(128, 4), (256, 8)] {
+        let output = Desk::new().command("devices --json").env("LP_NATIVE_VECTOR_WIDTH", bits.to_string()).output().unwrap();
+        let devices: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(devices[0]["subgroup_lanes"], serde_json::json!([lanes, lanes]));
+    }
 }

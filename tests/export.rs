@@ -1,6 +1,9 @@
 //! What `ppo-gpu export` writes: WGSL functions are run on the device, tensors read back, and both compared with the reference.
 //! That the ONNX model plays Gymnasium's environments as well is shown by `tests/conformance/exported_policies.py`.
 
+mod common;
+
+use common::gpu;
 use ppo_gpu::checkpoint::Checkpoint;
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
@@ -18,11 +21,6 @@ const ROWS: usize = 50;
 /// An f32 program adds up to 64 products in each of three layers: 64 * 2^-24 * 3 = 1.1e-5 of the sum of their magnitudes, were all roundings to go the same
 /// way; of 50 x 3 random ones the worst is a tenth of that, and the magnitudes add up to a few times the largest output.
 const TOLERANCE: f64 = 1e-5;
-
-fn gpu() -> Gpu {
-    let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-    Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
-}
 
 /// What two agents have learned in a few updates.
 fn learned(gpu: &Gpu, keys: &str) -> (Plan, Checkpoint) {
@@ -112,14 +110,13 @@ fn near(is: &[f32], should: &[f64], what: &str) {
 
 #[test]
 fn wgsl_and_tensors_compute_what_was_learned() {
-    let gpu = gpu();
     for keys in [
         "env=CartPole-v1 hidden=64,64",
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
         "env=Probe/Masked hidden=8,5",
         "env=Pendulum-v1 hidden=64,64 normalize_observations=true normalize_rewards=true",
     ] {
-        let (plan, checkpoint) = learned(&gpu, keys);
+        let (plan, checkpoint) = learned(gpu(), keys);
         let environment: &Environment = &plan.environment;
         let (inputs, actions) = (environment.observation, &environment.actions);
         let agent = 1;
@@ -133,7 +130,7 @@ fn wgsl_and_tensors_compute_what_was_learned() {
         } else {
             Vec::new()
         };
-        let results = on_device(&gpu, &policy, &plan, &observations, &masks);
+        let results = on_device(gpu(), &policy, &plan, &observations, &masks);
 
         let block: Vec<f64> = checkpoint.words_of("params", &[agent]).into_iter().map(|word| f64::from(f32::from_bits(word))).collect();
         let normalizers: Vec<f64> = checkpoint.words_of("normalizers", &[agent]).into_iter().map(|word| f64::from(f32::from_bits(word))).collect();

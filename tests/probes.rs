@@ -3,8 +3,9 @@
 //!
 //! What is asked of a run: the mean return of its last 100 episodes, and the critic's value of every observation of its last rollout.
 
+mod common;
+
 use ppo_gpu::config::Config;
-use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::{Options, Rewrite};
 use ppo_gpu::plan::Plan;
 use ppo_gpu::trainer::Trainer;
@@ -35,11 +36,8 @@ impl Probe {
         let pairs = pairs.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap());
         // Later ones replace earlier ones.
         let config = Config::from_layers(pairs).unwrap();
-        let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-        let gpu = Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
-        let profile = gpu.profile(&std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or("auto".into()));
-        let plan = Plan::new(&config, profile).unwrap();
-        let mut trainer = Trainer::with_options(gpu, plan, &Options { rewrite, ..Options::default() }).unwrap();
+        let plan = Plan::new(&config, common::profile("auto")).unwrap();
+        let mut trainer = Trainer::with_options(common::gpu().clone(), plan, &Options { rewrite, ..Options::default() }).unwrap();
         let mut last = Vec::new();
         trainer
             .run(&mut |rows| {

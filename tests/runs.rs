@@ -103,30 +103,51 @@ fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
     desk.expect(REFUSED, "resume nowhere").says(&["nowhere holds no run"]);
 }
 
-/// Killed at moments spread over a whole run, start-up included: the files are whole, and the run goes on to the same bits.
+/// Killed at moments spread over a whole run, start-up included: the files are whole, and the run goes on to the same bits. A moment is something that can be
+/// seen of the run, not a time: nothing depends on how fast this machine is.
 #[test]
 fn a_run_that_was_killed_goes_on_to_the_same_bits() {
     let desk = Desk::new();
-    // Long enough to be hit while it trains.
     let run = "--envs 64 --steps 64 --minibatches 4 --epochs 4 --hidden 16 --total-steps 400000 --checkpoint-every 5 --quiet";
     desk.expect(DONE, &format!("{run} --out whole"));
-    let mut trained = 0;
-    for number in 0..10 {
+    let some = |path: &Path| path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    // Whether update `least` or a later one has left its checkpoint.
+    let checkpointed = |path: &Path, least: u32| {
+        let names = path.join("checkpoints").read_dir().into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(|name| name.strip_prefix("update-")?.strip_suffix(".safetensors")?.parse().ok()).any(|update: u32| update >= least)
+    };
+    let row = |path: &Path| std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0);
+    let moments: [&dyn Fn(&Path) -> bool; 10] = [
+        &|path| path.exists(),
+        &some,
+        &row,
+        &|path| some(&path.join("checkpoints")),
+        &|path| checkpointed(path, 5),
+        &|path| checkpointed(path, 10),
+        &|path| checkpointed(path, 25),
+        &|path| checkpointed(path, 40),
+        &|path| checkpointed(path, 60),
+        &|path| checkpointed(path, 80),
+    ];
+    for (number, moment) in moments.into_iter().enumerate() {
         let name = format!("killed{number}");
-        let mut child = start(&desk, &format!("{run} --out {name}"));
-        std::thread::sleep(Duration::from_millis(150 + 120 * number));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if !desk.path(&name).exists() {
-            // It had not begun.
-            continue;
+        // A run that has ended before the kill is made again.
+        while !desk.path(&name).exists() || desk.path(&format!("{name}/summary.json")).exists() {
+            if desk.path(&name).exists() {
+                std::fs::remove_dir_all(desk.path(&name)).unwrap();
+            }
+            let mut child = start(&desk, &format!("{run} --out {name}"));
+            while !moment(&desk.path(&name)) && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            child.kill().unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert!(desk.path(&name).exists(), "{}", String::from_utf8_lossy(&output.stderr));
         }
-        trained += 1;
         desk.expect(DONE, &format!("resume {name} --quiet"));
         assert_eq!(sha(&desk, &name), sha(&desk, "whole"), "{name}");
         assert_eq!(rows(&desk, &name), rows(&desk, "whole"), "{name}");
     }
-    assert!(trained > 0, "no run was killed while it trained");
 }
 
 #[cfg(unix)]
@@ -134,8 +155,9 @@ fn a_run_that_was_killed_goes_on_to_the_same_bits() {
 fn an_interrupted_run_says_how_it_goes_on_and_nobody_else_may_train_in_it() {
     let desk = Desk::new();
     let run = "--envs 8 --steps 16 --minibatches 2 --epochs 2 --hidden 4 --total-steps 400000000 --out run";
-    let child = start(&desk, run);
-    while !desk.path("run/metrics.jsonl").exists() {
+    let mut child = start(&desk, run);
+    while std::fs::metadata(desk.path("run/metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "the run has ended");
         std::thread::sleep(Duration::from_millis(5));
     }
     desk.expect(REFUSED, "resume run").says(&["another process trains in run"]);

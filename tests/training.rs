@@ -1,5 +1,8 @@
 //! Whole runs: the same bits however the work is split, what crosses the bus, faults, and learning.
 
+mod common;
+
+use common::{profile, skip};
 use ppo_gpu::buffers::BUFFERS;
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
@@ -7,19 +10,13 @@ use ppo_gpu::fault::Divergence;
 use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::{RawRow, Row};
-use ppo_gpu::plan::{Plan, Profile};
+use ppo_gpu::plan::Plan;
 use ppo_gpu::trainer::{Saving, Trainer};
 use ppo_gpu::{Error, Result};
 use std::ops::ControlFlow;
-use std::sync::OnceLock;
 
 fn gpu() -> Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
-        let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-        Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
-    })
-    .clone()
+    common::gpu().clone()
 }
 
 /// A configuration from `key=value` pairs on top of the defaults, or of `file`.
@@ -30,14 +27,9 @@ fn config(file: Option<&str>, assignments: &str) -> Config {
     Config::from_layers(layers.into_iter().chain(pairs)).unwrap()
 }
 
-/// The profile called `name`; or, instead, the one that the variable PPO_GPU_TEST_PROFILE names.
-fn profile(gpu: &Gpu, name: &str) -> Profile {
-    gpu.profile(&std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or(name.into()))
-}
-
 fn trainer_of(config: &Config, name: &str) -> Trainer {
     let gpu = gpu();
-    let plan = Plan::new(config, profile(&gpu, name)).unwrap();
+    let plan = Plan::new(config, profile(name)).unwrap();
     Trainer::with_options(gpu, plan, &Options::default()).unwrap()
 }
 
@@ -79,8 +71,12 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn gradient_steps_of_a_dispatch_do_not_change_results() {
     for (env, keys) in KINDS.into_iter().flat_map(|env| [(env, ""), (env, "target_kl=0.002 agents=2 lr=1e-2")]) {
-        let plan = Plan::new(&config(None, &format!("{SMALL} env={env} {keys}")), profile(&gpu(), "auto")).unwrap();
+        let plan = Plan::new(&config(None, &format!("{SMALL} env={env} {keys}")), profile("auto")).unwrap();
         let all = plan.learn_steps;
+        if all == 0 {
+            skip("each gradient step is a dispatch of its own under this profile");
+            continue;
+        }
         let outcomes = [all, all.min(2), all.min(1)].map(|learn_steps| {
             let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &Options::default()).unwrap();
             let rows = train(&mut trainer).unwrap();
@@ -88,7 +84,7 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
             let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
             (bits, rows.iter().map(same).collect::<Vec<_>>())
         });
-        if profile(&gpu(), "auto").tiles_learned > 0 && plan.lanes_are_units {
+        if profile("auto").tiles_learned > 0 && plan.lanes_are_units {
             assert_eq!(all, 6, "all steps of an update are made at once");
         }
         assert!(keys.is_empty() || outcomes[0].1.iter().any(|row| row.gradient_steps < 6), "{env}: target_kl ends updates early");
@@ -155,7 +151,7 @@ fn shown(updates: usize, [drawn, whole, fixed]: [&str; 3], more: &str) -> Vec<Ve
     }
     let gpu = gpu();
     let environment = Environment::parse("parameters", PARAMETERS).unwrap();
-    let plan = Plan::with_environment(&config, environment, profile(&gpu, "auto")).unwrap();
+    let plan = Plan::with_environment(&config, environment, profile("auto")).unwrap();
     let mut trainer = Trainer::new(gpu, plan).unwrap();
     train(&mut trainer).unwrap();
     let plan = trainer.plan();
@@ -315,7 +311,7 @@ fn what_is_not_finite_stops_training_and_is_named_first() {
 fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
     let mut gpu = gpu();
     gpu.limits.max_storage_buffer_binding_size = 1 << 16;
-    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile(&gpu, "auto")).unwrap();
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile("auto")).unwrap();
     let Err(error) = Trainer::new(gpu, plan) else { panic!("a plan beyond the limits was accepted") };
     assert!(matches!(&error, Error::Limit { .. }) && error.to_string().contains("buffer `"), "{error}");
     assert_eq!(error.exit_code(), 2);
@@ -325,16 +321,16 @@ fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
 #[test]
 fn what_a_software_driver_would_cut_short_is_refused() {
     for (assignments, key) in [("envs=8 steps=16 hidden=2048,2048", "hidden"), ("envs=65536 steps=32 minibatches=2", "minibatches")] {
-        let plan = Plan::new(&config(None, assignments), profile(&gpu(), "auto")).unwrap();
+        let plan = Plan::new(&config(None, assignments), profile("auto")).unwrap();
         let error = plan.check_software_loops().unwrap_err();
         assert!(error.to_string().starts_with(key) && error.exit_code() == 2, "{error}");
     }
-    assert!(Plan::new(&config(None, "envs=65536 steps=16 minibatches=4"), profile(&gpu(), "auto")).unwrap().check_software_loops().is_ok());
+    assert!(Plan::new(&config(None, "envs=65536 steps=16 minibatches=4"), profile("auto")).unwrap().check_software_loops().is_ok());
 }
 
 #[test]
 fn too_little_memory_is_an_error_that_says_what_to_lower() {
-    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile(&gpu(), "auto")).unwrap();
+    let plan = Plan::new(&config(None, "envs=512 steps=64 minibatches=4"), profile("auto")).unwrap();
     assert!(plan.check_memory(plan.device_bytes(), "a device").is_ok());
     let error = plan.check_memory(plan.device_bytes() / 2, "a device").unwrap_err();
     assert!(error.to_string().contains("memory") && error.help().contains("envs: 128 fits"), "{error}: {}", error.help());
@@ -344,7 +340,7 @@ fn too_little_memory_is_an_error_that_says_what_to_lower() {
 #[test]
 fn a_destroyed_device_is_an_error() {
     let gpu = Gpu::open("auto", "").unwrap();
-    let plan = Plan::new(&config(None, SMALL), profile(&gpu, "auto")).unwrap();
+    let plan = Plan::new(&config(None, SMALL), profile("auto")).unwrap();
     let mut trainer = Trainer::new(gpu.clone(), plan).unwrap();
     gpu.device.destroy();
     let error = train(&mut trainer).expect_err("a destroyed device cannot train");

@@ -70,7 +70,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
 
     let (before, process) = (allocator(gpu), resident_bytes());
     let began = Instant::now();
-    let engine = Engine::new(gpu, plan, &Options { cached: true, ..Options::default() })?;
+    let engine = Engine::new(gpu, plan, &Options { cached: true, anew: true, ..Options::default() })?;
     let pipelines = since(began);
 
     let began = Instant::now();

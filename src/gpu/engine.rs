@@ -8,8 +8,10 @@ use crate::error::{DeviceFailure, Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::Plan;
 use crate::ppo::{self, Dispatch, Piece};
+use sha2::{Digest, Sha256};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How an [`Engine`] differs from the one that trains; for tests.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub struct Options {
     pub only: Vec<Kernel>,
     /// Keep compiled kernels on disk, and take them from there.
     pub cached: bool,
+    /// Compile even what this device has compiled before: to measure how long that takes.
+    pub anew: bool,
 }
 
 /// A change of a kernel's WGSL.
@@ -40,9 +44,40 @@ pub struct Traffic {
     pub bytes_read: u64,
 }
 
+/// A kernel that a device has compiled, before buffers are bound to it.
+struct Compiled {
+    pipeline: wgpu::ComputePipeline,
+    bindings: Vec<reflect::Binding>,
+    /// Layout of the group of buffers, and of the group that holds the number of the first part.
+    layout: wgpu::BindGroupLayout,
+    part_layout: wgpu::BindGroupLayout,
+}
+
+/// The kernels that a device has compiled, by the digest of everything that a compiled kernel depends on. An engine that needs one of them again gets it at
+/// once: drivers take seconds to compile a kernel, and their own caches spare only a part of that.
+#[derive(Default)]
+pub(super) struct CompiledKernels(Mutex<HashMap<[u8; 32], Slot>>);
+
+/// A kernel, once it is compiled. Whoever needs it meanwhile waits for the lock.
+type Slot = Arc<Mutex<Option<Arc<Compiled>>>>;
+
+impl CompiledKernels {
+    /// Beyond so many kernels all are forgotten (engines keep theirs), so that a process that makes plans without end does not fill the memory.
+    const MOST: usize = 1024;
+
+    /// The place of the kernel with this digest.
+    fn slot(&self, digest: [u8; 32]) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= Self::MOST {
+            slots.clear();
+        }
+        slots.entry(digest).or_default().clone()
+    }
+}
+
 /// A compiled kernel and what it binds.
 struct Program {
-    pipeline: wgpu::ComputePipeline,
+    compiled: Arc<Compiled>,
     bind_group: wgpu::BindGroup,
     /// Binds the number of the first part, from the same buffer of integers as the dispatch's index.
     part: wgpu::BindGroup,
@@ -110,6 +145,11 @@ impl Engine {
         &self.buffers[Buffer::named(name).name]
     }
 
+    /// What a kernel of this engine binds.
+    pub fn bindings(&self, kernel: Kernel) -> &[reflect::Binding] {
+        &self.programs[&kernel].compiled.bindings
+    }
+
     /// What went between host and device so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic.get()
@@ -145,7 +185,7 @@ impl Engine {
 
     fn encode_piece(&self, pass: &mut wgpu::ComputePass<'_>, piece: &Piece) {
         let program = &self.programs[&piece.dispatch.kernel];
-        pass.set_pipeline(&program.pipeline);
+        pass.set_pipeline(&program.compiled.pipeline);
         let offset = [piece.dispatch.index * ALIGNMENT as u32];
         pass.set_bind_group(0, &program.bind_group, if program.indexed { &offset } else { &[] });
         // WebGPU allows 65,535 workgroups along an axis.
@@ -251,7 +291,7 @@ fn with_parameters(plan: &Plan, kernel: &str, composed: &str, error: Error) -> E
     }
 }
 
-/// Compiles a kernel and binds the buffers that its WGSL names.
+/// Compiles a kernel, or takes it from those that the device has compiled before, and binds the buffers that its WGSL names.
 fn compile(
     gpu: &Gpu,
     plan: &Plan,
@@ -268,16 +308,56 @@ fn compile(
         Some(rewrite) => rewrite(kernel, source),
         None => source,
     };
-    // Group 1 is the same for all kernels: the first part.
-    let module = reflect::parse(name, &source).map_err(|error| with_parameters(plan, name, &source, error))?;
-    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
-    let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
-
-    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
     // A user's environment may contain anything.
     let foreign = !plan.environment.built_in && kernel.source().contains("//! import environment");
-    let module = if options.checked || foreign {
+    let checked = options.checked || foreign;
+    let compiles = || compile_source(gpu, name, &source, checked, cache).map_err(|error| with_parameters(plan, name, &source, error));
+    let compiled = if options.anew {
+        Arc::new(compiles()?)
+    } else {
+        let slot = gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{source}")).into());
+        let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(compiled) => compiled.clone(),
+            None => known.insert(Arc::new(compiles()?)).clone(),
+        }
+    };
+
+    let integer = || wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size: std::num::NonZeroU64::new(4) });
+    let resources: Vec<wgpu::BindGroupEntry> = compiled
+        .bindings
+        .iter()
+        .map(|binding| {
+            let resource = if binding.uniform {
+                integer()
+            } else {
+                let unknown = || Error::Shader { kernel: name.into(), report: format!("no buffer is called `{}`", binding.name) };
+                buffers.get(binding.name.as_str()).ok_or_else(unknown)?.as_entire_binding()
+            };
+            Ok(wgpu::BindGroupEntry { binding: binding.index, resource })
+        })
+        .collect::<Result<_>>()?;
+    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let bind = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry]| {
+        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout, entries })
+    };
+    let bind_group = bind(&compiled.layout, &resources);
+    let part = bind(&compiled.part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
+    if let Some(error) = pollster::block_on(scope.pop()) {
+        return Err(Error::Shader { kernel: name.into(), report: error.to_string() });
+    }
+    let indexed = compiled.bindings.iter().any(|binding| binding.uniform);
+    Ok(Program { compiled, bind_group, part, indexed, workgroups: grid.workgroups(plan) as u32, grain: grid.grain(plan) as u32 })
+}
+
+/// Compiles the WGSL of the kernel `name`; `checked`: with bounds checks and bounded loops.
+fn compile_source(gpu: &Gpu, name: &str, source: &str, checked: bool, cache: Option<&KernelCache>) -> Result<Compiled> {
+    // Group 1 is the same for all kernels: the first part.
+    let module = reflect::parse(name, source)?;
+    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
+    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
+    let module = if checked {
         gpu.device.create_shader_module(descriptor)
     } else {
         // SAFETY: the kernels are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, and every loop in
@@ -300,24 +380,6 @@ fn compile(
     let layout_of =
         |entries: &[wgpu::BindGroupLayoutEntry]| gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
     let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, wgpu::BufferBindingType::Uniform)]));
-    let integer = || wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size: std::num::NonZeroU64::new(4) });
-    let resources: Vec<wgpu::BindGroupEntry> = bindings
-        .iter()
-        .map(|binding| {
-            let resource = if binding.uniform {
-                integer()
-            } else {
-                let buffer = buffers.get(binding.name.as_str()).ok_or_else(|| shader_error(format!("no buffer is called `{}`", binding.name)))?;
-                buffer.as_entire_binding()
-            };
-            Ok(wgpu::BindGroupEntry { binding: binding.index, resource })
-        })
-        .collect::<Result<_>>()?;
-    let bind = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry]| {
-        gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout, entries })
-    };
-    let bind_group = bind(&layout, &resources);
-    let part = bind(&part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
     let bind_group_layouts = &[Some(&layout), Some(&part_layout)];
     let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts, immediate_size: 0 });
     let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -329,9 +391,8 @@ fn compile(
         compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
         cache: cache.map(KernelCache::pipelines),
     });
-    if let Some(error) = pollster::block_on(scope.pop()) {
-        return Err(shader_error(error.to_string()));
+    match pollster::block_on(scope.pop()) {
+        Some(error) => Err(Error::Shader { kernel: name.into(), report: error.to_string() }),
+        None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
     }
-    let indexed = bindings.iter().any(|binding| binding.uniform);
-    Ok(Program { pipeline, bind_group, part, indexed, workgroups: grid.workgroups(plan) as u32, grain: grid.grain(plan) as u32 })
 }

@@ -4,6 +4,7 @@ pub mod cache;
 pub mod compose;
 pub mod dense;
 pub mod engine;
+pub mod process;
 pub(crate) mod program;
 pub mod reflect;
 mod types;
@@ -29,6 +30,8 @@ pub struct Gpu {
     pub limits: wgpu::Limits,
     /// The first failure that was reported outside a call, if any.
     failure: Arc<Mutex<Option<(DeviceFailure, String)>>>,
+    /// Kernels that were compiled for it.
+    compiled: Arc<engine::CompiledKernels>,
 }
 
 /// Adapters of a backend ("auto" for all), best first: discrete, integrated, virtual, then software.
@@ -37,6 +40,8 @@ pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
 }
 
 fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
+    // Where it is too late for that, drivers run as they are set up by default.
+    process::prepare();
     let on = |backends: wgpu::Backends| {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
         descriptor.backends = backends;
@@ -186,7 +191,7 @@ impl Gpu {
                 on_loss(DeviceFailure::Lost, format!("the device was lost ({reason:?}) {message}"));
             }
         });
-        Ok(Gpu { device, queue, info, limits: chosen.limits(), failure })
+        Ok(Gpu { device, queue, info, limits: chosen.limits(), failure, compiled: Arc::default() })
     }
 
     /// The profile that `name` stands for on this device.

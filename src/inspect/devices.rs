@@ -23,6 +23,8 @@ struct Device {
     max_workgroup_memory_bytes: u32,
     max_invocations_per_workgroup: u32,
     max_storage_buffers_per_stage: u32,
+    /// Lanes of a subgroup, at least and at most.
+    subgroup_lanes: [u32; 2],
     /// Limits below what the program needs of every device.
     too_small: Vec<String>,
 }
@@ -43,6 +45,7 @@ impl Device {
             max_workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
             max_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
             max_storage_buffers_per_stage: limits.max_storage_buffers_per_shader_stage,
+            subgroup_lanes: [info.subgroup_min_size, info.subgroup_max_size],
             too_small,
         }
     }

@@ -1,9 +1,9 @@
 //! Runs kernels on hostile buffers and compares every word with the reference.
 
+pub use crate::common::{gpu, profile, skip};
 use crate::inputs::inputs;
 use ppo_gpu::buffers::{BUFFERS, Buffer};
 use ppo_gpu::config::Config;
-use ppo_gpu::gpu::Gpu;
 use ppo_gpu::gpu::engine::{Engine, Options, Rewrite};
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
@@ -12,19 +12,9 @@ pub use ppo_gpu::reference::compare::{Check, Finding, GUARD, POISON, Words, desc
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
 use ppo_gpu::reference::{self};
-use std::sync::OnceLock;
 
 /// Words of [`GUARD`] behind every buffer: more than a workgroup of lanes, each a vector.
 pub const GUARD_WORDS: usize = 1024;
-
-/// The device that all tests share. Without an adapter the tests fail: a skipped check would look like a passed one.
-pub fn gpu() -> &'static Gpu {
-    static GPU: OnceLock<Gpu> = OnceLock::new();
-    GPU.get_or_init(|| {
-        let backend = std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into());
-        Gpu::open(&backend, "").unwrap_or_else(|error| panic!("{error}\n{}", error.help()))
-    })
-}
 
 /// The plan of `assignments` (`key=value`, separated by blanks) for a profile.
 pub fn plan(assignments: &str, profile: Profile) -> Plan {
@@ -39,14 +29,6 @@ pub fn config(assignments: &str) -> Config {
         .map(|(key, value)| Config::assignment(key, value).unwrap())
         .collect();
     Config::from_layers(layers).unwrap()
-}
-
-/// The profile called `name`, as this device runs it; or, instead, the one that the variable PPO_GPU_TEST_PROFILE names.
-pub fn profile(name: &str) -> Profile {
-    let name = std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or(name.into());
-    let profile = gpu().profile(&name);
-    assert_eq!(profile.name, name);
-    profile
 }
 
 /// Uploads `words`, poison-filled where a buffer is missing, and guard words behind each buffer.
@@ -105,11 +87,11 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
 /// changes the kernel's WGSL first. Inputs on which a decision could go either way within rounding are passed over for those of the next seed.
 pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite>) -> Vec<Finding> {
     let kernel = dispatch.kernel;
-    let bindings = ppo_gpu::gpu::reflect::bindings(kernel, plan).unwrap();
     let in_place = updated_in_place(kernel, dispatch.index, plan);
-    let reads = |name: &str| bindings.iter().any(|binding| binding.name == name && !binding.writable) || in_place.contains(&name);
     let options = Options { guard_words: GUARD_WORDS, only: vec![kernel], rewrite, ..Options::default() };
     let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+    let bindings = engine.bindings(kernel);
+    let reads = |name: &str| bindings.iter().any(|binding| binding.name == name && !binding.writable) || in_place.contains(&name);
     let mut ambiguous = Vec::new();
     for seed in seed..seed + 5 {
         upload(&engine, plan, &inputs(plan, seed).into_iter().filter(|(name, _)| reads(name)).collect());

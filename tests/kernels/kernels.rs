@@ -1,6 +1,6 @@
 //! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
 
-use crate::harness::{check, config, describe, gpu, plan, profile};
+use crate::harness::{check, config, describe, gpu, plan, profile, skip};
 use ppo_gpu::environment::Environment;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::plan::{Plan, Profile};
@@ -77,8 +77,10 @@ fn dispatches(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
 fn agrees(kernel: Kernel) {
     let mut failures = Vec::new();
     let plans = plans_of(kernel);
-    // Only some software drivers have lanes that are units of the networks.
-    assert!(kernel == Kernel::Learn && profile("software").subgroup == 0 || plans.iter().any(|(_, plan)| !dispatches(plan, kernel).is_empty()));
+    if kernel == Kernel::Learn && profile("software").subgroup == 0 {
+        return skip("lanes are units of the networks under no profile of this device that is tested");
+    }
+    assert!(plans.iter().any(|(_, plan)| !dispatches(plan, kernel).is_empty()), "no plan runs {}", kernel.name());
     for (name, plan) in plans {
         for dispatch in dispatches(&plan, kernel) {
             let findings = check(&plan, dispatch, 17 + u64::from(dispatch.index), None);

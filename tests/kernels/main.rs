@@ -8,8 +8,11 @@
 //! - [`games`]: games in whole numbers, replayed exactly;
 //! - [`environment`]: the laws of CartPole;
 //! - [`conformance`]: trajectories from Gymnasium, losses and Adam steps from JAX and optax;
+//! - [`spirv`]: Khronos' validator on the SPIR-V of every kernel of every environment;
 //! - [`translation`]: every kernel on every backend's language, and under strict WebGPU rules.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod conformance;
 mod environment;
 mod games;
@@ -21,4 +24,5 @@ mod lockstep;
 mod mutants;
 mod probe;
 mod randomness;
+mod spirv;
 mod translation;
