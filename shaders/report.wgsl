@@ -40,6 +40,7 @@ struct MetricsRow {
     grad_norm: f32,
     learning_rate: f32,
     gradient_steps: u32,   // gradient steps made in this update
+    padding: u32,
 }
 
 const_assert WINDOW <= LANES;

@@ -28,6 +28,16 @@ pub enum TimeLimit {
     Terminal,
 }
 
+/// What becomes of an agent with which something goes wrong: a quantity that is not finite, a state without a legal action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDivergence {
+    /// It stays at its last finite parameters, and the other agents learn on.
+    Freeze,
+    /// All agents go back to the last checkpoint, and those that diverged try again with half of their learning rate.
+    Rollback,
+}
+
 /// A hyper-parameter that is the same for all agents, or has one value per agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number, or a list with one number per agent")]
@@ -170,6 +180,8 @@ pub struct Config {
     pub dispatches_per_submit: u32,
     pub checkpoint_every: u32,
     pub keep: u32,
+    pub on_divergence: OnDivergence,
+    pub rollbacks: u32,
 }
 
 impl Default for Config {
@@ -210,6 +222,8 @@ impl Default for Config {
             dispatches_per_submit: 0,
             checkpoint_every: 0,
             keep: 2,
+            on_divergence: OnDivergence::Freeze,
+            rollbacks: 3,
         }
     }
 }
@@ -277,6 +291,8 @@ keys! {
     "Checkpoints" {
         checkpoint_every "UPDATES" "Updates between checkpoints; 0: one a minute. There always is one at the end"
         keep "COUNT" "Checkpoints that are kept, beside the one with the best mean return"
+        on_divergence "MODE" "When an agent diverges: 'freeze' (it keeps its last finite parameters, the others learn on) or 'rollback' (all go back to the last checkpoint, it tries again with half of its learning rate)"
+        rollbacks "COUNT" "Times that a run goes back at most; after that its agents are frozen"
     }
 }
 
@@ -538,6 +554,8 @@ mod tests {
             dispatches_per_submit: 4,
             checkpoint_every: 10,
             keep: 7,
+            on_divergence: OnDivergence::Rollback,
+            rollbacks: 5,
         }
     }
 

@@ -350,7 +350,7 @@ mod tests {
             ($($field:ident)*) => { vec![$((stringify!($field).to_string(), offset_of!(RawRow, $field) / 4)),*] };
         }
         let expected = offsets!(total_episodes sequence update episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
-            approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps);
+            approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps padding);
         let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan())).expect("report compiles");
         let (members, words) = reflect::structure(&module, "MetricsRow").expect("report declares MetricsRow");
         assert_eq!(members, expected);

@@ -1,7 +1,8 @@
 //! Drives training: submits updates ahead, reads metric rows late, stops.
 
-use crate::buffers::{Buffer, KEPT, NORMALIZER_WORDS};
+use crate::buffers::{AGENT_WORDS, Buffer, KEPT, NORMALIZER_WORDS};
 use crate::checkpoint::Checkpoint;
+use crate::config::PerAgent;
 use crate::dashboard::Shares;
 use crate::error::{DeviceFailure, Error, Result};
 use crate::fault::{self, Divergence};
@@ -161,6 +162,8 @@ pub struct Trainer {
     stopped: bool,
     /// The agents that went wrong, in the order in which they did.
     diverged: Vec<Divergence>,
+    /// Whether the first agent that goes wrong ends [`Trainer::run`].
+    stops_at_divergence: bool,
 }
 
 /// When the state of a run is wanted for a [`Checkpoint`].
@@ -224,6 +227,7 @@ impl Trainer {
             mean_return: None,
             stopped: false,
             diverged: Vec::new(),
+            stops_at_divergence: false,
         })
     }
 
@@ -232,7 +236,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were observed (one alone is frozen at its last finite
-    /// parameters, and the others continue), or, with `on_divergence = "rollback"`, with any; [`Error::Environment`] when the driver ends its loops early;
+    /// parameters, and the others continue), or, after
+    /// [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops early;
     /// [`Error::Device`] when the device failed.
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
         self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
@@ -306,11 +311,39 @@ impl Trainer {
             if diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) {
                 return Err(Error::loops(&self.plan.environment.name));
             }
+            if self.stops_at_divergence && !diverged.is_empty() {
+                // Whatever is still on its way is of no use, but its buffers are.
+                for update in in_flight.drain(..) {
+                    self.read_rows(&update, seconds())?;
+                    update.snapshot.as_ref().map(|mapped| self.read_snapshot(mapped, seconds())).transpose()?;
+                }
+                let agents = diverged.len();
+                return Err(Error::Diverged { first: diverged[0], agents });
+            }
             self.diverged.extend(diverged);
             if let Some((words, seconds)) = snapshot {
                 save(Checkpoint::new(&self.plan, words, seconds, self.mean_return))?;
             }
         }
+    }
+
+    /// Whether the first agent that goes wrong ends [`Trainer::run`] with [`Error::Diverged`], so that the caller may [`Trainer::restore`] an earlier state.
+    /// Otherwise, as at first, it is frozen, and the others learn on.
+    pub fn stop_at_divergence(&mut self, stops: bool) {
+        self.stops_at_divergence = stops;
+    }
+
+    /// Gives the agents other learning rates, from the next update on.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn set_learning_rates(&mut self, lr: &PerAgent) -> Result<()> {
+        let words = self.engine.read("agents")?;
+        let mut rows: Vec<AgentRow> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * AGENT_WORDS]);
+        rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = lr.of(s) as f32);
+        self.engine.write("agents", bytemuck::cast_slice(&rows));
+        self.plan.config.lr = lr.clone();
+        Ok(())
     }
 
     /// What went wrong, with at least one agent.
