@@ -130,10 +130,10 @@ impl Checkpoint {
     /// Reads the file at `path`, for a run of `plan`.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
+    /// [`Error::Unreadable`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
     /// a run of other sizes.
     pub fn read(path: &Path, plan: &Plan) -> Result<Checkpoint> {
-        let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|problem| Error::Checkpoint { path: path.into(), problem, help: String::new() })
     }
 

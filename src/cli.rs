@@ -486,13 +486,13 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
 /// The configuration that the arguments describe: defaults, then the preset or `--config FILE`, then `--set`, then flags.
 ///
 /// # Errors
-/// [`Error::Config`] for keys and values that cannot be used, [`Error::File`] when the file cannot be read.
+/// [`Error::Config`] for keys and values that cannot be used, [`Error::Unreadable`] when the file cannot be read.
 pub fn config(matches: &ArgMatches) -> Result<Config> {
     let written = written(matches)?;
     let Some(path) = innermost(matches).1.get_one::<PathBuf>("config") else {
         return Config::from_layers(preset(&written)?.into_iter().chain([written]));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
     let file = Config::layer(&path.display().to_string(), &text)?;
     let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
     Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {

@@ -264,7 +264,7 @@ impl Saved {
     /// Reads the directory of a run.
     ///
     /// # Errors
-    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::File`] when they cannot be read.
+    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::Unreadable`] when they cannot be read.
     pub fn open(path: &Path) -> Result<Saved> {
         let directory = Directory::open(path)?;
         let config = Config::from_layers([directory.config_table()?])?;

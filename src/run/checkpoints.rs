@@ -38,15 +38,15 @@ impl std::str::FromStr for Which {
 /// The checkpoints below `directory`, by the number of updates.
 ///
 /// # Errors
-/// [`Error::File`] when the directory cannot be read.
+/// [`Error::Unreadable`] when the directory cannot be read.
 pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }
-    let entries = directory.read_dir().map_err(|error| Error::file("read", directory, error))?;
+    let entries = directory.read_dir().map_err(|error| Error::unreadable(directory, error))?;
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| Error::file("read", directory, error))?.path();
+        let path = entry.map_err(|error| Error::unreadable(directory, error))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(updates) = name.strip_prefix("update-").and_then(|name| name.strip_suffix(".safetensors")).and_then(|number| number.parse().ok()) {
             found.push((updates, path));

@@ -116,7 +116,7 @@ impl Directory {
     /// The run's configuration.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it cannot be used.
+    /// [`Error::Unreadable`] when it cannot be read, [`Error::Config`] when it cannot be used.
     pub fn config_table(&self) -> Result<toml::Table> {
         let path = self.config_path();
         Config::layer(&path.display().to_string(), &files::read_text(&path)?)
@@ -125,7 +125,7 @@ impl Directory {
     /// What else the run is made of.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it is damaged.
+    /// [`Error::Unreadable`] when it cannot be read, [`Error::Config`] when it is damaged.
     pub fn manifest(&self) -> Result<Manifest> {
         let path = self.path.join(MANIFEST);
         Manifest::from_json(&path, &files::read_text(&path)?)
@@ -134,7 +134,7 @@ impl Directory {
     /// The run's environment: the one that is built in, as long as it is still the same; else the copy.
     ///
     /// # Errors
-    /// [`Error::File`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
+    /// [`Error::Unreadable`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
     pub fn environment(&self, manifest: &Manifest) -> Result<Environment> {
         let EnvironmentRecord { name, sha256 } = &manifest.environment;
         if let Some(known) = Environment::names().find(|known| known == name) {
