@@ -12,6 +12,8 @@ use ppo_gpu::config::KEYS;
 use ppo_gpu::kernel::Kernel;
 use ppo_gpu::metrics::METRICS;
 use serde_json::Value;
+#[cfg(target_os = "linux")]
+use std::path::Path;
 use std::process::Stdio;
 #[cfg(unix)]
 use std::process::{Command, Output};
@@ -527,10 +529,52 @@ fn devices_are_listed() {
     assert!(serde_json::from_str::<Vec<Value>>(&none).unwrap().iter().all(|device| device["used"] == false), "{none}");
 }
 
+/// Two drivers' files for one driver: two adapters of one name, as on a machine with two cards of a kind.
+#[cfg(target_os = "linux")]
+#[test]
+fn adapters_of_one_name_are_told_apart_by_their_index() {
+    let desk = Desk::new();
+    let drivers = Path::new("/usr/share/vulkan/icd.d").read_dir().map(|entries| entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>());
+    let Some(driver) = drivers.unwrap_or_default().into_iter().find(|path| path.to_string_lossy().contains("lvp_icd")) else {
+        eprintln!("skipped: Mesa's software driver is not installed");
+        return;
+    };
+    for name in ["a.json", "b.json"] {
+        std::fs::copy(&driver, desk.path(name)).unwrap();
+    }
+    let files = format!("{}:{}", desk.path("a.json").display(), desk.path("b.json").display());
+    let call = |arguments: &str| {
+        let arguments = format!("{arguments} --backend vulkan");
+        let output = desk.command(&arguments).env("VK_ICD_FILENAMES", &files).env("VK_DRIVER_FILES", &files).env("NODEVICE_SELECT", "1").output().unwrap();
+        finish(&arguments, output)
+    };
+    let used = |adapter: &str| -> Vec<bool> {
+        let listed: Vec<Value> = serde_json::from_str(&call(&format!("devices --json{adapter}")).ended(DONE).stdout).unwrap();
+        let numbers: Vec<u64> = listed.iter().map(|device| device["index"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [0, 1], "there should be two adapters");
+        assert_eq!(listed[0]["name"], listed[1]["name"]);
+        listed.iter().map(|device| device["used"] == true).collect()
+    };
+    assert_eq!([used(""), used(" --adapter 0"), used(" --adapter 1"), used(" --adapter 15")], [[true, false], [true, false], [false, true], [false, false]]);
+    // Each index trains.
+    for index in [0, 1] {
+        call(&format!("{TINY} --quiet --out run{index} --adapter {index}")).ended(DONE);
+    }
+    for command in [&format!("{TINY} --out run"), "inspect plan", "env check CartPole-v1", "doctor --seconds 0"] {
+        let outcome = call(&format!("{command} --adapter llvmpipe")).ended(REFUSED);
+        outcome.says(&["adapter: 'llvmpipe' matches 2 adapters", "--adapter 0  llvmpipe", "--adapter 1  llvmpipe"]);
+        // "LLVM 15" is no index.
+        let outcome = call(&format!("{command} --adapter 15")).ended(REFUSED);
+        outcome.says(&["no usable GPU adapter", "adapter '15'", "  0  llvmpipe", "  1  llvmpipe"]);
+    }
+    let text = call("devices").ended(DONE).stdout;
+    assert!(text.lines().any(|line| line.starts_with("*      0  llvmpipe")) && text.lines().any(|line| line.starts_with("       1  llvmpipe")), "{text}");
+}
+
 #[test]
 fn without_an_adapter_a_run_says_what_to_do() {
     let desk = Desk::new();
-    let outcome = desk.expect(FAILED, &format!("{TINY} --adapter no-such-gpu --out run"));
+    let outcome = desk.expect(REFUSED, &format!("{TINY} --adapter no-such-gpu --out run"));
     outcome.says(&["no usable GPU adapter", "'no-such-gpu'", "these adapters exist:"]);
     let devices: Vec<Value> = serde_json::from_str(&desk.expect(DONE, "devices --json").stdout).unwrap();
     outcome.says(&[text(&devices[0], "name")]);

@@ -1,6 +1,7 @@
 //! The device: adapter choice, limits, and what went wrong on it.
 
 pub mod cache;
+pub mod choose;
 pub mod compose;
 pub mod dense;
 pub mod engine;
@@ -53,6 +54,14 @@ fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     // Stable, so that of equals the driver's own order decides.
     adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     adapters
+}
+
+/// The error for a backend and an adapter that are not there, with those that are.
+pub(crate) fn no_adapter(backend: &str, adapter: &str) -> Error {
+    let name = if adapter.is_empty() { String::new() } else { format!(", adapter '{adapter}'") };
+    let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { adapters("auto") };
+    let found = others.iter().enumerate().map(|(index, (info, _))| format!("  {}", choose::line(index, info))).collect();
+    Error::NoAdapter { looked_for: format!("backend {backend}{name}"), found }
 }
 
 fn rank(kind: wgpu::DeviceType) -> u32 {
@@ -116,10 +125,10 @@ fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
 }
 
 impl Gpu {
-    /// Opens the best adapter of `backend` ("auto" for any) whose name contains `adapter` (in upper or lower case).
+    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] when there is none; [`Error::Device`] when the driver refuses to open it.
+    /// [`Error::NoAdapter`] when there is none; [`Error::Config`] when there are several; [`Error::Device`] when the driver refuses to open it.
     pub fn open(backend: &str, adapter: &str) -> Result<Gpu> {
         Self::open_with(backend, adapter, wgpu::InstanceFlags::empty(), required_limits)
     }
@@ -130,16 +139,11 @@ impl Gpu {
     /// Those of [`Gpu::open`].
     pub fn open_with(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
         let found = enumerate(backend, flags);
-        let wanted = adapter.to_lowercase();
-        let Some(chosen) = found.iter().find(|candidate| candidate.get_info().name.to_lowercase().contains(&wanted)) else {
-            let name = if adapter.is_empty() { String::new() } else { format!(", name containing '{adapter}'") };
-            let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { enumerate("auto", flags) };
-            return Err(Error::NoAdapter {
-                looked_for: format!("backend {backend}{name}"),
-                found: others.iter().map(|other| format!("  {} ({:?})", other.get_info().name, other.get_info().backend)).collect(),
-            });
-        };
-        Self::of_adapter(chosen, limits)
+        let infos: Vec<wgpu::AdapterInfo> = found.iter().map(wgpu::Adapter::get_info).collect();
+        match choose::choose(&infos, adapter)? {
+            Some(chosen) => Self::of_adapter(&found[chosen], limits),
+            None => Err(no_adapter(backend, adapter)),
+        }
     }
 
     /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
