@@ -5,6 +5,7 @@ pub mod choose;
 pub mod compose;
 pub mod dense;
 pub mod engine;
+mod memory;
 pub(crate) mod program;
 pub mod reflect;
 pub mod units;
@@ -202,15 +203,12 @@ impl Gpu {
         is_software(&self.info)
     }
 
-    /// Bytes of memory that are free, where the device's memory is the machine's and the system tells.
+    /// Bytes of memory that are free, in the machine and in the containers that this process is in, where the device's memory is the machine's and the system tells.
     pub fn available_memory(&self) -> Option<u64> {
         if !self.is_software() {
             return None;
         }
-        // Linux: "MemAvailable:   123456 kB".
-        let report = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = report.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+        memory::available(std::path::Path::new("/"))
     }
 
     /// Reports what the device complained about since it was opened.
