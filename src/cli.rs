@@ -18,6 +18,7 @@ use crate::player::{self, Player};
 use crate::plot::{self, By, Curve};
 use crate::record;
 use crate::run::{self, Directory, Saved, Which};
+use crate::text::quantity;
 use crate::watch;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -238,7 +239,7 @@ fn act(matches: &ArgMatches) -> Result<u8> {
         Action::Record { playing, options } => {
             let (mut player, ..) = player(matches, &playing)?;
             let recording = record::record(&mut player, &options)?;
-            let returns: Vec<String> = recording.returns.iter().map(|value| format!("{value:.1}")).collect();
+            let returns: Vec<String> = recording.returns.iter().map(|value| quantity(*value)).collect();
             let ended = if returns.is_empty() { "no episode ended".into() } else { format!("return {}", returns.join(", ")) };
             let paths = options.gif.iter().chain(&options.png_dir).map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
             print(&format!("wrote {paths}: {} frames, {ended}\n", recording.frames)).map(|()| exit::DONE)

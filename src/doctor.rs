@@ -10,6 +10,7 @@ use crate::plan::{Plan, mebibytes};
 use crate::run::driver;
 use crate::run::manifest::Program;
 use crate::selftest;
+use crate::text::quantity;
 use crate::trainer::Trainer;
 use indicatif::HumanCount;
 use std::io::Write;
@@ -295,7 +296,7 @@ fn training(gpu: &Gpu, config: &Config, time: Duration) -> Result<(Verdict, Stri
     })?;
     let Some(row) = last else { return Ok((Verdict::Bad, "no update was made".into(), String::new())) };
     let returns = match (first, row.mean_return) {
-        (Some(first), Some(last)) => format!("mean return from {first:.0} to {last:.0}"),
+        (Some(first), Some(last)) => format!("mean return from {} to {}", quantity(first), quantity(last)),
         _ => "no episode ended".into(),
     };
     let text = format!("{} environment steps per second on CartPole-v1 over {:.1} s; {returns}", HumanCount(row.sps as u64), row.seconds);

@@ -4,6 +4,7 @@ use crate::dashboard::{Dashboard, Screen};
 use crate::error::Result;
 use crate::metrics::Row;
 use crate::plan::Plan;
+use crate::text::quantity;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -158,7 +159,7 @@ fn note(text: &str) {
 /// `state` of a run of `updates` updates, in one line. It starts with what matters most and, beside the bar, fits 80 columns for runs of usual length:
 /// a narrower terminal cuts off its end.
 fn line(state: &State, updates: u32) -> String {
-    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {value:.1}"));
+    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {}", quantity(value)));
     let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
     format!(
         "{}/{} · {} left · {mean_return} · {} steps · {}/s",

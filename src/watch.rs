@@ -4,6 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::picture::{Painter, Picture};
 use crate::player::Player;
+use crate::text::quantity;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::style::Stylize;
 use ratatui::crossterm::{cursor, execute, queue, style, terminal};
@@ -249,10 +250,10 @@ impl Show<'_> {
     fn words(&self) -> [String; 2] {
         let learned = self.checkpoint.as_ref().map_or("untrained".into(), |checkpoint| format!("update {}", checkpoint.updates));
         let agent = if self.agents > 1 { format!(" · agent {} of {}", self.agent, self.agents) } else { String::new() };
-        let last = self.last_return.map_or(String::new(), |value| format!(" · last return {value:.1}"));
+        let last = self.last_return.map_or(String::new(), |value| format!(" · last return {}", quantity(value)));
         let paused = if self.paused { " · paused" } else { "" };
         let (length, sum) = self.running;
-        let mut first = format!("{learned}{agent} · step {length} · return {sum:.1}{last} · {}/s{paused}", SPEEDS[self.speed]);
+        let mut first = format!("{learned}{agent} · step {length} · return {}{last} · {}/s{paused}", quantity(sum), SPEEDS[self.speed]);
         let mut second = String::from("space pause · s step · + - speed · ← → agent · q quit");
         if let Ok((columns, _)) = terminal::size() {
             for line in [&mut first, &mut second] {

@@ -153,6 +153,31 @@ fn a_seed_decides_everything_and_nothing_else_does() {
     assert_eq!(own("three", 2), own("a", 0));
 }
 
+/// Returns of some thousandths: every place that shows a return shows its digits.
+#[test]
+fn small_returns_are_shown_with_their_digits() {
+    let desk = Desk::new();
+    desk.write(
+        "small.wgsl",
+        "const OBSERVATION: u32 = 1u;\nconst ACTIONS: u32 = 2u;\nconst TIME_LIMIT: u32 = 10u;\nstruct EnvState { x: f32 }\n\
+         fn env_reset(rng: ptr<function, Rng>) -> EnvState { return EnvState(rng_uniform(rng)); }\n\
+         fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome { return Outcome(0.0003, false); }\n\
+         fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array<f32, OBSERVATION>(state.x); }\n\
+         fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> { return vec3(state.x); }\n",
+    );
+    let outcome = desk.expect(DONE, &format!("{TINY} --env small.wgsl --agents 2 --out run"));
+    assert!(outcome.stdout.contains("return    0.00300 over the last 100 episodes, mean of 2 agents (0.00300 to 0.00300)"), "{outcome}");
+    outcome.says(&["mean return 0.00300"]);
+    let text = desk.expect(DONE, "eval run --episodes 20 --quiet").stdout;
+    assert!(text.lines().filter(|line| line.matches("0.00300").count() >= 9).count() == 2 && text.contains(" mean             0.00300\n"), "{text}");
+    let text = desk.expect(DONE, "record run --gif a.gif --size 16").stdout;
+    assert!(text.ends_with("return 0.00300\n"), "{text}");
+    let text = desk.expect(DONE, "env check small.wgsl").stdout;
+    assert!(text.contains("rewards are finite, from 0.0003 to 0.0003, 0.000300 in the mean"), "{text}");
+    desk.expect(DONE, "plot run --out a.svg");
+    assert!(desk.read("a.svg").contains(">\n0.003"), "no label of the vertical axis has digits");
+}
+
 #[test]
 fn a_target_return_ends_a_run_early() {
     let desk = Desk::new();
