@@ -49,9 +49,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of the run of `plan`: a bar on a terminal, plain lines elsewhere, nothing when `quiet`.
+    /// Progress of the run of `plan`: a bar on a terminal that can show one, plain lines elsewhere, nothing when `quiet`.
     pub fn new(plan: &Plan, quiet: bool) -> Progress {
-        let sink = match (quiet, std::io::stderr().is_terminal()) {
+        let sink = match (quiet, std::io::stderr().is_terminal() && !is_dumb()) {
             (true, _) => Sink::Nothing,
             (false, false) => Sink::Lines,
             (false, true) => {
@@ -112,7 +112,7 @@ impl Progress {
     /// # Errors
     /// [`crate::Error::File`] when the terminal cannot be taken.
     pub fn show_dashboard(&mut self, dashboard: Dashboard) -> Result<()> {
-        // A bar means that stderr is a terminal; the dashboard is drawn on stdout.
+        // A bar means that stderr is a terminal that can be drawn on; the dashboard is drawn on stdout.
         if let Sink::Bar(bar) = &self.sink
             && std::io::stdout().is_terminal()
         {
@@ -148,6 +148,14 @@ impl Drop for Progress {
         {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Whether the terminal can only add lines: there is no cursor to move (`TERM=dumb`, as in Emacs and in many CI systems, or no `TERM` at all).
+pub(crate) fn is_dumb() -> bool {
+    match std::env::var_os("TERM") {
+        Some(term) => term == "dumb" || term.is_empty(),
+        None => !cfg!(windows),
     }
 }
 

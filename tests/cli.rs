@@ -211,6 +211,38 @@ fn people_get_text_and_runs_without_a_name_get_one() {
     assert!(second.stderr.is_empty(), "{second}");
 }
 
+/// `script`, of util-linux, gives a program a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_only_adds_lines_gets_the_lines_that_a_pipe_gets() {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no `script`");
+        return;
+    }
+    let desk = Desk::new();
+    let on_terminal = |term: Option<&str>, arguments: &str| {
+        let call = format!("exec {} {arguments}", desk.command("").get_program().to_str().unwrap());
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &call, "/dev/null"]).current_dir(desk.path("")).stdin(Stdio::null());
+        match term {
+            Some(term) => command.env("TERM", term),
+            None => command.env_remove("TERM"),
+        };
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for (number, term) in [Some("dumb"), None, Some("")].into_iter().enumerate() {
+        let (code, text) = on_terminal(term, &format!("{TINY} --tui --out run{number}"));
+        assert_eq!(code, Some(DONE), "{term:?}: {text}");
+        assert!(text.contains("update 8/8 ") && text.contains("1,024 steps") && !text.contains('\x1b'), "{term:?}: {text}");
+    }
+    // Others get a bar, which is drawn over and over.
+    let (_, text) = on_terminal(Some("xterm"), &format!("{TINY} --out bar"));
+    assert!(text.contains('\x1b') && !text.contains("update 8/8 "), "{text}");
+    let (code, text) = on_terminal(Some("dumb"), "watch bar");
+    assert!(code == Some(REFUSED) && text.contains("cannot be drawn on") && !text.contains("\x1b["), "{text}");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let desk = Desk::new();
