@@ -278,11 +278,50 @@ fn flags_override_set_overrides_the_file_replaces_the_preset() {
     let bare = shown("");
     assert!(preset.iter().all(|(key, value)| bare[key] == *value), "the bare command uses the preset");
     assert_eq!(of(&shown("--config file.toml")), ["8", "8", "2", "0.00025"], "the preset is not under a file");
-    let all = "--config file.toml --set envs=16 --set steps=32 --envs 64 --set lr=0.5 --set lr=0.25";
+    let all = "--config file.toml --set envs=16 --set steps=32 --envs 64 --set lr=0.25";
     assert_eq!(of(&shown(all)), ["64", "32", "2", "0.25"]);
-    assert_eq!(of(&shown("--envs 64 --set envs=16 --set=envs=32"))[0], "64", "whatever the order");
-    assert_eq!(of(&shown("--envs 64 --envs 16"))[0], "16", "of two flags the later one");
+    assert_eq!(of(&shown("--envs 64 --set envs=16"))[0], "64", "whatever the order");
     assert_eq!(shown("--config file.toml")["hidden"].to_string(), "[3, 5]");
+}
+
+/// Nothing that was given is dropped: what can come together does, and the rest is refused.
+#[test]
+fn repeated_flags_are_merged_or_refused() {
+    let desk = Desk::new();
+    // The desk's own command leaves out repeated flags.
+    let call = |arguments: &[&str]| finish(&arguments.join(" "), desk.command("").args(arguments).output().unwrap());
+    let parameters = |arguments: &[&str]| {
+        let shown = call(&[&["inspect", "config"], arguments].concat()).ended(DONE).stdout;
+        shown.parse::<toml::Table>().unwrap()["env_parameters"].to_string()
+    };
+    let both = "{ force = 5.0, gravity = 3.0 }";
+    assert_eq!(parameters(&["--env-parameters", "gravity=3", "--env-parameters", "force=5"]), both);
+    assert_eq!(parameters(&["--env-parameters", "gravity=3", "--env-parameters={force=5}"]), both);
+    assert_eq!(parameters(&["--set", "env_parameters.gravity=3", "--set", "env_parameters.force=5"]), both);
+    assert_eq!(parameters(&["--set", "env_parameters={gravity=3}", "--set", "env-parameters=force=5"]), both);
+    // A flag overrides --set entry by entry, as it does for other keys.
+    assert_eq!(parameters(&["--set", "env_parameters.gravity=9", "--set", "env_parameters.force=5", "--env-parameters", "gravity=3"]), both);
+    for (arguments, says) in [
+        (&["--envs", "64", "--envs", "64"][..], "'--envs <N>' cannot be used multiple times"),
+        (&["--lr", "1", "--lr=2"], "'--lr <RATE>' cannot be used multiple times"),
+        (&["--quiet", "--quiet"], "'--quiet' cannot be used multiple times"),
+        (&["--config", "a.toml", "--config", "b.toml"], "'--config <FILE>' cannot be used multiple times"),
+        (&["eval", "run", "--episodes", "1", "--episodes", "2"], "'--episodes <N>' cannot be used multiple times"),
+        (&["--anneal-lr", "--anneal-lr", "false"], "'--anneal-lr [<BOOL>]' cannot be used multiple times"),
+        (&["--set", "lr=1", "--set", "lr=2"], "lr: --set gives it more than once"),
+        (&["--set", "total_steps=1", "--set", "total-steps=2"], "total_steps: --set gives it more than once"),
+        (&["--set", "env_parameters.gravity=1", "--set", "env_parameters.gravity=2"], "env_parameters.gravity: --set gives it more than once"),
+        (&["--env-parameters", "gravity=1", "--env-parameters", "gravity=2"], "env_parameters.gravity: --env-parameters gives it more than once"),
+        // Before and after a subcommand.
+        (&["--envs", "64", "inspect", "plan", "--envs", "32"], "--envs: it is given before `inspect plan` and after it"),
+        (&["--set", "lr=1", "inspect", "plan", "--set", "gamma=1"], "--set: it is given before `inspect plan` and after it"),
+        (&["--env-parameters", "gravity=1", "inspect", "config", "--env-parameters", "force=1"], "--env-parameters: it is given before"),
+    ] {
+        call(arguments).ended(REFUSED).says(&[says]);
+    }
+    let output = call(&["--set", "a=--envs", "--envs=4", "inspect", "config"]);
+    output.ended(REFUSED).says(&["a: there is no such key"]);
+    assert!(desk.names().is_empty());
 }
 
 #[test]
@@ -639,9 +678,9 @@ fn without_an_adapter_a_run_says_what_to_do() {
     #[cfg(target_os = "linux")]
     {
         let call = |arguments: &str| {
-            let output =
-                desk.command(arguments).args(["--backend", "vulkan"]).env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent").output();
-            finish(arguments, output.unwrap())
+            let arguments = format!("{arguments} --backend vulkan");
+            let output = desk.command(&arguments).env("VK_DRIVER_FILES", "/nonexistent").env("VK_ICD_FILENAMES", "/nonexistent").output();
+            finish(&arguments, output.unwrap())
         };
         let install = ["no usable GPU adapter", "install a graphics driver", "apt install mesa-vulkan-drivers", "dnf", "pacman"];
         call(&format!("{TINY} --out run")).ended(FAILED).says(&install);
