@@ -210,7 +210,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     if let Some((info, limits)) = adapter {
         most = format!("`{largest_name}`; {} allows {}", info.name, mebibytes(limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)));
         workgroup = format!("the adapter allows {}", HumanCount(limits.max_compute_workgroup_storage_size.into()));
-        fits = match plan.check_limits(limits, &info.name) {
+        fits = match plan.check_limits(limits, None, &info.name) {
             Ok(()) => String::new(),
             Err(error) => format!("\nDoes not fit: {error}\n  help: {}\n", error.help()),
         };

@@ -457,7 +457,8 @@ fn a_plan_beyond_the_adapter_is_refused_before_anything_is_allocated() {
     for (flags, key) in [
         ("--envs 1000000 --steps 512 --agents 2", "lower envs: "),
         ("--envs 16 --agents 20000", "lower agents: "),
-        ("--hidden 4096,4096,4096,4096", "narrower hidden layers"),
+        ("--hidden 4096,4096,4096,4096", "lower hidden: "),
+        ("--envs 4096 --steps 32768", "lower steps: "),
     ] {
         let outcome = desk.refuse(&format!("{flags} --quiet"), &["this run needs a buffer `", "MiB", key]);
         let buffer = outcome.stderr.split('`').nth(1).unwrap();
