@@ -3,6 +3,7 @@
 pub mod checkpoints;
 mod directory;
 pub mod manifest;
+mod signals;
 mod summary;
 
 pub use checkpoints::Which;
@@ -25,7 +26,6 @@ use manifest::{Manifest, Origin};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a run is told besides its configuration.
@@ -212,7 +212,7 @@ impl Prepared {
         let mut recorder = Recorder::new(&plan, sinks, progress);
         rows.iter().for_each(|row| recorder.remember(row));
         let recorder = RefCell::new(recorder);
-        watch_for_interrupts();
+        signals::watch();
 
         let saving = match plan.config.checkpoint_every {
             0 => Saving::Period(CHECKPOINT_PERIOD),
@@ -238,7 +238,7 @@ impl Prepared {
         writer.finish()?;
 
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
-        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let interrupted = signals::interrupted();
         let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted, failure.as_ref());
         directory.write_summary(&summary)?;
         Ok(Run { directory: directory.path().into(), summary, failure })
@@ -320,21 +320,6 @@ impl Saved {
     }
 }
 
-/// Set by the first Ctrl-C (or request of the system to end).
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// From here on the first Ctrl-C ends training after the updates in flight, and the second ends the process at once.
-fn watch_for_interrupts() {
-    // Fails when it was called before, which is as good, or when the system has no such signals.
-    let _ = ctrlc::set_handler(interrupt);
-}
-
-fn interrupt() {
-    if INTERRUPTED.swap(true, Ordering::Relaxed) {
-        std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
-    }
-}
-
 /// What is remembered of an agent while it trains.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
@@ -388,12 +373,12 @@ impl Recorder {
             self.progress.show(&state);
         }
         if self.progress.is_ended() {
-            if INTERRUPTED.load(Ordering::Relaxed) {
+            if signals::interrupted() {
                 self.progress.leave();
             }
-            interrupt();
+            signals::interrupt();
         }
-        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let interrupted = signals::interrupted();
         if interrupted && !std::mem::replace(&mut self.said_that_it_stops, true) {
             self.progress.note("stopping after the updates in flight; Ctrl-C again ends at once, without a summary");
         }

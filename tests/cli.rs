@@ -747,7 +747,11 @@ mod signals {
         /// Starts a run into `run` and waits until its first rows are on disk.
         fn start(desk: &Desk, arguments: &str) -> Running {
             let child = desk.command(&format!("{arguments} --out run")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let mut running = Running(child);
+            Running(child).begun(desk)
+        }
+
+        fn begun(self, desk: &Desk) -> Running {
+            let mut running = self;
             let began = Instant::now();
             while std::fs::metadata(desk.path("run/metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
                 assert!(running.0.try_wait().unwrap().is_none(), "the run has ended");
@@ -755,6 +759,15 @@ mod signals {
                 std::thread::sleep(Duration::from_millis(10));
             }
             running
+        }
+
+        /// The same where a shell ignores signals before it becomes the program, as `nohup` does, and as shells do for jobs of scripts.
+        fn start_ignoring(desk: &Desk, signals: &str, arguments: &str) -> Running {
+            let program = desk.command("");
+            let call = format!("trap '' {signals}; exec \"$0\" {arguments} --out run");
+            let mut command = Command::new("sh");
+            command.args(["-c", &call]).arg(program.get_program()).current_dir(desk.path("")).stdin(Stdio::null());
+            Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).begun(desk)
         }
 
         fn signal(&self, name: &str) {
@@ -795,6 +808,31 @@ mod signals {
             assert_eq!(rows.last().unwrap()["env_steps"], summary["env_steps"]);
             assert!(rows.iter().zip(1_u64..).all(|(row, update)| row["update"] == update), "a row is missing");
             assert!(summary["env_steps"].as_u64() < Some(400_000_000));
+        }
+    }
+
+    /// `nohup ppo-gpu ... &` outlives the terminal, and a script's background job is not ended by the Ctrl-C that is meant for another.
+    #[test]
+    fn signals_that_were_ignored_at_the_start_stay_ignored() {
+        for (ignored, others) in [("HUP", &["INT", "TERM"][..]), ("INT", &["TERM", "HUP"]), ("TERM", &["HUP"]), ("HUP INT", &["TERM"])] {
+            for other in others {
+                let desk = Desk::new();
+                let mut running = Running::start_ignoring(&desk, ignored, &format!("{ENDLESS} --json"));
+                ignored.split(' ').for_each(|signal| running.signal(signal));
+                // Whoever obeyed would write once more, or twice, and end.
+                let size = || std::fs::metadata(desk.path("run/metrics.jsonl")).unwrap().len();
+                let (mut seen, mut writes, began) = (size(), 0, Instant::now());
+                while writes < 4 {
+                    assert!(running.0.try_wait().unwrap().is_none() && began.elapsed().as_secs() < 60, "it does not go on after SIG{ignored}");
+                    std::thread::sleep(Duration::from_millis(10));
+                    let now = size();
+                    writes += u32::from(now > seen);
+                    seen = now;
+                }
+                running.signal(other);
+                let outcome = finish(other, running.end()).ended(INTERRUPTED);
+                assert_eq!(outcome.json()["interrupted"], true);
+            }
         }
     }
 
