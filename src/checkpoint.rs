@@ -6,7 +6,7 @@
 use crate::buffers::{Buffer, KEPT};
 use crate::error::{Error, Result};
 use crate::files::hexadecimal;
-use crate::plan::Plan;
+use crate::plan::{Plan, WINDOW};
 use crate::trainer::{AgentRow, agent_rows};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The number of the format. Programs refuse larger ones.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The one key of the file's metadata.
 const METADATA: &str = "ppo-gpu";
 
@@ -31,6 +31,8 @@ pub struct Checkpoint {
     pub mean_return: Option<f32>,
     /// SHA-256 of the environment's WGSL file.
     environment: String,
+    /// [`crate::config::Config::digest`] of the run; none in files of format 1.
+    config: Option<String>,
     /// What the buffers of [`KEPT`] hold, by name.
     words: BTreeMap<&'static str, Vec<u32>>,
 }
@@ -44,6 +46,8 @@ struct Metadata {
     seconds: f64,
     mean_return: Option<f32>,
     environment: String,
+    #[serde(default)]
+    config_sha256: Option<String>,
     /// Of all above and of all tensors; see [`digest`].
     #[serde(default)]
     sha256: String,
@@ -62,7 +66,29 @@ impl Checkpoint {
             })
             .collect();
         let updates = agents(&words["agents"]).first().map_or(0, AgentRow::sequence);
-        Checkpoint { updates, seconds, mean_return, environment: plan.environment.sha256(), words }
+        let environment = plan.environment.sha256();
+        let config = Some(plan.config.digest(&environment));
+        Checkpoint { updates, seconds, mean_return, environment, config, words }
+    }
+
+    /// The mean return, if it is one over full windows of episodes: those of every agent that still learns, and of one at least. Fewer episodes may be
+    /// lucky ones.
+    pub fn full_mean_return(&self) -> Option<f32> {
+        let (agents, full) = (self.agents(), |agent: &AgentRow| agent.window() >= WINDOW);
+        let comparable = agents.iter().all(|agent| agent.has_stopped() || full(agent)) && agents.iter().any(full);
+        self.mean_return.filter(|value| comparable && value.is_finite())
+    }
+
+    /// This checkpoint, read from `path`, if it was made by a run that was told one of these configurations, by their digests.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it was not.
+    pub fn of_one_of(self, configs: &[String], path: &Path) -> Result<Checkpoint> {
+        if self.config.as_ref().is_none_or(|config| configs.contains(config)) {
+            return Ok(self);
+        }
+        let problem = "it was made with another seed or configuration: it belongs to another run".into();
+        Err(Error::Checkpoint { path: path.into(), problem, help: String::new() })
     }
 
     /// What buffer `name` held.
@@ -120,6 +146,7 @@ impl Checkpoint {
             seconds: self.seconds,
             mean_return: self.mean_return,
             environment: self.environment.clone(),
+            config_sha256: self.config.clone(),
             sha256: String::new(),
         };
         metadata.sha256 = digest(&metadata, tensors.iter().map(|(name, view)| (*name, view)));
@@ -169,8 +196,8 @@ impl Checkpoint {
             }
             words.insert(name, content);
         }
-        let Metadata { updates, seconds, mean_return, environment, .. } = metadata;
-        let checkpoint = Checkpoint { updates, seconds, mean_return, environment, words };
+        let Metadata { updates, seconds, mean_return, environment, config_sha256: config, .. } = metadata;
+        let checkpoint = Checkpoint { updates, seconds, mean_return, environment, config, words };
         if checkpoint.agents().iter().any(|agent| agent.sequence() != checkpoint.updates) {
             return Err("its agents have made other numbers of updates than it says".into());
         }
@@ -206,9 +233,12 @@ fn dtype(name: &str) -> Dtype {
 
 /// SHA-256, in hexadecimal digits, of metadata (without it) and tensors in the order of their names: name, type, shape, contents.
 fn digest<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a TensorView<'a>)>) -> String {
-    let Metadata { format, version, updates, seconds, mean_return, environment, sha256: _ } = metadata;
+    let Metadata { format, version, updates, seconds, mean_return, environment, config_sha256, sha256: _ } = metadata;
     let mut hash = Sha256::new();
     hash.update(format!("{format} {version} {updates} {} {:?} {environment}", seconds.to_bits(), mean_return.map(f32::to_bits)));
+    if let Some(config) = config_sha256 {
+        hash.update(format!(" {config}"));
+    }
     for (name, tensor) in tensors {
         hash.update(format!("\n{name} {} {:?}\n", tensor.dtype(), tensor.shape()));
         hash.update(tensor.data());

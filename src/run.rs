@@ -3,6 +3,7 @@
 pub mod checkpoints;
 mod directory;
 pub mod manifest;
+pub mod record;
 mod signals;
 mod summary;
 
@@ -108,9 +109,8 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
     }
     let updates = prepared.trainer.updates();
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
-    saved.directory.write_config(&config)?;
-    saved.directory.write_manifest(&saved.manifest)?;
-    prepared.finish(saved.directory, &saved.manifest)
+    saved.directory.write_run(&mut saved.manifest, &config)?;
+    prepared.finish(saved.directory, saved.manifest)
 }
 
 /// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
@@ -196,11 +196,11 @@ impl Prepared {
     fn begin(self, origin: Option<Origin>, options: &Options) -> Result<Run> {
         let manifest = Manifest::new(self.trainer.plan(), &self.device, origin);
         let directory = Directory::create(self.trainer.plan(), &manifest, options.out.as_deref())?;
-        self.finish(directory, &manifest)
+        self.finish(directory, manifest)
     }
 
     /// Trains to the end, or until something ends it.
-    fn finish(self, directory: Directory, manifest: &Manifest) -> Result<Run> {
+    fn finish(self, directory: Directory, manifest: Manifest) -> Result<Run> {
         let Prepared { mut trainer, device, progress, mut sinks, began } = self;
         let plan = trainer.plan().clone();
         let startup_seconds = began.elapsed().as_secs_f64();
@@ -266,14 +266,23 @@ impl Saved {
     /// # Errors
     /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::Unreadable`] when they cannot be read.
     pub fn open(path: &Path) -> Result<Saved> {
-        let directory = Directory::open(path)?;
-        let config = Config::from_layers([directory.config_table()?])?;
+        Saved::of(Directory::open(path)?)
+    }
+
+    /// Reads a directory.
+    fn of(directory: Directory) -> Result<Saved> {
+        let written = Config::from_layers([directory.config_table()?])?;
         let manifest = directory.manifest()?;
-        if config.env != manifest.environment.name {
-            let key = directory.config_path().display().to_string();
-            let problem = format!("env is {}, and the run was trained on {}", config.env, manifest.environment.name);
-            return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
-        }
+        let config = match &manifest.config {
+            Some(record) => record.accept(written, directory.path())?,
+            // Earlier versions kept only the environment's name.
+            None if !written.env.eq_ignore_ascii_case(&manifest.environment.name) => {
+                let key = directory.config_path().display().to_string();
+                let problem = format!("env is {}, and the run was trained on {}", written.env, manifest.environment.name);
+                return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
+            }
+            None => written,
+        };
         let environment = directory.environment(&manifest)?;
         Ok(Saved { directory, config, manifest, environment })
     }
@@ -283,7 +292,8 @@ impl Saved {
     /// # Errors
     /// Those of [`Config::from_layers`].
     pub fn changed(&self, changes: &toml::Table) -> Result<Config> {
-        Config::from_layers([self.directory.config_table()?, changes.clone()])
+        let own = toml::Table::try_from(&self.config).expect("every configuration is representable in TOML");
+        Config::from_layers([own, changes.clone()])
     }
 
     /// Its configuration for its agents to play, which may change keys of [`PLAYABLE`].
@@ -304,7 +314,7 @@ impl Saved {
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint> {
         // Nothing that outlives an update depends on how kernels are compiled.
         let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
-        checkpoints::read(&self.directory.checkpoints(), which, &plan)
+        checkpoints::read(&self.directory.checkpoints(), which, &plan, &self.manifest.digests(&self.config))
     }
 
     /// Its last checkpoint, if more than so many updates had been made by then.

@@ -56,6 +56,11 @@ impl AgentRow {
         self.counters[1]
     }
 
+    /// Episodes that its mean return is taken over, at most [`crate::plan::WINDOW`].
+    pub fn window(&self) -> u32 {
+        self.counters[3]
+    }
+
     /// Counts an update that it learned nothing from.
     pub(crate) fn count_update(&mut self) {
         self.counters[1] += 1;

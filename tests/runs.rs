@@ -8,7 +8,8 @@ use desk::{DONE, Desk, REFUSED};
 #[cfg(unix)]
 use desk::{INTERRUPTED, finish};
 use serde_json::Value;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -50,6 +51,22 @@ fn copy(desk: &Desk, from: &str, to: &str) {
     copy(&desk.path(from), &desk.path(to));
 }
 
+/// Every file of a directory, and what it holds.
+fn files(desk: &Desk, directory: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn add(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in path.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() { add(&entry, files) } else { drop(files.insert(entry.clone(), std::fs::read(entry).unwrap())) }
+        }
+    }
+    let mut files = BTreeMap::new();
+    add(&desk.path(directory), &mut files);
+    files
+}
+
+fn manifest(desk: &Desk, run: &str) -> Value {
+    serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
+}
+
 fn start(desk: &Desk, arguments: &str) -> Child {
     desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -79,6 +96,133 @@ fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
             std::fs::remove_dir_all(desk.path(&part)).unwrap();
         }
     }
+}
+
+/// Whatever decides what is learned: edited in the file, it is refused by every command that uses a run, with its name, and nothing is touched.
+#[test]
+fn a_configuration_that_was_edited_is_refused_key_by_key() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --env-parameters gravity=9 --quiet --out run"));
+    let good = desk.read("run/config.toml");
+    let edited = |changes: &[(&str, &str)]| {
+        changes.iter().fold(good.clone(), |text, (key, value)| {
+            let changed = text.lines().map(|line| {
+                let own = line.starts_with(&format!("{key} =")) || line == format!("# {key} =");
+                if own { format!("{key} = {value}\n") } else { format!("{line}\n") }
+            });
+            let changed: String = changed.collect();
+            assert_ne!(changed, text, "{key}");
+            changed
+        })
+    };
+    let commands = ["resume run", "eval run", "fork run --out x", "export run --onnx x", "record run --gif x", "watch run"];
+    let keys = [
+        ("env", "\"Acrobot-v1\""),
+        ("env_parameters", "{ gravity = 8 }"),
+        ("env_parameters", "{ gravity = 9, time_limit = 7 }"),
+        ("env_parameters", "{}"),
+        ("envs", "16"),
+        ("steps", "32"),
+        ("agents", "2"),
+        ("seed", "1"),
+        ("total_steps", "6144"),
+        ("target_return", "100"),
+        ("time_limit", "\"terminal\""),
+        ("hidden", "[8]"),
+        ("activation", "\"relu\""),
+        ("epochs", "4"),
+        ("minibatches", "4"),
+        ("lr", "0.1"),
+        ("anneal_lr", "false"),
+        ("gamma", "0.9"),
+        ("gae_lambda", "0.9"),
+        ("clip", "0.1"),
+        ("anneal_clip", "true"),
+        ("value_clip", "true"),
+        ("entropy_coef", "0.5"),
+        ("anneal_entropy", "true"),
+        ("value_coef", "0.7"),
+        ("max_grad_norm", "9.0"),
+        ("target_kl", "0.1"),
+        ("normalize_advantages", "false"),
+        ("normalize_observations", "true"),
+        ("normalize_rewards", "true"),
+    ];
+    for (number, (key, value)) in keys.into_iter().enumerate() {
+        desk.write("run/config.toml", edited(&[(key, value)]));
+        let before = files(&desk, "run");
+        // Every command for some keys, and resume for each.
+        for command in if number % 7 == 0 { &commands[..] } else { &commands[..1] } {
+            let outcome = desk.expect(REFUSED, command);
+            let way = if key == "total_steps" { "ppo-gpu resume run --total-steps 6144" } else { "restore these values" };
+            outcome.says(&["config.toml: it was edited after the run began: ", key, " and was ", way]);
+            assert!(files(&desk, "run") == before, "{outcome}");
+        }
+    }
+    // All of them at once, each with the way to a new run.
+    desk.write("run/config.toml", edited(&[("epochs", "4"), ("steps", "32"), ("env_parameters", "{ gravity = [8, 9] }")]));
+    desk.expect(REFUSED, "resume run").says(&[
+        "env_parameters.gravity is [8.0,9.0] and was 9.0; steps is 32 and was 16; epochs is 4 and was 2",
+        "env_parameters.gravity = 9.0, steps = 16, epochs = 2",
+        "ppo-gpu fork run --set 'env_parameters.gravity=[8.0,9.0]' --set steps=32 --set epochs=4",
+    ]);
+    // Comments, and where it is computed and what is kept, decide nothing.
+    desk.write("run/config.toml", edited(&[("checkpoint_every", "8"), ("keep", "50"), ("dispatches_per_submit", "3")]) + "# a note\n");
+    desk.expect(DONE, "eval run --episodes 1 --quiet");
+    desk.expect(DONE, "resume run --from 4 --quiet");
+    assert_eq!(desk.path("run/checkpoints").read_dir().unwrap().count(), 5, "4, 8, 16, 24 and the best");
+
+    // A checkpoint carries the digest, too: one of a run of the same seed and other epochs is refused.
+    let digest = manifest(&desk, "run")["config"]["sha256"].as_str().unwrap().to_string();
+    let bytes = desk.bytes("run/checkpoints/update-24.safetensors");
+    assert!(digest.len() == 64 && bytes.windows(64).any(|window| window == digest.as_bytes()));
+    desk.expect(DONE, &format!("{RUN} --env-parameters gravity=9 --epochs 1 --quiet --out other"));
+    assert_ne!(manifest(&desk, "other")["config"]["sha256"], digest.as_str());
+    std::fs::copy(desk.path("other/checkpoints/update-24.safetensors"), desk.path("run/checkpoints/update-24.safetensors")).unwrap();
+    desk.expect(REFUSED, "resume run").says(&["update-24.safetensors: it was made with another seed or configuration", "add --from 16"]);
+    // And the manifest vouches for itself.
+    let text = desk.read("other/run.json");
+    desk.write("other/run.json", text.replacen("\"epochs\": 1", "\"epochs\": 2", 1));
+    desk.expect(REFUSED, "resume other").says(&["run.json: ", "SHA-256"]);
+}
+
+/// What `resume` may change is changed in both files, and checkpoints from before are still those of the run.
+#[test]
+fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    let first = manifest(&desk, "run")["config"]["sha256"].clone();
+    desk.expect(DONE, "resume run --total-steps 4096 --quiet");
+    let longer = manifest(&desk, "run");
+    assert_eq!(
+        (&longer["config"]["values"]["total_steps"], &longer["config"]["earlier"][0], &longer["config"]["previous"]),
+        (&4096.into(), &first, &Value::Null)
+    );
+    assert_ne!(longer["config"]["sha256"], first);
+    for from in ["12", "24", "32"] {
+        desk.expect(DONE, &format!("eval run --from {from} --episodes 1 --quiet"));
+    }
+    let wanted = sha(&desk, "run");
+    desk.expect(DONE, "resume run --from 24 --quiet");
+    assert_eq!(sha(&desk, "run"), wanted);
+    // A process that was ended after it had written run.json and before config.toml.
+    let mut value = manifest(&desk, "run");
+    let mut previous = value["config"]["values"].clone();
+    previous["total_steps"] = 3072.into();
+    value["config"]["previous"] = previous;
+    desk.write("run/run.json", value.to_string());
+    let text = desk.read("run/config.toml");
+    desk.write("run/config.toml", text.replace("total_steps = 4096", "total_steps = 3072"));
+    desk.expect(DONE, "resume run --from 24 --quiet");
+    assert_eq!(sha(&desk, "run"), wanted);
+    assert_eq!(desk.read("run/config.toml"), text);
+    assert_eq!(manifest(&desk, "run")["config"]["previous"], Value::Null);
+    // A run of an earlier version kept no configuration in run.json. It goes on, and keeps one from then on.
+    let mut value = manifest(&desk, "run");
+    let record = value.as_object_mut().unwrap().remove("config").unwrap();
+    desk.write("run/run.json", value.to_string());
+    desk.expect(DONE, "resume run --quiet");
+    assert_eq!(manifest(&desk, "run")["config"]["sha256"], record["sha256"]);
 }
 
 #[test]
@@ -337,7 +481,7 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         ("a huge shape".into(), replaced("\"shape\":[1,", "\"shape\":[4294967296,")),
         ("swapped shapes".into(), replaced("\"shape\":[1,200]", "\"shape\":[200,1]")),
         ("another name".into(), replaced("first_moments", "first_momentz")),
-        ("a newer format".into(), replaced("\\\"format\\\":1", "\\\"format\\\":2")),
+        ("a newer format".into(), replaced("\\\"format\\\":2", "\\\"format\\\":3")),
         ("another number of updates".into(), replaced("\\\"updates\\\":24", "\\\"updates\\\":25")),
         ("no metadata".into(), replaced("__metadata__", "__metadata_2")),
         ("NaN".into(), {
@@ -359,8 +503,8 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         count += 1;
     }
     assert!(count >= 200, "only {count} kinds of damage");
-    desk.write(name, replaced("\\\"format\\\":1", "\\\"format\\\":2"));
-    desk.expect(REFUSED, "resume run").says(&["in format 2", "reads formats up to 1"]);
+    desk.write(name, replaced("\\\"format\\\":2", "\\\"format\\\":3"));
+    desk.expect(REFUSED, "resume run").says(&["in format 3", "reads formats up to 2"]);
 
     // What the message offers works.
     let wanted = sha(&desk, "run");

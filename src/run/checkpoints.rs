@@ -67,11 +67,12 @@ pub fn remove_after(directory: &Path, last: u32) -> Result<()> {
     Ok(())
 }
 
-/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints.
+/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints. `configs`: digests of the configurations that the run was told.
 ///
 /// # Errors
 /// [`Error::Config`] when there is no such checkpoint; [`Error::Checkpoint`] when it cannot be used, with another one that can.
-pub fn read(directory: &Path, which: Which, plan: &Plan) -> Result<Checkpoint> {
+pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> Result<Checkpoint> {
+    let read = |path: &Path| Checkpoint::read(path, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, path));
     let all = list(directory)?;
     let Some((last, latest)) = all.last() else {
         let problem = format!("{} holds no checkpoint", directory.display());
@@ -89,9 +90,9 @@ pub fn read(directory: &Path, which: Which, plan: &Plan) -> Result<Checkpoint> {
             }
         },
     };
-    Checkpoint::read(&path, plan).map_err(|error| match error {
+    read(&path).map_err(|error| match error {
         Error::Checkpoint { path: bad, problem, .. } => {
-            let usable = all.iter().rev().find(|(_, other)| *other != bad && Checkpoint::read(other, plan).is_ok());
+            let usable = all.iter().rev().find(|(_, other)| *other != bad && read(other).is_ok());
             let help = match usable {
                 Some((updates, _)) => format!("the checkpoint of update {updates} is whole: add --from {updates}"),
                 None => "no other checkpoint of this run can be used either".into(),

@@ -175,11 +175,27 @@ impl Directory {
         self.write(SUMMARY, &(summary.to_json() + "\n"))
     }
 
+    /// Makes `config` what the run is told from here on, in `config.toml` and in `run.json`. A process that is ended meanwhile leaves a run that has one of
+    /// the two configurations.
+    ///
+    /// # Errors
+    /// [`Error::File`] when they cannot be written.
+    pub fn write_run(&self, manifest: &mut Manifest, config: &Config) -> Result<()> {
+        manifest.take_config(config);
+        self.write_manifest(manifest)?;
+        self.write_config(config)?;
+        match manifest.config.as_mut().and_then(|record| record.previous.take()) {
+            // The file has it now.
+            Some(_) => self.write_manifest(manifest),
+            None => Ok(()),
+        }
+    }
+
     /// Writes `config.toml`.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn write_config(&self, config: &Config) -> Result<()> {
+    fn write_config(&self, config: &Config) -> Result<()> {
         let header =
             format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
         self.write(CONFIG, &(header + &config.to_commented_toml()))
@@ -189,7 +205,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         self.write(MANIFEST, &manifest.to_json())
     }
 
