@@ -1,5 +1,6 @@
 //! A training run as a person starts it, goes on with it, or forks it: device, directory, progress, metrics, checkpoints, summary.
 
+mod appear;
 pub mod checkpoints;
 mod directory;
 pub mod manifest;
@@ -79,12 +80,14 @@ pub fn train_with(config: &Config, options: &Options, sinks: Vec<Box<dyn Sink>>)
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
 /// [`Error::Checkpoint`] when the checkpoint cannot be used.
 pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Options) -> Result<Run> {
-    let mut saved = Saved::open(path)?;
+    // Locked before it is read: what another process is about to write must not be missed.
+    let mut directory = Directory::open(path)?;
+    directory.lock()?;
+    let mut saved = Saved::of(directory)?;
     if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
         let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
         return Err(Error::config(key, "a run that goes on cannot change this", help));
     }
-    saved.directory.lock()?;
     let config = saved.changed(changes)?;
     // What can be refused is refused before a device is looked for, and before anything is touched. A run that was ended before its first checkpoint
     // begins again.

@@ -244,6 +244,22 @@ fn a_terminal_that_only_adds_lines_gets_the_lines_that_a_pipe_gets() {
 }
 
 #[test]
+fn an_environment_with_a_long_path_gives_a_run_a_short_name() {
+    let desk = Desk::new();
+    desk.expect(DONE, "env new mine");
+    let deep = format!("{0}/{0}/{0}", "d".repeat(100));
+    std::fs::create_dir_all(desk.path(&deep)).unwrap();
+    let long = "f".repeat(200);
+    std::fs::rename(desk.path("mine.wgsl"), desk.path(&format!("{deep}/{long}.wgsl"))).unwrap();
+    desk.expect(DONE, &format!("{TINY} --env {deep}/{long}.wgsl --seed 7 --quiet"));
+    let names: Vec<String> = desk.path("runs").read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.len() == 1 && names[0].ends_with("f-7") && names[0].len() < 80, "{names:?}");
+    // A name that no file system takes is a failure that leaves nothing.
+    desk.expect(FAILED, &format!("{TINY} --quiet --out out/{}", "x".repeat(300))).says(&["cannot create"]);
+    assert_eq!(desk.path("out").read_dir().map_or(0, |entries| entries.count()), 0);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let desk = Desk::new();
     let spawn = |arguments: &str| desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

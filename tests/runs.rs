@@ -225,6 +225,58 @@ fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     assert_eq!(manifest(&desk, "run")["config"]["sha256"], record["sha256"]);
 }
 
+/// The lock comes before the first write: who does not get it changes nothing.
+#[test]
+fn a_directory_that_another_process_holds_is_left_as_it_is() {
+    let desk = Desk::new();
+    let hold = |directory: &str| {
+        let file = std::fs::File::options().write(true).create(true).truncate(false).open(desk.path(directory).join(".lock")).unwrap();
+        file.try_lock().unwrap();
+        file
+    };
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    let (_empty, _run) = (hold("empty"), hold("run"));
+    for (directory, arguments) in [
+        ("empty", format!("{RUN} --quiet --out empty")),
+        ("empty", "fork run --out empty --quiet".into()),
+        ("run", "resume run --total-steps 6144 --from 12 --quiet".into()),
+        ("run", "resume run --keep 1 --quiet".into()),
+    ] {
+        let before = files(&desk, directory);
+        desk.expect(REFUSED, &arguments).says(&[&format!("another process trains in {directory}"), "help: "]);
+        assert!(files(&desk, directory) == before, "{arguments}");
+    }
+    // What only reads needs no lock.
+    desk.expect(DONE, "eval run --episodes 1 --quiet");
+    desk.expect(DONE, "fork run --total-steps 128 --quiet --out fork");
+}
+
+/// Two processes that want one directory at once, whether it is there and empty or is not there yet: one of them has it, and all of it.
+#[test]
+fn of_two_runs_started_at_once_in_one_directory_one_is_refused_and_leaves_no_trace() {
+    let desk = Desk::new();
+    for round in 0..6 {
+        let name = format!("run{round}");
+        if round % 2 == 0 {
+            std::fs::create_dir(desk.path(&name)).unwrap();
+        }
+        let both = [1, 2].map(|seed| (seed, start(&desk, &format!("{RUN} --seed {seed} --quiet --out {name}"))));
+        let ended = both.map(|(seed, child)| (seed, desk::finish(&name, child.wait_with_output().unwrap())));
+        let winners: Vec<u64> = ended.iter().filter(|(_, outcome)| outcome.code == Some(DONE)).map(|(seed, _)| *seed).collect();
+        let [winner] = winners[..] else { panic!("{}\n{}", ended[0].1, ended[1].1) };
+        let loser = ended.into_iter().find(|(seed, _)| *seed != winner).unwrap().1.ended(REFUSED);
+        assert!(loser.stderr.contains(&name) && loser.stdout.is_empty(), "{loser}");
+        assert!(desk.read(&format!("{name}/config.toml")).contains(&format!("\nseed = {winner}\n")));
+        assert_eq!(manifest(&desk, &name)["config"]["values"]["seed"], winner);
+        let rows = rows(&desk, &name);
+        assert!(rows.len() == 24 && rows.iter().all(|row| row["seed"] == winner), "{name}");
+        let summary: Value = serde_json::from_str(&desk.read(&format!("{name}/summary.json"))).unwrap();
+        assert_eq!(summary["config"]["seed"], winner);
+    }
+    assert!(desk.names().iter().all(|name| name.starts_with("run")), "{:?}", desk.names());
+}
+
 #[test]
 fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
     let desk = Desk::new();
