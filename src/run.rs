@@ -107,10 +107,10 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
     let mut prepared = Prepared::new(&config, saved.environment, options)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
-        // Those would be the latest, of a past that is being replaced.
-        checkpoints::remove_after(&saved.directory.checkpoints(), checkpoint.updates)?;
     }
     let updates = prepared.trainer.updates();
+    // Later ones are of a past that is being replaced.
+    checkpoints::go_back(&saved.directory.checkpoints(), updates, prepared.trainer.plan())?;
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
     saved.directory.write_run(&mut saved.manifest, &config)?;
     prepared.finish(saved.directory, saved.manifest)

@@ -267,7 +267,7 @@ impl Trainer {
                 self.stopped = true;
                 continue;
             }
-            self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return));
+            self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
             breaks_off |= observe(&rows).is_break();
             if let Some(row) = rows.iter().find(|row| row.fault.is_some() && !row.was_stopped) {
                 return Err(Error::Diverged { agent: row.agent, seed: row.seed, update: row.update, quantity: row.fault.unwrap_or_default().into() });

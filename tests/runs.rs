@@ -63,6 +63,19 @@ fn files(desk: &Desk, directory: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// The first of these updates with the highest mean return of all agents, of those after which each had a full window of episodes.
+fn best_of(rows: &[Value], updates: impl Iterator<Item = u64>) -> Option<u64> {
+    let mean = |update: u64| {
+        let own: Vec<&Value> = rows.iter().filter(|row| row["update"] == update).collect();
+        let returns: Vec<f64> = own.iter().filter(|row| row["window"] == 100).filter_map(|row| row["mean_return"].as_f64()).collect();
+        (!own.is_empty() && returns.len() == own.len()).then(|| returns.iter().sum::<f64>() / returns.len() as f64)
+    };
+    updates
+        .filter_map(|update| Some((update, mean(update)?)))
+        .fold(None, |best: Option<(u64, f64)>, one| best.filter(|best| best.1 >= one.1).or(Some(one)))
+        .map(|best| best.0)
+}
+
 fn manifest(desk: &Desk, run: &str) -> Value {
     serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
 }
@@ -277,6 +290,50 @@ fn of_two_runs_started_at_once_in_one_directory_one_is_refused_and_leaves_no_tra
     assert!(desk.names().iter().all(|name| name.starts_with("run")), "{:?}", desk.names());
 }
 
+/// Short episodes pay much and end first: the first few make a mean that the policy never has.
+#[test]
+fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_not() {
+    let desk = Desk::new();
+    desk.write(
+        "lucky.wgsl",
+        "const OBSERVATION: u32 = 1u;\nconst ACTIONS: u32 = 2u;\nconst TIME_LIMIT: u32 = 400u;\nstruct EnvState { n: u32, last: u32 }\n\
+         fn env_reset(rng: ptr<function, Rng>) -> EnvState { return EnvState(0u, select(100u, 5u, rng_uniform(rng) < 0.05)); }\n\
+         fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome {\n\
+             (*state).n += 1u;\n\
+             let over = (*state).n >= (*state).last;\n\
+             return Outcome(select(0.0, select(0.0, 100.0, (*state).last == 5u), over), over);\n\
+         }\n\
+         fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array<f32, OBSERVATION>(f32(state.n) / 100.0); }\n",
+    );
+    let run = "--env lucky.wgsl --envs 32 --steps 32 --minibatches 1 --epochs 1 --hidden 4 --agents 2 --checkpoint-every 2 --keep 1000 --quiet";
+    let best = |name: &str| {
+        let outcome = desk.call(&format!("eval {name} --from best --episodes 2 --quiet --json"));
+        if outcome.code == Some(DONE) { Ok(outcome.json()["updates"].as_u64().unwrap()) } else { Err(outcome) }
+    };
+    // Before 100 episodes of each agent have ended there is none.
+    desk.expect(DONE, &format!("{run} --total-steps {} --out short", 6 * 1024));
+    let rows_of = |name: &str| rows(&desk, name);
+    assert!(rows_of("short").iter().any(|row| row["mean_return"].as_f64() > Some(30.0)), "nobody was lucky");
+    let outcome = best("short").expect_err("no window is full").ended(REFUSED);
+    outcome.says(&["--from: there is no best checkpoint yet", "100 episodes", "latest (update 6)"]);
+
+    desk.expect(DONE, &format!("{run} --total-steps {} --out run", 60 * 1024));
+    let expected = |rows: &[Value], end: u64| best_of(rows, (2..=end).step_by(2));
+    let whole = expected(&rows_of("run"), 60).expect("a full window");
+    assert_eq!(best("run").unwrap_or_else(|outcome| panic!("{outcome}")), whole);
+    let first_full = (2..=60).step_by(2).find(|&update| expected(&rows_of("run"), update).is_some()).unwrap();
+    // Back to before the best one, and to an end before it: the best is one of the shorter past, or there is none.
+    for (number, from) in [first_full - 2, first_full, whole - 2, whole].into_iter().enumerate() {
+        let name = format!("again{number}");
+        copy(&desk, "run", &name);
+        desk.expect(DONE, &format!("resume {name} --from {from} --total-steps {} --quiet", from * 1024));
+        assert_eq!(best(&name).ok(), expected(&rows_of(&name), from), "from {from}; the first full window is that of {first_full}, the best {whole}");
+        // Gone on with, it has the best of the whole again.
+        desk.expect(DONE, &format!("resume {name} --total-steps {} --quiet", 60 * 1024));
+        assert_eq!(best(&name).ok(), expected(&rows_of(&name), 60), "from {from}");
+    }
+}
+
 #[test]
 fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
     let desk = Desk::new();
@@ -353,9 +410,7 @@ fn the_last_checkpoints_and_the_best_are_kept() {
     let mut names: Vec<String> = desk.path("run/checkpoints").read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["best.safetensors", "update-20.safetensors", "update-24.safetensors"]);
-    // The best one is that of the checkpoints with the highest mean return.
-    let returns: Vec<f64> = rows(&desk, "run").iter().map(|row| row["mean_return"].as_f64().unwrap_or(f64::NEG_INFINITY)).collect();
-    let best = (4..=24).step_by(4).fold(4, |best, update| if returns[update - 1] > returns[best - 1] { update } else { best });
+    let best = best_of(&rows(&desk, "run"), (4..=24).step_by(4)).expect("a hundred episodes have ended");
     copy(&desk, "run", "again");
     desk.expect(DONE, "resume again --from best --quiet");
     let manifest: Value = serde_json::from_str(&desk.read("again/run.json")).unwrap();
