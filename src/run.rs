@@ -208,7 +208,7 @@ impl Prepared {
         let plan = trainer.plan().clone();
         let startup_seconds = began.elapsed().as_secs_f64();
         let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
-        let board = TensorBoard::create(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
+        let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
         let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
         let files: [Box<dyn Sink>; 2] = [Box::new(lines), Box::new(board)];
         sinks.extend(files);

@@ -334,6 +334,28 @@ fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_no
     }
 }
 
+/// A TensorBoard that has the file open reads on: it is the same file, and what was there stays.
+#[test]
+fn the_files_of_tensorboard_grow_when_a_run_goes_on_or_back() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    let events = |desk: &Desk| -> Vec<(PathBuf, Vec<u8>)> { files(desk, "run/tensorboard").into_iter().collect() };
+    #[cfg(unix)]
+    let number = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    #[cfg(not(unix))]
+    let number = |_: &Path| 0;
+    for arguments in ["--total-steps 4096", "--from 8", "--from 4 --total-steps 2048", "--total-steps 2560"] {
+        let before = events(&desk);
+        let numbers: Vec<u64> = before.iter().map(|(path, _)| number(path)).collect();
+        desk.expect(DONE, &format!("resume run {arguments} --quiet"));
+        let after = events(&desk);
+        assert_eq!(after.len(), 2, "one file for each agent");
+        for (((path, old), (same, new)), inode) in before.iter().zip(&after).zip(numbers) {
+            assert!(path == same && number(path) == inode && new.len() > old.len() && new.starts_with(old), "{arguments}: {path:?}");
+        }
+    }
+}
+
 #[test]
 fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
     let desk = Desk::new();
