@@ -82,7 +82,7 @@ pub fn run(config: &Config, options: &Options) -> Result<Report> {
     let say = |what: &str| note(options.quiet, what);
     let (gpu, adapter) = startup::open(config)?;
     let plan = runnable(config, &gpu, ENDLESS)?;
-    plan.check_limits(&gpu.limits, &gpu.info.name)?;
+    plan.check_limits(&gpu.limits, gpu.available_memory(), &gpu.info.name)?;
     say("results against the reference");
     // Nothing that is wrong is worth timing.
     let checked = crate::selftest::check(&gpu, &plan)?;

@@ -7,7 +7,7 @@ use crate::buffers::{Buffer, KEPT};
 use crate::error::{Error, Result};
 use crate::fault::{Divergence, Fault};
 use crate::files::hexadecimal;
-use crate::plan::Plan;
+use crate::plan::{Plan, WINDOW};
 use crate::trainer::{AgentRow, agent_rows};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
@@ -32,6 +32,8 @@ pub struct Checkpoint {
     pub mean_return: Option<f32>,
     /// SHA-256 of the environment's WGSL file.
     environment: String,
+    /// [`crate::config::Config::digest`] of the run.
+    config: String,
     /// What the buffers of [`KEPT`] hold, by name.
     words: BTreeMap<&'static str, Vec<u32>>,
 }
@@ -45,6 +47,8 @@ struct Metadata {
     seconds: f64,
     mean_return: Option<f32>,
     environment: String,
+    #[serde(default)]
+    config_sha256: String,
     /// Of all above and of all tensors; see [`digest`].
     #[serde(default)]
     sha256: String,
@@ -63,7 +67,29 @@ impl Checkpoint {
             })
             .collect();
         let updates = agents(&words["agents"]).first().map_or(0, |agent| agent.sequence);
-        Checkpoint { updates, seconds, mean_return, environment: plan.environment.sha256(), words }
+        let environment = plan.environment.sha256();
+        let config = plan.config.digest(&environment);
+        Checkpoint { updates, seconds, mean_return, environment, config, words }
+    }
+
+    /// The mean return, if it is one over full windows of episodes: those of every agent that still learns, and of one at least. Fewer episodes may be
+    /// lucky ones.
+    pub fn full_mean_return(&self) -> Option<f32> {
+        let (agents, full) = (self.agents(), |agent: &AgentRow| agent.recent >= WINDOW);
+        let comparable = agents.iter().all(|agent| agent.has_stopped() || full(agent)) && agents.iter().any(full);
+        self.mean_return.filter(|value| comparable && value.is_finite())
+    }
+
+    /// This checkpoint, read from `path`, if it was made by a run that was told one of these configurations, by their digests.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it was not.
+    pub fn of_one_of(self, configs: &[String], path: &Path) -> Result<Checkpoint> {
+        if configs.contains(&self.config) {
+            return Ok(self);
+        }
+        let problem = "it was made with another seed or configuration: it belongs to another run".into();
+        Err(Error::Checkpoint { path: path.into(), problem, help: String::new() })
     }
 
     /// What buffer `name` held.
@@ -129,6 +155,7 @@ impl Checkpoint {
             seconds: self.seconds,
             mean_return: self.mean_return,
             environment: self.environment.clone(),
+            config_sha256: self.config.clone(),
             sha256: String::new(),
         };
         metadata.sha256 = digest(&metadata, tensors.iter().map(|(name, view)| (*name, view)));
@@ -139,10 +166,10 @@ impl Checkpoint {
     /// Reads the file at `path`, for a run of `plan`.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
+    /// [`Error::Unreadable`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
     /// a run of other sizes.
     pub fn read(path: &Path, plan: &Plan) -> Result<Checkpoint> {
-        let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|problem| Error::Checkpoint { path: path.into(), problem, help: String::new() })
     }
 
@@ -182,8 +209,8 @@ impl Checkpoint {
             }
             words.insert(name, content);
         }
-        let Metadata { updates, seconds, mean_return, environment, .. } = metadata;
-        let checkpoint = Checkpoint { updates, seconds, mean_return, environment, words };
+        let Metadata { updates, seconds, mean_return, environment, config_sha256: config, .. } = metadata;
+        let checkpoint = Checkpoint { updates, seconds, mean_return, environment, config, words };
         if checkpoint.agents().iter().any(|agent| agent.sequence != checkpoint.updates) {
             return Err("its agents have made other numbers of updates than it says".into());
         }
@@ -219,9 +246,9 @@ fn dtype(name: &str) -> Dtype {
 
 /// SHA-256, in hexadecimal digits, of metadata (without it) and tensors in the order of their names: name, type, shape, contents.
 fn digest<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a TensorView<'a>)>) -> String {
-    let Metadata { format, version, updates, seconds, mean_return, environment, sha256: _ } = metadata;
+    let Metadata { format, version, updates, seconds, mean_return, environment, config_sha256, sha256: _ } = metadata;
     let mut hash = Sha256::new();
-    hash.update(format!("{format} {version} {updates} {} {:?} {environment}", seconds.to_bits(), mean_return.map(f32::to_bits)));
+    hash.update(format!("{format} {version} {updates} {} {:?} {environment} {config_sha256}", seconds.to_bits(), mean_return.map(f32::to_bits)));
     for (name, tensor) in tensors {
         hash.update(format!("\n{name} {} {:?}\n", tensor.dtype(), tensor.shape()));
         hash.update(tensor.data());

@@ -18,6 +18,7 @@ use crate::player::{self, Player};
 use crate::plot::{self, By, Curve};
 use crate::record;
 use crate::run::{self, Directory, Saved, Which};
+use crate::text::quantity;
 use crate::watch;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -177,7 +178,8 @@ pub enum EnvironmentAction {
 
 /// Does what the arguments (the program's name first) ask for, with errors printed.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         // Also where help was asked for, which is printed to stdout and is no failure.
         Err(error) => {
@@ -185,7 +187,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::REFUSED));
         }
     };
-    match act(&matches) {
+    match refuse_flags_on_both_sides(&arguments, &matches).and_then(|()| act(&matches)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // When stderr is closed there is nobody to tell.
@@ -238,7 +240,7 @@ fn act(matches: &ArgMatches) -> Result<u8> {
         Action::Record { playing, options } => {
             let (mut player, ..) = player(matches, &playing)?;
             let recording = record::record(&mut player, &options)?;
-            let returns: Vec<String> = recording.returns.iter().map(|value| format!("{value:.1}")).collect();
+            let returns: Vec<String> = recording.returns.iter().map(|value| quantity(*value)).collect();
             let ended = if returns.is_empty() { "no episode ended".into() } else { format!("return {}", returns.join(", ")) };
             let paths = options.gif.iter().chain(&options.png_dir).map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
             print(&format!("wrote {paths}: {} frames, {ended}\n", recording.frames)).map(|()| exit::DONE)
@@ -483,16 +485,33 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     }
 }
 
+/// Refuses a flag that is given before a subcommand and after it: of these, clap keeps the later ones only. On one side it has refused repetitions itself.
+fn refuse_flags_on_both_sides(arguments: &[OsString], matches: &ArgMatches) -> Result<()> {
+    let (names, inner) = innermost(matches);
+    let written: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).take_while(|argument| argument != "--").collect();
+    for flag in KEYS.iter().map(|key| key.name).chain(["config", "set", "out", "json", "quiet", "tui"]) {
+        let long = format!("--{}", flag.replace('_', "-"));
+        // A value never begins like a flag, unless it stands behind "=".
+        let given = written.iter().filter(|argument| argument.split('=').next() == Some(&long)).count();
+        let kept = inner.try_get_raw_occurrences(flag).ok().flatten().map_or(0, |occurrences| occurrences.count());
+        if given > kept && kept > 0 {
+            let problem = format!("it is given before `{}` and after it, and only the later one would count", names.join(" "));
+            return Err(Error::config(long, problem, "give it on one side"));
+        }
+    }
+    Ok(())
+}
+
 /// The configuration that the arguments describe: defaults, then the preset or `--config FILE`, then `--set`, then flags.
 ///
 /// # Errors
-/// [`Error::Config`] for keys and values that cannot be used, [`Error::File`] when the file cannot be read.
+/// [`Error::Config`] for keys and values that cannot be used, [`Error::Unreadable`] when the file cannot be read.
 pub fn config(matches: &ArgMatches) -> Result<Config> {
     let written = written(matches)?;
     let Some(path) = innermost(matches).1.get_one::<PathBuf>("config") else {
         return Config::from_layers(preset(&written)?.into_iter().chain([written]));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
     let file = Config::layer(&path.display().to_string(), &text)?;
     let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
     Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
@@ -502,7 +521,32 @@ pub fn config(matches: &ArgMatches) -> Result<Config> {
     })
 }
 
+/// Adds what one argument, given by a flag of this name, says to what others said. Entries of tables come together; nothing is said twice.
+fn add(all: &mut toml::Table, flag: &str, layer: toml::Table) -> Result<()> {
+    let repeated = |key: String| Error::config(key, format!("{flag} gives it more than once"), "give each key one value");
+    for (name, value) in layer {
+        match (all.get_mut(&name), value) {
+            (None, value) => {
+                all.insert(name, value);
+            }
+            (Some(toml::Value::Table(entries)), toml::Value::Table(more)) => {
+                for (entry, value) in more {
+                    let key = format!("{name}.{entry}");
+                    if entries.insert(entry, value).is_some() {
+                        return Err(repeated(key));
+                    }
+                }
+            }
+            _ => return Err(repeated(name)),
+        }
+    }
+    Ok(())
+}
+
 /// The layer of `--set` and flags.
+///
+/// # Errors
+/// [`Error::Config`] for what cannot be used, and for keys that `--set` gives twice, or flags do.
 fn written(matches: &ArgMatches) -> Result<toml::Table> {
     let (_, inner) = innermost(matches);
     let mut written = toml::Table::new();
@@ -514,13 +558,15 @@ fn written(matches: &ArgMatches) -> Result<toml::Table> {
                 "for instance --set lr=3e-4; `ppo-gpu inspect config` lists all keys",
             )
         })?;
-        Config::merge(&mut written, Config::assignment(name, value)?);
+        add(&mut written, "--set", Config::assignment(name, value)?)?;
     }
+    let mut flags = toml::Table::new();
     for key in KEYS {
-        if let Some(value) = inner.get_one::<String>(key.name) {
-            Config::merge(&mut written, Config::assignment(key.name, value)?);
+        for value in inner.get_many::<String>(key.name).into_iter().flatten() {
+            add(&mut flags, &format!("--{}", key.name.replace('_', "-")), Config::assignment(key.name, value)?)?;
         }
     }
+    Config::merge(&mut written, flags);
     Ok(written)
 }
 
@@ -579,10 +625,8 @@ mod tests {
         let (_directory, path) = file("envs = 8\nlr = 1\nminibatches = 2\n");
         let read = parse(&["--config", &path]).expect("a file");
         assert_eq!(read, Config { envs: 8, lr: PerAgent::Same(1.0), minibatches: 2, ..Config::default() }, "the preset is not applied beside a file");
-        let flags =
-            parse(&["--config", &path, "--minibatches", "8", "--set", "minibatches=16", "--set", "gamma=0.5", "--set", "lr=2", "--set=lr=3"]).expect("flags");
+        let flags = parse(&["--config", &path, "--minibatches", "8", "--set", "minibatches=16", "--set", "gamma=0.5", "--set=lr=3"]).expect("flags");
         assert_eq!((flags.envs, flags.minibatches, flags.lr, flags.gamma), (8, 8, PerAgent::Same(3.0), PerAgent::Same(0.5)));
-        assert_eq!(parse(&["--envs", "64", "--quiet", "--quiet", "--envs", "128"]).expect("repeated flags").envs, 128);
     }
 
     #[test]

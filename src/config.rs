@@ -8,6 +8,8 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod digest;
+
 /// Hidden-layer activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -284,7 +286,7 @@ keys! {
     }
     "Device" {
         backend "NAME" "Graphics API: auto, vulkan, metal, dx12 or gl"
-        adapter "TEXT" "Use the adapter whose name contains this text; see `ppo-gpu devices`"
+        adapter "ADAPTER" "Use this adapter: its index or id, as `ppo-gpu devices` lists them, or part of its name that no other adapter has"
         profile "NAME" "How kernels are compiled: auto, software, gpu or small"
         dispatches_per_submit "COUNT" "Split the work into submissions of this many dispatches; 0 measures, and keeps each near 50 ms. Does not change results"
     }

@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 use crate::metrics::Row;
 use crate::plan::{Plan, mebibytes};
 use crate::progress::{State, duration};
+use crate::text::quantity;
 use indicatif::HumanCount;
 use ratatui::Frame;
 use ratatui::backend::Backend;
@@ -105,21 +106,29 @@ impl Dashboard {
         let solved = self.solved_return.map(f64::from);
         let values = || self.curve.iter().map(|(_, value)| *value).chain(solved);
         let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        let (low, high) = if high > low { (low, high) } else { (low - 1.0, high + 1.0) };
+        // Where all values are the same, a range around it of its own size.
+        let margin = if high > low {
+            0.0
+        } else if low == 0.0 {
+            1.0
+        } else {
+            low.abs() / 2.0
+        };
+        let (low, high) = (low - margin, high + margin);
         let threshold: Vec<(f64, f64)> = solved.iter().flat_map(|&solved| [(0.0, solved), (last, solved)]).collect();
         let line = |data, colour| Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(Style::new().fg(colour)).data(data);
         let chart = Chart::new(vec![line(&threshold, Color::DarkGray), line(&self.curve, Color::Green)])
             .block(block)
             .x_axis(Axis::default().bounds([0.0, last]).labels(["0".to_string(), format!("{} steps", HumanCount(last as u64))]))
-            .y_axis(Axis::default().bounds([low, high]).labels([format!("{low:.0}"), format!("{high:.0}")]));
+            .y_axis(Axis::default().bounds([low, high]).labels([quantity(low), quantity(high)]));
         frame.render_widget(chart, area);
     }
 
     fn numbers(&self, state: Option<&State>) -> Vec<Line<'_>> {
         let Some(state) = state else { return Vec::new() };
-        let number = |of: fn(&Row) -> f32| state.row.as_ref().map_or(String::new(), |row| format!("{:.4}", of(row)));
+        let number = |of: fn(&Row) -> f32| state.row.as_ref().map_or(String::new(), |row| quantity(of(row)));
         let rows = [
-            ("mean return", state.mean_return.map_or("-".into(), |value| format!("{value:.1}"))),
+            ("mean return", state.mean_return.map_or("-".into(), quantity)),
             ("steps", HumanCount(state.env_steps).to_string()),
             ("steps/s", HumanCount(state.sps as u64).to_string()),
             ("policy loss", number(|row| row.policy_loss)),
@@ -128,7 +137,7 @@ impl Dashboard {
             ("KL", number(|row| row.approx_kl)),
             ("clipped", number(|row| row.clip_fraction)),
             ("explained", number(|row| row.explained_variance)),
-            ("learning rate", state.row.as_ref().map_or(String::new(), |row| format!("{:.2e}", row.learning_rate))),
+            ("learning rate", state.row.as_ref().map_or(String::new(), |row| quantity(row.learning_rate))),
             ("memory", mebibytes(self.memory)),
             ("training", duration(state.seconds)),
         ];
@@ -243,8 +252,8 @@ mod tests {
             "mean return",
             "123,456",
             "0.0123",
-            "4.5000",
-            "2.50e-4",
+            "4.50",
+            "0.000250",
             "gradient",
             "75%",
             "400 of 977 updates",

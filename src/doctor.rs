@@ -10,6 +10,7 @@ use crate::plan::{Plan, mebibytes};
 use crate::run::driver;
 use crate::run::manifest::Program;
 use crate::selftest;
+use crate::text::quantity;
 use crate::trainer::Trainer;
 use indicatif::HumanCount;
 use std::io::Write;
@@ -121,8 +122,7 @@ impl Report {
             Some(device) if device.kind == kind(wgpu::DeviceType::Cpu) => {
                 "\nThis machine is good to go, but computes on its processor: with a GPU and its driver installed training is many times faster.\n"
             }
-            Some(_) => "\nThis machine is good to go.\n",
-            None => "\nNo adapter's name contains the text given with --adapter.\n",
+            _ => "\nThis machine is good to go.\n",
         };
         text
     }
@@ -140,15 +140,11 @@ pub struct Options {
 /// Looks at every adapter of the configured backend.
 ///
 /// # Errors
-/// [`Error::NoAdapter`] when there is none, with what to install.
+/// [`Error::NoAdapter`] when there is none, with what to install, or none that was asked for; [`Error::Config`] when several fit what was asked for.
 pub fn examine(config: &Config, options: &Options) -> Result<Report> {
     let adapters = Gpu::open_each(&config.backend);
-    if adapters.is_empty() {
-        // Says what to install.
-        Gpu::open(&config.backend, &config.adapter)?;
-    }
-    let wanted = config.adapter.to_lowercase();
-    let chosen = adapters.iter().position(|(info, ..)| info.name.to_lowercase().contains(&wanted));
+    let infos: Vec<wgpu::AdapterInfo> = adapters.iter().map(|(info, ..)| info.clone()).collect();
+    let chosen = gpu::choose::choose(&infos, &config.adapter)?.ok_or_else(|| gpu::no_adapter(&config.backend, &config.adapter))?;
     let devices: Vec<Diagnosis> = adapters
         .into_iter()
         .enumerate()
@@ -159,7 +155,7 @@ pub fn examine(config: &Config, options: &Options) -> Result<Report> {
                 kind: kind(info.device_type),
                 driver: driver(&info),
                 profile: gpu::profile(&config.profile, &info, &limits).name,
-                used: chosen == Some(i),
+                used: chosen == i,
                 findings: Vec::new(),
             };
             diagnosis.findings = findings(&limits, gpu, config, options, &EngineOptions::default);
@@ -300,7 +296,7 @@ fn training(gpu: &Gpu, config: &Config, time: Duration) -> Result<(Verdict, Stri
     })?;
     let Some(row) = last else { return Ok((Verdict::Bad, "no update was made".into(), String::new())) };
     let returns = match (first, row.mean_return) {
-        (Some(first), Some(last)) => format!("mean return from {first:.0} to {last:.0}"),
+        (Some(first), Some(last)) => format!("mean return from {} to {}", quantity(first), quantity(last)),
         _ => "no episode ended".into(),
     };
     let text = format!("{} environment steps per second on CartPole-v1 over {:.1} s; {returns}", HumanCount(row.sps as u64), row.seconds);

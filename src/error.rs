@@ -30,11 +30,19 @@ pub enum Error {
         /// Which key to lower and to what.
         help: String,
     },
-    /// A file could not be read or written.
+    /// A file could not be written, or could no longer be read while something ran.
     #[error("cannot {action} {path}")]
     File {
-        /// What was attempted, as a verb: "read", "write", "create".
+        /// What was attempted, as a verb: "write", "create".
         action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file that was given, or one of a run that was given, could not be read: nothing was begun.
+    #[error("cannot read {path}")]
+    Unreadable {
         /// The file.
         path: PathBuf,
         /// The operating system's reason.
@@ -169,9 +177,17 @@ impl Error {
         Error::Environment { path: environment.into(), line: None, problem: "the driver ended a loop early".into(), help: LOOPS.into() }
     }
 
+    /// The error for an input that cannot be read.
+    pub fn unreadable(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Error::Unreadable { path: path.into(), source }
+    }
+
     /// The process exit code that this error stands for.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Unreadable { .. } => exit::REFUSED,
+            // Where another choice of flags would find one, it is the flags that are refused.
+            Error::NoAdapter { found, .. } if !found.is_empty() => exit::REFUSED,
             Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } | Error::Checkpoint { .. } => exit::REFUSED,
             Error::Diverged { .. } => exit::DIVERGED,
             _ => exit::FAILED,
@@ -182,13 +198,16 @@ impl Error {
     pub fn help(&self) -> String {
         match self {
             Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } | Error::Checkpoint { help, .. } => help.clone(),
+            Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => "the file must be text in UTF-8".into(),
+            Error::Unreadable { .. } => "check that the file exists and may be read".into(),
             Error::File { .. } => "check that the path exists and may be read and written".into(),
             Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
                  `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
                  `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
                 .into(),
             Error::NoAdapter { found, .. } => {
-                format!("loosen --backend or --adapter; these adapters exist:\n{}", found.join("\n"))
+                let how = "leave out --backend, and name one with --adapter by its index, its id or part of its name";
+                format!("{how}; these adapters exist:\n{}", found.join("\n"))
             }
             Error::Shader { report, .. } => report.clone(),
             Error::Device { kind: DeviceFailure::Lost, .. } => {

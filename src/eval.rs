@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::metrics::quantile;
 use crate::player::{self, Player};
+use crate::text::quantity;
 use indicatif::HumanCount;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -123,10 +124,11 @@ impl Evaluation {
             text += &format!("{:>5}  {:>8}", agent.agent, agent.episodes);
             match (&agent.returns, &agent.lengths) {
                 (Some(returns), Some(lengths)) => {
-                    let confidence = format!("{:.1} to {:.1}", returns.confidence[0], returns.confidence[1]);
-                    text += &format!("  {:>8.1}  {confidence:<20}  {:>9.1} {:>8.1}", returns.mean, returns.deviation, returns.min);
-                    returns.quantiles.iter().for_each(|value| text += &format!("  {value:>8.1}"));
-                    text += &format!(" {:>8.1}  {:>8.1}", returns.max, lengths.mean);
+                    let [low, high] = returns.confidence.map(quantity);
+                    let [mean, deviation, min, max] = [returns.mean, returns.deviation, returns.min, returns.max].map(quantity);
+                    text += &format!("  {mean:>8}  {:<20}  {deviation:>9} {min:>8}", format!("{low} to {high}"));
+                    returns.quantiles.iter().for_each(|value| text += &format!("  {:>8}", quantity(*value)));
+                    text += &format!(" {max:>8}  {:>8}", quantity(lengths.mean));
                 }
                 _ => text += "  no episode ended",
             }
@@ -136,7 +138,7 @@ impl Evaluation {
             text += "\n";
         }
         if let Some(mean) = self.mean_return.filter(|_| self.agents.len() > 1) {
-            text += &format!(" mean            {mean:>8.1}\n");
+            text += &format!(" mean            {:>8}\n", quantity(mean));
         }
         text + &format!("\n{} environment steps per second\n", HumanCount(self.sps as u64))
     }

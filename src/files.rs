@@ -18,9 +18,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Reads a text.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read or is not UTF-8.
+/// [`Error::Unreadable`] when it cannot be read or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| Error::file("read", path, error))
+    std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))
 }
 
 /// SHA-256 in hexadecimal digits.

@@ -41,7 +41,8 @@ type Adapter = (wgpu::AdapterInfo, wgpu::Limits);
 /// The text of `topic` for a run of `config`. What had to be assumed is noted on stderr, unless `quiet`.
 ///
 /// # Errors
-/// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::Shader`] when one does not compile.
+/// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::NoAdapter`] when an adapter was asked for that is
+/// not among those that there are; [`Error::Shader`] when a kernel does not compile.
 pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
     // What needs no plan is shown without looking for adapters, which takes a while.
     match topic {
@@ -54,7 +55,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         Topic::Shader(name) => Some(kernel_named(name)?),
         _ => None,
     };
-    let adapter = adapter(config);
+    let adapter = adapter(config)?;
     let (profile, why) = profile(config, adapter.as_ref());
     if adapter.is_none() && config.profile == "auto" && !quiet {
         use std::io::Write;
@@ -74,15 +75,22 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
 }
 
 /// The adapter that a run would use, if there is one.
-fn adapter(config: &Config) -> Option<Adapter> {
+///
+/// # Errors
+/// [`Error::NoAdapter`] and [`Error::Config`] when there are adapters, and the flags mean none or several of them.
+fn adapter(config: &Config) -> Result<Option<Adapter>> {
     let adapters = gpu::adapters(&config.backend);
-    chosen(&adapters, config).map(|index| adapters[index].clone())
+    match chosen(&adapters, config)? {
+        Some(index) => Ok(Some(adapters[index].clone())),
+        None if adapters.is_empty() => Ok(None),
+        None => Err(gpu::no_adapter(&config.backend, &config.adapter)),
+    }
 }
 
 /// Which of `adapters` a run of `config` would use.
-fn chosen(adapters: &[Adapter], config: &Config) -> Option<usize> {
-    let wanted = config.adapter.to_lowercase();
-    adapters.iter().position(|(info, _)| info.name.to_lowercase().contains(&wanted))
+fn chosen(adapters: &[Adapter], config: &Config) -> Result<Option<usize>> {
+    let infos: Vec<wgpu::AdapterInfo> = adapters.iter().map(|(info, _)| info.clone()).collect();
+    gpu::choose::choose(&infos, &config.adapter)
 }
 
 /// The profile of a run, and why it is that one.
@@ -202,7 +210,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     if let Some((info, limits)) = adapter {
         most = format!("`{largest_name}`; {} allows {}", info.name, mebibytes(limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)));
         workgroup = format!("the adapter allows {}", HumanCount(limits.max_compute_workgroup_storage_size.into()));
-        fits = match plan.check_limits(limits, &info.name) {
+        fits = match plan.check_limits(limits, None, &info.name) {
             Ok(()) => String::new(),
             Err(error) => format!("\nDoes not fit: {error}\n  help: {}\n", error.help()),
         };

@@ -12,7 +12,7 @@
 //! - [`player`]: lets what was learned play; [`eval`]: how good it is; [`picture`], [`record`], [`watch`]: what it looks like;
 //! - [`plot`], [`tensorboard`], [`dashboard`]: learning curves; [`doctor`], [`selftest`]: whether a device computes what it should;
 //! - [`mod@bench`]: how fast all of it is, against what the device can do;
-//! - [`cli`], [`run`], [`inspect`], [`progress`]: what a person sees; [`error`]: what a person is told when something fails; [`fault`]: what can go wrong
+//! - [`cli`], [`run`], [`inspect`], [`progress`], [`text`]: what a person sees; [`error`]: what a person is told when something fails; [`fault`]: what can go wrong
 //!   with an agent.
 
 pub mod bench;
@@ -46,6 +46,7 @@ pub mod reference;
 pub mod run;
 pub mod selftest;
 pub mod tensorboard;
+pub mod text;
 pub mod trainer;
 pub mod watch;
 

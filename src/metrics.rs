@@ -265,7 +265,7 @@ impl JsonLines {
     /// leave, is cut off, too.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read or written; [`Error::Config`] naming a line that is no row.
+    /// [`Error::Unreadable`] or [`Error::File`] when it cannot be read or written; [`Error::Config`] naming a line that is no row.
     pub fn go_on(path: &Path, last: u32) -> Result<(JsonLines, Vec<Row>)> {
         let (mut rows, mut end) = (Vec::new(), 0);
         if !path.exists() {
@@ -309,14 +309,14 @@ impl Sink for JsonLines {
 /// The rows in a file that [`JsonLines`] wrote; half a line at its end is left out.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be read; [`Error::Config`] naming a line that is no row.
+/// [`Error::Unreadable`] when it cannot be read; [`Error::Config`] naming a line that is no row.
 pub fn read(path: &Path) -> Result<Vec<Row>> {
     Ok(read_lines(path)?.into_iter().map(|(row, _)| row).collect())
 }
 
 /// Rows, and where in the file each ends.
 fn read_lines(path: &Path) -> Result<Vec<(Row, u64)>> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file("read", path, error))?;
+    let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
     let (mut rows, mut end) = (Vec::new(), 0);
     for line in bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")) {
         end += line.len() as u64;

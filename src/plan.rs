@@ -8,6 +8,8 @@ use crate::gpu::{dense, units};
 use crate::network::Network;
 use crate::random;
 
+mod smaller;
+
 /// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
 pub const REDUCE_LANES: u32 = 256;
 /// Finished episodes over which mean return and length are taken.
@@ -383,11 +385,11 @@ impl Plan {
         ]
     }
 
-    /// Checks the plan against what an adapter allows.
+    /// Checks the plan against what an adapter allows. What is offered instead fits into `memory`, too, in bytes, where that is known.
     ///
     /// # Errors
     /// [`Error::Limit`] naming the buffer and the key to lower.
-    pub fn check_limits(&self, limits: &wgpu::Limits, adapter: &str) -> Result<()> {
+    pub fn check_limits(&self, limits: &wgpu::Limits, memory: Option<u64>, adapter: &str) -> Result<()> {
         let largest = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
         let too_large = |plan: &Plan| BUFFERS.iter().find(|buffer| buffer.bytes(plan) > largest);
         if let Some(buffer) = too_large(self) {
@@ -396,7 +398,7 @@ impl Plan {
                 needed: mebibytes(buffer.bytes(self)),
                 allowed: mebibytes(largest),
                 adapter: adapter.into(),
-                help: self.smaller(|plan| too_large(plan).is_none()),
+                help: self.smaller(|plan| too_large(plan).is_none() && memory.is_none_or(|bytes| plan.device_bytes() <= bytes)),
             });
         }
         let (scratch, allowed) = (self.profile.scratch_bytes, limits.max_compute_workgroup_storage_size);
@@ -450,19 +452,6 @@ impl Plan {
             return Err(Error::config("minibatches", problem, format!("nearest that works: {enough}; a GPU has no such limit")));
         }
         Ok(())
-    }
-
-    /// What to lower, and to what, so that the plan `fits`: environments, else agents, each by halves.
-    fn smaller(&self, fits: impl Fn(&Plan) -> bool) -> String {
-        let halves = |n: u32| std::iter::successors(Some(n / 2), |n| Some(n / 2)).take_while(|&n| n > 0);
-        let works = |config: Config| Plan::new(&config, self.profile).is_ok_and(|plan| fits(&plan));
-        let envs = halves(self.config.envs).find(|&envs| works(Config { envs, ..self.config.clone() }));
-        let agents = halves(self.config.agents).find(|&agents| works(Config { agents, ..self.config.clone() }));
-        match (envs, agents) {
-            (Some(envs), _) => format!("lower envs: {envs} fits; `ppo-gpu inspect buffers` shows what takes how much"),
-            (None, Some(agents)) => format!("lower agents: {agents} fits; `ppo-gpu inspect buffers` shows what takes how much"),
-            (None, None) => "use fewer or narrower hidden layers, or fewer minibatches and epochs; `ppo-gpu inspect buffers` shows what takes how much".into(),
-        }
     }
 
     /// Bytes of all buffers on the device.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metrics::{METRICS, Row, quantile};
+use crate::text::quantity;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::register_font;
@@ -133,7 +134,13 @@ fn chart<B: DrawingBackend>(
     let most = all().map(|point| point[0]).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| (low.min(point[1].min(point[2])), high.max(point[3].max(point[2]))));
     // A margin, and a range where all is the same.
-    let margin = if high > low { 0.05 * (high - low) } else { high.abs().max(1.0) * 0.05 };
+    let margin = if high > low {
+        0.05 * (high - low)
+    } else if high == 0.0 {
+        0.05
+    } else {
+        high.abs() * 0.05
+    };
     let mut chart = ChartBuilder::on(area).margin(16).x_label_area_size(44).y_label_area_size(64).build_cartesian_2d(0.0..most, low - margin..high + margin)?;
     let unit = METRICS.iter().find(|metric| metric.name == options.metric).map_or("", |metric| metric.unit);
     let vertical = if unit.is_empty() || unit == "return" { options.metric.clone() } else { format!("{} ({unit})", options.metric) };
@@ -188,10 +195,12 @@ fn short(value: f64) -> String {
         size if size >= 1e9 => (value / 1e9, "G"),
         size if size >= 1e6 => (value / 1e6, "M"),
         size if size >= 1e4 => (value / 1e3, "k"),
+        size if size != 0.0 && size < 1e-4 => return quantity(value),
         _ => (value, ""),
     };
     // At most four digits, and no trailing zeros.
-    let digits = (3 - scaled.abs().max(1e-3).log10().floor() as i32).clamp(0, 6) as usize;
+    let first_digit = if scaled == 0.0 { 0 } else { scaled.abs().log10().floor() as i32 };
+    let digits = (3 - first_digit).max(0) as usize;
     let text = format!("{scaled:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{}{suffix}", if text == "-0" { "0" } else { text })
@@ -247,7 +256,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let expected = ["0", "1", "500", "1500", "20k", "1.5M", "-150", "0.003", "0.25"];
-        assert_eq!([0.0, 1.0, 500.0, 1500.0, 2e4, 1.5e6, -150.0, 0.003, 0.25].map(short), expected);
+        let expected = ["0", "1", "500", "1500", "20k", "1.5M", "-150", "0.003", "0.25", "0.0002345", "2.30e-5"];
+        assert_eq!([0.0, 1.0, 500.0, 1500.0, 2e4, 1.5e6, -150.0, 0.003, 0.25, 0.00023449, 2.3e-5].map(short), expected);
     }
 }

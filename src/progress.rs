@@ -4,6 +4,7 @@ use crate::dashboard::{Dashboard, Screen};
 use crate::error::Result;
 use crate::metrics::Row;
 use crate::plan::Plan;
+use crate::text::quantity;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -48,9 +49,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of the run of `plan`: a bar on a terminal, plain lines elsewhere, nothing when `quiet`.
+    /// Progress of the run of `plan`: a bar on a terminal that can show one, plain lines elsewhere, nothing when `quiet`.
     pub fn new(plan: &Plan, quiet: bool) -> Progress {
-        let sink = match (quiet, std::io::stderr().is_terminal()) {
+        let sink = match (quiet, std::io::stderr().is_terminal() && !is_dumb()) {
             (true, _) => Sink::Nothing,
             (false, false) => Sink::Lines,
             (false, true) => {
@@ -111,7 +112,7 @@ impl Progress {
     /// # Errors
     /// [`crate::Error::File`] when the terminal cannot be taken.
     pub fn show_dashboard(&mut self, dashboard: Dashboard) -> Result<()> {
-        // A bar means that stderr is a terminal; the dashboard is drawn on stdout.
+        // A bar means that stderr is a terminal that can be drawn on; the dashboard is drawn on stdout.
         if let Sink::Bar(bar) = &self.sink
             && std::io::stdout().is_terminal()
         {
@@ -150,6 +151,14 @@ impl Drop for Progress {
     }
 }
 
+/// Whether the terminal can only add lines: there is no cursor to move (`TERM=dumb`, as in Emacs and in many CI systems, or no `TERM` at all).
+pub(crate) fn is_dumb() -> bool {
+    match std::env::var_os("TERM") {
+        Some(term) => term == "dumb" || term.is_empty(),
+        None => !cfg!(windows),
+    }
+}
+
 /// Writes a line to stderr. When stderr is closed there is nobody to tell, and training goes on.
 fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
@@ -158,7 +167,7 @@ fn note(text: &str) {
 /// `state` of a run of `updates` updates, in one line. It starts with what matters most and, beside the bar, fits 80 columns for runs of usual length:
 /// a narrower terminal cuts off its end.
 fn line(state: &State, updates: u32) -> String {
-    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {value:.1}"));
+    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {}", quantity(value)));
     let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
     format!(
         "{}/{} · {} left · {mean_return} · {} steps · {}/s",

@@ -1,8 +1,11 @@
 //! A training run as a person starts it, goes on with it, or forks it: device, directory, progress, metrics, checkpoints, summary.
 
+mod appear;
 pub mod checkpoints;
 mod directory;
 pub mod manifest;
+pub mod record;
+mod signals;
 mod summary;
 
 pub use checkpoints::Which;
@@ -25,7 +28,6 @@ use manifest::{Manifest, Origin};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a run is told besides its configuration.
@@ -78,12 +80,14 @@ pub fn train_with(config: &Config, options: &Options, sinks: Vec<Box<dyn Sink>>)
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
 /// [`Error::Checkpoint`] when the checkpoint cannot be used.
 pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Options) -> Result<Run> {
-    let mut saved = Saved::open(path)?;
+    // Locked before it is read: what another process is about to write must not be missed.
+    let mut directory = Directory::open(path)?;
+    directory.lock()?;
+    let mut saved = Saved::of(directory)?;
     if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
         let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
         return Err(Error::config(key, "a run that goes on cannot change this", help));
     }
-    saved.directory.lock()?;
     let config = saved.changed(changes)?;
     // What can be refused is refused before a device is looked for, and before anything is touched. A run that was ended before its first checkpoint
     // begins again.
@@ -103,14 +107,13 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
     let mut prepared = Prepared::new(&config, saved.environment, options)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
-        // Those would be the latest, of a past that is being replaced.
-        checkpoints::remove_after(&saved.directory.checkpoints(), checkpoint.updates)?;
     }
     let updates = prepared.trainer.updates();
+    // Later ones are of a past that is being replaced.
+    checkpoints::go_back(&saved.directory.checkpoints(), updates, prepared.trainer.plan())?;
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
-    saved.directory.write_config(&config)?;
-    saved.directory.write_manifest(&saved.manifest)?;
-    prepared.finish(saved.directory, &saved.manifest)
+    saved.directory.write_run(&mut saved.manifest, &config)?;
+    prepared.finish(saved.directory, saved.manifest)
 }
 
 /// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
@@ -199,23 +202,23 @@ impl Prepared {
     fn begin(self, origin: Option<Origin>, options: &Options) -> Result<Run> {
         let manifest = Manifest::new(self.trainer.plan(), &self.device, origin);
         let directory = Directory::create(self.trainer.plan(), &manifest, options.out.as_deref())?;
-        self.finish(directory, &manifest)
+        self.finish(directory, manifest)
     }
 
     /// Trains to the end, or until something ends it.
-    fn finish(self, directory: Directory, manifest: &Manifest) -> Result<Run> {
+    fn finish(self, directory: Directory, manifest: Manifest) -> Result<Run> {
         let Prepared { mut trainer, device, progress, mut sinks, began } = self;
         let plan = trainer.plan().clone();
         let startup_seconds = began.elapsed().as_secs_f64();
         let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
-        let board = TensorBoard::create(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
+        let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
         let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
         let files: [Box<dyn Sink>; 2] = [Box::new(lines), Box::new(board)];
         sinks.extend(files);
         let mut recorder = Recorder::new(&plan, sinks, progress);
         rows.iter().for_each(|row| recorder.remember(row));
         let recorder = RefCell::new(recorder);
-        watch_for_interrupts();
+        signals::watch();
 
         let saving = match plan.config.checkpoint_every {
             0 => Saving::Period(CHECKPOINT_PERIOD),
@@ -241,7 +244,7 @@ impl Prepared {
         writer.finish()?;
 
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
-        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let interrupted = signals::interrupted();
         let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted);
         directory.write_summary(&summary)?;
         Ok(Run { directory: directory.path().into(), summary, failure })
@@ -267,16 +270,25 @@ impl Saved {
     /// Reads the directory of a run.
     ///
     /// # Errors
-    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::File`] when they cannot be read.
+    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::Unreadable`] when they cannot be read.
     pub fn open(path: &Path) -> Result<Saved> {
-        let directory = Directory::open(path)?;
-        let config = Config::from_layers([directory.config_table()?])?;
+        Saved::of(Directory::open(path)?)
+    }
+
+    /// Reads a directory.
+    fn of(directory: Directory) -> Result<Saved> {
+        let written = Config::from_layers([directory.config_table()?])?;
         let manifest = directory.manifest()?;
-        if config.env != manifest.environment.name {
-            let key = directory.config_path().display().to_string();
-            let problem = format!("env is {}, and the run was trained on {}", config.env, manifest.environment.name);
-            return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
-        }
+        let config = match &manifest.config {
+            Some(record) => record.accept(written, directory.path())?,
+            // Earlier versions kept only the environment's name.
+            None if !written.env.eq_ignore_ascii_case(&manifest.environment.name) => {
+                let key = directory.config_path().display().to_string();
+                let problem = format!("env is {}, and the run was trained on {}", written.env, manifest.environment.name);
+                return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
+            }
+            None => written,
+        };
         let environment = directory.environment(&manifest)?;
         Ok(Saved { directory, config, manifest, environment })
     }
@@ -286,7 +298,8 @@ impl Saved {
     /// # Errors
     /// Those of [`Config::from_layers`].
     pub fn changed(&self, changes: &toml::Table) -> Result<Config> {
-        Config::from_layers([self.directory.config_table()?, changes.clone()])
+        let own = toml::Table::try_from(&self.config).expect("every configuration is representable in TOML");
+        Config::from_layers([own, changes.clone()])
     }
 
     /// Its configuration for its agents to play, which may change keys of [`PLAYABLE`].
@@ -307,7 +320,7 @@ impl Saved {
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint> {
         // Nothing that outlives an update depends on how kernels are compiled.
         let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
-        checkpoints::read(&self.directory.checkpoints(), which, &plan)
+        checkpoints::read(&self.directory.checkpoints(), which, &plan, &self.manifest.digests(&self.config))
     }
 
     /// Its last checkpoint, if more than so many updates had been made by then.
@@ -320,21 +333,6 @@ impl Saved {
             Some((last, _)) if *last > updates => self.checkpoint(Which::Latest).map(Some),
             _ => Ok(None),
         }
-    }
-}
-
-/// Set by the first Ctrl-C (or request of the system to end).
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// From here on the first Ctrl-C ends training after the updates in flight, and the second ends the process at once.
-fn watch_for_interrupts() {
-    // Fails when it was called before, which is as good, or when the system has no such signals.
-    let _ = ctrlc::set_handler(interrupt);
-}
-
-fn interrupt() {
-    if INTERRUPTED.swap(true, Ordering::Relaxed) {
-        std::process::exit(i32::from(crate::error::exit::INTERRUPTED));
     }
 }
 
@@ -391,12 +389,12 @@ impl Recorder {
             self.progress.show(&state);
         }
         if self.progress.is_ended() {
-            if INTERRUPTED.load(Ordering::Relaxed) {
+            if signals::interrupted() {
                 self.progress.leave();
             }
-            interrupt();
+            signals::interrupt();
         }
-        let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+        let interrupted = signals::interrupted();
         if interrupted && !std::mem::replace(&mut self.said_that_it_stops, true) {
             self.progress.note("stopping after the updates in flight; Ctrl-C again ends at once, without a summary");
         }

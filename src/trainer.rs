@@ -305,7 +305,7 @@ impl Trainer {
                 self.stopped = true;
                 continue;
             }
-            self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return));
+            self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
             breaks_off |= observe(&rows).is_break();
             let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
             if diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) {

@@ -4,6 +4,8 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::picture::{Painter, Picture};
 use crate::player::Player;
+use crate::progress::is_dumb;
+use crate::text::quantity;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::style::Stylize;
 use ratatui::crossterm::{cursor, execute, queue, style, terminal};
@@ -50,7 +52,7 @@ impl Colours {
     pub fn of_terminal() -> Colours {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
         let term = variable("TERM");
-        if !variable("NO_COLOR").is_empty() || term == "dumb" || term.is_empty() && !cfg!(windows) {
+        if !variable("NO_COLOR").is_empty() || is_dumb() {
             Colours::None
         } else if variable("COLORTERM").contains("truecolor") || variable("COLORTERM").contains("24bit") || term.contains("direct") || cfg!(windows) {
             Colours::True
@@ -126,6 +128,10 @@ struct Show<'a> {
 pub fn watch(player: Player, checkpoint: Option<Checkpoint>, agents: usize, newer: Newer<'_>, options: &Options) -> Result<()> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::config("watch", "this is not a terminal", "run it in one; `ppo-gpu record RUN --gif FILE` writes a file"));
+    }
+    if is_dumb() {
+        let help = "run it in another terminal, or set TERM to what this one is; `ppo-gpu record RUN --gif FILE` writes a file";
+        return Err(Error::config("watch", "this terminal cannot be drawn on (TERM is \"dumb\" or not set)", help));
     }
     let size = fitting(terminal::size().map_err(failed)?.into());
     let painter = Painter::new(&player, size)?;
@@ -250,10 +256,10 @@ impl Show<'_> {
     fn words(&self) -> [String; 2] {
         let learned = self.checkpoint.as_ref().map_or("untrained".into(), |checkpoint| format!("update {}", checkpoint.updates));
         let agent = if self.agents > 1 { format!(" · agent {} of {}", self.agent, self.agents) } else { String::new() };
-        let last = self.last_return.map_or(String::new(), |value| format!(" · last return {value:.1}"));
+        let last = self.last_return.map_or(String::new(), |value| format!(" · last return {}", quantity(value)));
         let paused = if self.paused { " · paused" } else { "" };
         let (length, sum) = self.running;
-        let mut first = format!("{learned}{agent} · step {length} · return {sum:.1}{last} · {}/s{paused}", SPEEDS[self.speed]);
+        let mut first = format!("{learned}{agent} · step {length} · return {}{last} · {}/s{paused}", quantity(sum), SPEEDS[self.speed]);
         let mut second = String::from("space pause · s step · + - speed · ← → agent · q quit");
         if let Ok((columns, _)) = terminal::size() {
             for line in [&mut first, &mut second] {

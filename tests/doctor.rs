@@ -4,7 +4,7 @@ mod common;
 mod desk;
 
 use common::{gpu, skip};
-use desk::{DONE, Desk, FAILED};
+use desk::{DONE, Desk, REFUSED};
 use ppo_gpu::config::Config;
 use ppo_gpu::doctor::{Finding, Options, Verdict, findings};
 use ppo_gpu::gpu::engine;
@@ -28,7 +28,7 @@ fn a_device_that_works_is_good_to_go() {
     assert_eq!(checks, ["limits", "memory", "kernels", "same bits", "training"]);
     let text = desk.expect(DONE, "doctor --seconds 0.2").stdout;
     assert!(text.contains("This machine is good to go") && text.contains("environment steps per second"), "{text}");
-    desk.expect(FAILED, "doctor --adapter no-such-adapter --seconds 0.1 --quiet");
+    desk.expect(REFUSED, "doctor --adapter no-such-adapter --seconds 0.1 --quiet");
     assert!(desk.names().is_empty());
 }
 

@@ -559,7 +559,7 @@ fn files_that_cannot_be_read_are_named() {
     desk.write("empty.wgsl", "");
     for file in ["missing.wgsl", "folder.wgsl", "binary.wgsl"] {
         for arguments in [format!("env check {file}"), format!("env show {file}"), format!("--env {file} {TWO_UPDATES}")] {
-            let outcome = desk.expect(FAILED, &arguments);
+            let outcome = desk.expect(REFUSED, &arguments);
             outcome.says(&[&format!("error: cannot read {file}\n"), "caused by: ", "\n  help: "]);
             assert!(outcome.stdout.is_empty(), "{outcome}");
         }

@@ -8,7 +8,8 @@ use desk::{DONE, Desk, REFUSED};
 #[cfg(unix)]
 use desk::{INTERRUPTED, finish};
 use serde_json::Value;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -50,6 +51,35 @@ fn copy(desk: &Desk, from: &str, to: &str) {
     copy(&desk.path(from), &desk.path(to));
 }
 
+/// Every file of a directory, and what it holds.
+fn files(desk: &Desk, directory: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn add(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in path.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() { add(&entry, files) } else { drop(files.insert(entry.clone(), std::fs::read(entry).unwrap())) }
+        }
+    }
+    let mut files = BTreeMap::new();
+    add(&desk.path(directory), &mut files);
+    files
+}
+
+/// The first of these updates with the highest mean return of all agents, of those after which each had a full window of episodes.
+fn best_of(rows: &[Value], updates: impl Iterator<Item = u64>) -> Option<u64> {
+    let mean = |update: u64| {
+        let own: Vec<&Value> = rows.iter().filter(|row| row["update"] == update).collect();
+        let returns: Vec<f64> = own.iter().filter(|row| row["window"] == 100).filter_map(|row| row["mean_return"].as_f64()).collect();
+        (!own.is_empty() && returns.len() == own.len()).then(|| returns.iter().sum::<f64>() / returns.len() as f64)
+    };
+    updates
+        .filter_map(|update| Some((update, mean(update)?)))
+        .fold(None, |best: Option<(u64, f64)>, one| best.filter(|best| best.1 >= one.1).or(Some(one)))
+        .map(|best| best.0)
+}
+
+fn manifest(desk: &Desk, run: &str) -> Value {
+    serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
+}
+
 fn start(desk: &Desk, arguments: &str) -> Child {
     desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -77,6 +107,251 @@ fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
             assert_eq!(sha(&desk, &part), sha(&desk, &whole), "{flags} from {from}");
             assert_eq!(rows(&desk, &part), rows(&desk, &whole), "{flags} from {from}");
             std::fs::remove_dir_all(desk.path(&part)).unwrap();
+        }
+    }
+}
+
+/// Whatever decides what is learned: edited in the file, it is refused by every command that uses a run, with its name, and nothing is touched.
+#[test]
+fn a_configuration_that_was_edited_is_refused_key_by_key() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --env-parameters gravity=9 --quiet --out run"));
+    let good = desk.read("run/config.toml");
+    let edited = |changes: &[(&str, &str)]| {
+        changes.iter().fold(good.clone(), |text, (key, value)| {
+            let changed = text.lines().map(|line| {
+                let own = line.starts_with(&format!("{key} =")) || line == format!("# {key} =");
+                if own { format!("{key} = {value}\n") } else { format!("{line}\n") }
+            });
+            let changed: String = changed.collect();
+            assert_ne!(changed, text, "{key}");
+            changed
+        })
+    };
+    let commands = ["resume run", "eval run", "fork run --out x", "export run --onnx x", "record run --gif x", "watch run"];
+    let keys = [
+        ("env", "\"Acrobot-v1\""),
+        ("env_parameters", "{ gravity = 8 }"),
+        ("env_parameters", "{ gravity = 9, time_limit = 7 }"),
+        ("env_parameters", "{}"),
+        ("envs", "16"),
+        ("steps", "32"),
+        ("agents", "2"),
+        ("seed", "1"),
+        ("total_steps", "6144"),
+        ("target_return", "100"),
+        ("time_limit", "\"terminal\""),
+        ("hidden", "[8]"),
+        ("activation", "\"relu\""),
+        ("epochs", "4"),
+        ("minibatches", "4"),
+        ("lr", "0.1"),
+        ("anneal_lr", "false"),
+        ("gamma", "0.9"),
+        ("gae_lambda", "0.9"),
+        ("clip", "0.1"),
+        ("anneal_clip", "true"),
+        ("value_clip", "true"),
+        ("entropy_coef", "0.5"),
+        ("anneal_entropy", "true"),
+        ("value_coef", "0.7"),
+        ("max_grad_norm", "9.0"),
+        ("target_kl", "0.1"),
+        ("normalize_advantages", "false"),
+        ("normalize_observations", "true"),
+        ("normalize_rewards", "true"),
+    ];
+    for (number, (key, value)) in keys.into_iter().enumerate() {
+        desk.write("run/config.toml", edited(&[(key, value)]));
+        let before = files(&desk, "run");
+        // Every command for some keys, and resume for each.
+        for command in if number % 7 == 0 { &commands[..] } else { &commands[..1] } {
+            let outcome = desk.expect(REFUSED, command);
+            let way = if key == "total_steps" { "ppo-gpu resume run --total-steps 6144" } else { "restore these values" };
+            outcome.says(&["config.toml: it was edited after the run began: ", key, " and was ", way]);
+            assert!(files(&desk, "run") == before, "{outcome}");
+        }
+    }
+    // All of them at once, each with the way to a new run.
+    desk.write("run/config.toml", edited(&[("epochs", "4"), ("steps", "32"), ("env_parameters", "{ gravity = [8, 9] }")]));
+    desk.expect(REFUSED, "resume run").says(&[
+        "env_parameters.gravity is [8.0,9.0] and was 9.0; steps is 32 and was 16; epochs is 4 and was 2",
+        "env_parameters.gravity = 9.0, steps = 16, epochs = 2",
+        "ppo-gpu fork run --set 'env_parameters.gravity=[8.0,9.0]' --set steps=32 --set epochs=4",
+    ]);
+    // Comments, and where it is computed and what is kept, decide nothing.
+    desk.write("run/config.toml", edited(&[("checkpoint_every", "8"), ("keep", "50"), ("dispatches_per_submit", "3")]) + "# a note\n");
+    desk.expect(DONE, "eval run --episodes 1 --quiet");
+    desk.expect(DONE, "resume run --from 4 --quiet");
+    assert_eq!(desk.path("run/checkpoints").read_dir().unwrap().count(), 5, "4, 8, 16, 24 and the best");
+
+    // A checkpoint carries the digest, too: one of a run of the same seed and other epochs is refused.
+    let digest = manifest(&desk, "run")["config"]["sha256"].as_str().unwrap().to_string();
+    let bytes = desk.bytes("run/checkpoints/update-24.safetensors");
+    assert!(digest.len() == 64 && bytes.windows(64).any(|window| window == digest.as_bytes()));
+    desk.expect(DONE, &format!("{RUN} --env-parameters gravity=9 --epochs 1 --quiet --out other"));
+    assert_ne!(manifest(&desk, "other")["config"]["sha256"], digest.as_str());
+    std::fs::copy(desk.path("other/checkpoints/update-24.safetensors"), desk.path("run/checkpoints/update-24.safetensors")).unwrap();
+    desk.expect(REFUSED, "resume run").says(&["update-24.safetensors: it was made with another seed or configuration", "add --from 16"]);
+    // And the manifest vouches for itself.
+    let text = desk.read("other/run.json");
+    desk.write("other/run.json", text.replacen("\"epochs\": 1", "\"epochs\": 2", 1));
+    desk.expect(REFUSED, "resume other").says(&["run.json: ", "SHA-256"]);
+}
+
+/// What `resume` may change is changed in both files, and checkpoints from before are still those of the run.
+#[test]
+fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    let first = manifest(&desk, "run")["config"]["sha256"].clone();
+    desk.expect(DONE, "resume run --total-steps 4096 --quiet");
+    let longer = manifest(&desk, "run");
+    assert_eq!(
+        (&longer["config"]["values"]["total_steps"], &longer["config"]["earlier"][0], &longer["config"]["previous"]),
+        (&4096.into(), &first, &Value::Null)
+    );
+    assert_ne!(longer["config"]["sha256"], first);
+    for from in ["12", "24", "32"] {
+        desk.expect(DONE, &format!("eval run --from {from} --episodes 1 --quiet"));
+    }
+    let wanted = sha(&desk, "run");
+    desk.expect(DONE, "resume run --from 24 --quiet");
+    assert_eq!(sha(&desk, "run"), wanted);
+    // A process that was ended after it had written run.json and before config.toml.
+    let mut value = manifest(&desk, "run");
+    let mut previous = value["config"]["values"].clone();
+    previous["total_steps"] = 3072.into();
+    value["config"]["previous"] = previous;
+    desk.write("run/run.json", value.to_string());
+    let text = desk.read("run/config.toml");
+    desk.write("run/config.toml", text.replace("total_steps = 4096", "total_steps = 3072"));
+    desk.expect(DONE, "resume run --from 24 --quiet");
+    assert_eq!(sha(&desk, "run"), wanted);
+    assert_eq!(desk.read("run/config.toml"), text);
+    assert_eq!(manifest(&desk, "run")["config"]["previous"], Value::Null);
+    // A run of an earlier version kept no configuration in run.json. It goes on, and keeps one from then on.
+    let mut value = manifest(&desk, "run");
+    let record = value.as_object_mut().unwrap().remove("config").unwrap();
+    desk.write("run/run.json", value.to_string());
+    desk.expect(DONE, "resume run --quiet");
+    assert_eq!(manifest(&desk, "run")["config"]["sha256"], record["sha256"]);
+}
+
+/// The lock comes before the first write: who does not get it changes nothing.
+#[test]
+fn a_directory_that_another_process_holds_is_left_as_it_is() {
+    let desk = Desk::new();
+    let hold = |directory: &str| {
+        let file = std::fs::File::options().write(true).create(true).truncate(false).open(desk.path(directory).join(".lock")).unwrap();
+        file.try_lock().unwrap();
+        file
+    };
+    std::fs::create_dir(desk.path("empty")).unwrap();
+    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    let (_empty, _run) = (hold("empty"), hold("run"));
+    for (directory, arguments) in [
+        ("empty", format!("{RUN} --quiet --out empty")),
+        ("empty", "fork run --out empty --quiet".into()),
+        ("run", "resume run --total-steps 6144 --from 12 --quiet".into()),
+        ("run", "resume run --keep 1 --quiet".into()),
+    ] {
+        let before = files(&desk, directory);
+        desk.expect(REFUSED, &arguments).says(&[&format!("another process trains in {directory}"), "help: "]);
+        assert!(files(&desk, directory) == before, "{arguments}");
+    }
+    // What only reads needs no lock.
+    desk.expect(DONE, "eval run --episodes 1 --quiet");
+    desk.expect(DONE, "fork run --total-steps 128 --quiet --out fork");
+}
+
+/// Two processes that want one directory at once, whether it is there and empty or is not there yet: one of them has it, and all of it.
+#[test]
+fn of_two_runs_started_at_once_in_one_directory_one_is_refused_and_leaves_no_trace() {
+    let desk = Desk::new();
+    for round in 0..6 {
+        let name = format!("run{round}");
+        if round % 2 == 0 {
+            std::fs::create_dir(desk.path(&name)).unwrap();
+        }
+        let both = [1, 2].map(|seed| (seed, start(&desk, &format!("{RUN} --seed {seed} --quiet --out {name}"))));
+        let ended = both.map(|(seed, child)| (seed, desk::finish(&name, child.wait_with_output().unwrap())));
+        let winners: Vec<u64> = ended.iter().filter(|(_, outcome)| outcome.code == Some(DONE)).map(|(seed, _)| *seed).collect();
+        let [winner] = winners[..] else { panic!("{}\n{}", ended[0].1, ended[1].1) };
+        let loser = ended.into_iter().find(|(seed, _)| *seed != winner).unwrap().1.ended(REFUSED);
+        assert!(loser.stderr.contains(&name) && loser.stdout.is_empty(), "{loser}");
+        assert!(desk.read(&format!("{name}/config.toml")).contains(&format!("\nseed = {winner}\n")));
+        assert_eq!(manifest(&desk, &name)["config"]["values"]["seed"], winner);
+        let rows = rows(&desk, &name);
+        assert!(rows.len() == 24 && rows.iter().all(|row| row["seed"] == winner), "{name}");
+        let summary: Value = serde_json::from_str(&desk.read(&format!("{name}/summary.json"))).unwrap();
+        assert_eq!(summary["config"]["seed"], winner);
+    }
+    assert!(desk.names().iter().all(|name| name.starts_with("run")), "{:?}", desk.names());
+}
+
+/// Short episodes pay much and end first: the first few make a mean that the policy never has.
+#[test]
+fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_not() {
+    let desk = Desk::new();
+    desk.write(
+        "lucky.wgsl",
+        "const OBSERVATION: u32 = 1u;\nconst ACTIONS: u32 = 2u;\nconst TIME_LIMIT: u32 = 400u;\nstruct EnvState { n: u32, last: u32 }\n\
+         fn env_reset(rng: ptr<function, Rng>) -> EnvState { return EnvState(0u, select(100u, 5u, rng_uniform(rng) < 0.05)); }\n\
+         fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome {\n\
+             (*state).n += 1u;\n\
+             let over = (*state).n >= (*state).last;\n\
+             return Outcome(select(0.0, select(0.0, 100.0, (*state).last == 5u), over), over);\n\
+         }\n\
+         fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array<f32, OBSERVATION>(f32(state.n) / 100.0); }\n",
+    );
+    let run = "--env lucky.wgsl --envs 32 --steps 32 --minibatches 1 --epochs 1 --hidden 4 --agents 2 --checkpoint-every 2 --keep 1000 --quiet";
+    let best = |name: &str| {
+        let outcome = desk.call(&format!("eval {name} --from best --episodes 2 --quiet --json"));
+        if outcome.code == Some(DONE) { Ok(outcome.json()["updates"].as_u64().unwrap()) } else { Err(outcome) }
+    };
+    // Before 100 episodes of each agent have ended there is none.
+    desk.expect(DONE, &format!("{run} --total-steps {} --out short", 6 * 1024));
+    let rows_of = |name: &str| rows(&desk, name);
+    assert!(rows_of("short").iter().any(|row| row["mean_return"].as_f64() > Some(30.0)), "nobody was lucky");
+    let outcome = best("short").expect_err("no window is full").ended(REFUSED);
+    outcome.says(&["--from: there is no best checkpoint yet", "100 episodes", "latest (update 6)"]);
+
+    desk.expect(DONE, &format!("{run} --total-steps {} --out run", 60 * 1024));
+    let expected = |rows: &[Value], end: u64| best_of(rows, (2..=end).step_by(2));
+    let whole = expected(&rows_of("run"), 60).expect("a full window");
+    assert_eq!(best("run").unwrap_or_else(|outcome| panic!("{outcome}")), whole);
+    let first_full = (2..=60).step_by(2).find(|&update| expected(&rows_of("run"), update).is_some()).unwrap();
+    // Back to before the best one, and to an end before it: the best is one of the shorter past, or there is none.
+    for (number, from) in [first_full - 2, first_full, whole - 2, whole].into_iter().enumerate() {
+        let name = format!("again{number}");
+        copy(&desk, "run", &name);
+        desk.expect(DONE, &format!("resume {name} --from {from} --total-steps {} --quiet", from * 1024));
+        assert_eq!(best(&name).ok(), expected(&rows_of(&name), from), "from {from}; the first full window is that of {first_full}, the best {whole}");
+        // Gone on with, it has the best of the whole again.
+        desk.expect(DONE, &format!("resume {name} --total-steps {} --quiet", 60 * 1024));
+        assert_eq!(best(&name).ok(), expected(&rows_of(&name), 60), "from {from}");
+    }
+}
+
+/// A TensorBoard that has the file open reads on: it is the same file, and what was there stays.
+#[test]
+fn the_files_of_tensorboard_grow_when_a_run_goes_on_or_back() {
+    let desk = Desk::new();
+    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    let events = |desk: &Desk| -> Vec<(PathBuf, Vec<u8>)> { files(desk, "run/tensorboard").into_iter().collect() };
+    #[cfg(unix)]
+    let number = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    #[cfg(not(unix))]
+    let number = |_: &Path| 0;
+    for arguments in ["--total-steps 4096", "--from 8", "--from 4 --total-steps 2048", "--total-steps 2560"] {
+        let before = events(&desk);
+        let numbers: Vec<u64> = before.iter().map(|(path, _)| number(path)).collect();
+        desk.expect(DONE, &format!("resume run {arguments} --quiet"));
+        let after = events(&desk);
+        assert_eq!(after.len(), 2, "one file for each agent");
+        for (((path, old), (same, new)), inode) in before.iter().zip(&after).zip(numbers) {
+            assert!(path == same && number(path) == inode && new.len() > old.len() && new.starts_with(old), "{arguments}: {path:?}");
         }
     }
 }
@@ -179,9 +454,7 @@ fn the_last_checkpoints_and_the_best_are_kept() {
     let mut names: Vec<String> = desk.path("run/checkpoints").read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["best.safetensors", "update-20.safetensors", "update-24.safetensors"]);
-    // The best one is that of the checkpoints with the highest mean return.
-    let returns: Vec<f64> = rows(&desk, "run").iter().map(|row| row["mean_return"].as_f64().unwrap_or(f64::NEG_INFINITY)).collect();
-    let best = (4..=24).step_by(4).fold(4, |best, update| if returns[update - 1] > returns[best - 1] { update } else { best });
+    let best = best_of(&rows(&desk, "run"), (4..=24).step_by(4)).expect("a hundred episodes have ended");
     copy(&desk, "run", "again");
     desk.expect(DONE, "resume again --from best --quiet");
     let manifest: Value = serde_json::from_str(&desk.read("again/run.json")).unwrap();
@@ -359,7 +632,7 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         ("a huge shape".into(), replaced("\"shape\":[1,", "\"shape\":[4294967296,")),
         ("swapped shapes".into(), replaced("\"shape\":[1,200]", "\"shape\":[200,1]")),
         ("another name".into(), replaced("first_moments", "first_momentz")),
-        ("a newer format".into(), replaced("\\\"format\\\":1", "\\\"format\\\":2")),
+        ("a newer format".into(), replaced("\\\"format\\\":2", "\\\"format\\\":3")),
         ("another number of updates".into(), replaced("\\\"updates\\\":24", "\\\"updates\\\":25")),
         ("no metadata".into(), replaced("__metadata__", "__metadata_2")),
         ("NaN".into(), {
@@ -381,8 +654,8 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         count += 1;
     }
     assert!(count >= 200, "only {count} kinds of damage");
-    desk.write(name, replaced("\\\"format\\\":1", "\\\"format\\\":2"));
-    desk.expect(REFUSED, "resume run").says(&["in format 2", "reads formats up to 1"]);
+    desk.write(name, replaced("\\\"format\\\":2", "\\\"format\\\":3"));
+    desk.expect(REFUSED, "resume run").says(&["in format 3", "reads formats up to 2"]);
 
     // What the message offers works.
     let wanted = sha(&desk, "run");

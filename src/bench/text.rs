@@ -3,6 +3,7 @@
 use super::{DeviceMemory, Peaks, Report, Speeds, Startup, Swept};
 use crate::inspect::columns;
 use crate::plan::mebibytes;
+use crate::text::quantity;
 use indicatif::HumanCount;
 
 impl Report {
@@ -39,7 +40,7 @@ impl Report {
     }
 
     fn kernels(&self) -> String {
-        let rate = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
+        let rate = |value: Option<f64>| value.map_or("-".into(), quantity);
         let cells: Vec<[String; 8]> = self
             .kernels
             .iter()
@@ -71,8 +72,8 @@ impl Report {
 fn peaks(peaks: &Peaks) -> String {
     let copy = format!("a copy of {}, read and written", mebibytes(peaks.copy_bytes));
     let rows = [
-        ["arithmetic", &format!("{:.1} GFLOP/s", peaks.gflops), "f32 multiply-adds, two operations each"],
-        ["memory", &format!("{:.1} GB/s", peaks.gbytes), &copy],
+        ["arithmetic", &format!("{} GFLOP/s", quantity(peaks.gflops)), "f32 multiply-adds, two operations each"],
+        ["memory", &format!("{} GB/s", quantity(peaks.gbytes)), &copy],
     ];
     format!("\nPeaks of the device, measured\n{}", columns(&rows, "lr"))
 }

@@ -200,8 +200,6 @@ fn whole() -> Command {
              Flags override --set, which overrides --config FILE. Without --config, a built-in environment is trained with its preset (`env show NAME`).\n\
              Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.",
         )
-        // Of a flag that is given twice the later one holds, so that scripts can append to what they are given.
-        .args_override_self(true)
         .subcommands([
             resume,
             fork,
@@ -220,7 +218,12 @@ fn whole() -> Command {
         ])
         .args([
             path("config", "FILE", "Read keys from a TOML file, in place of the preset"),
-            Arg::new("set").long("set").value_name("KEY=VALUE").help("Set a key, e.g. --set lr=3e-4; may be repeated").action(ArgAction::Append).global(true),
+            Arg::new("set")
+                .long("set")
+                .value_name("KEY=VALUE")
+                .help("Set a key, e.g. --set lr=3e-4; may be repeated for other keys")
+                .action(ArgAction::Append)
+                .global(true),
             path("out", "DIR", "Directory of the run [default: runs/<date>-<time>-<env>-<seed>]"),
             flag("json", "Print the result as one JSON object on stdout"),
             flag("quiet", "Print no progress and no notes"),
@@ -282,6 +285,8 @@ fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value
         .allow_negative_numbers(true)
         .global(true);
     match built_in {
+        // Each names some entries of the table; any other flag is given once.
+        Some(toml::Value::Table(_)) => flag.action(ArgAction::Append).value_parser(NonEmptyStringValueParser::new()),
         Some(toml::Value::Boolean(_)) => flag.num_args(0..=1).default_missing_value("true"),
         // Only the name of an adapter may be empty: any.
         Some(toml::Value::String(text)) if text.is_empty() => flag,

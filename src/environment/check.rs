@@ -10,6 +10,7 @@ use crate::kernel::Kernel;
 use crate::plan::Plan;
 use crate::ppo;
 use crate::reference::layouts::{self, transition};
+use crate::text::quantity;
 use crate::trainer::{agent_rows, upload};
 use indicatif::HumanCount;
 use std::time::Instant;
@@ -154,7 +155,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         None => {
             let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
             let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
-            say(Fine, "", format!("rewards are finite, from {low} to {high}, {mean:.4} in the mean"));
+            say(Fine, "", format!("rewards are finite, from {low} to {high}, {} in the mean", quantity(mean)));
             if low == high && terminated == 0 {
                 say(Note, "fn env_step", "the reward never changed, and no episode terminated: nothing tells good actions from bad ones".into());
             }

@@ -167,11 +167,11 @@ impl Environment {
     /// The built-in environment called `name` (upper or lower case), or the one in the file of that name if it ends in `.wgsl`.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the nearest environment when there is none of that name; [`Error::File`] when the file cannot be read; those of
+    /// [`Error::Config`] naming the nearest environment when there is none of that name; [`Error::Unreadable`] when the file cannot be read; those of
     /// [`Environment::parse`].
     pub fn named(name: &str) -> Result<Environment> {
         if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wgsl")) {
-            let source = std::fs::read_to_string(name).map_err(|error| Error::file("read", name, error))?;
+            let source = std::fs::read_to_string(name).map_err(|error| Error::unreadable(name, error))?;
             return Environment::parse(name, &source);
         }
         let known = Self::built_in(name).ok_or_else(|| {

@@ -104,11 +104,12 @@ impl Engine {
     /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
     /// [`Error::Shader`] naming the kernel that does not compile.
     pub fn new(gpu: &Gpu, plan: &Plan, options: &Options) -> Result<Engine> {
-        plan.check_limits(&gpu.limits, &gpu.info.name)?;
+        let memory = gpu.available_memory();
+        plan.check_limits(&gpu.limits, memory, &gpu.info.name)?;
         if gpu.is_software() {
             plan.check_software_loops()?;
         }
-        if let Some(available) = gpu.available_memory() {
+        if let Some(available) = memory {
             plan.check_memory(available, &gpu.info.name)?;
         }
         let mut buffers = BTreeMap::new();

@@ -1,9 +1,11 @@
 //! The device: adapter choice, limits, and what went wrong on it.
 
 pub mod cache;
+pub mod choose;
 pub mod compose;
 pub mod dense;
 pub mod engine;
+mod memory;
 pub mod process;
 pub(crate) mod program;
 pub mod reflect;
@@ -59,6 +61,14 @@ fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     // Stable, so that of equals the driver's own order decides.
     adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     adapters
+}
+
+/// The error for a backend and an adapter that are not there, with those that are.
+pub(crate) fn no_adapter(backend: &str, adapter: &str) -> Error {
+    let name = if adapter.is_empty() { String::new() } else { format!(", adapter '{adapter}'") };
+    let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { adapters("auto") };
+    let found = others.iter().enumerate().map(|(index, (info, _))| format!("  {}", choose::line(index, info))).collect();
+    Error::NoAdapter { looked_for: format!("backend {backend}{name}"), found }
 }
 
 fn rank(kind: wgpu::DeviceType) -> u32 {
@@ -122,10 +132,10 @@ fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
 }
 
 impl Gpu {
-    /// Opens the best adapter of `backend` ("auto" for any) whose name contains `adapter` (in upper or lower case).
+    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] when there is none; [`Error::Device`] when the driver refuses to open it.
+    /// [`Error::NoAdapter`] when there is none; [`Error::Config`] when there are several; [`Error::Device`] when the driver refuses to open it.
     pub fn open(backend: &str, adapter: &str) -> Result<Gpu> {
         Self::open_with(backend, adapter, wgpu::InstanceFlags::empty(), required_limits)
     }
@@ -136,16 +146,11 @@ impl Gpu {
     /// Those of [`Gpu::open`].
     pub fn open_with(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
         let found = enumerate(backend, flags);
-        let wanted = adapter.to_lowercase();
-        let Some(chosen) = found.iter().find(|candidate| candidate.get_info().name.to_lowercase().contains(&wanted)) else {
-            let name = if adapter.is_empty() { String::new() } else { format!(", name containing '{adapter}'") };
-            let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { enumerate("auto", flags) };
-            return Err(Error::NoAdapter {
-                looked_for: format!("backend {backend}{name}"),
-                found: others.iter().map(|other| format!("  {} ({:?})", other.get_info().name, other.get_info().backend)).collect(),
-            });
-        };
-        Self::of_adapter(chosen, limits)
+        let infos: Vec<wgpu::AdapterInfo> = found.iter().map(wgpu::Adapter::get_info).collect();
+        match choose::choose(&infos, adapter)? {
+            Some(chosen) => Self::of_adapter(&found[chosen], limits),
+            None => Err(no_adapter(backend, adapter)),
+        }
     }
 
     /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
@@ -204,15 +209,12 @@ impl Gpu {
         is_software(&self.info)
     }
 
-    /// Bytes of memory that are free, where the device's memory is the machine's and the system tells.
+    /// Bytes of memory that are free, in the machine and in the containers that this process is in, where the device's memory is the machine's and the system tells.
     pub fn available_memory(&self) -> Option<u64> {
         if !self.is_software() {
             return None;
         }
-        // Linux: "MemAvailable:   123456 kB".
-        let report = std::fs::read_to_string("/proc/meminfo").ok()?;
-        let line = report.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+        memory::available(std::path::Path::new("/"))
     }
 
     /// Reports what the device complained about since it was opened.

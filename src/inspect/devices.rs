@@ -2,7 +2,7 @@
 
 use super::{Adapter, chosen, columns};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu;
 use crate::plan::mebibytes;
 use crate::run::driver;
@@ -12,6 +12,8 @@ use crate::run::driver;
 struct Device {
     index: usize,
     name: String,
+    /// Of its PCI slot, where the driver tells.
+    id: String,
     kind: &'static str,
     backend: String,
     driver: String,
@@ -35,6 +37,7 @@ impl Device {
         Device {
             index,
             name: info.name.clone(),
+            id: info.device_pci_bus_id.clone(),
             kind: kind(info.device_type),
             backend: info.backend.to_string(),
             driver: driver(info),
@@ -64,15 +67,14 @@ pub(crate) fn kind(kind: wgpu::DeviceType) -> &'static str {
 /// The adapters of the configured backend, as a JSON list or as text; the one that a run would use is marked.
 ///
 /// # Errors
-/// [`Error::NoAdapter`] when there is none.
+/// [`crate::Error::NoAdapter`] when there is none.
 pub fn devices(config: &Config, json: bool) -> Result<String> {
     let adapters = gpu::adapters(&config.backend);
     if adapters.is_empty() {
-        let others = if config.backend == "auto" { Vec::new() } else { gpu::adapters("auto") };
-        let found = others.iter().map(|(info, _)| format!("  {} ({})", info.name, info.backend)).collect();
-        return Err(Error::NoAdapter { looked_for: format!("backend {}", config.backend), found });
+        return Err(gpu::no_adapter(&config.backend, ""));
     }
-    let used = chosen(&adapters, config);
+    // Whoever asks for the list wants to know how to name one: no name, or one that fits several, is no failure here.
+    let used = chosen(&adapters, config).unwrap_or_default();
     let devices: Vec<Device> = adapters.iter().enumerate().map(|(index, adapter)| Device::new(index, adapter, used == Some(index), config)).collect();
     if json { Ok(to_json(&devices)) } else { Ok(to_text(&devices)) }
 }
@@ -82,7 +84,7 @@ fn to_json(devices: &[Device]) -> String {
 }
 
 fn to_text(devices: &[Device]) -> String {
-    let heads = ["", "", "name", "kind", "backend", "driver", "profile", "binding", "buffer", "workgroup memory", "invocations", "storage buffers"];
+    let heads = ["", "index", "name", "id", "kind", "backend", "driver", "profile", "binding", "buffer", "workgroup memory", "invocations", "storage buffers"];
     let cells: Vec<_> = devices
         .iter()
         .map(|device| {
@@ -90,6 +92,7 @@ fn to_text(devices: &[Device]) -> String {
                 if device.used { "*".into() } else { String::new() },
                 device.index.to_string(),
                 device.name.clone(),
+                device.id.clone(),
                 device.kind.into(),
                 device.backend.clone(),
                 device.driver.clone(),
@@ -104,10 +107,10 @@ fn to_text(devices: &[Device]) -> String {
         .collect();
     let mut rows = vec![heads];
     rows.extend(cells.iter().map(|cells| cells.each_ref().map(String::as_str)));
-    let mut text = columns(&rows, "lrlllllrrrrr");
+    let mut text = columns(&rows, "lrllllllrrrrr");
     text += match devices.iter().any(|device| device.used) {
-        true => "\n* is what a run with these flags uses; --adapter with a part of another's name, or --backend, picks that one.\n",
-        false => "\nNo adapter's name contains the text given with --adapter.\n",
+        true => "\n* is what a run with these flags uses; --adapter with another's index, id or a part of its name picks that one.\n",
+        false => "\n--adapter matches none of these, or several: give an index, an id, or part of a name that only one of them has.\n",
     };
     for device in devices {
         for problem in &device.too_small {
@@ -131,7 +134,7 @@ mod tests {
         let adapters = [adapter("First", wgpu::DeviceType::DiscreteGpu, wgpu::Limits::default()), adapter("Second", wgpu::DeviceType::Cpu, small)];
         for (wanted, index) in [("", Some(0)), ("second", Some(1)), ("third", None)] {
             let config = Config { adapter: wanted.into(), ..Config::default() };
-            assert_eq!(chosen(&adapters, &config), index);
+            assert_eq!(chosen(&adapters, &config).expect("not several"), index);
             let devices = [0, 1].map(|i| Device::new(i, &adapters[i], index == Some(i), &config));
             assert_eq!([devices[0].profile, devices[1].profile], ["small", "software"]);
             let text = to_text(&devices);

@@ -3,7 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::plan::Plan;
+use crate::plan::{Plan, WINDOW};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -17,7 +17,7 @@ const BEST: &str = "best.safetensors";
 pub enum Which {
     /// The last one.
     Latest,
-    /// The one with the highest mean return, averaged over agents.
+    /// The one with the highest mean return over full windows of episodes, averaged over agents.
     Best,
     /// The one after so many updates.
     Update(u32),
@@ -38,15 +38,15 @@ impl std::str::FromStr for Which {
 /// The checkpoints below `directory`, by the number of updates.
 ///
 /// # Errors
-/// [`Error::File`] when the directory cannot be read.
+/// [`Error::Unreadable`] when the directory cannot be read.
 pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }
-    let entries = directory.read_dir().map_err(|error| Error::file("read", directory, error))?;
+    let entries = directory.read_dir().map_err(|error| Error::unreadable(directory, error))?;
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| Error::file("read", directory, error))?.path();
+        let path = entry.map_err(|error| Error::unreadable(directory, error))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(updates) = name.strip_prefix("update-").and_then(|name| name.strip_suffix(".safetensors")).and_then(|number| number.parse().ok()) {
             found.push((updates, path));
@@ -56,42 +56,66 @@ pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes the checkpoints after update `last`.
+/// Removes the checkpoints after update `last` of a run of `plan`. Where the best one is among them, the best of those that remain takes its place, if one
+/// of them may.
 ///
 /// # Errors
-/// [`Error::File`] when they cannot be removed.
-pub fn remove_after(directory: &Path, last: u32) -> Result<()> {
+/// [`Error::File`] when they cannot be removed or written.
+pub fn go_back(directory: &Path, last: u32, plan: &Plan) -> Result<()> {
+    let remove = |path: &Path| std::fs::remove_file(path).map_err(|error| Error::file("remove", path, error));
     for (_, path) in list(directory)?.into_iter().filter(|(updates, _)| *updates > last) {
-        std::fs::remove_file(&path).map_err(|error| Error::file("remove", path, error))?;
+        remove(&path)?;
     }
-    Ok(())
+    let best = directory.join(BEST);
+    if Checkpoint::read(&best, plan).is_ok_and(|checkpoint| checkpoint.updates <= last && checkpoint.full_mean_return().is_some()) {
+        return Ok(());
+    }
+    if best.exists() {
+        remove(&best)?;
+    }
+    let mut found: Option<(f32, PathBuf)> = None;
+    for (_, path) in list(directory)? {
+        let value = Checkpoint::read(&path, plan).ok().and_then(|checkpoint| checkpoint.full_mean_return());
+        if let Some(value) = value.filter(|value| found.as_ref().is_none_or(|(best, _)| value > best)) {
+            found = Some((value, path));
+        }
+    }
+    match found {
+        Some((_, path)) => files::write(&best, &std::fs::read(&path).map_err(|error| Error::unreadable(path, error))?),
+        None => Ok(()),
+    }
 }
 
-/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints.
+/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints. `configs`: digests of the configurations that the run was told.
 ///
 /// # Errors
 /// [`Error::Config`] when there is no such checkpoint; [`Error::Checkpoint`] when it cannot be used, with another one that can.
-pub fn read(directory: &Path, which: Which, plan: &Plan) -> Result<Checkpoint> {
+pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> Result<Checkpoint> {
+    let read = |path: &Path| Checkpoint::read(path, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, path));
     let all = list(directory)?;
     let Some((last, latest)) = all.last() else {
         let problem = format!("{} holds no checkpoint", directory.display());
         return Err(Error::config("checkpoint", problem, "the run ended before its first one: start it anew with `ppo-gpu --config` and its config.toml"));
     };
+    let numbers = || all.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(", ");
     let path = match which {
         Which::Latest => latest.clone(),
+        Which::Best if !directory.join(BEST).exists() => {
+            let problem = format!("there is no best checkpoint yet: none was written after every agent had finished {WINDOW} episodes");
+            return Err(Error::config("--from", problem, format!("latest (update {last}), or one of {}", numbers())));
+        }
         Which::Best => directory.join(BEST),
         Which::Update(updates) => match all.iter().find(|(number, _)| *number == updates) {
             Some((_, path)) => path.clone(),
             None => {
-                let numbers: Vec<String> = all.iter().map(|(number, _)| number.to_string()).collect();
-                let help = format!("latest (update {last}), best, or one of {}", numbers.join(", "));
+                let help = format!("latest (update {last}), best, or one of {}", numbers());
                 return Err(Error::config("--from", format!("there is no checkpoint of update {updates}"), help));
             }
         },
     };
-    Checkpoint::read(&path, plan).map_err(|error| match error {
+    read(&path).map_err(|error| match error {
         Error::Checkpoint { path: bad, problem, .. } => {
-            let usable = all.iter().rev().find(|(_, other)| *other != bad && Checkpoint::read(other, plan).is_ok());
+            let usable = all.iter().rev().find(|(_, other)| *other != bad && read(other).is_ok());
             let help = match usable {
                 Some((updates, _)) => format!("the checkpoint of update {updates} is whole: add --from {updates}"),
                 None => "no other checkpoint of this run can be used either".into(),
@@ -116,7 +140,7 @@ impl Writer {
     pub fn new(directory: &Path, plan: &Plan, metrics: File) -> Result<Writer> {
         std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
         // Where the best one cannot be used, the next one is better.
-        let best = Checkpoint::read(&directory.join(BEST), plan).ok().and_then(|checkpoint| checkpoint.mean_return);
+        let best = Checkpoint::read(&directory.join(BEST), plan).ok().and_then(|checkpoint| checkpoint.full_mean_return());
         let mut store = Store { directory: directory.into(), plan: plan.clone(), metrics, best };
         let (jobs, received) = sync_channel::<Checkpoint>(1);
         let thread = std::thread::spawn(move || received.into_iter().try_for_each(|checkpoint| store.write(&checkpoint)));
@@ -156,7 +180,7 @@ struct Store {
     directory: PathBuf,
     plan: Plan,
     metrics: File,
-    /// Mean return of the best one.
+    /// [`Checkpoint::full_mean_return`] of the best one.
     best: Option<f32>,
 }
 
@@ -166,9 +190,9 @@ impl Store {
         let _ = self.metrics.sync_data();
         let bytes = checkpoint.to_bytes(&self.plan);
         files::write(&self.directory.join(format!("update-{}.safetensors", checkpoint.updates)), &bytes)?;
-        if checkpoint.mean_return.is_some_and(|value| self.best.is_none_or(|best| value > best)) {
+        if let Some(value) = checkpoint.full_mean_return().filter(|value| self.best.is_none_or(|best| *value > best)) {
             files::write(&self.directory.join(BEST), &bytes)?;
-            self.best = checkpoint.mean_return;
+            self.best = Some(value);
         }
         let all = list(&self.directory)?;
         for (_, path) in &all[..all.len().saturating_sub(self.plan.config.keep as usize)] {

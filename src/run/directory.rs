@@ -1,13 +1,14 @@
 //! The directory that a run leaves behind.
 
 use super::Summary;
+use super::appear::{appear, file_name, lock};
 use super::manifest::{EnvironmentRecord, Manifest};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::plan::Plan;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Where runs go that are not told where.
@@ -27,8 +28,6 @@ const ENVIRONMENT: &str = "environment.wgsl";
 const CHECKPOINTS: &str = "checkpoints";
 /// Files of events.
 const TENSORBOARD: &str = "tensorboard";
-/// Held by the process that trains in it.
-const LOCK: &str = ".lock";
 
 /// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl`, `metrics.jsonl`,
 /// `tensorboard/`, `checkpoints/`, `summary.json`.
@@ -51,11 +50,13 @@ impl Directory {
             // The last one, which makes it a run.
             directory.write_manifest(manifest)
         };
-        let path = match out {
+        let (path, lock) = match out {
             Some(path) if path.exists() => {
+                // Whoever holds the lock fills the directory; nobody else changes anything in it.
+                let lock = lock(path)?;
                 refuse_existing(path)?;
                 fill(path)?;
-                path.into()
+                (path.into(), lock)
             }
             Some(path) => appear(path.parent().unwrap_or(Path::new("")), fill, |_| path.into())?,
             None => {
@@ -66,9 +67,7 @@ impl Directory {
                 appear(home, fill, |number| home.join(if number == 1 { name.clone() } else { format!("{name}-{number}") }))?
             }
         };
-        let mut directory = Directory { path, lock: None };
-        directory.lock()?;
-        Ok(directory)
+        Ok(Directory { path, lock: Some(lock) })
     }
 
     /// The directory of a run.
@@ -88,19 +87,8 @@ impl Directory {
     /// # Errors
     /// [`Error::Config`] when one does; [`Error::File`] when the lock cannot be made.
     pub fn lock(&mut self) -> Result<()> {
-        let path = self.path.join(LOCK);
-        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|error| Error::file("create", &path, error))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                let problem = format!("another process trains in {}", self.path.display());
-                Err(Error::config("RUN", problem, "wait until it has ended, or end it: Ctrl-C saves everything"))
-            }
-            // Some file systems have no locks.
-            Ok(()) | Err(TryLockError::Error(_)) => {
-                self.lock = Some(file);
-                Ok(())
-            }
-        }
+        self.lock = Some(lock(&self.path)?);
+        Ok(())
     }
 
     /// The directory.
@@ -116,7 +104,7 @@ impl Directory {
     /// The run's configuration.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it cannot be used.
+    /// [`Error::Unreadable`] when it cannot be read, [`Error::Config`] when it cannot be used.
     pub fn config_table(&self) -> Result<toml::Table> {
         let path = self.config_path();
         Config::layer(&path.display().to_string(), &files::read_text(&path)?)
@@ -125,7 +113,7 @@ impl Directory {
     /// What else the run is made of.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read, [`Error::Config`] when it is damaged.
+    /// [`Error::Unreadable`] when it cannot be read, [`Error::Config`] when it is damaged.
     pub fn manifest(&self) -> Result<Manifest> {
         let path = self.path.join(MANIFEST);
         Manifest::from_json(&path, &files::read_text(&path)?)
@@ -134,7 +122,7 @@ impl Directory {
     /// The run's environment: the one that is built in, as long as it is still the same; else the copy.
     ///
     /// # Errors
-    /// [`Error::File`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
+    /// [`Error::Unreadable`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
     pub fn environment(&self, manifest: &Manifest) -> Result<Environment> {
         let EnvironmentRecord { name, sha256 } = &manifest.environment;
         if let Some(known) = Environment::names().find(|known| known == name) {
@@ -175,11 +163,27 @@ impl Directory {
         self.write(SUMMARY, &(summary.to_json() + "\n"))
     }
 
+    /// Makes `config` what the run is told from here on, in `config.toml` and in `run.json`. A process that is ended meanwhile leaves a run that has one of
+    /// the two configurations.
+    ///
+    /// # Errors
+    /// [`Error::File`] when they cannot be written.
+    pub fn write_run(&self, manifest: &mut Manifest, config: &Config) -> Result<()> {
+        manifest.take_config(config);
+        self.write_manifest(manifest)?;
+        self.write_config(config)?;
+        match manifest.config.as_mut().and_then(|record| record.previous.take()) {
+            // The file has it now.
+            Some(_) => self.write_manifest(manifest),
+            None => Ok(()),
+        }
+    }
+
     /// Writes `config.toml`.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn write_config(&self, config: &Config) -> Result<()> {
+    fn write_config(&self, config: &Config) -> Result<()> {
         let header =
             format!("# The effective configuration of a run of ppo-gpu {}; `ppo-gpu --config` with this file repeats it.\n\n", env!("CARGO_PKG_VERSION"));
         self.write(CONFIG, &(header + &config.to_commented_toml()))
@@ -189,7 +193,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
-    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
         self.write(MANIFEST, &manifest.to_json())
     }
 
@@ -206,35 +210,6 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
         return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));
     }
     Ok(())
-}
-
-/// Makes a directory that nobody sees before it was filled, in `parent`; it is called as `name` says for 1, or for 2, 3 ... where that exists.
-fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name: impl Fn(u32) -> PathBuf) -> Result<PathBuf> {
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-    let failed = |error| Error::file("create", name(1), error);
-    std::fs::create_dir_all(parent).map_err(failed)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".new-run-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less what the system is told to leave out, like any directory
-    let unfinished = builder.tempdir_in(parent).map_err(failed)?;
-    fill(unfinished.path())?;
-    let unfinished = unfinished.keep();
-    let mut number = 1;
-    loop {
-        let path = name(number);
-        // Fails where there is one that is not empty, so that of two runs started at once each gets its own.
-        match std::fs::rename(&unfinished, &path) {
-            Ok(()) => return Ok(path),
-            Err(_) if path.exists() && name(number + 1) != path => number += 1,
-            Err(error) => return Err(Error::file("create", path, error)),
-        }
-    }
-}
-
-/// `name` with only what every file system allows.
-fn file_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
 }
 
 #[cfg(test)]
@@ -291,15 +266,5 @@ mod tests {
         assert!(!environment.built_in && environment.source == plan.environment.source);
         directory.write(ENVIRONMENT, "// changed since\n").expect("a file");
         assert!(directory.environment(&manifest).is_err_and(|error| error.to_string().contains("not the one")));
-    }
-
-    #[test]
-    fn unnamed_runs_get_directories_of_their_own() {
-        let home = tempfile::tempdir().expect("a temporary directory");
-        let name = |number: u32| home.path().join(format!("x-{number}"));
-        let fill = |path: &Path| files::write(&path.join("file"), b"");
-        let paths: Vec<PathBuf> = (0..3).map(|_| appear(home.path(), fill, name).expect("a directory")).collect();
-        assert_eq!(paths, [1, 2, 3].map(name));
-        assert_eq!(file_name("my env/ä.wgsl"), "my_env__.wgsl");
     }
 }

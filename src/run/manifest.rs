@@ -1,6 +1,9 @@
-//! `run.json`: what a run is made of besides its configuration.
+//! `run.json`: what a run is made of.
 
 use super::DeviceSummary;
+use super::record::ConfigRecord;
+use crate::config::Config;
+use crate::config::digest::digest;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
@@ -69,6 +72,9 @@ pub struct Manifest {
     pub format: u32,
     /// The environment.
     pub environment: EnvironmentRecord,
+    /// The effective configuration. Earlier versions kept none here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigRecord>,
     /// Where its agents come from, if not from random numbers.
     pub forked_from: Option<Origin>,
     /// The processes that trained in it, the one that made it first.
@@ -79,7 +85,8 @@ impl Manifest {
     /// That of a new run of `plan`.
     pub fn new(plan: &Plan, device: &DeviceSummary, forked_from: Option<Origin>) -> Manifest {
         let environment = EnvironmentRecord { name: plan.environment.name.clone(), sha256: plan.environment.sha256() };
-        let mut manifest = Manifest { format: FORMAT, environment, forked_from, sessions: Vec::new() };
+        let config = Some(ConfigRecord::new(&plan.config, &environment.sha256));
+        let mut manifest = Manifest { format: FORMAT, environment, config, forked_from, sessions: Vec::new() };
         manifest.add_session(plan, device, 0);
         manifest
     }
@@ -89,6 +96,23 @@ impl Manifest {
         let started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let (program, profile) = (Program::this(), plan.profile.name.to_string());
         self.sessions.push(Session { started, from_update, to_update: plan.updates, program, device: device.clone(), profile });
+    }
+
+    /// Keeps `config` as what the run is told from here on.
+    pub(super) fn take_config(&mut self, config: &Config) {
+        let environment = &self.environment.sha256;
+        match &mut self.config {
+            Some(record) => record.replace(config, environment),
+            None => self.config = Some(ConfigRecord::new(config, environment)),
+        }
+    }
+
+    /// The digests that checkpoints of this run of `config` may carry.
+    pub(super) fn digests(&self, config: &Config) -> Vec<String> {
+        match &self.config {
+            Some(record) => record.earlier.iter().chain([&record.sha256]).cloned().collect(),
+            None => vec![config.digest(&self.environment.sha256)],
+        }
     }
 
     /// Seconds since 1970 when the run began.
@@ -115,6 +139,11 @@ impl Manifest {
             let problem = format!("written in format {format}, and this version of ppo-gpu reads formats up to {FORMAT}");
             return Err(Error::config(path.display().to_string(), problem, "use a newer ppo-gpu"));
         }
-        serde_json::from_value(value).map_err(damaged)
+        let manifest: Manifest = serde_json::from_value(value).map_err(damaged)?;
+        if manifest.config.as_ref().is_some_and(|record| digest(&record.values, &manifest.environment.sha256) != record.sha256) {
+            let problem = "its configuration does not match its SHA-256";
+            return Err(Error::config(path.display().to_string(), problem, "the file is damaged, or was edited: restore it from a copy"));
+        }
+        Ok(manifest)
     }
 }

@@ -7,6 +7,7 @@ use crate::files::{hexadecimal, sha256};
 use crate::gpu::Gpu;
 use crate::metrics::mean;
 use crate::plan::Plan;
+use crate::text::quantity;
 use indicatif::HumanCount;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -193,11 +194,14 @@ impl Summary {
         }
         outcome.truncate(outcome.trim_end().len());
         let mean_return = match self.mean_return {
-            Some(value) if self.agents.len() == 1 => format!("{value:.1} over the last 100 episodes"),
+            Some(value) if self.agents.len() == 1 => format!("{} over the last 100 episodes", quantity(value)),
             Some(value) => {
                 let returns = || self.agents.iter().filter_map(|agent| agent.mean_return);
                 let (least, most) = (returns().fold(f32::INFINITY, f32::min), returns().fold(f32::NEG_INFINITY, f32::max));
-                format!("{value:.1} over the last 100 episodes, mean of {} agents ({least:.1} to {most:.1})", self.agents.len())
+                {
+                    let [value, least, most] = [value, least, most].map(quantity);
+                    format!("{value} over the last 100 episodes, mean of {} agents ({least} to {most})", self.agents.len())
+                }
             }
             None => "no episode finished".into(),
         };

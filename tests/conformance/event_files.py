@@ -1,14 +1,19 @@
 """Reads the event files of a run with TensorBoard's own reader and compares them with metrics.jsonl and summary.json.
 
-    python event_files.py RUN [RUN ...]
+    python event_files.py [--resume PPO_GPU] RUN [RUN ...]
 
-Every number of every row must be there, under its tag, at its step, as the float32 next to it.
+Every number of every row must be there, under its tag, at its step, as the float32 next to it. With --resume a copy of
+each run is read, goes back to its first checkpoint and on with the program PPO_GPU, and is read on by the readers that
+were open meanwhile, as TensorBoard does.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +37,20 @@ TAGS = {
 }
 
 
-def check(run: Path) -> None:
+def open_readers(run: Path) -> dict[int, EventAccumulator]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    agents = sorted({row["agent"] for row in rows})[:64]
+    return {agent: EventAccumulator(str(run / "tensorboard" / f"agent-{agent}"), size_guidance={"scalars": 0}) for agent in agents}
+
+
+def check(run: Path, readers: dict[int, EventAccumulator]) -> None:
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     summary = json.loads((run / "summary.json").read_text())
     agents = sorted({row["agent"] for row in rows})
     compared = 0
     for agent in agents[:64]:
         own = [row for row in rows if row["agent"] == agent]
-        board = EventAccumulator(str(run / "tensorboard" / f"agent-{agent}"), size_guidance={"scalars": 0})
+        board = readers[agent]
         board.Reload()
         assert set(board.Tags()["scalars"]) <= TAGS.keys(), board.Tags()["scalars"]
         for tag, name in TAGS.items():
@@ -53,6 +64,23 @@ def check(run: Path) -> None:
     print(f"{run}: {len(rows)} rows of {len(agents)} agents, {compared} numbers agree")
 
 
+def check_resumed(ppo_gpu: str, run: Path) -> None:
+    """Reads a copy of `run` with readers that stay open while it goes back to its first checkpoint and on."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "run"
+        shutil.copytree(run, copy)
+        readers = open_readers(copy)
+        check(copy, readers)
+        updates = sorted(int(path.stem.split("-")[1]) for path in (copy / "checkpoints").glob("update-*.safetensors"))
+        subprocess.run([ppo_gpu, "resume", copy, "--from", str(updates[0]), "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        check(copy, readers)
+
+
 if __name__ == "__main__":
-    for path in sys.argv[1:] or sys.exit(__doc__):
-        check(Path(path))
+    arguments = sys.argv[1:]
+    program = arguments[1] if arguments[:1] == ["--resume"] else None
+    for path in map(Path, arguments[2:] if program else arguments or sys.exit(__doc__)):
+        if program:
+            check_resumed(program, path)
+        else:
+            check(path, open_readers(path))

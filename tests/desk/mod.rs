@@ -53,11 +53,14 @@ impl Desk {
         names
     }
 
-    /// The program with arguments that spaces separate.
+    /// The program with arguments that spaces separate. Of a flag that is there twice the later one holds, so that a test can change what others share; the
+    /// program itself refuses that.
     pub fn command(&self, arguments: &str) -> Command {
+        let arguments = &later_flags(arguments);
         let mut command = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
         let no_device = ["plot", "export", "completions", "man", "env list", "env new"];
-        if let (Ok(backend), false) = (std::env::var("PPO_GPU_TEST_BACKEND"), no_device.iter().any(|start| arguments.starts_with(start))) {
+        let unwanted = arguments.contains("--backend") || no_device.iter().any(|start| arguments.starts_with(start));
+        if let (Ok(backend), false) = (std::env::var("PPO_GPU_TEST_BACKEND"), unwanted) {
             command.args(["--backend", &backend]);
         }
         command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
@@ -73,6 +76,19 @@ impl Desk {
     pub fn expect(&self, code: i32, arguments: &str) -> Outcome {
         self.call(arguments).ended(code)
     }
+}
+
+/// `arguments` without the flags, and their values, that come again later. Those of `--set` add up.
+fn later_flags(arguments: &str) -> String {
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    for word in arguments.split_whitespace() {
+        match groups.last_mut().filter(|_| !word.starts_with("--")) {
+            Some(group) => group.push(word),
+            None => groups.push(vec![word]),
+        }
+    }
+    let repeated = |i: usize| groups[i][0].starts_with("--") && groups[i][0] != "--set" && groups[i + 1..].iter().any(|later| later[0] == groups[i][0]);
+    (0..groups.len()).filter(|&i| !repeated(i)).flat_map(|i| groups[i].clone()).collect::<Vec<_>>().join(" ")
 }
 
 /// What came of a call that ended by itself, without a panic.
