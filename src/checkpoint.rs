@@ -129,12 +129,13 @@ impl Checkpoint {
         self.words("params").iter().map(|&word| f32::from_bits(word)).collect()
     }
 
-    /// Whether it is of a run of `plan`: its agents have the same seeds and hyper-parameters.
+    /// Whether it is of a run of `plan`: its agents have the same seeds and hyper-parameters. Learning rates may differ: a run that goes back lowers them.
     ///
     /// # Errors
     /// What differs.
     pub fn must_be_of(&self, plan: &Plan) -> std::result::Result<(), String> {
-        let differs = self.agents().into_iter().map(AgentRow::without_counters).zip(agent_rows(plan)).position(|(is, should)| is != should);
+        let differs = |(is, should): (AgentRow, AgentRow)| AgentRow { lr: should.lr, ..is.without_counters() } != should;
+        let differs = self.agents().into_iter().zip(agent_rows(plan)).position(differs);
         differs.map_or(Ok(()), |s| Err(format!("agent {s} has another seed or other hyper-parameters than this run's: it belongs to another run")))
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Fault(u32);
 
 /// Where an agent went wrong, after which it learned no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// Agent, counted from 0.
     pub agent: u32,

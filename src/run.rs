@@ -13,10 +13,11 @@ pub use directory::Directory;
 pub use summary::{AgentSummary, DeviceSummary, Summary, driver};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Config, OnDivergence, PerAgent};
 use crate::dashboard::Dashboard;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::fault::Divergence;
 use crate::gpu::Gpu;
 use crate::metrics::{self, JsonLines, Row, Sink, mean};
 use crate::plan::{PROFILES, Plan, WINDOW};
@@ -24,7 +25,7 @@ use crate::progress::{Progress, State};
 use crate::tensorboard::TensorBoard;
 use crate::trainer::{Saving, Trainer};
 use checkpoints::Writer;
-use manifest::{Manifest, Origin};
+use manifest::{Manifest, Origin, Rollback};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
     let mut prepared = Prepared::new(&config, saved.environment, options)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
+        // That of a checkpoint from before a rollback was larger.
+        prepared.trainer.set_learning_rates(&config.lr)?;
     }
     let updates = prepared.trainer.updates();
     // Later ones are of a past that is being replaced.
@@ -117,7 +120,8 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
 }
 
 /// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
-pub const RESUMABLE: &[&str] = &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
+pub const RESUMABLE: &[&str] =
+    &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep", "on_divergence", "rollbacks"];
 
 /// The keys that may be other than in training when agents play.
 pub const PLAYABLE: &[&str] = &["seed", "env_parameters", "backend", "adapter", "profile"];
@@ -206,49 +210,91 @@ impl Prepared {
     }
 
     /// Trains to the end, or until something ends it.
-    fn finish(self, directory: Directory, manifest: Manifest) -> Result<Run> {
-        let Prepared { mut trainer, device, progress, mut sinks, began } = self;
-        let plan = trainer.plan().clone();
+    fn finish(self, directory: Directory, mut manifest: Manifest) -> Result<Run> {
+        let Prepared { mut trainer, device, progress, sinks, began } = self;
         let startup_seconds = began.elapsed().as_secs_f64();
-        let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
-        let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
-        let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
-        let files: [Box<dyn Sink>; 2] = [Box::new(lines), Box::new(board)];
-        sinks.extend(files);
-        let mut recorder = Recorder::new(&plan, sinks, progress);
-        rows.iter().for_each(|row| recorder.remember(row));
-        let recorder = RefCell::new(recorder);
+        let mut recorder = Recorder::new(trainer.plan(), sinks, progress);
         signals::watch();
-
-        let saving = match plan.config.checkpoint_every {
-            0 => Saving::Period(CHECKPOINT_PERIOD),
-            updates => Saving::Updates(updates),
+        let (goes_back, most) = (trainer.plan().config.on_divergence == OnDivergence::Rollback, trainer.plan().config.rollbacks as usize);
+        // Where a run goes back to that diverges before its first checkpoint.
+        let beginning = if goes_back { Some(trainer.checkpoint()?) } else { None };
+        let failure = loop {
+            let left = goes_back && manifest.rollbacks.len() < most;
+            trainer.stop_at_divergence(left);
+            match (attempt(&mut trainer, &directory, &manifest, &mut recorder)?, &beginning) {
+                (Some(Error::Diverged { .. }), Some(beginning)) if left && !signals::interrupted() => {
+                    go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)?;
+                }
+                (failure, _) => break failure,
+            }
         };
-        let mut saved = None;
-        let outcome = trainer.run_saving(&mut |rows| recorder.borrow_mut().observe(rows), saving, &mut |checkpoint| {
-            // A checkpoint never knows more than the metrics.
-            recorder.borrow_mut().flush()?;
-            saved = Some(checkpoint.updates);
-            writer.write(checkpoint)
-        });
-        // Rows of a run that failed are kept, whatever it failed of.
-        let agents = recorder.into_inner().finish()?;
-        let failure = match outcome {
-            Err(error @ Error::Diverged { .. }) => Some(error),
-            other => other.map(|()| None)?,
-        };
-        // Also of agents that diverged: their last parameters are finite.
-        if saved != Some(trainer.updates()) {
-            writer.write(trainer.checkpoint()?)?;
-        }
-        writer.finish()?;
-
+        let agents = recorder.finish();
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
         let interrupted = signals::interrupted();
-        let summary = Summary::new(&plan, device, &agents, &trainer.parameters()?, times, interrupted);
+        let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted);
         directory.write_summary(&summary)?;
         Ok(Run { directory: directory.path().into(), summary, failure })
     }
+}
+
+/// Trains from where the trainer is until the run is done, is ended, or diverges, which is what it returns.
+fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder) -> Result<Option<Error>> {
+    let plan = trainer.plan().clone();
+    let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
+    let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
+    let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
+    recorder.begin([Box::new(lines), Box::new(board)], &rows);
+    let recorder = RefCell::new(recorder);
+    let saving = match plan.config.checkpoint_every {
+        0 => Saving::Period(CHECKPOINT_PERIOD),
+        updates => Saving::Updates(updates),
+    };
+    let mut saved = None;
+    let outcome = trainer.run_saving(&mut |rows| recorder.borrow_mut().observe(rows), saving, &mut |checkpoint| {
+        // A checkpoint never knows more than the metrics.
+        recorder.borrow_mut().flush()?;
+        saved = Some(checkpoint.updates);
+        writer.write(checkpoint)
+    });
+    // Rows of a run that failed are kept, whatever it failed of.
+    recorder.into_inner().end()?;
+    let failure = match outcome {
+        Err(error @ Error::Diverged { .. }) => Some(error),
+        other => other.map(|()| None)?,
+    };
+    // Also of agents that diverged, whose last parameters are finite; but not where the run is to go back.
+    let goes_back = failure.is_some() && trainer.stops_at_divergence();
+    if saved != Some(trainer.updates()) && (!goes_back || signals::interrupted()) {
+        writer.write(trainer.checkpoint()?)?;
+    }
+    writer.finish()?;
+    Ok(failure)
+}
+
+/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged.
+fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest, recorder: &mut Recorder, beginning: &Checkpoint) -> Result<()> {
+    let config = trainer.plan().config.clone();
+    let checkpoints = directory.checkpoints();
+    let last = match checkpoints::list(&checkpoints)?.is_empty() {
+        true => beginning.clone(),
+        false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
+    };
+    let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
+    let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };
+    let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
+    for Divergence { agent, update, fault, .. } in &diverged {
+        let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
+        recorder.progress.note(&format!(
+            "agent {agent} diverged in update {update}: {}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
+            fault.sentence(),
+            last.updates,
+            config.rollbacks
+        ));
+    }
+    manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr: (0..config.agents as usize).map(|s| lr.of(s)).collect() });
+    directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
+    trainer.restore(&last);
+    trainer.set_learning_rates(&lr)
 }
 
 /// How often a checkpoint is made where nothing else was asked for.
@@ -355,6 +401,8 @@ struct Recorder {
     agents: Vec<Memory>,
     solved_return: Option<f32>,
     sinks: Vec<Box<dyn Sink>>,
+    /// The files of the run.
+    files: Vec<Box<dyn Sink>>,
     progress: Progress,
     /// The first failure to keep a row; it ends the run.
     failure: Option<Error>,
@@ -364,7 +412,14 @@ struct Recorder {
 impl Recorder {
     fn new(plan: &Plan, sinks: Vec<Box<dyn Sink>>, progress: Progress) -> Recorder {
         let agents = vec![Memory::default(); plan.agents];
-        Recorder { agents, solved_return: plan.environment.solved_return, sinks, progress, failure: None, said_that_it_stops: false }
+        Recorder { agents, solved_return: plan.environment.solved_return, sinks, files: Vec::new(), progress, failure: None, said_that_it_stops: false }
+    }
+
+    /// Begins to write to `files`, which hold `rows` already.
+    fn begin(&mut self, files: [Box<dyn Sink>; 2], rows: &[Row]) {
+        self.files = files.into();
+        self.agents.fill(Memory::default());
+        rows.iter().for_each(|row| self.remember(row));
     }
 
     fn remember(&mut self, row: &Row) {
@@ -378,7 +433,7 @@ impl Recorder {
 
     fn observe(&mut self, rows: &[Row]) -> ControlFlow<()> {
         for row in rows.iter().filter(|row| !row.was_stopped) {
-            for sink in &mut self.sinks {
+            for sink in self.sinks.iter_mut().chain(&mut self.files) {
                 if let Err(error) = sink.push(row) {
                     self.failure.get_or_insert(error);
                 }
@@ -416,18 +471,23 @@ impl Recorder {
 
     /// Writes what is kept back.
     fn flush(&mut self) -> Result<()> {
-        self.sinks.iter_mut().try_for_each(|sink| sink.flush())
+        self.sinks.iter_mut().chain(&mut self.files).try_for_each(|sink| sink.flush())
     }
 
-    fn finish(mut self) -> Result<Vec<Memory>> {
-        self.flush()?;
-        match self.failure.take() {
-            Some(error) => Err(error),
-            None => {
-                self.progress.finish();
-                Ok(self.agents)
-            }
-        }
+    /// Writes what is kept back, and closes the files.
+    ///
+    /// # Errors
+    /// The first failure to keep a row.
+    fn end(&mut self) -> Result<()> {
+        let flushed = self.flush();
+        self.files.clear();
+        flushed?;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn finish(self) -> Vec<Memory> {
+        self.progress.finish();
+        self.agents
     }
 }
 
@@ -460,7 +520,8 @@ mod tests {
         }
         let state = recorder.state(&[row(&plan, 0, 3, 1.0, 100, 1), row(&plan, 1, 3, 40.0, 100, 0)]).expect("agent 1 still learns");
         assert_eq!((state.updates, state.mean_return), (3, Some((475.0 + 40.0) / 2.0)));
-        let agents = recorder.finish().expect("rows are kept");
+        recorder.end().expect("rows are kept");
+        let agents = recorder.finish();
         assert_eq!(agents[0].solved_at, Some((2 * plan.batch as u64, 2.0)));
         assert_eq!(agents[1].solved_at, None);
         assert_eq!(agents[0].last.as_ref().map(|row| row.update), Some(2));

@@ -333,6 +333,11 @@ impl Trainer {
         self.stops_at_divergence = stops;
     }
 
+    /// What [`Trainer::stop_at_divergence`] was told last.
+    pub(crate) fn stops_at_divergence(&self) -> bool {
+        self.stops_at_divergence
+    }
+
     /// Gives the agents other learning rates, from the next update on.
     ///
     /// # Errors

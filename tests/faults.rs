@@ -447,3 +447,47 @@ fn a_check_notes_what_an_agent_may_not_learn_from() {
         assert!(desk.expect(DONE, "env check notes.wgsl").stdout.contains(note), "{note}");
     }
 }
+
+// ---- going back
+
+/// At a learning rate of 30 the first agent diverges within two updates; halved often enough, it does not.
+#[test]
+fn a_run_that_goes_back_tries_smaller_learning_rates() {
+    let desk = Desk::new();
+    let arguments = format!("{PENDULUM} --agents 2 --lr 30,1e-3 --checkpoint-every 2 --on-divergence rollback --rollbacks 60");
+    let run = desk.expect(DONE, &format!("{arguments} --out run")).json();
+    assert_eq!(run["diverged"], Value::Array(Vec::new()), "{run}");
+    let manifest: Value = serde_json::from_str(&desk.read("run/run.json")).unwrap();
+    let rollbacks = manifest["rollbacks"].as_array().unwrap();
+    assert!(!rollbacks.is_empty());
+    for (i, rollback) in rollbacks.iter().enumerate() {
+        assert_eq!(rollback["diverged"][0]["agent"], 0, "{rollback}");
+        assert_eq!(rollback["lr"], serde_json::json!([30.0 / 2f64.powi(i as i32 + 1), 1e-3]), "{rollback}");
+    }
+    assert_eq!(run["config"]["lr"], rollbacks.last().unwrap()["lr"]);
+    // Each update has one row of each agent, and the agent that did not diverge has the bits that it has alone.
+    let all = rows(&desk, "run");
+    let updates = |agent: usize| all.iter().filter(|row| row["agent"] == agent).map(|row| row["update"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!([updates(0), updates(1)], [(1..=8).collect::<Vec<_>>(), (1..=8).collect()]);
+    let alone = desk.expect(DONE, &format!("{PENDULUM} --seed 1 --lr 1e-3 --out alone")).json();
+    assert_eq!(run["agents"][1]["params_sha256"], alone["params_sha256"]);
+    // To the bit, and it can be continued, from an earlier checkpoint, too.
+    let again = desk.expect(DONE, &format!("{arguments} --out again")).json();
+    assert_eq!(again["params_sha256"], run["params_sha256"]);
+    let resumed = desk.expect(DONE, "resume run --from 6 --quiet --json").json();
+    assert_eq!(resumed["params_sha256"], run["params_sha256"]);
+    desk.expect(DONE, "eval run --episodes 4 --quiet");
+}
+
+#[test]
+fn a_run_goes_back_a_stated_number_of_times() {
+    let desk = Desk::new();
+    let never = environment("const TIME_LIMIT: u32 = 9u;", "return EnvState(0u, 1.0);", "return Outcome(1.0, false);", "sqrt(3.0 - f32(state.n))");
+    desk.write("never.wgsl", never);
+    let arguments = "--env never.wgsl --envs 4 --steps 16 --minibatches 1 --hidden 4 --total-steps 640 --on-divergence rollback --rollbacks 2 --quiet --json";
+    let run = desk.expect(DIVERGED, &format!("{arguments} --out run"));
+    run.says(&["agent 0 (seed 0) diverged in update 1: the first quantity that is not finite is the observation"]);
+    let manifest: Value = serde_json::from_str(&desk.read("run/run.json")).unwrap();
+    assert_eq!(manifest["rollbacks"].as_array().unwrap().len(), 2);
+    assert_eq!(rows(&desk, "run").len(), 1);
+}

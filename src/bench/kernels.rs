@@ -120,8 +120,8 @@ mod tests {
         let (actor, critic) = (4 * 64 + 64 * 64 + 64 * 2, 4 * 64 + 64 * 64 + 64);
         assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
         assert_eq!(work(Kernel::Gradient, &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
-        // An observation of 4 floats, an action, a sample of 4 floats; every lane's 6 words twice.
-        assert_eq!(work(Kernel::Rollout, &plan).bytes, (2 * (4 * 32 * (16 + 4 + 16) + 4 * 2 * 24)) as f64);
+        // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
+        assert_eq!(work(Kernel::Rollout, &plan).bytes, (2 * (4 * 32 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
 
         // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
         let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };

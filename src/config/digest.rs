@@ -123,6 +123,8 @@ mod tests {
             ("dispatches_per_submit", "1"),
             ("checkpoint_every", "1"),
             ("keep", "1"),
+            ("on_divergence", "rollback"),
+            ("rollbacks", "1"),
         ];
         let defaults = Config::default().values();
         for key in KEYS {

@@ -110,6 +110,7 @@ pub mod metrics {
     pub const GRAD_NORM: usize = 16;
     pub const LEARNING_RATE: usize = 17;
     pub const GRADIENT_STEPS: usize = 18;
+    pub const PADDING: usize = 19;
 }
 
 /// A row of `agents`.

@@ -55,6 +55,7 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
         (metrics::FAULT, fault),
         (metrics::STOPPED, agent.stopped | if stops { 2 } else { 0 }),
         (metrics::GRADIENT_STEPS, steps_made as u32),
+        (metrics::PADDING, 0),
     ];
     let reals = [
         (metrics::MEAN_RETURN, mean_return),

@@ -5,6 +5,7 @@ use super::record::ConfigRecord;
 use crate::config::Config;
 use crate::config::digest::digest;
 use crate::error::{Error, Result};
+use crate::fault::Divergence;
 use crate::plan::Plan;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -79,6 +80,20 @@ pub struct Manifest {
     pub forked_from: Option<Origin>,
     /// The processes that trained in it, the one that made it first.
     pub sessions: Vec<Session>,
+    /// How it went back after it diverged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<Rollback>,
+}
+
+/// A return to an earlier state after agents diverged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// Updates that had been made at that state.
+    pub to_update: u32,
+    /// The agents that diverged, and where.
+    pub diverged: Vec<Divergence>,
+    /// Learning rate of every agent from there on.
+    pub lr: Vec<f64>,
 }
 
 impl Manifest {
@@ -86,7 +101,7 @@ impl Manifest {
     pub fn new(plan: &Plan, device: &DeviceSummary, forked_from: Option<Origin>) -> Manifest {
         let environment = EnvironmentRecord { name: plan.environment.name.clone(), sha256: plan.environment.sha256() };
         let config = Some(ConfigRecord::new(&plan.config, &environment.sha256));
-        let mut manifest = Manifest { format: FORMAT, environment, config, forked_from, sessions: Vec::new() };
+        let mut manifest = Manifest { format: FORMAT, environment, config, forked_from, sessions: Vec::new(), rollbacks: Vec::new() };
         manifest.add_session(plan, device, 0);
         manifest
     }

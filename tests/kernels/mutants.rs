@@ -171,7 +171,7 @@ mutants! { Normalized:
     variance_of_the_old_added_to UpdateNormalizers 0 "share * (variance - old.variance.value)" => "share * variance", Value;
     distance_from_the_old_mean_forgotten UpdateNormalizers 0 "share * kept * rise * rise" => "0.0", Value;
     mean_replaced UpdateNormalizers 0 "running_sum_plus(old.mean, share * rise, lane)" => "running_sum_plus(old.mean, rise, lane)", Value;
-    returns_not_reset Gae 0 "discounted = RunningSum(0.0, 0.0);" => "", Value;
+    returns_not_reset Gae 0 "                discounted = RunningSum(0.0, 0.0);" => "", Value;
     bootstrapped_value_scaled_too Gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
     skipped_steps_made Adam 1 "&& !skipped && fault" => "&& fault", Foreign;
     squared_deviations_scaled_once UpdateNormalizers 0 "all.m2 / all.count / (old.scale * old.scale)" => "all.m2 / all.count / old.scale", Value;
