@@ -24,11 +24,6 @@ fn tables_in_the_documents_are_those_of_the_program() {
     }
 }
 
-#[test]
-fn architecture_is_short() {
-    assert!(read("ARCHITECTURE.md").lines().count() <= 150);
-}
-
 /// Sizes of structures that the host knows are those that the WGSL declares.
 #[test]
 fn structures_have_the_words_that_the_host_counts() {

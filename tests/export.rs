@@ -4,6 +4,7 @@
 mod common;
 
 use common::gpu;
+use ppo_gpu::buffers::NORMALIZER_WORDS;
 use ppo_gpu::checkpoint::Checkpoint;
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
@@ -12,6 +13,7 @@ use ppo_gpu::gpu::Gpu;
 use ppo_gpu::network::{ACTOR, CRITIC};
 use ppo_gpu::plan::{OBSERVATION_CLIP, Plan};
 use ppo_gpu::reference::dense;
+use ppo_gpu::reference::layouts::normalizer;
 use ppo_gpu::trainer::Trainer;
 use safetensors::SafeTensors;
 use std::ops::ControlFlow;
@@ -123,10 +125,10 @@ fn wgsl_and_tensors_compute_what_was_learned() {
         let policy = Policy::of(&plan.config, environment, &checkpoint, agent).unwrap();
         // Anything but alike: from -3 to 3.
         let observations: Vec<f32> = (0..ROWS * inputs).map(|i| (i as f64 * 0.618_034 % 1.0) as f32 * 6.0 - 3.0).collect();
-        // Every mask that leaves an action.
+        // Every mask, that which leaves no action among them.
         let masks: Vec<Vec<bool>> = if environment.masked {
             let count = actions.outputs();
-            (0..ROWS).map(|i| (0..count).map(|k| (i % ((1 << count) - 1) + 1) >> k & 1 == 1).collect()).collect()
+            (0..ROWS).map(|i| (0..count).map(|k| i % (1 << count) >> k & 1 == 1).collect()).collect()
         } else {
             Vec::new()
         };
@@ -143,7 +145,8 @@ fn wgsl_and_tensors_compute_what_was_learned() {
                     if !plan.config.normalize_observations {
                         return f64::from(x);
                     }
-                    ((f64::from(x) - normalizers[4 * k + 1]) * normalizers[4 * k + 3]).clamp(low, high)
+                    ((f64::from(x) - normalizers[NORMALIZER_WORDS * k + normalizer::MEAN]) * normalizers[NORMALIZER_WORDS * k + normalizer::SCALE])
+                        .clamp(low, high)
                 })
                 .collect();
             let [actor, critic] = [ACTOR, CRITIC].map(|network| dense::forward(&plan.network, network, &block, seen.clone()).head);
@@ -152,14 +155,15 @@ fn wgsl_and_tensors_compute_what_was_learned() {
             let legal = |k: usize| masks.get(i).is_none_or(|mask| mask[k]);
             let best = |first: usize, count: usize| {
                 let mut among = (first..first + count).filter(|&k| legal(k));
-                let start = among.next().unwrap();
-                among.fold(start, |best, k| if outputs[k] > outputs[best] { k } else { best }) - first
+                // The largest u32, as a float, stands for none.
+                let Some(start) = among.next() else { return u32::MAX as f32 };
+                (among.fold(start, |best, k| if outputs[k] > outputs[best] { k } else { best }) - first) as f32
             };
             let expected: Vec<f32> = match actions {
-                ppo_gpu::environment::Actions::Discrete(count) => vec![best(0, *count) as f32],
+                ppo_gpu::environment::Actions::Discrete(count) => vec![best(0, *count)],
                 ppo_gpu::environment::Actions::MultiDiscrete(counts) => {
                     let firsts = counts.iter().scan(0, |first, count| Some(std::mem::replace(first, *first + count)));
-                    firsts.zip(counts).map(|(first, &count)| best(first, count) as f32).collect()
+                    firsts.zip(counts).map(|(first, &count)| best(first, count)).collect()
                 }
                 ppo_gpu::environment::Actions::Continuous { low, high } => {
                     outputs.iter().zip(low.iter().zip(high)).map(|(mean, (&low, &high))| mean.clamp(low, high)).collect()
