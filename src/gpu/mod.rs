@@ -121,7 +121,8 @@ fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
 }
 
 impl Gpu {
-    /// Opens the best adapter of `backend` ("auto" for any) whose name contains `adapter` (in upper or lower case).
+    /// Opens the best adapter of `backend` ("auto" for any) whose name contains `adapter` (in upper or lower case). Programs that start threads before they
+    /// do this should call [`process::prepare`] first.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] when there is none; [`Error::Device`] when the driver refuses to open it.
