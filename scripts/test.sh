@@ -25,13 +25,40 @@ export PPO_GPU_TEST_NOTES
 
 # Release, because the CPU reference is many times slower in debug, and wgpu's debug validation slows the software
 # driver too. --no-fail-fast, because cargo otherwise stops at the first test binary with a failure, and the totals below would
-# be those of a part. Only stdout goes through tee: cargo's progress stays on the terminal. A pipeline's status is
-# tee's, so cargo's travels in a file.
-{
-    status=0
-    cargo test --release --locked --no-fail-fast --manifest-path "$root/Cargo.toml" "$@" || status=$?
-    echo "$status" >"$work/status"
-} | tee "$work/output"
+# be those of a part.
+run() {
+    cargo test --release --locked --no-fail-fast --manifest-path "$root/Cargo.toml" "$@"
+}
+
+# Only stdout goes through tee: cargo's progress stays on the terminal. A pipeline's status is tee's, so cargo's travels in a file.
+if [ "$#" -gt 0 ]; then
+    {
+        status=0
+        run "$@" || status=$?
+        echo "$status" >"$work/status"
+    } | tee "$work/output"
+else
+    # Everything. The kernels' tests take about as long as all others together, and mostly wait for the driver, which compiles one kernel at a time for each
+    # process: both halves run beside each other. What the first one says is shown once the second has ended. (A pipeline, though nothing flows through it:
+    # what runs behind a `&` would not be ended by Ctrl-C.)
+    run --no-run
+    set -- --lib --bins
+    for file in "$root"/tests/*.rs; do
+        set -- "$@" --test "$(basename "$file" .rs)"
+    done
+    {
+        status=0
+        run --test kernels >"$work/output-of-kernels" 2>&1 || status=$?
+        echo "$status" >"$work/status-of-kernels"
+    } | {
+        status=0
+        run "$@" || status=$?
+        run --doc || status=$?
+        echo "$status" >"$work/status"
+    } | tee "$work/output"
+    tee -a "$work/output" <"$work/output-of-kernels"
+    [ "$(cat "$work/status-of-kernels")" -eq 0 ] || cp "$work/status-of-kernels" "$work/status"
+fi
 
 status=$(cat "$work/status")
 awk -v profile="${PPO_GPU_TEST_PROFILE:--}" '

@@ -3,12 +3,14 @@
 //!
 //! Most tests run the binary on a small environment of their own, with a right value that is known by arithmetic. `PPO_GPU_TEST_BACKEND` picks the backend.
 
+mod common;
 mod desk;
 
+use common::{gpu, profile};
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
 use ppo_gpu::config::Config;
 use ppo_gpu::environment::Environment;
-use ppo_gpu::gpu::Gpu;
+use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::Row;
 use ppo_gpu::plan::Plan;
 use ppo_gpu::reference::layouts::{agent, transition};
@@ -35,12 +37,10 @@ fn rows(desk: &Desk, run: &str) -> Vec<Value> {
 
 /// A trainer of `assignments` on the environment of a WGSL text.
 fn trainer(source: &str, assignments: &str) -> Trainer {
-    let gpu = Gpu::open(&std::env::var("PPO_GPU_TEST_BACKEND").unwrap_or("auto".into()), "").unwrap();
     let layers: Vec<toml::Table> =
         assignments.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap()).collect();
-    let profile = gpu.profile(&std::env::var("PPO_GPU_TEST_PROFILE").unwrap_or("auto".into()));
-    let plan = Plan::with_environment(&Config::from_layers(layers).unwrap(), Environment::parse("test.wgsl", source).unwrap(), profile).unwrap();
-    Trainer::new(gpu, plan).unwrap()
+    let plan = Plan::with_environment(&Config::from_layers(layers).unwrap(), Environment::parse("test.wgsl", source).unwrap(), profile("auto")).unwrap();
+    Trainer::with_options(gpu().clone(), plan, &Options::default()).unwrap()
 }
 
 fn train(trainer: &mut Trainer) -> Vec<Row> {

@@ -132,7 +132,8 @@ fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
 }
 
 impl Gpu {
-    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty.
+    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty. Programs that start
+    /// threads before they do this should call [`process::prepare`] first.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] when there is none; [`Error::Config`] when there are several; [`Error::Device`] when the driver refuses to open it.
