@@ -114,7 +114,7 @@ pub enum Error {
     },
 }
 
-/// "all 3 agents diverged; ", or nothing where there is one.
+/// "3 agents diverged, this one first: ", or nothing where there is one.
 fn among(agents: usize) -> String {
     if agents > 1 { format!("{agents} agents diverged, this one first: ") } else { String::new() }
 }
@@ -232,7 +232,7 @@ impl Error {
                  learning rate by itself (--on-divergence rollback)"
                     .into()
             }
-            Error::Played { fault, .. } => of_environment(*fault),
+            Error::Played { fault, .. } => of_environment(*fault) + "; of several agents, --agent K plays one alone",
         }
     }
 }

@@ -732,10 +732,9 @@ fn a_run_that_diverges_says_so_and_keeps_what_it_has() {
     assert_eq!(desk.read("run/summary.json"), outcome.stdout);
     assert!(rows_.iter().rev().skip(1).all(|row| row["fault"].is_null() && row["stops"] == false));
 
-    // Of two agents the one that did.
-    let outcome = desk.expect(DIVERGED, &format!("{DIVERGING} --lr 1e-6,100 --agents 2 --seed 40 --max-grad-norm 1e-3,1e30 --out two --quiet"));
-    outcome.says(&["error: agent 1 (seed 41) diverged in update "]);
-    assert!(outcome.stdout.starts_with("diverged  agent 1 in update "), "{outcome}");
+    // Of two agents the one that did, and the other one learns on.
+    let outcome = desk.expect(DONE, &format!("{DIVERGING} --lr 1e-6,100 --agents 2 --seed 40 --max-grad-norm 1e-3,1e30 --out two --quiet"));
+    assert!(outcome.stdout.contains("\ndiverged  agent 1 in update "), "{outcome}");
     let rows = rows(&desk.read("two/metrics.jsonl"));
     assert!(rows.iter().filter(|row| row["agent"] == 0).all(|row| row["fault"].is_null()));
     assert_eq!(rows.iter().filter(|row| row["agent"] == 1 && row["fault"].is_string()).count(), 1);

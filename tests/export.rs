@@ -128,7 +128,7 @@ fn wgsl_and_tensors_compute_what_was_learned() {
         // Every mask, that which leaves no action among them.
         let masks: Vec<Vec<bool>> = if environment.masked {
             let count = actions.outputs();
-            (0..ROWS).map(|i| (0..count).map(|k| i % (1 << count) >> k & 1 == 1).collect()).collect()
+            (0..ROWS).map(|i| (0..count).map(|k| (i % (1 << count)) >> k & 1 == 1).collect()).collect()
         } else {
             Vec::new()
         };

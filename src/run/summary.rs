@@ -2,10 +2,10 @@
 
 use super::{Memory, is_solved};
 use crate::config::Config;
-use crate::fault::{Divergence, Fault};
+use crate::fault::Divergence;
 use crate::files::{hexadecimal, sha256};
 use crate::gpu::Gpu;
-use crate::metrics::mean;
+use crate::metrics::{Row, mean};
 use crate::plan::Plan;
 use crate::text::quantity;
 use indicatif::HumanCount;
@@ -35,8 +35,8 @@ pub struct AgentSummary {
     pub solved_at_seconds: Option<f64>,
     /// Whether it stopped because it reached `target_return`.
     pub reached_target: bool,
-    /// What went wrong with it first, after which it stayed at its last finite parameters; absent where nothing did.
-    pub fault: Option<Fault>,
+    /// Where something went wrong with it, after which it stayed at its last finite parameters; absent where nothing did.
+    pub diverged: Option<Divergence>,
     /// Environment steps that it learned from.
     pub env_steps: u64,
     /// Mean return of its last finished episodes, at most 100; absent when none finished.
@@ -108,8 +108,8 @@ pub struct Summary {
     pub version: &'static str,
     /// Whether it was ended by Ctrl-C.
     pub interrupted: bool,
-    /// The agents that went wrong, in the order in which they did. The others learned on.
-    pub diverged: Vec<Divergence>,
+    /// The first agent that diverged, if any did; [`AgentSummary::diverged`] tells of all. The others learned on.
+    pub diverged: Option<Divergence>,
     /// The effective configuration.
     pub config: Config,
 }
@@ -135,7 +135,7 @@ impl Summary {
                     solved_at_env_steps: memory.solved_at.map(|(steps, _)| steps),
                     solved_at_seconds: memory.solved_at.map(|(_, seconds)| rounded(seconds)),
                     reached_target: last.is_some_and(|row| row.stops && row.fault.is_none()),
-                    fault: last.and_then(|row| row.fault),
+                    diverged: last.and_then(Row::divergence),
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
                     episodes: last.map_or(0, |row| row.total_episodes),
@@ -159,7 +159,7 @@ impl Summary {
             profile: plan.profile.name,
             version: env!("CARGO_PKG_VERSION"),
             interrupted,
-            diverged: divergences(memories),
+            diverged: divergences(memories).first().copied(),
             config: plan.config.clone(),
         }
     }
@@ -179,18 +179,19 @@ impl Summary {
         let at = at.fold((0, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
         let wanted = self.solved_return.unwrap_or_default();
         let first = format!("a mean return of {wanted} was first reached after {} environment steps and {:.1} s", HumanCount(at.0), at.1);
+        let diverged: Vec<&Divergence> = self.agents.iter().filter_map(|agent| agent.diverged.as_ref()).collect();
         let mut outcome = match (self.solved, reached) {
-            _ if self.diverged.len() == self.agents.len() => String::new(),
+            _ if diverged.len() == self.agents.len() => String::new(),
             _ if self.solved_return.is_none() => "done\n".into(),
             (true, _) => format!("solved    {first}\n"),
             (false, 0) => format!("not solved: a mean return of {wanted} over 100 episodes was not reached\n"),
             (false, _) => format!("not solved at the end{}; {first}{}\n", count(solved), count(reached)),
         };
-        for Divergence { agent, update, fault, .. } in self.diverged.iter().take(MOST_DIVERGED) {
+        for Divergence { agent, update, fault, .. } in diverged.iter().take(MOST_DIVERGED) {
             outcome += &format!("diverged  agent {agent} in update {update}: {}\n", fault.sentence());
         }
-        if self.diverged.len() > MOST_DIVERGED {
-            outcome += &format!("          and {} more agents; summary.json lists them\n", self.diverged.len() - MOST_DIVERGED);
+        if diverged.len() > MOST_DIVERGED {
+            outcome += &format!("          and {} more agents; summary.json lists them\n", diverged.len() - MOST_DIVERGED);
         }
         outcome.truncate(outcome.trim_end().len());
         let mean_return = match self.mean_return {
@@ -284,7 +285,7 @@ mod tests {
         for name in ["solved", "env_steps", "seconds", "mean_return", "episodes", "params_sha256", "device", "driver", "config"] {
             assert!(!json[name].is_null(), "{name}");
         }
-        assert!(json["diverged"] == serde_json::json!([]) && json["agents"][1]["solved_at_env_steps"].is_null());
+        assert!(json["diverged"].is_null() && json["agents"][0]["diverged"].is_null() && json["agents"][1]["solved_at_env_steps"].is_null());
     }
 
     #[test]
