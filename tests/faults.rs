@@ -384,7 +384,8 @@ fn constant_targets_leave_nothing_to_explain() {
     let desk = Desk::new();
     let one = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, 0.0);", "return Outcome(1.0, true);", "1.0");
     desk.write("one.wgsl", one);
-    let seen = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1e3, true);", "state.x");
+    // Values of some units around a target of 1, so that advantage + value is rounded.
+    let seen = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1.0, true);", "50.0 * state.x - 25.0");
     desk.write("seen.wgsl", seen);
     for name in ["one", "seen"] {
         desk.expect(DONE, &format!("--env {name}.wgsl --hidden 4 --envs 16 --steps 32 --minibatches 4 --lr 1e-2 --total-steps 10240 --out {name} --quiet"));
