@@ -126,7 +126,7 @@ ensure_vulkan() {
         [ -z "$driver" ] || set -- libvulkan1
         announce apt-get "$@"
         # A fresh container has no package lists. One broken third-party source fails the update but need not matter.
-        as_root apt-get update -q || say "apt-get update failed; going on with the package lists that are there"
+        as_root apt-get update -q || say "apt-get update failed; continuing with the package lists that are there"
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" ||
             die "apt-get could not install $*; see its message above"
     elif command -v dnf >/dev/null 2>&1; then
@@ -157,7 +157,7 @@ ensure_vulkan() {
 ensure_spirv_val() {
     if ! command -v spirv-val >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
         say "Installing with apt-get: spirv-tools (spirv-val checks the kernels' SPIR-V)"
-        as_root apt-get update -q || say "apt-get update failed; going on with the package lists that are there"
+        as_root apt-get update -q || say "apt-get update failed; continuing with the package lists that are there"
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends spirv-tools ||
             say "apt-get could not install spirv-tools; see its message above"
     fi

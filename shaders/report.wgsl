@@ -135,6 +135,7 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     let value = value_sum / max(made, 1.0);
 
     if (lane == 0u) {
+        agent.fault = select(fault, agent.fault, agent.stopped != 0u);
         let stops = fault != NO_FAULT || (agent.recent == WINDOW && window.x >= agent.target_return);
         agent.episodes = counted_on(agent.episodes, episodes);
         var row: MetricsRow;

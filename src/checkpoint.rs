@@ -80,7 +80,7 @@ impl Checkpoint {
         self.mean_return.filter(|value| comparable && value.is_finite())
     }
 
-    /// This checkpoint, read from `path`, if it was made by a run that was told one of these configurations, by their digests.
+    /// This checkpoint, read from `path`, if the configuration that it was made with has one of these digests.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] when it was not.
@@ -117,9 +117,9 @@ impl Checkpoint {
 
     /// Where and how its agents went wrong, those that did, in the order in which they did.
     pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
-        let agents = self.agents();
-        let of = |(s, &code): (usize, &u32)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agents[s].update, fault: Fault::of_code(code)? });
-        let mut found: Vec<Divergence> = self.words("faults").iter().enumerate().filter_map(of).collect();
+        let of =
+            |(s, agent): (usize, AgentRow)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
+        let mut found: Vec<Divergence> = self.agents().into_iter().enumerate().filter_map(of).collect();
         found.sort_by_key(|divergence| (divergence.update, divergence.agent));
         found
     }

@@ -105,7 +105,7 @@ pub enum Error {
         agents: usize,
     },
     /// Something went wrong with an agent that only played.
-    #[error("agent {agent} cannot go on playing: {}", fault.sentence())]
+    #[error("agent {agent} stopped playing: {}", fault.sentence())]
     Played {
         /// Agent index.
         agent: usize,
@@ -228,11 +228,12 @@ impl Error {
             }
             Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
             Error::Diverged { .. } => {
-                "the last finite parameters were kept and saved: lower --lr or --max-grad-norm, or let the run go back and try a smaller \
-                 learning rate by itself (--on-divergence rollback)"
+                "the last finite parameters were kept and saved. Lower --lr or --max-grad-norm, or train with --on-divergence rollback: the run then goes back to \
+                 its last checkpoint and tries a smaller learning rate (from an earlier one: ppo-gpu resume RUN --from UPDATE --on-divergence rollback)"
                     .into()
             }
-            Error::Played { fault, .. } => of_environment(*fault) + "; of several agents, --agent K plays one alone",
+            Error::Played { fault, .. } if fault.is_of_the_environment() => of_environment(*fault) + "; of several agents, --agent K plays one alone",
+            Error::Played { .. } => "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into(),
         }
     }
 }

@@ -118,6 +118,7 @@ impl Player {
         let learned = checkpoint.agents();
         self.rows.iter_mut().zip(&self.agents).for_each(|(row, &agent)| row.world = learned[agent].world);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));
+        self.engine.write("faults", &vec![fault::NONE; self.rows.len()]);
     }
 
     /// Makes [`Options::steps`] steps in every environment, with a new episode where one ended; returns them, `[agent][step][environment]`.

@@ -113,7 +113,8 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
     }
     let updates = prepared.trainer.updates();
     // Later ones are of a past that is being replaced.
-    checkpoints::go_back(&saved.directory.checkpoints(), updates, prepared.trainer.plan())?;
+    let digests = saved.manifest.digests(&saved.config);
+    checkpoints::forget_after(&saved.directory.checkpoints(), updates, prepared.trainer.plan(), &digests)?;
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
     saved.directory.write_run(&mut saved.manifest, &config)?;
     prepared.finish(saved.directory, saved.manifest)
@@ -222,8 +223,10 @@ impl Prepared {
             let left = goes_back && manifest.rollbacks.len() < most;
             trainer.stop_at_divergence(left);
             match (attempt(&mut trainer, &directory, &manifest, &mut recorder)?, &beginning) {
-                (Some(Error::Diverged { .. }), Some(beginning)) if left && !signals::interrupted() => {
-                    go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)?;
+                (Some(error @ Error::Diverged { .. }), Some(beginning)) if left && !signals::interrupted() => {
+                    if !go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)? {
+                        break Some(error);
+                    }
                 }
                 (failure, _) => break failure,
             }
@@ -242,7 +245,7 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
     let plan = trainer.plan().clone();
     let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
     let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
-    let mut writer = Writer::new(&directory.checkpoints(), &plan, lines.file()?)?;
+    let mut writer = Writer::new(&directory.checkpoints(), &plan, &manifest.digests(&plan.config), lines.file()?)?;
     recorder.begin([Box::new(lines), Box::new(board)], &rows);
     let recorder = RefCell::new(recorder);
     let saving = match plan.config.checkpoint_every {
@@ -259,20 +262,21 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
     // Rows of a run that failed are kept, whatever it failed of.
     recorder.into_inner().end()?;
     let failure = match outcome {
-        Err(error @ Error::Diverged { .. }) => Some(error),
+        Err(error @ (Error::Diverged { .. } | Error::Environment { .. })) => Some(error),
         other => other.map(|()| None)?,
     };
-    // Also of agents that diverged, whose last parameters are finite; but not where the run is to go back.
-    let goes_back = failure.is_some() && trainer.stops_at_divergence();
-    if saved != Some(trainer.updates()) && (!goes_back || signals::interrupted()) {
+    // Also of agents that diverged, whose last parameters are finite; but not where the run is to go back, some of whose rows nobody has seen.
+    let goes_back = matches!(failure, Some(Error::Diverged { .. })) && trainer.stops_at_divergence();
+    if saved != Some(trainer.updates()) && !goes_back {
         writer.write(trainer.checkpoint()?)?;
     }
     writer.finish()?;
     Ok(failure)
 }
 
-/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged.
-fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest, recorder: &mut Recorder, beginning: &Checkpoint) -> Result<()> {
+/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged. False where they
+/// had diverged by then: there is nothing to go back to.
+fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest, recorder: &mut Recorder, beginning: &Checkpoint) -> Result<bool> {
     let config = trainer.plan().config.clone();
     let checkpoints = directory.checkpoints();
     let last = match checkpoints::list(&checkpoints)?.is_empty() {
@@ -280,6 +284,9 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
         false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
     };
     let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
+    if diverged.is_empty() {
+        return Ok(false);
+    }
     let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };
     let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
     for Divergence { agent, update, fault, .. } in &diverged {
@@ -294,7 +301,8 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr: (0..config.agents as usize).map(|s| lr.of(s)).collect() });
     directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
     trainer.restore(&last);
-    trainer.set_learning_rates(&lr)
+    trainer.set_learning_rates(&lr)?;
+    Ok(true)
 }
 
 /// How often a checkpoint is made where nothing else was asked for.
@@ -304,7 +312,7 @@ const CHECKPOINT_PERIOD: Duration = Duration::from_secs(60);
 pub struct Saved {
     /// Where.
     pub directory: Directory,
-    /// What it was told.
+    /// Its configuration.
     pub config: Config,
     /// What it is made of.
     pub manifest: Manifest,

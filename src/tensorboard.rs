@@ -3,7 +3,7 @@
 //! A file is a sequence of records (TensorFlow's TFRecord: length, its checksum, contents, their checksum; CRC-32C, masked), each an `Event` of
 //! TensorFlow's event.proto, of which only the fields in use are declared here.
 //!
-//! Files only grow, so that a TensorBoard that has one open goes on reading. What a run that went back has replaced is taken back by an event that says so
+//! Files only grow, so that a TensorBoard that has one open keeps reading. What a run that went back has replaced is taken back by an event that says so
 //! (the start of a session, at a step: all that was shown from that step on no longer counts), which every TensorBoard understands.
 
 use crate::error::{Error, Result};

@@ -64,8 +64,8 @@ pub struct AgentRow {
     pub stopped: u32,
     /// Gradient steps made in earlier updates.
     pub gradient_steps: u32,
-    /// 0.
-    pub padding: u32,
+    /// Code of what it stopped by, [`fault::NONE`] for nothing.
+    pub fault: u32,
 }
 
 /// Rounds of the loop by which a kernel finds out whether its driver still carries out loops (shaders/shared/canary.wgsl).
@@ -89,7 +89,7 @@ impl AgentRow {
 
     /// The row of an agent that has learned nothing yet.
     pub(crate) fn without_counters(self) -> AgentRow {
-        AgentRow { update: 0, sequence: 0, episodes: [0; 2], recent: 0, stopped: 0, gradient_steps: 0, ..self }
+        AgentRow { update: 0, sequence: 0, episodes: [0; 2], recent: 0, stopped: 0, gradient_steps: 0, fault: fault::NONE, ..self }
     }
 
     /// The row of an agent that begins anew, but continues to count gradient steps: Adam's moments are as old.
@@ -121,7 +121,7 @@ pub fn agent_rows(plan: &Plan) -> Vec<AgentRow> {
             recent: 0,
             stopped: 0,
             gradient_steps: 0,
-            padding: 0,
+            fault: fault::NONE,
         })
         .collect()
 }
@@ -287,7 +287,7 @@ impl Trainer {
                 }
                 in_flight.push_back(self.submit_update(saves)?);
             }
-            let Some(oldest) = in_flight.pop_front() else { return if self.diverged.len() < self.plan.agents { Ok(()) } else { Err(self.divergence()) } };
+            let Some(oldest) = in_flight.pop_front() else { return self.conclusion() };
             let seconds = || self.seconds + start.elapsed().as_secs_f64();
             let rows = self.read_rows(&oldest, seconds())?;
             // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
@@ -308,10 +308,10 @@ impl Trainer {
             self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
             breaks_off |= observe(&rows).is_break();
             let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
-            if diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) {
-                return Err(Error::loops(&self.plan.environment.name));
-            }
-            if self.stops_at_divergence && !diverged.is_empty() {
+            // Whatever is computed with half of a loop is wrong, for every agent.
+            let cut_off = diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP);
+            breaks_off |= cut_off;
+            if self.stops_at_divergence && !diverged.is_empty() && !cut_off {
                 // Whatever is still on its way is of no use, but its buffers are.
                 for update in in_flight.drain(..) {
                     self.read_rows(&update, seconds())?;
@@ -333,7 +333,7 @@ impl Trainer {
         self.stops_at_divergence = stops;
     }
 
-    /// What [`Trainer::stop_at_divergence`] was told last.
+    /// Whether the first agent that goes wrong ends [`Trainer::run`].
     pub(crate) fn stops_at_divergence(&self) -> bool {
         self.stops_at_divergence
     }
@@ -351,9 +351,13 @@ impl Trainer {
         Ok(())
     }
 
-    /// What went wrong, with at least one agent.
-    fn divergence(&self) -> Error {
-        Error::Diverged { first: self.diverged[0], agents: self.diverged.len() }
+    /// What came of updates that are all done.
+    fn conclusion(&self) -> Result<()> {
+        match self.diverged[..] {
+            _ if self.diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) => Err(Error::loops(&self.plan.environment.name)),
+            [first, ..] if self.diverged.len() == self.plan.agents => Err(Error::Diverged { first, agents: self.plan.agents }),
+            _ => Ok(()),
+        }
     }
 
     /// The state as it is now, between two calls of [`Trainer::run`].
@@ -514,7 +518,7 @@ impl Trainer {
         self.shares.clone()
     }
 
-    /// Updates that were made, those of the run that was gone on with included.
+    /// Updates that were made, those before a resumption included.
     pub fn updates(&self) -> u32 {
         self.updates
     }

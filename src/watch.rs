@@ -232,7 +232,7 @@ impl Show<'_> {
         Ok(true)
     }
 
-    /// Lets another agent play, so many further on. The episode continues, unless the agent has a world of its own.
+    /// Lets another agent play, `by` places further on. The episode continues, unless the agent has a world of its own.
     fn switch(&mut self, by: usize) -> Result<()> {
         self.agent = (self.agent + by) % self.agents;
         match &self.checkpoint {

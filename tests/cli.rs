@@ -2,8 +2,10 @@
 //!
 //! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
 
+mod common;
 mod desk;
 
+use common::skip;
 #[cfg(unix)]
 use desk::INTERRUPTED;
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED, finish};
@@ -216,8 +218,7 @@ fn people_get_text_and_runs_without_a_name_get_one() {
 #[test]
 fn a_terminal_that_only_adds_lines_gets_the_lines_that_a_pipe_gets() {
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no `script`");
-        return;
+        return skip("there is no `script`");
     }
     let desk = Desk::new();
     let on_terminal = |term: Option<&str>, arguments: &str| {
@@ -649,8 +650,7 @@ fn adapters_of_one_name_are_told_apart_by_their_index() {
     let desk = Desk::new();
     let drivers = Path::new("/usr/share/vulkan/icd.d").read_dir().map(|entries| entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>());
     let Some(driver) = drivers.unwrap_or_default().into_iter().find(|path| path.to_string_lossy().contains("lvp_icd")) else {
-        eprintln!("skipped: Mesa's software driver is not installed");
-        return;
+        return skip("Mesa's software driver is not installed");
     };
     for name in ["a.json", "b.json"] {
         std::fs::copy(&driver, desk.path(name)).unwrap();
@@ -841,7 +841,7 @@ mod signals {
                 let size = || std::fs::metadata(desk.path("run/metrics.jsonl")).unwrap().len();
                 let (mut seen, mut writes, began) = (size(), 0, Instant::now());
                 while writes < 4 {
-                    assert!(running.0.try_wait().unwrap().is_none() && began.elapsed().as_secs() < 60, "it does not go on after SIG{ignored}");
+                    assert!(running.0.try_wait().unwrap().is_none() && began.elapsed() < PATIENCE, "it does not go on after SIG{ignored}");
                     std::thread::sleep(Duration::from_millis(10));
                     let now = size();
                     writes += u32::from(now > seen);

@@ -13,7 +13,7 @@ use ppo_gpu::environment::Environment;
 use ppo_gpu::gpu::engine::Options;
 use ppo_gpu::metrics::Row;
 use ppo_gpu::plan::Plan;
-use ppo_gpu::reference::layouts::{agent, transition};
+use ppo_gpu::reference::layouts::{agent, env_statistics, transition};
 use ppo_gpu::trainer::Trainer;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -96,6 +96,9 @@ fn loops_that_a_driver_ends_early_are_refused() {
     for parameters in ["step=70000", "reset=70000,step=1"] {
         let outcome = desk.call(&format!("{LOOPS} --env-parameters {parameters} --out {}", parameters.replace([',', '='], "-")));
         outcome.is_refused_or(|_| assert_eq!(self::rows(&desk, &parameters.replace([',', '='], "-"))[0]["episodes"], 32));
+        // What came before is kept.
+        let summary: Value = serde_json::from_str(&desk.read(&format!("{}/summary.json", parameters.replace([',', '='], "-")))).unwrap();
+        assert!(summary["diverged"].is_null() || summary["diverged"]["quantity"] == "loop: the driver ended one early", "{summary}");
     }
     let check = desk.call("env check loops.wgsl --env-parameters step=70000");
     assert!(check.code == Some(DONE) || check.code == Some(REFUSED) && check.stdout.contains(": the driver ended a loop early"), "{check}");
@@ -138,8 +141,9 @@ fn every_agent_plays_in_the_world_that_it_learned_in() {
     assert!(trained.iter().all(|gain| trained.iter().filter(|other| *other == gain).count() == 1), "{trained:?}");
     for seed in ["", "--seed 77"] {
         let played = desk.expect(DONE, &format!("eval run --episodes 6 --json --quiet {seed}")).json();
+        // Training's mean is of 100 times the same float, added up in f32: off by at most 100 * 2^-24 of 100.
         for (agent, gain) in played["agents"].as_array().unwrap().iter().zip(&trained) {
-            assert!((agent["returns"]["mean"].as_f64().unwrap() - gain).abs() < 1e-4, "{agent} instead of {gain}");
+            assert!((agent["returns"]["mean"].as_f64().unwrap() - gain).abs() < 6e-4, "{agent} instead of {gain}");
         }
     }
     for (agent, gain) in trained.iter().enumerate() {
@@ -148,11 +152,12 @@ fn every_agent_plays_in_the_world_that_it_learned_in() {
         desk.expect(DONE, &format!("export run --agent {agent} --wgsl {agent}.wgsl"));
         let note = desk.read(&format!("{agent}.wgsl")).lines().next().unwrap().to_string();
         let noted: f64 = note.split_once("gain = ").unwrap().1.split_whitespace().next().unwrap().parse().unwrap();
-        assert!((noted - gain).abs() < 1e-4, "{note}");
+        assert!((noted - gain).abs() < 6e-4, "{note}");
     }
     // Environments keep theirs, too: an evaluation in as many has the training's mean.
     let trained = run("environment", "environments");
     let played = desk.expect(DONE, "eval environments --episodes 4 --json --quiet").json();
+    // A mean of up to 100 returns of at most 100, added up in f32: off by 100 additions of 2^-24 of a sum of at most 10^4, over 100, which is 6e-4.
     for (before, after) in trained["agents"].as_array().unwrap().iter().zip(played["agents"].as_array().unwrap()) {
         assert!((before["mean_return"].as_f64().unwrap() - after["returns"]["mean"].as_f64().unwrap()).abs() < 1e-3, "{before} {after}");
     }
@@ -197,11 +202,28 @@ fn a_run_whose_only_agent_diverges_ends_with_its_last_finite_state() {
     assert!(desk.expect(DONE, "eval run --episodes 4 --json --quiet").json()["mean_return"].is_f64());
     desk.expect(DONE, "fork run --total-steps 1024 --lr 1e-4 --out fork --quiet --json");
     desk.expect(DONE, "export run --safetensors weights.safetensors");
+    // There is no earlier state to go back to.
+    desk.expect(DIVERGED, "resume run --on-divergence rollback --quiet --json");
+    assert!(!desk.read("run/run.json").contains("rollbacks"), "{}", desk.read("run/run.json"));
     // To continue it changes nothing.
     assert_eq!(desk.expect(DIVERGED, "resume run --quiet --json").json()["params_sha256"], run.json()["params_sha256"]);
 }
 
-/// Observations, rewards, or what normalises them, may be what is not finite: the checkpoint of such a run must be one that can be read.
+/// An agent that has reached its target plays on, unheeded. What goes wrong then is no divergence of it.
+#[test]
+fn what_goes_wrong_after_an_agent_has_stopped_is_not_held_against_it() {
+    let ones = environment("const TIME_LIMIT: u32 = 4u;", "return EnvState(0u, 0.0);", "return Outcome(1.0, false);", "1.0");
+    let mut trainer = trainer(&ones, "envs=16 steps=8 minibatches=1 epochs=1 hidden=4 total_steps=2560 target_return=3");
+    let rows = train(&mut trainer);
+    assert!(rows.last().unwrap().was_stopped || rows.last().unwrap().stops, "{:?}", rows.last());
+    trainer.engine().write("faults", &[ppo_gpu::fault::OBSERVATION.code()]);
+    let checkpoint = trainer.checkpoint().unwrap();
+    assert_eq!(checkpoint.divergences(trainer.plan()), []);
+    trainer.restore(&checkpoint);
+    trainer.run(&mut |_| ControlFlow::Continue(())).unwrap();
+}
+
+/// An observation, a reward, or the running moments of either may be what is not finite: the checkpoint of such a run must be one that can be read.
 #[test]
 fn a_state_that_is_not_finite_never_reaches_a_checkpoint() {
     let desk = Desk::new();
@@ -288,6 +310,7 @@ fn an_observation_that_is_not_finite_is_named_wherever_it_is_made() {
 #[test]
 fn advantages_of_minibatches_of_one_sample_are_not_normalised_away() {
     let desk = Desk::new();
+    // Normalised, the loss is 0 exactly; as they are, it is of the size of the advantages, which are about 1.
     let run = desk.expect(DONE, "--hidden 16 --envs 4 --steps 8 --minibatches 32 --total-steps 96 --out run");
     run.says(&["note: minibatches of one sample: advantages are not normalised"]);
     assert!(rows(&desk, "run").iter().all(|row| row["policy_loss"].as_f64().unwrap().abs() > 1e-3));
@@ -319,6 +342,23 @@ fn a_return_grows_beyond_the_integers_of_a_float() {
     assert_eq!(train(&mut trainer)[0].mean_return, Some((16_777_216.0f64 + 9.0) as f32));
 }
 
+/// The same for the discounted sum that rewards are normalised by. With gamma = 1 nothing of it is ever forgotten.
+#[test]
+fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
+    let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, false);", "1.0");
+    let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=72 gamma=1 normalize_rewards=true");
+    let mut statistics = trainer.engine().read("env_statistics").unwrap();
+    let sums = |statistics: &[u32]| -> Vec<f64> {
+        let sum = |row: &[u32]| [0, 1].map(|i| f64::from(f32::from_bits(row[env_statistics::DISCOUNTED + i]))).iter().sum();
+        statistics.chunks_exact(env_statistics::WORDS).take(4).map(sum).collect()
+    };
+    statistics.chunks_exact_mut(env_statistics::WORDS).take(4).for_each(|row| row[env_statistics::DISCOUNTED] = 16_777_216f32.to_bits());
+    trainer.engine().write("env_statistics", &statistics);
+    train(&mut trainer);
+    // Two updates: what one float leaves out is handed on from one to the next.
+    assert_eq!(sums(&trainer.engine().read("env_statistics").unwrap()), [16_777_216.0 + 18.0; 4]);
+}
+
 #[test]
 fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     let short = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n % 4u == 0u);", "1.0");
@@ -336,6 +376,7 @@ fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     let right = u64::from(u32::MAX) - 3;
     assert_eq!(rows.iter().map(|row| row.total_episodes).collect::<Vec<_>>(), [right + 8, right + 16]);
     let first = (((1u64 << 30) + 2) * 4 + 4 * 4) as f64 / 8.0;
+    // Lengths are floats there: half a unit in the last place each, and eight additions of them.
     assert!((f64::from(rows[0].mean_length.unwrap()) / first - 1.0).abs() < 1e-6, "{:?} instead of {first}", rows[0].mean_length);
     assert!(rows.iter().all(|row| row.fault.is_none() && row.grad_norm > 0.0), "{rows:?}");
     let agents = trainer.engine().read("agents").unwrap();
@@ -362,6 +403,8 @@ fn normalisers_learn_on_after_hundreds_of_millions_of_samples() {
     train(&mut trainer);
     let after: Vec<f64> = trainer.engine().read("normalizers").unwrap()[..7].iter().map(|&word| f64::from(f32::from_bits(word))).collect();
     assert_eq!(after[0] + after[1], 4e8 + 8000.0);
+    // Observations are normalised with deviation 0.5 to +-1 in f32, so that each mean and variance is off by a few 2^-24, of which the thousand merges pass on
+    // 8000 / 4e8: nothing is left at 1e-6.
     assert!((after[2] + after[3] - 3.0).abs() < 1e-6 && (after[4] + after[5] - 4.0).abs() < 1e-6, "{after:?}");
     // And what has changed is taken in: twice as far apart, the variance moves by 12 * 8000 / 4e8, which single floats would lose, eight at a time.
     let wider = environment(

@@ -1,4 +1,4 @@
-//! Runs that are ended, killed, damaged, gone on with and forked.
+//! Runs that are ended, killed, damaged, resumed and forked.
 //!
 //! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
 
@@ -328,7 +328,7 @@ fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_no
         copy(&desk, "run", &name);
         desk.expect(DONE, &format!("resume {name} --from {from} --total-steps {} --quiet", from * 1024));
         assert_eq!(best(&name).ok(), expected(&rows_of(&name), from), "from {from}; the first full window is that of {first_full}, the best {whole}");
-        // Gone on with, it has the best of the whole again.
+        // Resumed, it has the best of the whole again.
         desk.expect(DONE, &format!("resume {name} --total-steps {} --quiet", 60 * 1024));
         assert_eq!(best(&name).ok(), expected(&rows_of(&name), 60), "from {from}");
     }

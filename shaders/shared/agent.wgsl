@@ -19,7 +19,7 @@ struct Agent {
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
     gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
-    padding: u32,
+    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
 }
 
 // How far the run has come, in environment steps of one environment.

@@ -11,9 +11,10 @@ fn running_sum_plus(sum: RunningSum, x: f32, i: u32) -> RunningSum {
     let total = opaque_float(sum.value + x, i);
     let added = opaque_float(total - sum.value, i);
     let kept = opaque_float(total - added, i);
-    let error = sum.error + ((sum.value - kept) + (x - added));
+    let lost = opaque_float(sum.value - kept, i) + opaque_float(x - added, i);
+    let error = opaque_float(sum.error + lost, i);
     let value = opaque_float(total + error, i);
-    return RunningSum(value, error - (value - total));
+    return RunningSum(value, error - opaque_float(value - total, i));
 }
 
 // `x`, which compilers cannot see: those that treat floats as real numbers would find that every error is 0.

@@ -67,7 +67,7 @@ pub fn template(continuous: bool) -> &'static str {
 pub enum Actions {
     /// One discrete action of this many (`ACTIONS`).
     Discrete(usize),
-    /// Several discrete actions at once, each of so many (`ACTION_COUNTS`).
+    /// Several discrete actions at once, with the number of choices of each (`ACTION_COUNTS`).
     MultiDiscrete(Vec<usize>),
     /// Real numbers between bounds (`ACTION_LOW`, `ACTION_HIGH`).
     Continuous {

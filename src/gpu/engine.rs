@@ -62,7 +62,7 @@ pub(super) struct CompiledKernels(Mutex<HashMap<[u8; 32], Slot>>);
 type Slot = Arc<Mutex<Option<Arc<Compiled>>>>;
 
 impl CompiledKernels {
-    /// Beyond so many kernels all are forgotten (engines keep theirs), so that a process that makes plans without end does not fill the memory.
+    /// Once there are this many kernels, all are forgotten (engines keep theirs), so that a process that makes plans without end does not fill the memory.
     const MOST: usize = 1024;
 
     /// The place of the kernel with this digest.

@@ -122,7 +122,7 @@ mod tests {
     use crate::error::Error;
     use crate::plan::Profile;
 
-    /// The plan that `assignments` describe on an environment of so many observations.
+    /// The plan that `assignments` describe on an environment with `observations` components.
     fn plan(observations: usize, assignments: &[&str]) -> Plan {
         let layers = assignments.iter().filter_map(|pair| pair.split_once('=')).map(|(key, value)| Config::assignment(key, value).expect("a key"));
         let config = Config::from_layers(layers).expect("a configuration");
@@ -130,7 +130,7 @@ mod tests {
         Plan::with_environment(&config, environment, Profile::named("small").expect("a profile")).expect("sizes that fit together")
     }
 
-    /// What is offered where no buffer may have more than so many bytes, taken at its word.
+    /// What is offered where no buffer may be larger than `most` bytes, taken at its word.
     fn offered(plan: &Plan, most: u64) -> String {
         let limits = wgpu::Limits { max_buffer_size: most, max_storage_buffer_binding_size: most, ..wgpu::Limits::default() };
         let Err(Error::Limit { help, .. }) = plan.check_limits(&limits, None, "a device") else { panic!("it fits") };

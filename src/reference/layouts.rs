@@ -27,6 +27,7 @@ pub mod agent {
     pub const RECENT: usize = 18;
     pub const STOPPED: usize = 19;
     pub const GRADIENT_STEPS: usize = 20;
+    pub const FAULT: usize = 21;
 }
 
 /// `Transition`.
@@ -133,6 +134,7 @@ pub struct Agent<R> {
     pub recent: u32,
     pub stopped: u32,
     pub gradient_steps: u32,
+    pub fault: u32,
 }
 
 impl<R: Real> Agent<R> {
@@ -158,6 +160,7 @@ impl<R: Real> Agent<R> {
             recent: u(agent::RECENT),
             stopped: u(agent::STOPPED),
             gradient_steps: u(agent::GRADIENT_STEPS),
+            fault: u(agent::FAULT),
         }
     }
 

@@ -80,6 +80,7 @@ fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Resul
         (agent_field::EPISODES + 1, total_high),
         (agent_field::RECENT, window.len() as u32),
         (agent_field::STOPPED, agent.stopped | u32::from(stops)),
+        (agent_field::FAULT, if agent.stopped == 0 { fault } else { agent.fault }),
         (agent_field::GRADIENT_STEPS, agent.gradient_steps.saturating_add(if agent.stopped == 0 { steps_made as u32 } else { 0 })),
     ];
     let agents = memory.buffer_mut("agents");

@@ -56,18 +56,19 @@ pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes the checkpoints after update `last` of a run of `plan`. Where the best one is among them, the best of those that remain takes its place, if one
+/// Removes the checkpoints after update `last` of a run of `plan`, one of whose configurations has one of the digests `configs`. Where the best one is among them, the best of those that remain takes its place, if one
 /// of them may.
 ///
 /// # Errors
 /// [`Error::File`] when they cannot be removed or written.
-pub fn go_back(directory: &Path, last: u32, plan: &Plan) -> Result<()> {
+pub fn forget_after(directory: &Path, last: u32, plan: &Plan, configs: &[String]) -> Result<()> {
+    let read = |path: &Path| Checkpoint::read(path, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, path)).ok();
     let remove = |path: &Path| std::fs::remove_file(path).map_err(|error| Error::file("remove", path, error));
     for (_, path) in list(directory)?.into_iter().filter(|(updates, _)| *updates > last) {
         remove(&path)?;
     }
     let best = directory.join(BEST);
-    if Checkpoint::read(&best, plan).is_ok_and(|checkpoint| checkpoint.updates <= last && checkpoint.full_mean_return().is_some()) {
+    if read(&best).is_some_and(|checkpoint| checkpoint.updates <= last && checkpoint.full_mean_return().is_some()) {
         return Ok(());
     }
     if best.exists() {
@@ -75,7 +76,7 @@ pub fn go_back(directory: &Path, last: u32, plan: &Plan) -> Result<()> {
     }
     let mut found: Option<(f32, PathBuf)> = None;
     for (_, path) in list(directory)? {
-        let value = Checkpoint::read(&path, plan).ok().and_then(|checkpoint| checkpoint.full_mean_return());
+        let value = read(&path).and_then(|checkpoint| checkpoint.full_mean_return());
         if let Some(value) = value.filter(|value| found.as_ref().is_none_or(|(best, _)| value > best)) {
             found = Some((value, path));
         }
@@ -86,7 +87,7 @@ pub fn go_back(directory: &Path, last: u32, plan: &Plan) -> Result<()> {
     }
 }
 
-/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints. `configs`: digests of the configurations that the run was told.
+/// Reads a checkpoint of a run of `plan` from the run's directory of checkpoints. `configs`: digests of the run's configuration, and of earlier ones.
 ///
 /// # Errors
 /// [`Error::Config`] when there is no such checkpoint; [`Error::Checkpoint`] when it cannot be used, with another one that can.
@@ -137,10 +138,12 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::File`] when the directory cannot be made.
-    pub fn new(directory: &Path, plan: &Plan, metrics: File) -> Result<Writer> {
+    pub fn new(directory: &Path, plan: &Plan, configs: &[String], metrics: File) -> Result<Writer> {
         std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
         // Where the best one cannot be used, the next one is better.
-        let best = Checkpoint::read(&directory.join(BEST), plan).ok().and_then(|checkpoint| checkpoint.full_mean_return());
+        let best = directory.join(BEST);
+        let best = Checkpoint::read(&best, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, &best)).ok();
+        let best = best.and_then(|checkpoint| checkpoint.full_mean_return());
         let mut store = Store { directory: directory.into(), plan: plan.clone(), metrics, best };
         let (jobs, received) = sync_channel::<Checkpoint>(1);
         let thread = std::thread::spawn(move || received.into_iter().try_for_each(|checkpoint| store.write(&checkpoint)));

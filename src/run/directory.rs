@@ -52,7 +52,8 @@ impl Directory {
         };
         let (path, lock) = match out {
             Some(path) if path.exists() => {
-                // Whoever holds the lock fills the directory; nobody else changes anything in it.
+                // Nothing is left behind where a run is there already. After that, whoever holds the lock fills the directory.
+                refuse_existing(path)?;
                 let lock = lock(path)?;
                 refuse_existing(path)?;
                 fill(path)?;

@@ -1,4 +1,4 @@
-//! The configuration of a run as `run.json` keeps it, which says whether `config.toml` still is what the run was told.
+//! The configuration of a run as `run.json` keeps it, which says whether `config.toml` still is the run's own.
 
 use crate::config::Config;
 use crate::config::digest::{Values, differing, digest, has_effect};
@@ -17,7 +17,7 @@ pub struct ConfigRecord {
     /// While `config.toml` is written anew: the values that it may still have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Values>,
-    /// Digests of what the run was told before, with which its earlier checkpoints were written.
+    /// Digests of the run's earlier configurations, which its earlier checkpoints carry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<String>,
 }

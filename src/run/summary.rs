@@ -199,10 +199,8 @@ impl Summary {
             Some(value) => {
                 let returns = || self.agents.iter().filter_map(|agent| agent.mean_return);
                 let (least, most) = (returns().fold(f32::INFINITY, f32::min), returns().fold(f32::NEG_INFINITY, f32::max));
-                {
-                    let [value, least, most] = [value, least, most].map(quantity);
-                    format!("{value} over the last 100 episodes, mean of {} agents ({least} to {most})", self.agents.len())
-                }
+                let [value, least, most] = [value, least, most].map(quantity);
+                format!("{value} over the last 100 episodes, mean of {} agents ({least} to {most})", self.agents.len())
             }
             None => "no episode finished".into(),
         };

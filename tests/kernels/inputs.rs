@@ -60,9 +60,11 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     let mut words = Words::new();
 
     let mut rows = agent_rows(plan);
-    for row in &mut rows {
+    for (s, row) in rows.iter_mut().enumerate() {
         // Updates done, updates executed, episodes, filled part of `recent`; gradient steps.
         (row.update, row.sequence, row.episodes[0], row.recent) = (1, 1, source.below(1000), 40 + source.below(60));
+        // Every other agent's count of episodes is about to need its second word.
+        row.episodes[0] = if s % 2 == 1 { u32::MAX - row.episodes[0] % 3 } else { row.episodes[0] };
         row.gradient_steps = plan.gradient_steps() as u32;
     }
     words.insert("agents", bytemuck::cast_slice(&rows).to_vec());

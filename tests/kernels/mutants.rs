@@ -121,6 +121,9 @@ mutants! { Common:
     streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
     sampling_from_the_wrong_stream Rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
     length_of_an_episode_before_its_last_step Rollout 0 "(*env).episode_return.value, (*env).episode_length);" => "(*env).episode_return.value, (*env).episode_length - 1u);", Word;
+    canary_misread Rollout 0 "return x == 31u;" => "return x != 31u;", Foreign;
+    second_word_of_the_episodes_forgotten Report 0 "select(0u, 1u, low < more)" => "0u", Word;
+    fault_of_a_stopped_agent_kept Report 0 "select(fault, agent.fault, agent.stopped != 0u)" => "7u", Word;
     time_limit_off_by_one Rollout 0 "episode_length >= EPISODE_LIMIT" => "episode_length > EPISODE_LIMIT", Word;
     episodes_counted_twice Report 0 "counted_on(agent.episodes, episodes)" => "counted_on(agent.episodes, 2u * episodes)", Word;
     window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
@@ -150,6 +153,7 @@ mutants! { Choices:
 mutants! { Masks:
     illegal_actions_have_a_logit Rollout 0 "const ILLEGAL_LOGIT: f32 = -1e30" => "const ILLEGAL_LOGIT: f32 = 0.0", Value;
     illegal_actions_in_the_softmax Gradient 0 "return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;" => "return true;", Value;
+    no_choice_taken_for_legal Rollout 0 "select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS))" => "0u", Foreign;
     mask_not_stored Rollout 0 "= l.bits[i];" => "= 31u;", Word;
 }
 
