@@ -294,7 +294,7 @@ keys! {
         checkpoint_every "UPDATES" "Updates between checkpoints; 0: one a minute. There always is one at the end"
         keep "COUNT" "Checkpoints that are kept, beside the one with the best mean return"
         on_divergence "MODE" "When an agent diverges: 'freeze' (it keeps its last finite parameters, the others learn on) or 'rollback' (all go back to the last checkpoint, it tries again with half of its learning rate)"
-        rollbacks "COUNT" "Times that a run goes back at most; after that its agents are frozen"
+        rollbacks "COUNT" "Maximum number of rollbacks; after that, agents that diverge are frozen"
     }
 }
 

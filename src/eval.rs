@@ -4,6 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
+use crate::fault::Divergence;
 use crate::gpu::Gpu;
 use crate::metrics::quantile;
 use crate::player::{self, Player};
@@ -80,6 +81,8 @@ pub struct AgentEvaluation {
     pub agent: usize,
     /// Episodes that ended.
     pub episodes: usize,
+    /// Where it diverged in training, after which it learned no more; absent where it did not.
+    pub diverged: Option<Divergence>,
     /// Episodes that were given up, and count nowhere else.
     pub unfinished: usize,
     /// Episodes that the time limit ended.
@@ -103,6 +106,8 @@ pub struct Evaluation {
     pub seed: u64,
     /// Mean over agents of their mean returns; absent when no episode ended.
     pub mean_return: Option<f64>,
+    /// Steps after which an episode was given up.
+    pub most_steps: u32,
     /// Each agent.
     pub agents: Vec<AgentEvaluation>,
     /// Environment steps a second, all agents together.
@@ -117,7 +122,7 @@ impl Evaluation {
 
     /// As a person reads it.
     pub fn to_text(&self) -> String {
-        let how = if self.deterministic { "the most probable actions" } else { "drawn actions" };
+        let how = if self.deterministic { "the most probable actions" } else { "sampled actions" };
         let mut text = format!("{} after {} updates, {how}\n\n", self.env, HumanCount(self.updates.into()));
         text += "agent  episodes      mean  95 % confidence       deviation      min       5 %      25 %      50 %      75 %      95 %      max    length\n";
         for agent in &self.agents {
@@ -135,10 +140,20 @@ impl Evaluation {
             if agent.unfinished > 0 {
                 text += &format!("  ({} given up)", agent.unfinished);
             }
+            if let Some(Divergence { update, .. }) = agent.diverged {
+                text += &format!("  (diverged in update {update})");
+            }
             text += "\n";
         }
         if let Some(mean) = self.mean_return.filter(|_| self.agents.len() > 1) {
             text += &format!(" mean            {:>8}\n", quantity(mean));
+        }
+        let unfinished: usize = self.agents.iter().map(|agent| agent.unfinished).sum();
+        if unfinished > 0 {
+            let (count, steps) = (HumanCount(unfinished as u64), HumanCount(self.most_steps.into()));
+            text += &format!(
+                "\nnote: {count} episodes were longer than {steps} steps and are left out, so that the figures are those of the shorter ones (--most-steps)\n"
+            );
         }
         text + &format!("\n{} environment steps per second\n", HumanCount(self.sps as u64))
     }
@@ -183,13 +198,16 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
         }
     }
     let sps = (steps as f64 / began.elapsed().as_secs_f64()).round();
-    let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent)).collect();
+    let diverged = checkpoint.divergences(player.plan());
+    let of = |agent: usize| diverged.iter().find(|divergence| divergence.agent as usize == agent).copied();
+    let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent, of(agent))).collect();
     let means: Vec<f64> = agents.iter().filter_map(|agent| Some(agent.returns.as_ref()?.mean)).collect();
     Ok(Evaluation {
         env: environment.name.clone(),
         updates: checkpoint.updates,
         deterministic: options.deterministic,
         seed: config.seed,
+        most_steps: options.most_steps,
         mean_return: (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64),
         agents,
         sps,
@@ -237,10 +255,11 @@ impl Tally {
         }
     }
 
-    fn evaluation(self, agent: usize) -> AgentEvaluation {
+    fn evaluation(self, agent: usize, diverged: Option<Divergence>) -> AgentEvaluation {
         let distribution = |values: Vec<f64>| (!values.is_empty()).then(|| Distribution::of(values));
         AgentEvaluation {
             agent,
+            diverged,
             episodes: self.returns.len(),
             unfinished: self.unfinished,
             truncated: self.truncated,

@@ -13,17 +13,17 @@ pub use directory::Directory;
 pub use summary::{AgentSummary, DeviceSummary, Summary, driver};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::{Config, OnDivergence, PerAgent};
+use crate::config::{Config, OnDivergence, PerAgent, Setting};
 use crate::dashboard::Dashboard;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::fault::Divergence;
+use crate::fault::{self, Divergence};
 use crate::gpu::Gpu;
 use crate::metrics::{self, JsonLines, Row, Sink, mean};
 use crate::plan::{PROFILES, Plan, WINDOW};
 use crate::progress::{Progress, State};
 use crate::tensorboard::TensorBoard;
-use crate::trainer::{Saving, Trainer};
+use crate::trainer::{AgentRow, Saving, Trainer};
 use checkpoints::Writer;
 use manifest::{Manifest, Origin, Rollback};
 use std::cell::RefCell;
@@ -102,14 +102,23 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, options: &Option
             return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
         }
     }
-    if saved.directory.metrics().exists() {
-        metrics::read(&saved.directory.metrics())?;
-    }
+    let rows = if saved.directory.metrics().exists() { metrics::read(&saved.directory.metrics())? } else { Vec::new() };
     let mut prepared = Prepared::new(&config, saved.environment, options)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
         // That of a checkpoint from before a rollback was larger.
         prepared.trainer.set_learning_rates(&config.lr)?;
+        let updates = checkpoint.updates;
+        if checkpoint.agents().iter().all(AgentRow::has_stopped) {
+            prepared.progress.note("note: every agent has stopped: nothing is left to train. `ppo-gpu fork` starts a new run from what they have learned.");
+        }
+        // A row for each update up to the one that the agent stopped with.
+        let wanted: u64 = checkpoint.agents().iter().map(|agent| u64::from(agent.update)).sum();
+        let found = rows.iter().filter(|row| row.update <= updates).count() as u64;
+        if found < wanted {
+            let missing = wanted - found;
+            prepared.progress.note(&format!("note: metrics.jsonl lacks {missing} of the {wanted} rows up to update {updates}: curves will have gaps."));
+        }
     }
     let updates = prepared.trainer.updates();
     // Later ones are of a past that is being replaced.
@@ -144,6 +153,9 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
     let checkpoint = saved.checkpoint(which)?;
     fits(&parent, prepared.trainer.plan(), agent)?;
+    if config.env_parameters.values().any(Setting::outlasts_episodes) && (agent.is_some() || config.seed != saved.config.seed) {
+        prepared.progress.note("note: environment parameters that differ between agents or environments are drawn anew, by the seeds of the new run's agents.");
+    }
     prepared.trainer.adopt(&checkpoint, agent);
     prepared.begin(Some(Origin { run: path.display().to_string(), updates: checkpoint.updates, agent }), options)
 }
@@ -234,7 +246,7 @@ impl Prepared {
         let agents = recorder.finish();
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
         let interrupted = signals::interrupted();
-        let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted);
+        let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted, manifest.rollbacks);
         directory.write_summary(&summary)?;
         Ok(Run { directory: directory.path().into(), summary, failure })
     }
@@ -284,7 +296,8 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
         false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
     };
     let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
-    if diverged.is_empty() {
+    // A state without a legal action is no matter of the learning rate.
+    if diverged.iter().all(|divergence| divergence.fault.kind() == fault::NO_LEGAL_ACTION) {
         return Ok(false);
     }
     let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };
@@ -298,7 +311,8 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
             config.rollbacks
         ));
     }
-    manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr: (0..config.agents as usize).map(|s| lr.of(s)).collect() });
+    let all = |lr: &PerAgent| (0..config.agents as usize).map(|s| lr.of(s)).collect();
+    manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr_before: all(&config.lr), lr: all(&lr) });
     directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
     trainer.restore(&last);
     trainer.set_learning_rates(&lr)?;

@@ -204,7 +204,8 @@ fn a_run_whose_only_agent_diverges_ends_with_its_last_finite_state() {
     desk.expect(DONE, "export run --safetensors weights.safetensors");
     // There is no earlier state to go back to.
     desk.expect(DIVERGED, "resume run --on-divergence rollback --quiet --json");
-    assert!(!desk.read("run/run.json").contains("rollbacks"), "{}", desk.read("run/run.json"));
+    let manifest: Value = serde_json::from_str(&desk.read("run/run.json")).unwrap();
+    assert!(manifest["rollbacks"].is_null(), "{manifest}");
     // To continue it changes nothing.
     assert_eq!(desk.expect(DIVERGED, "resume run --quiet --json").json()["params_sha256"], run.json()["params_sha256"]);
 }
@@ -509,6 +510,7 @@ fn a_run_that_goes_back_tries_smaller_learning_rates() {
         assert_eq!(rollback["lr"], serde_json::json!([30.0 / 2f64.powi(i as i32 + 1), 1e-3]), "{rollback}");
     }
     assert_eq!(run["config"]["lr"], rollbacks.last().unwrap()["lr"]);
+    assert_eq!((&run["rollbacks"], &rollbacks[0]["lr_before"]), (&manifest["rollbacks"], &serde_json::json!([30.0, 1e-3])));
     // Each update has one row of each agent, and the agent that did not diverge has the bits that it has alone.
     let all = rows(&desk, "run");
     let updates = |agent: usize| all.iter().filter(|row| row["agent"] == agent).map(|row| row["update"].as_u64().unwrap()).collect::<Vec<_>>();
@@ -534,4 +536,53 @@ fn a_run_goes_back_a_stated_number_of_times() {
     let manifest: Value = serde_json::from_str(&desk.read("run/run.json")).unwrap();
     assert_eq!(manifest["rollbacks"].as_array().unwrap().len(), 2);
     assert_eq!(rows(&desk, "run").len(), 1);
+}
+
+// ---- what figures are of
+
+#[test]
+fn figures_say_how_many_episodes_and_agents_they_are_of() {
+    let desk = Desk::new();
+    // Agents whose world has a gain below 50 have a reward that is not a number.
+    let roots = environment(
+        "const TIME_LIMIT: u32 = 4u;\nstruct EnvParameters { gain: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(75.0);",
+        "return EnvState(0u, 0.0);",
+        "return Outcome(sqrt(parameters.gain - 50.0), false);",
+        "0.0",
+    );
+    desk.write("roots.wgsl", roots);
+    let small = "--envs 2 --steps 8 --minibatches 1 --hidden 4 --total-steps 32 --quiet";
+    let run = desk.expect(DONE, &format!("--env roots.wgsl --agents 4 --seed 10 {small} --set env_parameters.gain={{low=0,high=100,per=\"agent\"}} --out run"));
+    assert!(run.stdout.contains(" over the last 8 episodes, mean of 2 of 4 agents ("), "{run}");
+    // One of the two that diverged is said to have done so wherever it appears.
+    let played = desk.expect(DONE, "eval run --agent 0 --episodes 3 --json --quiet").json();
+    assert!(played["agents"][0]["diverged"].is_null(), "{played}");
+    desk.expect(FAILED, "eval run --agent 1 --episodes 3").says(&["agent 1 stopped playing", "reward"]);
+    // Agents of a fork draw worlds of their own.
+    let note = "are drawn anew, by the seeds of the new run's agents";
+    assert!(desk.expect(DONE, &format!("fork run --agent 0 --agents 1 --out fork --total-steps 32 --lr 1e-3 --checkpoint-every 9")).stderr.contains(note));
+
+    // Half of the episodes never end.
+    let half = environment(
+        "const TIME_LIMIT: u32 = 0xffffffffu;",
+        "return EnvState(0u, select(0.0, 1.0, rng_uniform(rng) < 0.5));",
+        "return Outcome(1.0, (*state).x == 1.0 && (*state).n == 3u);",
+        "state.x",
+    );
+    desk.write("half.wgsl", half);
+    desk.expect(DONE, &format!("--env half.wgsl {small} --out half"));
+    let played = desk.expect(DONE, "eval half --episodes 60 --most-steps 50");
+    assert!(played.stdout.contains("episodes were longer than 50 steps and are left out"), "{played}");
+}
+
+#[test]
+fn a_run_that_is_resumed_says_what_is_missing_and_when_nothing_is_left_to_do() {
+    let desk = Desk::new();
+    desk.expect(DONE, "--envs 4 --steps 32 --hidden 8 --total-steps 1280 --out run --quiet");
+    let text = desk.read("run/metrics.jsonl");
+    let without: Vec<&str> = text.lines().enumerate().filter(|(i, _)| !(3..5).contains(i)).map(|(_, line)| line).collect();
+    desk.write("run/metrics.jsonl", without.join("\n") + "\n");
+    desk.expect(DONE, "resume run --total-steps 1536").says(&["note: metrics.jsonl lacks 2 of the 10 rows up to update 10"]);
+    desk.expect(DONE, "--envs 4 --steps 32 --hidden 8 --total-steps 64000 --target-return 9 --out solved --quiet");
+    desk.expect(DONE, "resume solved --total-steps 65000").says(&["note: every agent has stopped: nothing is left to train"]);
 }

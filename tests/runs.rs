@@ -551,7 +551,7 @@ fn an_evaluation_plays_what_was_learned() {
     assert_eq!((&short["agents"][0]["unfinished"], &short["agents"][0]["returns"]), (&10.into(), &Value::Null));
 
     let text = desk.expect(DONE, "eval poles --episodes 20 --quiet").stdout;
-    assert!(text.starts_with("CartPole-v1 after 24 updates, drawn actions\n") && text.contains("confidence"), "{text}");
+    assert!(text.starts_with("CartPole-v1 after 24 updates, sampled actions\n") && text.contains("confidence"), "{text}");
     desk.expect(REFUSED, "eval poles --agent 3").says(&["no agent 3"]);
     desk.expect(REFUSED, "eval poles --episodes 0").says(&["--episodes"]);
     desk.expect(REFUSED, "eval poles --lr 1").says(&["lr: ", "seed"]);

@@ -81,11 +81,11 @@ fn whole() -> Command {
         );
     let fork = Command::new("fork")
         .about("Start a new run from what another has learned, with other keys")
-        .args([run(), from(), agent("All agents begin as this one")])
+        .args([run(), from(), agent("Start all agents from this one")])
         .after_help(
             "Examples:\n\
          \x20 ppo-gpu fork runs/a --lr 1e-4 --seed 7                   the same task, other settings\n\
-         \x20 ppo-gpu fork runs/a --from best --agent 3 --agents 16    sixteen that begin as agent 3",
+         \x20 ppo-gpu fork runs/a --from best --agent 3 --agents 16    sixteen agents that start from agent 3",
         );
     let eval = Command::new("eval")
         .about("Play episodes with the policy of a run, and say how good it is")
@@ -94,7 +94,7 @@ fn whole() -> Command {
             from(),
             agent("Evaluate this one only"),
             number("episodes", "1000", "Episodes of each agent"),
-            number("most-steps", "100000", "Give an episode up after so many steps"),
+            number("most-steps", "100000", "Give up an episode after N steps"),
             Arg::new("deterministic").long("deterministic").action(ArgAction::SetTrue).help("Take the most probable action instead of drawing one"),
         ])
         .after_help(
@@ -121,7 +121,7 @@ fn whole() -> Command {
         .args(played())
         .args([
             number("fps", "30", "Steps a second, at first"),
-            Arg::new("most-steps").long("most-steps").value_name("N").value_parser(value_parser!(u64)).help("End by itself after so many steps"),
+            Arg::new("most-steps").long("most-steps").value_name("N").value_parser(value_parser!(u64)).help("End after N steps"),
         ])
         .after_help(
             "Examples:\n\
@@ -138,8 +138,8 @@ fn whole() -> Command {
             file("png-dir", "DIR", "Write a picture of each step"),
             number("size", "256", "Pixels along each side"),
             number("fps", "30", "Frames a second of the animation"),
-            number("episodes", "1", "Stop when so many episodes have ended"),
-            number("most-frames", "1000", "Stop after so many frames"),
+            number("episodes", "1", "Stop after N episodes"),
+            number("most-frames", "1000", "Stop after N frames"),
         ])
         .after_help(
             "Examples:\n\

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Keys that do not decide what is learned: where it is computed, in which pieces, and what is kept. A profile changes roundings, as another device does.
-pub const WITHOUT_EFFECT: &[&str] = &["backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
+pub const WITHOUT_EFFECT: &[&str] = &["on_divergence", "rollbacks", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
 
 /// Values by key. A parameter of the environment is `env_parameters.NAME`; keys without a value are left out.
 pub type Values = BTreeMap<String, Value>;

@@ -7,7 +7,9 @@ use crate::fault::{self, Fault};
 use crate::gpu::Gpu;
 use crate::gpu::engine::{Engine, Options};
 use crate::kernel::Kernel;
+use crate::picture::Painter;
 use crate::plan::Plan;
+use crate::player::{self, Player};
 use crate::ppo;
 use crate::reference::layouts::{self, transition};
 use crate::text::quantity;
@@ -23,6 +25,10 @@ const FLOATS: usize = 1 << 24;
 const STEPS: std::ops::RangeInclusive<usize> = 64..=2048;
 /// Observations beyond this are better normalised.
 const LARGE: f32 = 10.0;
+/// Rewards beyond this make values, and losses, that f32 may not hold.
+const LARGE_REWARD: f32 = 1e6;
+/// Pixels along the sides of the picture that is tried.
+const PICTURE: u32 = 16;
 /// Components of the observation that vary by less are better normalised, too.
 const NARROW: f32 = 0.01;
 /// An action is drawn around 0 with a deviation of 1 at first: bounds that leave out half of that, or reach far beyond it, are worth a word.
@@ -156,6 +162,11 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
             let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
             say(Fine, "", format!("rewards are finite, from {low} to {high}, {} in the mean", quantity(mean)));
+            if first.fault.map(Fault::kind) == Some(fault::REWARD) {
+                say(Wrong, "fn env_step", "the rewards of an episode add up to a return that is not finite: make them smaller".into());
+            } else if low < -LARGE_REWARD || high > LARGE_REWARD {
+                say(Note, "fn env_step", "some rewards are very large: make them smaller, or train with normalize_rewards = true".into());
+            }
             if low == high && terminated == 0 {
                 say(Note, "fn env_step", "the reward never changed, and no episode terminated: nothing tells good actions from bad ones".into());
             }
@@ -214,7 +225,15 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         say(Wrong, "fn env_step", "the same seed gave other trajectories: read no variable before it is set, and no index out of range".into());
     }
     say(Fine, "", format!("{} steps per second, {ENVS} environments at a time, with checks", HumanCount(((ENVS * steps) as f64 / second.seconds) as u64)));
-    if !environment.pictured {
+    if environment.pictured {
+        let options = player::Options { agents: vec![0], envs: 1, steps: 1, seed: config.seed, deterministic: false };
+        let player = Player::new(gpu, &Config { agents: 1, ..config }, environment, None, &options)?;
+        match Painter::new(&player, PICTURE).and_then(|painter| painter.draw()) {
+            Ok(_) => say(Fine, "", "it can be drawn".into()),
+            Err(error @ Error::Environment { .. }) => say(Wrong, "fn env_pixel", format!("{error}: {}", error.help())),
+            Err(error) => return Err(error),
+        }
+    } else {
         say(Note, "", "there is no env_pixel, so it cannot be drawn".into());
     }
     // Whatever it is: the device has seen what none of the above has.

@@ -92,7 +92,9 @@ pub struct Rollback {
     pub to_update: u32,
     /// The agents that diverged, and where.
     pub diverged: Vec<Divergence>,
-    /// Learning rate of every agent from there on.
+    /// Learning rate of every agent until then.
+    pub lr_before: Vec<f64>,
+    /// And from there on.
     pub lr: Vec<f64>,
 }
 

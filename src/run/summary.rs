@@ -1,5 +1,6 @@
 //! What came of a run: `summary.json`, `--json`, and the lines that a person reads.
 
+use super::manifest::Rollback;
 use super::{Memory, is_solved};
 use crate::config::Config;
 use crate::fault::Divergence;
@@ -41,6 +42,8 @@ pub struct AgentSummary {
     pub env_steps: u64,
     /// Mean return of its last finished episodes, at most 100; absent when none finished.
     pub mean_return: Option<f32>,
+    /// Episodes that this is the mean of.
+    pub window: u32,
     /// Episodes that finished.
     pub episodes: u64,
     /// SHA-256 of its parameters; see [`Summary::params_sha256`].
@@ -110,12 +113,22 @@ pub struct Summary {
     pub interrupted: bool,
     /// The first agent that diverged, if any did; [`AgentSummary::diverged`] tells of all. The others learned on.
     pub diverged: Option<Divergence>,
+    /// How it went back after agents diverged.
+    pub rollbacks: Vec<Rollback>,
     /// The effective configuration.
     pub config: Config,
 }
 
 impl Summary {
-    pub(super) fn new(plan: &Plan, device: DeviceSummary, memories: &[Memory], parameters: &[f32], times: Times, interrupted: bool) -> Summary {
+    pub(super) fn new(
+        plan: &Plan,
+        device: DeviceSummary,
+        memories: &[Memory],
+        parameters: &[f32],
+        times: Times,
+        interrupted: bool,
+        rollbacks: Vec<Rollback>,
+    ) -> Summary {
         let solved_return = plan.environment.solved_return;
         let rounded = |seconds: f64| (seconds * 1e3).round() / 1e3;
         let mut all = Sha256::new();
@@ -138,6 +151,7 @@ impl Summary {
                     diverged: last.and_then(Row::divergence),
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
+                    window: last.map_or(0, |row| row.window),
                     episodes: last.map_or(0, |row| row.total_episodes),
                     params_sha256: sha256(&bytes),
                 }
@@ -160,6 +174,7 @@ impl Summary {
             version: env!("CARGO_PKG_VERSION"),
             interrupted,
             diverged: divergences(memories).first().copied(),
+            rollbacks,
             config: plan.config.clone(),
         }
     }
@@ -193,14 +208,23 @@ impl Summary {
         if diverged.len() > MOST_DIVERGED {
             outcome += &format!("          and {} more agents; summary.json lists them\n", diverged.len() - MOST_DIVERGED);
         }
+        if let Some(last) = self.rollbacks.last() {
+            let count = HumanCount(self.rollbacks.len() as u64);
+            outcome += &format!("rollbacks {count}, the last one to update {}; learning rates are now lower (run.json has them all)\n", last.to_update);
+        }
         outcome.truncate(outcome.trim_end().len());
+        // Those of the agent with the fewest, of which all others have as many at least.
+        let episodes = self.agents.iter().filter(|agent| agent.mean_return.is_some()).map(|agent| agent.window).min().unwrap_or(0);
+        let window = if episodes == 1 { "episode".into() } else { format!("{episodes} episodes") };
         let mean_return = match self.mean_return {
-            Some(value) if self.agents.len() == 1 => format!("{} over the last 100 episodes", quantity(value)),
+            Some(value) if self.agents.len() == 1 => format!("{} over the last {window}", quantity(value)),
             Some(value) => {
                 let returns = || self.agents.iter().filter_map(|agent| agent.mean_return);
                 let (least, most) = (returns().fold(f32::INFINITY, f32::min), returns().fold(f32::NEG_INFINITY, f32::max));
                 let [value, least, most] = [value, least, most].map(quantity);
-                format!("{value} over the last 100 episodes, mean of {} agents ({least} to {most})", self.agents.len())
+                let (some, all) = (returns().count(), self.agents.len());
+                let agents = if some < all { format!("{some} of {all} agents") } else { format!("{all} agents") };
+                format!("{value} over the last {window}, mean of {agents} ({least} to {most})")
             }
             None => "no episode finished".into(),
         };
@@ -271,7 +295,7 @@ mod tests {
             }
         }
         let device = DeviceSummary { device: "test".into(), backend: "noop".into(), driver: String::new(), software: true };
-        Summary::new(&plan, device, &memories, &values, Times { startup_seconds: 1.0, seconds: 2.0 }, false)
+        Summary::new(&plan, device, &memories, &values, Times { startup_seconds: 1.0, seconds: 2.0 }, false, Vec::new())
     }
 
     #[test]
