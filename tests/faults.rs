@@ -560,7 +560,7 @@ fn figures_say_how_many_episodes_and_agents_they_are_of() {
     desk.expect(FAILED, "eval run --agent 1 --episodes 3").says(&["agent 1 stopped playing", "reward"]);
     // Agents of a fork draw worlds of their own.
     let note = "are drawn anew, by the seeds of the new run's agents";
-    assert!(desk.expect(DONE, &format!("fork run --agent 0 --agents 1 --out fork --total-steps 32 --lr 1e-3 --checkpoint-every 9")).stderr.contains(note));
+    assert!(desk.expect(DONE, "fork run --agent 0 --agents 1 --out fork --total-steps 32 --lr 1e-3 --checkpoint-every 9").stderr.contains(note));
 
     // Half of the episodes never end.
     let half = environment(
