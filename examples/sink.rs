@@ -1,8 +1,6 @@
 //! A run whose rows go to a place of one's own, beside the files of the run: `cargo run --release --example sink`.
 
-use ppo_gpu::config::Config;
-use ppo_gpu::metrics::{Row, Sink};
-use ppo_gpu::run;
+use ppo_gpu::{Config, Observers, Row, Sink, train};
 
 /// Prints a line for every tenth update.
 struct Lines;
@@ -22,8 +20,7 @@ impl Sink for Lines {
 
 fn main() -> ppo_gpu::Result<()> {
     let config = Config { envs: 64, agents: 2, total_steps: 200_000, ..Config::default() };
-    let options = run::Options { quiet: true, ..run::Options::default() };
-    let run = run::train_with(&config, &options, vec![Box::new(Lines)])?;
+    let run = train(&config, None, Observers { sinks: vec![Box::new(Lines)], ..Observers::default() })?;
     println!("{}", run.summary.to_text(&run.directory));
     Ok(())
 }

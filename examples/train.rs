@@ -1,11 +1,6 @@
 //! Trains CartPole with a callback after every update, keeps a checkpoint, and lets the policy play: `cargo run --release --example train`.
 
-use ppo_gpu::config::Config;
-use ppo_gpu::eval;
-use ppo_gpu::gpu::Gpu;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::player::{self, Player};
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::{Config, EvalOptions, Gpu, Plan, Player, PlayerOptions, Trainer, evaluate};
 use std::ops::ControlFlow;
 
 fn main() -> ppo_gpu::Result<()> {
@@ -27,12 +22,12 @@ fn main() -> ppo_gpu::Result<()> {
     let checkpoint = trainer.checkpoint()?;
 
     // Evaluate: 200 episodes with the most probable actions.
-    let options = eval::Options { episodes: 200, deterministic: true, agent: None, most_steps: 10_000, quiet: true };
-    let evaluation = eval::evaluate(&gpu, &config, &environment, &checkpoint, &options)?;
+    let options = EvalOptions { episodes: 200, deterministic: true, agent: None, most_steps: 10_000, quiet: true };
+    let evaluation = evaluate(&gpu, &config, &environment, &checkpoint, &options)?;
     println!("{}", evaluation.to_text());
 
     // Step it by hand: four environments, one step at a time.
-    let options = player::Options { agents: vec![0], envs: 4, steps: 1, seed: 7, deterministic: false };
+    let options = PlayerOptions { agents: vec![0], envs: 4, steps: 1, seed: 7, deterministic: false };
     let mut player = Player::new(&gpu, &config, &environment, Some(&checkpoint), &options)?;
     for step in 0..3 {
         let transitions = player.advance()?;

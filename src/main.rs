@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before anything starts a thread.
-    ppo_gpu::gpu::process::prepare();
+    ppo_gpu::device::process::prepare();
     ppo_gpu::cli::main(std::env::args_os())
 }

@@ -3,8 +3,8 @@
 mod common;
 
 use common::skip;
-use ppo_gpu::error::exit;
-use ppo_gpu::kernel::Kernel;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::support::error::exit;
 use serde_json::Value;
 use std::process::{Command, Output};
 

@@ -10,10 +10,10 @@ use common::skip;
 #[cfg(unix)]
 use desk::INTERRUPTED;
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED, finish};
-use ppo_gpu::buffers::BUFFERS;
-use ppo_gpu::config::KEYS;
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::metrics::METRICS;
+use ppo_gpu::program::buffers::BUFFERS;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::spec::config::KEYS;
+use ppo_gpu::spec::metrics::METRICS;
 use serde_json::Value;
 #[cfg(target_os = "linux")]
 use std::path::Path;
@@ -902,7 +902,7 @@ fn shaders_as_printed_are_valid_wgsl() {
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
             let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
             assert_eq!(names, [kernel.name()]);
-            let checked = ppo_gpu::gpu::reflect::validator().validate(&module);
+            let checked = ppo_gpu::wgsl::reflect::validator().validate(&module);
             checked.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
         }
     }

@@ -5,14 +5,14 @@ mod desk;
 
 use common::{gpu, skip};
 use desk::{DONE, Desk, REFUSED};
-use ppo_gpu::config::Config;
-use ppo_gpu::doctor::{Finding, Options, Verdict, findings};
-use ppo_gpu::gpu::engine;
-use ppo_gpu::kernel::Kernel;
+use ppo_gpu::cli::doctor::{DoctorOptions, Finding, Verdict, findings};
+use ppo_gpu::device::engine;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::spec::config::Config;
 use std::time::Duration;
 
-fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::Options) -> Vec<Finding> {
-    let options = Options { training: Duration::from_millis(1), quiet: true };
+fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::EngineOptions) -> Vec<Finding> {
+    let options = DoctorOptions { training: Duration::from_millis(1), quiet: true };
     findings(limits, Ok(gpu().clone()), &Config::default(), &options, engine)
 }
 
@@ -41,7 +41,7 @@ fn a_kernel_that_computes_something_else_is_named() {
         (Kernel::Adam, "(sqrt(second_corrected) + ADAM_EPSILON)", "sqrt(second_corrected + ADAM_EPSILON)"),
         (Kernel::Rollout, "(*env).episode_length += 1u;", "(*env).episode_length += 2u;"),
     ] {
-        let found = examine(limits, &|| engine::Options {
+        let found = examine(limits, &|| engine::EngineOptions {
             rewrite: Some(Box::new(move |of, source| {
                 if of != kernel {
                     return source;
@@ -49,7 +49,7 @@ fn a_kernel_that_computes_something_else_is_named() {
                 assert!(source.contains(from), "{from} is not in {}", kernel.name());
                 source.replace(from, to)
             })),
-            ..engine::Options::default()
+            ..engine::EngineOptions::default()
         });
         let last = found.last().unwrap();
         assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad), "{found:?}");
@@ -61,9 +61,9 @@ fn a_kernel_that_computes_something_else_is_named() {
 
 #[test]
 fn a_kernel_that_does_not_compile_is_named() {
-    let found = examine(&gpu().limits, &|| engine::Options {
+    let found = examine(&gpu().limits, &|| engine::EngineOptions {
         rewrite: Some(Box::new(|of, source| if of == Kernel::Report { source + "\nfn broken( {" } else { source })),
-        ..engine::Options::default()
+        ..engine::EngineOptions::default()
     });
     let last = found.last().unwrap();
     assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad));
@@ -73,7 +73,7 @@ fn a_kernel_that_does_not_compile_is_named() {
 #[test]
 fn a_limit_that_is_too_small_is_named() {
     let limits = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..gpu().limits.clone() };
-    let found = examine(&limits, &engine::Options::default);
+    let found = examine(&limits, &engine::EngineOptions::default);
     assert_eq!((found.len(), found[0].check, found[0].verdict), (1, "limits", Verdict::Bad));
     assert!(found[0].text.contains("max_storage_buffers_per_shader_stage is 4, but 8 are needed"), "{found:?}");
 }

@@ -1,12 +1,15 @@
 //! The documents say what the program does.
 
-use ppo_gpu::buffers::{AGENT_WORDS, BUFFERS, ENV_STATISTICS_WORDS, METRICS_WORDS, NORMALIZER_WORDS, TRANSITION_WORDS};
-use ppo_gpu::config::Config;
-use ppo_gpu::environment::Environment;
-use ppo_gpu::gpu::{LEARN_BUFFERS, compose, reflect};
-use ppo_gpu::inspect::tables;
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::{Plan, Profile};
+use ppo_gpu::cli::inspect::tables;
+use ppo_gpu::device::gpu::LEARN_BUFFERS;
+use ppo_gpu::program::buffers::BUFFERS;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::spec::records::{AGENT_WORDS, ENV_STATISTICS_WORDS, METRICS_WORDS, NORMALIZER_WORDS, TRANSITION_WORDS};
+use ppo_gpu::wgsl::{compose, reflect};
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -50,7 +53,7 @@ fn structures_have_the_words_that_the_host_counts() {
 fn rows_have_the_fields_of_the_wgsl() {
     let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
     let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan)).unwrap();
-    for (structure, file, first) in [("MetricsRow", "src/metrics.rs", "pub struct RawRow {"), ("Agent", "src/trainer.rs", "pub struct AgentRow {")] {
+    for (structure, file, first) in [("MetricsRow", "src/spec/metrics.rs", "pub struct RawRow {"), ("Agent", "src/train/agents.rs", "pub struct AgentRow {")] {
         let (fields, _) = reflect::structure(&module, structure).unwrap();
         let source = read(file);
         let body = source.split_once(first).unwrap().1.split_once("\n}").unwrap().0;
@@ -59,6 +62,35 @@ fn rows_have_the_fields_of_the_wgsl() {
         let host: Vec<&str> = host.collect();
         let wgsl: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(host, wgsl, "{structure}");
+    }
+}
+
+/// Files that documents, shaders and code name are there.
+#[test]
+fn files_that_are_named_exist() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut texts = vec!["README.md".into(), "ARCHITECTURE.md".into(), "benches/NOTES.md".into()];
+    let mut folders: Vec<String> = ["shaders", "src", "tests", "scripts"].map(String::from).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(format!("{root}/{folder}")).unwrap().map(|entry| entry.unwrap()) {
+            let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+            let is_text = [".rs", ".wgsl", ".sh", ".md"].iter().any(|ending| name.ends_with(ending));
+            if entry.path().is_dir() {
+                folders.push(name)
+            } else if is_text {
+                texts.push(name)
+            }
+        }
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
+    for text in texts {
+        for word in read(&text).split(|c: char| !is_name(c)) {
+            let folder = ["src/", "shaders/", "tests/", "configs/", "scripts/"].iter().any(|folder| word.starts_with(folder));
+            let file = [".rs", ".wgsl", ".toml", ".sh"].iter().any(|ending| word.ends_with(ending));
+            // NAME stands for any name; wgpu-hal has a `src/`, too.
+            let other = word.contains("NAME") || word.contains("...") || word == "src/vulkan/adapter.rs";
+            assert!(!folder || !file || other || std::path::Path::new(root).join(word).exists(), "{text} names {word}, which does not exist");
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 mod desk;
 
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
-use ppo_gpu::environment::{Environment, template};
+use ppo_gpu::environments::built_in::template;
+use ppo_gpu::spec::environment::Environment;
 use serde_json::Value;
 
 /// Two updates of 128 samples.

@@ -4,17 +4,17 @@
 mod common;
 
 use common::gpu;
-use ppo_gpu::buffers::NORMALIZER_WORDS;
-use ppo_gpu::checkpoint::Checkpoint;
-use ppo_gpu::config::Config;
-use ppo_gpu::environment::Environment;
-use ppo_gpu::export::Policy;
-use ppo_gpu::gpu::Gpu;
-use ppo_gpu::network::{ACTOR, CRITIC};
-use ppo_gpu::plan::{OBSERVATION_CLIP, Plan};
+use ppo_gpu::device::gpu::Gpu;
+use ppo_gpu::play::export::policy::Policy;
+use ppo_gpu::program::plan::{OBSERVATION_CLIP, Plan};
 use ppo_gpu::reference::dense;
-use ppo_gpu::reference::layouts::normalizer;
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::spec::network::{ACTOR, CRITIC};
+use ppo_gpu::spec::records::NORMALIZER_WORDS;
+use ppo_gpu::spec::records::normalizer;
+use ppo_gpu::train::checkpoint::Checkpoint;
+use ppo_gpu::train::trainer::Trainer;
 use safetensors::SafeTensors;
 use std::ops::ControlFlow;
 
@@ -160,12 +160,12 @@ fn wgsl_and_tensors_compute_what_was_learned() {
                 (among.fold(start, |best, k| if outputs[k] > outputs[best] { k } else { best }) - first) as f32
             };
             let expected: Vec<f32> = match actions {
-                ppo_gpu::environment::Actions::Discrete(count) => vec![best(0, *count)],
-                ppo_gpu::environment::Actions::MultiDiscrete(counts) => {
+                ppo_gpu::spec::environment::Actions::Discrete(count) => vec![best(0, *count)],
+                ppo_gpu::spec::environment::Actions::MultiDiscrete(counts) => {
                     let firsts = counts.iter().scan(0, |first, count| Some(std::mem::replace(first, *first + count)));
                     firsts.zip(counts).map(|(first, &count)| best(first, count)).collect()
                 }
-                ppo_gpu::environment::Actions::Continuous { low, high } => {
+                ppo_gpu::spec::environment::Actions::Continuous { low, high } => {
                     outputs.iter().zip(low.iter().zip(high)).map(|(mean, (&low, &high))| mean.clamp(low, high)).collect()
                 }
             };

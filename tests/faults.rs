@@ -8,13 +8,13 @@ mod desk;
 
 use common::{gpu, profile};
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
-use ppo_gpu::config::Config;
-use ppo_gpu::environment::Environment;
-use ppo_gpu::gpu::engine::Options;
-use ppo_gpu::metrics::Row;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::reference::layouts::{agent, env_statistics, transition};
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::device::engine::EngineOptions;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::spec::metrics::Row;
+use ppo_gpu::spec::records::{agent, env_statistics, transition};
+use ppo_gpu::train::trainer::Trainer;
 use serde_json::Value;
 use std::ops::ControlFlow;
 
@@ -40,7 +40,7 @@ fn trainer(source: &str, assignments: &str) -> Trainer {
     let layers: Vec<toml::Table> =
         assignments.split_whitespace().map(|pair| pair.split_once('=').unwrap()).map(|(key, value)| Config::assignment(key, value).unwrap()).collect();
     let plan = Plan::with_environment(&Config::from_layers(layers).unwrap(), Environment::parse("test.wgsl", source).unwrap(), profile("auto")).unwrap();
-    Trainer::with_options(gpu().clone(), plan, &Options::default()).unwrap()
+    Trainer::with_options(gpu().clone(), plan, &EngineOptions::default()).unwrap()
 }
 
 fn train(trainer: &mut Trainer) -> Vec<Row> {
@@ -217,7 +217,7 @@ fn what_goes_wrong_after_an_agent_has_stopped_is_not_held_against_it() {
     let mut trainer = trainer(&ones, "envs=16 steps=8 minibatches=1 epochs=1 hidden=4 total_steps=2560 target_return=3");
     let rows = train(&mut trainer);
     assert!(rows.last().unwrap().was_stopped || rows.last().unwrap().stops, "{:?}", rows.last());
-    trainer.engine().write("faults", &[ppo_gpu::fault::OBSERVATION.code()]);
+    trainer.engine().write("faults", &[ppo_gpu::support::fault::OBSERVATION.code()]);
     let checkpoint = trainer.checkpoint().unwrap();
     assert_eq!(checkpoint.divergences(trainer.plan()), []);
     trainer.restore(&checkpoint);

@@ -5,10 +5,10 @@
 
 mod common;
 
-use ppo_gpu::config::Config;
-use ppo_gpu::gpu::engine::{Options, Rewrite};
-use ppo_gpu::plan::Plan;
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::device::engine::{EngineOptions, Rewrite};
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::config::Config;
+use ppo_gpu::train::trainer::Trainer;
 use std::ops::{ControlFlow, RangeInclusive};
 
 /// 32 environments, 16 steps: 512 samples an update, 16 gradient steps of 128 samples each.
@@ -37,7 +37,7 @@ impl Probe {
         // Later ones replace earlier ones.
         let config = Config::from_layers(pairs).unwrap();
         let plan = Plan::new(&config, common::profile("auto")).unwrap();
-        let mut trainer = Trainer::with_options(common::gpu().clone(), plan, &Options { rewrite, ..Options::default() }).unwrap();
+        let mut trainer = Trainer::with_options(common::gpu().clone(), plan, &EngineOptions { rewrite, ..EngineOptions::default() }).unwrap();
         let mut last = Vec::new();
         trainer
             .run(&mut |rows| {

@@ -3,15 +3,15 @@
 mod common;
 
 use common::{profile, skip};
-use ppo_gpu::buffers::BUFFERS;
-use ppo_gpu::config::Config;
-use ppo_gpu::environment::Environment;
-use ppo_gpu::fault::Divergence;
-use ppo_gpu::gpu::Gpu;
-use ppo_gpu::gpu::engine::Options;
-use ppo_gpu::metrics::{RawRow, Row};
-use ppo_gpu::plan::Plan;
-use ppo_gpu::trainer::{Saving, Trainer};
+use ppo_gpu::device::engine::EngineOptions;
+use ppo_gpu::device::gpu::Gpu;
+use ppo_gpu::program::buffers::BUFFERS;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::spec::metrics::{RawRow, Row};
+use ppo_gpu::support::fault::Divergence;
+use ppo_gpu::train::trainer::{Saving, Trainer};
 use ppo_gpu::{Error, Result};
 use std::ops::ControlFlow;
 
@@ -30,7 +30,7 @@ fn config(file: Option<&str>, assignments: &str) -> Config {
 fn trainer_of(config: &Config, name: &str) -> Trainer {
     let gpu = gpu();
     let plan = Plan::new(config, profile(name)).unwrap();
-    Trainer::with_options(gpu, plan, &Options::default()).unwrap()
+    Trainer::with_options(gpu, plan, &EngineOptions::default()).unwrap()
 }
 
 fn train(trainer: &mut Trainer) -> Result<Vec<Row>> {
@@ -78,7 +78,7 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
             continue;
         }
         let outcomes = [all, all.min(2), all.min(1)].map(|learn_steps| {
-            let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &Options::default()).unwrap();
+            let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &EngineOptions::default()).unwrap();
             let rows = train(&mut trainer).unwrap();
             let bits: Vec<u32> = trainer.parameters().unwrap().iter().map(|value| value.to_bits()).collect();
             let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
@@ -93,7 +93,7 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
     }
 }
 
-/// Every buffer but those of [`ppo_gpu::buffers::KEPT`] is full of NaN when a run goes on from a checkpoint, and it reaches the same bits.
+/// Every buffer but those of [`ppo_gpu::program::buffers::KEPT`] is full of NaN when a run goes on from a checkpoint, and it reaches the same bits.
 #[test]
 fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
     for env in KINDS {

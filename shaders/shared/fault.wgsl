@@ -1,5 +1,5 @@
 // Codes of what went wrong, most of them quantities that are not finite, in the order of the pipeline: the smallest code of an agent is the first one.
-// The low 16 bits say which of several. Names: src/fault.rs.
+// The low 16 bits say which of several. Names: src/support/fault.rs.
 
 const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
 const FAULT_OBSERVATION: u32 = 0x20000u;

@@ -1,4 +1,4 @@
-// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/pace.rs); the host names the first part
+// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
 // of those that it dispatches.
 
 struct Part {

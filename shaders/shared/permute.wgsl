@@ -1,5 +1,5 @@
 // A permutation of the BATCH samples, named by a key, evaluated one index at a time: a Feistel network over the next power of two,
-// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/random.rs, permute.
+// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/spec/random.rs, permute.
 
 const PERMUTATION_ROUNDS: u32 = 8u;
 

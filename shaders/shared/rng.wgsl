@@ -1,4 +1,4 @@
-// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/random.rs.
+// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
 // A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
 
 const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment

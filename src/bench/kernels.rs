@@ -1,14 +1,14 @@
 //! Each kernel of an update: its time, its share, and how near it comes to what the device can do.
 
-use super::peaks::Peaks;
-use super::stopwatch::Stopwatch;
-use crate::buffers::Buffer;
-use crate::error::Result;
-use crate::gpu::engine::Engine;
-use crate::kernel::Kernel;
-use crate::network::{ACTOR, CRITIC, NETWORKS, Network};
-use crate::plan::Plan;
-use crate::ppo;
+use crate::bench::peaks::Peaks;
+use crate::bench::stopwatch::Stopwatch;
+use crate::device::engine::Engine;
+use crate::program::buffers::Buffer;
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::schedule;
+use crate::spec::network::{ACTOR, CRITIC, NETWORKS, Network};
+use crate::support::error::Result;
 
 /// One kernel of an update.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -44,7 +44,7 @@ struct Work {
 pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
     let mut rows = Vec::new();
     for &kernel in Kernel::ALL {
-        let dispatches = ppo::update_of(plan, kernel);
+        let dispatches = schedule::update_of(plan, kernel);
         if dispatches.is_empty() {
             continue;
         }
@@ -110,8 +110,8 @@ fn work(kernel: Kernel, plan: &Plan) -> Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::plan::Profile;
+    use crate::program::profile::Profile;
+    use crate::spec::config::Config;
 
     #[test]
     fn gradient_work_is_three_forwards_of_both_networks_for_each_sample() {

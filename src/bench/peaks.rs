@@ -1,12 +1,12 @@
 //! What the device can do at most, measured by two kernels: arithmetic and memory.
 
-use super::stopwatch::Stopwatch;
-use crate::error::Result;
-use crate::gpu::Gpu;
-use crate::gpu::engine::create_buffer;
-use crate::gpu::program::{Program, Shader};
-use crate::kernel::Grid;
-use crate::plan::Plan;
+use crate::bench::stopwatch::Stopwatch;
+use crate::device::engine::create_buffer;
+use crate::device::gpu::Gpu;
+use crate::device::shader::{Program, Shader};
+use crate::program::kernel::Grid;
+use crate::program::plan::Plan;
+use crate::support::error::Result;
 use std::time::Duration;
 
 /// Lanes of a workgroup of both kernels.

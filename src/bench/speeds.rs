@@ -1,13 +1,13 @@
 //! Environment steps a second: of the environment alone, with the policy acting, and of training.
 
-use super::stopwatch::Stopwatch;
-use crate::error::Result;
-use crate::gpu::Gpu;
-use crate::gpu::program::{Program, Shader};
-use crate::kernel::Kernel;
-use crate::plan::Plan;
-use crate::ppo;
-use crate::trainer::Trainer;
+use crate::bench::stopwatch::Stopwatch;
+use crate::device::gpu::Gpu;
+use crate::device::shader::{Program, Shader};
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::schedule;
+use crate::support::error::Result;
+use crate::train::trainer::Trainer;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let program = Program::new(gpu, plan, &shader, |name| Some(engine.buffer(name)))?;
     let environment = steps / stopwatch.seconds(&|pass, _| program.encode(pass))?;
 
-    let rollout = ppo::update_of(plan, Kernel::Rollout);
+    let rollout = schedule::update_of(plan, Kernel::Rollout);
     let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;

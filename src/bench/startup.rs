@@ -1,12 +1,13 @@
 //! The way to the first row of metrics, phase by phase, and what the device's memory then holds.
 
-use crate::config::Config;
-use crate::error::Result;
-use crate::gpu::engine::{Engine, Options};
-use crate::gpu::{Gpu, compose, reflect};
-use crate::plan::Plan;
-use crate::ppo;
-use crate::trainer::{agent_rows, upload};
+use crate::device::engine::{Engine, EngineOptions};
+use crate::device::gpu::Gpu;
+use crate::program::plan::Plan;
+use crate::program::schedule;
+use crate::spec::config::Config;
+use crate::support::error::Result;
+use crate::train::agents::{agent_rows, upload};
+use crate::wgsl::{compose, reflect};
 use std::time::Instant;
 
 /// Seconds of each phase of starting, in this process. Drivers that keep compiled kernels on disk make later starts shorter.
@@ -63,14 +64,14 @@ pub(super) fn open(config: &Config) -> Result<(Gpu, f64)> {
 /// Those of [`Engine::new`].
 pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, DeviceMemory, Engine)> {
     let began = Instant::now();
-    for kernel in ppo::kernels(plan) {
+    for kernel in schedule::kernels(plan) {
         reflect::parse(kernel.name(), &compose::compose(kernel, plan))?;
     }
     let composition = since(began);
 
     let (before, process) = (allocator(gpu), resident_bytes());
     let began = Instant::now();
-    let engine = Engine::new(gpu, plan, &Options { cached: true, anew: true, ..Options::default() })?;
+    let engine = Engine::new(gpu, plan, &EngineOptions { cached: true, anew: true, ..EngineOptions::default() })?;
     let pipelines = since(began);
 
     let began = Instant::now();
@@ -80,8 +81,8 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
     let parameters = since(began);
 
     let began = Instant::now();
-    engine.run(&ppo::start())?;
-    engine.run(&ppo::update(plan))?;
+    engine.run(&schedule::start())?;
+    engine.run(&schedule::update(plan))?;
     let first_dispatches = since(began);
 
     let began = Instant::now();

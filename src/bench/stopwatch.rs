@@ -1,8 +1,8 @@
 //! Times repeated dispatches: by the device's clock where it has one that can be believed, else by the host's.
 
-use crate::error::Result;
-use crate::gpu::Gpu;
-use crate::gpu::engine::{create_buffer, map_error};
+use crate::device::engine::{create_buffer, map_error};
+use crate::device::gpu::Gpu;
+use crate::support::error::Result;
 use std::time::{Duration, Instant};
 
 /// A submission grows until it takes this long: far above what the clocks and the submission itself add, and far below a desktop's watchdog.

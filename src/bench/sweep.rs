@@ -1,12 +1,12 @@
 //! The three speeds over environments, widths and agents.
 
-use super::speeds::{self, Speeds};
-use super::stopwatch::Stopwatch;
-use super::{ENDLESS, note, runnable};
-use crate::config::Config;
-use crate::error::{DeviceFailure, Error, Result};
-use crate::gpu::Gpu;
-use crate::network::NETWORKS;
+use crate::bench::setting::{ENDLESS, note, runnable};
+use crate::bench::speeds::{self, Speeds};
+use crate::bench::stopwatch::Stopwatch;
+use crate::device::gpu::Gpu;
+use crate::spec::config::Config;
+use crate::spec::network::NETWORKS;
+use crate::support::error::{DeviceFailure, Error, Result};
 
 /// What to vary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

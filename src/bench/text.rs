@@ -1,10 +1,13 @@
 //! The report as a person reads it.
 
-use super::{DeviceMemory, Peaks, Report, Speeds, Startup, Swept};
-use crate::inspect::columns;
-use crate::plan::mebibytes;
-use crate::text::quantity;
-use indicatif::HumanCount;
+use crate::bench::peaks::Peaks;
+use crate::bench::report::Report;
+use crate::bench::speeds::Speeds;
+use crate::bench::startup::{DeviceMemory, Startup};
+use crate::bench::sweep::Swept;
+use crate::support::text::columns;
+use crate::support::text::mebibytes;
+use crate::support::text::{grouped, quantity};
 
 impl Report {
     /// Aligned tables, the device first.
@@ -149,11 +152,11 @@ fn counted(number: u64, what: &str) -> String {
         (_, true) => "es",
         _ => "s",
     };
-    format!("{} {what}{ending}", HumanCount(number))
+    format!("{} {what}{ending}", grouped(number))
 }
 
 fn count(number: f64) -> String {
-    HumanCount(number.round() as u64).to_string()
+    grouped(number.round() as u64)
 }
 
 fn percent(fraction: f64) -> String {
@@ -172,7 +175,7 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::SweptRow;
+    use crate::bench::sweep::SweptRow;
 
     #[test]
     fn durations_have_units() {

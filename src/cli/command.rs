@@ -1,9 +1,10 @@
 //! The command line's description: commands, flags, help, examples, and the manual page.
 
-use super::{defaults, table};
-use crate::bench::Sweep;
-use crate::config::{Config, KEYS, Key};
-use crate::run::{PLAYABLE, RESUMABLE, Which};
+use crate::bench::sweep::Sweep;
+use crate::cli::layers::{defaults, table};
+use crate::run::checkpoints::Which;
+use crate::run::session::{PLAYABLE, RESUMABLE};
+use crate::spec::config::{Config, KEYS, Key};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;

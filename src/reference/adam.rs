@@ -1,11 +1,13 @@
 //! Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1).
 
-use super::layouts::{Agent, loss};
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, Site, fault};
-use crate::kernel::Kernel;
-use crate::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
+use crate::program::kernel::Kernel;
+use crate::program::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::fault;
+use crate::reference::layouts::Agent;
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::spec::records::loss;
 
 /// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
 ///

@@ -1,7 +1,7 @@
 //! Compares what a device computed with what the reference admits, word by word.
 
-use super::memory::{Cell, Memory};
-use super::tracked::Tracked;
+use crate::reference::memory::{Cell, Memory};
+use crate::reference::tracked::Tracked;
 use std::collections::BTreeMap;
 
 /// A NaN that no kernel computes: what was never written still holds it.

@@ -1,8 +1,8 @@
 //! One sample through a network, forwards and backwards.
 
-use super::real::{Accumulator, Real};
-use crate::config::Activation;
-use crate::network::Network;
+use crate::reference::real::{Accumulator, Real};
+use crate::spec::config::Activation;
+use crate::spec::network::Network;
 
 /// What a forward pass leaves for the backward pass.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ fn through_activation<R: Real>(activation: Activation, h: R, slope: R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{ACTOR, CRITIC};
+    use crate::spec::network::{ACTOR, CRITIC};
 
     #[test]
     fn backward_is_the_derivative_of_forward() {

@@ -1,10 +1,11 @@
 //! V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, dense, layouts};
-use crate::network::CRITIC;
-use crate::plan::Plan;
+use crate::program::plan::Plan;
+use crate::reference::decision::Ambiguous;
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::reference::{dense, layouts};
+use crate::spec::network::CRITIC;
 
 /// Writes `values`, also where no truncated episode wrote an observation in this rollout: nobody reads those.
 ///

@@ -1,10 +1,10 @@
 //! What goes wrong, as `faults` holds it: the smallest code of an agent is the first thing in the order of the pipeline.
 //! Two faults have no place here: loops all end by themselves, and without a legal action the reference panics.
 
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, Site};
-pub use crate::fault::*;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+pub use crate::support::fault::*;
 
 /// Whether `quantity` is finite; notes `fault` for the site's agent where it is not.
 ///

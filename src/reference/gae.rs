@@ -4,12 +4,14 @@
 //! Where rewards are normalised, each is divided by the running deviation of R_t = γ·R_(t−1) + r_t, R being 0 before an episode (Engstrom et al. 2020).
 //! The reward of a truncated step gains γ·V(last observation), unless time limits count as termination (Pardo et al. 2018).
 
-use super::layouts::{self, Agent, Normalizer, RunningSum, env_statistics, sample, transition};
-use super::memory::Memory;
-use super::real::{MergeOrder, Moments, Real};
-use super::{Ambiguous, Site, fault};
-use crate::kernel::Kernel;
-use crate::plan::Plan;
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::fault;
+use crate::reference::layouts::{self, Agent, Normalizer, RunningSum};
+use crate::reference::memory::Memory;
+use crate::reference::real::{MergeOrder, Moments, Real};
+use crate::spec::records::{env_statistics, sample, transition};
 
 /// Writes `samples`, `env_statistics` and `faults`.
 ///

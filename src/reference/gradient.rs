@@ -1,14 +1,15 @@
 //! The gradient of PPO's loss over one minibatch, and the losses themselves, one row of sums for each row of tiles.
 
-use super::layouts::Agent;
-use super::loss::{self, Sample, gather};
-use super::memory::Memory;
-use super::policy::Policy;
-use super::real::{Accumulator, Real};
-use super::{Ambiguous, Site, dense};
-use crate::kernel::Kernel;
-use crate::network::{ACTOR, CRITIC, NETWORKS};
-use crate::plan::{LOSS_SUMS, Plan};
+use crate::program::kernel::Kernel;
+use crate::program::plan::{LOSS_SUMS, Plan};
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::dense;
+use crate::reference::layouts::Agent;
+use crate::reference::loss::{self, Sample, gather};
+use crate::reference::memory::Memory;
+use crate::reference::policy::Policy;
+use crate::reference::real::{Accumulator, Real};
+use crate::spec::network::{ACTOR, CRITIC, NETWORKS};
 
 /// Pass `index` mod passes of gradient step `index` / passes. A tile is `plan.tile` consecutive samples of the minibatch; row r sums the tiles
 /// r, r + R, r + 2R, …, `plan.tiles_per_pass` of them in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.

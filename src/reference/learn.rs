@@ -1,10 +1,11 @@
 //! Gradient steps at once: what `gradient`, `sum_gradient` and `adam` do one after the other.
 
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, adam, gradient, sum_gradient};
-use crate::buffers::Buffer;
-use crate::plan::Plan;
+use crate::program::buffers::Buffer;
+use crate::program::plan::Plan;
+use crate::reference::decision::Ambiguous;
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::reference::{adam, gradient, sum_gradient};
 
 /// Buffers that the three hand results on in, which `learn` keeps in registers.
 const HANDED_ON: [&str; 3] = ["partials", "gradients", "norms"];

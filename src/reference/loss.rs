@@ -1,12 +1,13 @@
 //! PPO's losses (Schulman et al. 2017, equations 7 and 9), and their sum over a minibatch as a function of the parameters.
 
-use super::dense;
-use super::layouts::{self, Agent, sample};
-use super::memory::Memory;
-use super::policy::{Action, Policy};
-use super::real::Real;
-use crate::network::{ACTOR, CRITIC};
-use crate::plan::Plan;
+use crate::program::plan::Plan;
+use crate::reference::dense;
+use crate::reference::layouts::{self, Agent};
+use crate::reference::memory::Memory;
+use crate::reference::policy::{Action, Policy};
+use crate::reference::real::Real;
+use crate::spec::network::{ACTOR, CRITIC};
+use crate::spec::records::sample;
 
 /// What a gradient step reads of one environment step.
 #[derive(Debug, Clone)]

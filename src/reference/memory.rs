@@ -1,6 +1,6 @@
 //! The device's buffers as the reference sees them: cells that know whether, and as what, they were written.
 
-use super::real::Real;
+use crate::reference::real::Real;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -1,10 +1,11 @@
 //! Mean and population standard deviation of the advantages of every minibatch of every epoch of the update.
 
-use super::Ambiguous;
-use super::layouts::{Agent, sample};
-use super::memory::Memory;
-use super::real::{MergeOrder, Moments, Real};
-use crate::plan::{Plan, REDUCE_LANES};
+use crate::program::plan::{Plan, REDUCE_LANES};
+use crate::reference::decision::Ambiguous;
+use crate::reference::layouts::Agent;
+use crate::reference::memory::Memory;
+use crate::reference::real::{MergeOrder, Moments, Real};
+use crate::spec::records::sample;
 
 /// Writes `moments`.
 ///

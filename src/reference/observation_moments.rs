@@ -1,10 +1,11 @@
 //! Mean and squared deviations of each component of the rollout's observations, in parts of consecutive samples.
 
-use super::memory::Memory;
-use super::minibatch_moments::lanes;
-use super::real::{Moments, Real};
-use super::{Ambiguous, layouts};
-use crate::plan::Plan;
+use crate::program::plan::Plan;
+use crate::reference::decision::Ambiguous;
+use crate::reference::layouts;
+use crate::reference::memory::Memory;
+use crate::reference::minibatch_moments::lanes;
+use crate::reference::real::{Moments, Real};
 
 /// Writes `observation_parts`.
 ///

@@ -1,11 +1,11 @@
 //! The policy: how the actor's outputs become a distribution over actions. One categorical distribution, several, or a normal one.
 
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, Site};
-use crate::environment::Actions;
-use crate::plan::Plan;
-use crate::random::Stream;
+use crate::program::plan::Plan;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::spec::environment::Actions;
+use crate::spec::random::Stream;
 
 /// An action as it was sampled.
 #[derive(Debug, Clone)]
@@ -288,7 +288,7 @@ impl<R: Real> Categorical<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Kernel;
+    use crate::program::kernel::Kernel;
 
     const LOGITS: [f64; 5] = [0.3, -1.2, 2.0, 0.0, 0.7];
     const SITE: Site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn normal_actions_have_their_mean_and_deviation() {
         let policy = Policy::<f64>::new(&Actions::Continuous { low: vec![-1.0], high: vec![1.0] }, &[0.7, -0.5], &[]);
-        let mut stream = Stream::new(3, crate::random::ACTION, 0, 0);
+        let mut stream = Stream::new(3, crate::spec::random::ACTION, 0, 0);
         let values: Vec<f64> = (0..20_000)
             .map(|_| match policy.sample(&mut stream, SITE).unwrap() {
                 Action::Values(values) => values[0],

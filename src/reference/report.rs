@@ -1,13 +1,15 @@
 //! One row of metrics for each agent; then advances the agent's counters.
 
-use super::layouts::{Agent, agent as agent_field, env_statistics, loss, metrics, transition};
-use super::memory::Memory;
-use super::minibatch_moments::lanes;
-use super::real::{Moments, Real};
-use super::{Ambiguous, Site, fault};
-use crate::buffers::{AGENT_WORDS, METRICS_WORDS};
-use crate::kernel::Kernel;
-use crate::plan::{LOSSES, Plan, WINDOW};
+use crate::program::kernel::Kernel;
+use crate::program::plan::{LOSSES, Plan, WINDOW};
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::fault;
+use crate::reference::layouts::Agent;
+use crate::reference::memory::Memory;
+use crate::reference::minibatch_moments::lanes;
+use crate::reference::real::{Moments, Real};
+use crate::spec::records::{AGENT_WORDS, METRICS_WORDS};
+use crate::spec::records::{agent as agent_field, env_statistics, loss, metrics, transition};
 
 /// Writes `metrics`, `recent` and the counters in `agents`.
 ///

@@ -1,12 +1,13 @@
 //! Starts an episode in every environment.
 
-use super::Ambiguous;
-use super::environments::{State, Twin, twin};
-use super::layouts::{self, RunningSum};
-use super::memory::Memory;
-use super::real::Real;
-use crate::plan::Plan;
-use crate::random::{self, Stream};
+use crate::program::plan::Plan;
+use crate::reference::decision::Ambiguous;
+use crate::reference::environments::state::State;
+use crate::reference::environments::twin::{Twin, twin};
+use crate::reference::layouts::{self, RunningSum};
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::spec::random::{self, Stream};
 
 /// An environment as it lives between dispatches.
 pub struct EnvLane<R> {

@@ -1,15 +1,17 @@
 //! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
 
-use super::layouts::{self, Agent, Normalizer, transition};
-use super::memory::Memory;
-use super::policy::{Action, Policy};
-use super::real::Real;
-use super::reset::EnvLane;
-use super::{Ambiguous, Site, dense, fault};
-use crate::kernel::Kernel;
-use crate::network::ACTOR;
-use crate::plan::Plan;
-use crate::random::{self, Stream};
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::layouts::{self, Agent, Normalizer};
+use crate::reference::memory::Memory;
+use crate::reference::policy::{Action, Policy};
+use crate::reference::real::Real;
+use crate::reference::reset::EnvLane;
+use crate::reference::{dense, fault};
+use crate::spec::network::ACTOR;
+use crate::spec::random::{self, Stream};
+use crate::spec::records::transition;
 
 /// Steps `index`·`steps_per_dispatch` and following of the rollout. Writes `env_lanes`, `observations`, `actions`, `transitions` and `faults`.
 ///

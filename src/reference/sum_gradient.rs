@@ -1,12 +1,13 @@
 //! Adds the rows of partial gradients; keeps the mean losses and the squared norm of each part of the gradient.
 
-use super::layouts::loss;
-use super::memory::Memory;
-use super::real::Real;
-use super::{Ambiguous, Site, fault};
-use crate::kernel::Kernel;
-use crate::network::{ACTOR, CRITIC};
-use crate::plan::{LOSS_SUMS, LOSSES, Plan, REDUCE_LANES};
+use crate::program::kernel::Kernel;
+use crate::program::plan::{LOSS_SUMS, LOSSES, Plan, REDUCE_LANES};
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::fault;
+use crate::reference::memory::Memory;
+use crate::reference::real::Real;
+use crate::spec::network::{ACTOR, CRITIC};
+use crate::spec::records::loss;
 
 /// Whether `column` is a weight of the actor's head that is 0 and stays so.
 fn is_fixed(plan: &Plan, column: usize) -> bool {

@@ -1,14 +1,22 @@
 //! The reference against itself: whole updates, and the gradient against differences of the loss.
 
-use super::memory::{Cell, Memory};
-use super::real::Real;
-use super::tracked::Tracked;
-use super::*;
-use crate::buffers::{AGENT_WORDS, BUFFERS};
-use crate::config::{Activation, Config, PerAgent, TimeLimit};
-use crate::plan::{LOSSES, Profile};
-use crate::{ppo, random};
-use layouts::{agent, metrics, sample};
+use crate::program::buffers::BUFFERS;
+use crate::program::kernel::Kernel;
+use crate::program::plan::LOSSES;
+use crate::program::plan::Plan;
+use crate::program::profile::Profile;
+use crate::program::schedule;
+use crate::program::schedule::Dispatch;
+use crate::reference::memory::{Cell, Memory};
+use crate::reference::real::Real;
+use crate::reference::tracked::Tracked;
+use crate::reference::walk::run;
+use crate::reference::{fault, layouts, loss};
+use crate::spec::config::{Activation, Config, PerAgent, TimeLimit};
+use crate::spec::random;
+use crate::spec::records;
+use crate::spec::records::AGENT_WORDS;
+use crate::spec::records::{agent, metrics, sample};
 
 fn config() -> Config {
     Config { envs: 3, steps: 35, agents: 2, minibatches: 5, epochs: 2, hidden: vec![7, 6], ..Config::default() }
@@ -60,11 +68,11 @@ fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
     for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
         let plan = plan(&Config { time_limit, ..config() });
         let mut memory = memory::<f64>(&plan);
-        walk(&plan, &mut memory, ppo::start());
+        walk(&plan, &mut memory, schedule::start());
         for update in 0..3 {
-            walk(&plan, &mut memory, ppo::update(&plan));
+            walk(&plan, &mut memory, schedule::update(&plan));
             for s in 0..plan.agents {
-                let row = |field: usize| s * crate::buffers::METRICS_WORDS + field;
+                let row = |field: usize| s * crate::spec::records::METRICS_WORDS + field;
                 assert_eq!(memory.buffer("metrics").u(row(metrics::UPDATE)), update + 1);
                 assert_eq!(memory.buffer("metrics").u(row(metrics::FAULT)), fault::NONE);
                 assert!(memory.buffer("metrics").f(row(metrics::MEAN_RETURN)) >= 8.0, "a pole needs about ten steps to fall");
@@ -85,10 +93,10 @@ fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
 fn first_minibatch_has_ratio_one() {
     let plan = plan(&config());
     let mut memory = memory::<f64>(&plan);
-    walk(&plan, &mut memory, ppo::start().into_iter().chain(ppo::update(&plan)));
+    walk(&plan, &mut memory, schedule::start().into_iter().chain(schedule::update(&plan)));
     for s in 0..plan.agents {
         let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * LOSSES..s * plan.gradient_steps() * LOSSES + 6);
-        assert!(losses[layouts::loss::APPROX_KL].abs() < 1e-15 && losses[layouts::loss::CLIP_FRACTION] == 0.0, "{losses:?}");
+        assert!(losses[records::loss::APPROX_KL].abs() < 1e-15 && losses[records::loss::CLIP_FRACTION] == 0.0, "{losses:?}");
     }
 }
 
@@ -100,18 +108,18 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
         plan.episode_limit = 15;
         plan.final_rows = if time_limit == TimeLimit::Bootstrap { plan.steps.div_ceil(15) } else { 0 };
         let mut memory = memory::<f64>(&plan);
-        let to_samples = ppo::update(&plan).into_iter().take_while(|dispatch| dispatch.kernel != Kernel::MinibatchMoments);
-        walk(&plan, &mut memory, ppo::start().into_iter().chain(to_samples));
+        let to_samples = schedule::update(&plan).into_iter().take_while(|dispatch| dispatch.kernel != Kernel::MinibatchMoments);
+        walk(&plan, &mut memory, schedule::start().into_iter().chain(to_samples));
         let mut endings = [0; 4];
         for (s, n) in (0..plan.agents).flat_map(|s| (0..plan.envs).map(move |n| (s, n))) {
             let (gamma, lambda) = (f64::from(0.99f32), f64::from(0.95f32));
             let value = |row: usize| memory.buffer("values").f(layouts::value(&plan, s, row, n));
             let ending =
-                |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * layouts::transition::WORDS + layouts::transition::ENDING) & 3;
+                |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * records::transition::WORDS + records::transition::ENDING) & 3;
             // Every reward is 1.
             let error = |t: usize| match ending(t) {
                 0 => 1.0 + gamma * value(t + 1) - value(t),
-                layouts::transition::TRUNCATED if time_limit == TimeLimit::Bootstrap => 1.0 + gamma * value(plan.steps + 1 + t / 15) - value(t),
+                records::transition::TRUNCATED if time_limit == TimeLimit::Bootstrap => 1.0 + gamma * value(plan.steps + 1 + t / 15) - value(t),
                 _ => 1.0 - value(t),
             };
             for t in 0..plan.steps {
@@ -133,8 +141,8 @@ fn check_gradient(config: &Config) {
     let plan = plan(config);
     let mut memory = memory::<f64>(&plan);
     let step = 3;
-    let update = ppo::update(&plan);
-    walk(&plan, &mut memory, ppo::start());
+    let update = schedule::update(&plan);
+    walk(&plan, &mut memory, schedule::start());
     let before_learning = update.iter().take_while(|dispatch| dispatch.kernel != Kernel::Gradient);
     walk(&plan, &mut memory, before_learning.copied());
     for i in 0..plan.agents * plan.batch {
@@ -158,9 +166,9 @@ fn check_gradient(config: &Config) {
     for s in 0..plan.agents {
         let first = (s * plan.gradient_steps() + step) * LOSSES;
         let losses = memory.buffer("losses").reals(first..first + LOSSES);
-        assert!((0.1..0.9).contains(&losses[layouts::loss::CLIP_FRACTION]), "{losses:?}");
+        assert!((0.1..0.9).contains(&losses[records::loss::CLIP_FRACTION]), "{losses:?}");
         let coefficients = [PerAgent::Same(1.0), PerAgent::Same(-config.entropy_coef.of(s)), config.value_coef.clone()].map(|c| c.of(s));
-        let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[layouts::loss::VALUE];
+        let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[records::loss::VALUE];
         // Hyper-parameters are stored in f32.
         assert!((total - loss::loss(&plan, &memory, step, s)).abs() < 1e-6, "{total}");
         for slot in (0..2).flat_map(|network| plan.network.slots(network)).collect::<Vec<_>>() {
@@ -192,8 +200,8 @@ fn gradient_is_the_derivative_of_the_loss() {
 fn tracked_agrees_with_f64_and_its_bound_is_of_use() {
     let plan = plan(&Config { seed: 5, ..config() });
     let mut exact = memory::<f64>(&plan);
-    walk(&plan, &mut exact, ppo::start());
-    for dispatch in ppo::update(&plan) {
+    walk(&plan, &mut exact, schedule::start());
+    for dispatch in schedule::update(&plan) {
         let mut tracked = Memory::<Tracked>::from_words(exact.to_words());
         let mut plain = Memory::<f64>::from_words(exact.to_words());
         run(&plan, dispatch, &mut tracked).unwrap();

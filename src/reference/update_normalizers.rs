@@ -1,12 +1,14 @@
 //! Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979).
 
-use super::layouts::{Agent, Normalizer, RunningSum, env_statistics};
-use super::memory::Memory;
-use super::minibatch_moments::lanes;
-use super::real::{MergeOrder, Moments, Real};
-use super::{Ambiguous, Site, fault};
-use crate::kernel::Kernel;
-use crate::plan::{NORMALIZER_EPSILON, Plan};
+use crate::program::kernel::Kernel;
+use crate::program::plan::{NORMALIZER_EPSILON, Plan};
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::fault;
+use crate::reference::layouts::{Agent, Normalizer, RunningSum};
+use crate::reference::memory::Memory;
+use crate::reference::minibatch_moments::lanes;
+use crate::reference::real::{MergeOrder, Moments, Real};
+use crate::spec::records::env_statistics;
 
 /// Writes `normalizers` and `faults`, unless the agent has stopped or something went wrong before.
 ///

@@ -1,10 +1,23 @@
 //! How the directory of a run comes to be: locked, filled before anybody sees it, and with a name that every file system takes.
 
-use super::directory::refuse_existing;
-use crate::error::{Error, Result};
+use crate::support::error::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+/// The effective configuration.
+pub(super) const CONFIG: &str = "config.toml";
+/// A row for each update and agent.
+pub(super) const METRICS: &str = "metrics.jsonl";
+/// What came of the run.
+pub(super) const SUMMARY: &str = "summary.json";
+/// What else it is made of; see [`Manifest`].
+pub(super) const MANIFEST: &str = "run.json";
+/// A copy of the environment's WGSL file.
+pub(super) const ENVIRONMENT: &str = "environment.wgsl";
+/// Checkpoints.
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+/// Files of events.
+pub(super) const TENSORBOARD: &str = "tensorboard";
 /// Held by the process that trains in a directory.
 const LOCK: &str = ".lock";
 
@@ -62,6 +75,16 @@ pub(super) fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name
     }
 }
 
+/// Refuses a directory that holds a run, or a file that one would replace.
+pub(super) fn refuse_existing(path: &Path) -> Result<()> {
+    let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, CHECKPOINTS, TENSORBOARD];
+    if let Some(name) = files.into_iter().find(|name| path.join(name).exists()) {
+        let problem = format!("{} already holds a run ({name})", path.display());
+        return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));
+    }
+    Ok(())
+}
+
 /// Characters of an environment's name in the name of a run at most: date, seed and parent directories need room, too.
 const MOST_NAME: usize = 40;
 
@@ -76,7 +99,7 @@ pub(super) fn file_name(environment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files;
+    use crate::support::files;
 
     #[test]
     fn unnamed_runs_get_directories_of_their_own() {

@@ -1,9 +1,9 @@
 //! The checkpoints in a run's directory: written beside training, found again, and pruned.
 
-use crate::checkpoint::Checkpoint;
-use crate::error::{Error, Result};
-use crate::files;
-use crate::plan::{Plan, WINDOW};
+use crate::program::plan::{Plan, WINDOW};
+use crate::support::error::{Error, Result};
+use crate::support::files;
+use crate::train::checkpoint::Checkpoint;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};

@@ -1,33 +1,18 @@
 //! The directory that a run leaves behind.
 
-use super::Summary;
-use super::appear::{appear, file_name, lock};
-use super::manifest::{EnvironmentRecord, Manifest};
-use crate::config::Config;
-use crate::environment::Environment;
-use crate::error::{Error, Result};
-use crate::files;
-use crate::plan::Plan;
+use crate::program::plan::Plan;
+use crate::run::appear::{CHECKPOINTS, CONFIG, ENVIRONMENT, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
+use crate::run::manifest::{EnvironmentRecord, Manifest};
+use crate::run::summary::Summary;
+use crate::spec::config::Config;
+use crate::spec::environment::Environment;
+use crate::support::error::{Error, Result};
+use crate::support::files;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Where runs go that are not told where.
 const HOME: &str = "runs";
-/// The effective configuration.
-const CONFIG: &str = "config.toml";
-/// A row for each update and agent.
-const METRICS: &str = "metrics.jsonl";
-/// What came of the run.
-const SUMMARY: &str = "summary.json";
-
-/// What else it is made of; see [`Manifest`].
-const MANIFEST: &str = "run.json";
-/// A copy of the environment's WGSL file.
-const ENVIRONMENT: &str = "environment.wgsl";
-/// Checkpoints.
-const CHECKPOINTS: &str = "checkpoints";
-/// Files of events.
-const TENSORBOARD: &str = "tensorboard";
 
 /// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl`, `metrics.jsonl`,
 /// `tensorboard/`, `checkpoints/`, `summary.json`.
@@ -203,21 +188,11 @@ impl Directory {
     }
 }
 
-/// Refuses a directory that holds a run, or a file that one would replace.
-pub(super) fn refuse_existing(path: &Path) -> Result<()> {
-    let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, CHECKPOINTS, TENSORBOARD];
-    if let Some(name) = files.into_iter().find(|name| path.join(name).exists()) {
-        let problem = format!("{} already holds a run ({name})", path.display());
-        return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Profile;
-    use crate::run::DeviceSummary;
+    use crate::program::profile::Profile;
+    use crate::run::device::DeviceSummary;
 
     fn device() -> DeviceSummary {
         DeviceSummary { device: "test".into(), backend: "noop".into(), driver: String::new(), software: true }

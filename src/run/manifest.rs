@@ -1,12 +1,12 @@
 //! `run.json`: what a run is made of.
 
-use super::DeviceSummary;
-use super::record::ConfigRecord;
-use crate::config::Config;
-use crate::config::digest::digest;
-use crate::error::{Error, Result};
-use crate::fault::Divergence;
-use crate::plan::Plan;
+use crate::program::plan::Plan;
+use crate::run::device::DeviceSummary;
+use crate::run::record::ConfigRecord;
+use crate::spec::config::Config;
+use crate::spec::digest::digest;
+use crate::support::error::{Error, Result};
+use crate::support::fault::Divergence;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

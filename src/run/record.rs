@@ -1,8 +1,8 @@
 //! The configuration of a run as `run.json` keeps it, which says whether `config.toml` still is the run's own.
 
-use crate::config::Config;
-use crate::config::digest::{Values, differing, digest, has_effect};
-use crate::error::{Error, Result};
+use crate::spec::config::Config;
+use crate::spec::digest::{Values, differing, digest, has_effect};
+use crate::support::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;

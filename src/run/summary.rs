@@ -1,15 +1,14 @@
 //! What came of a run: `summary.json`, `--json`, and the lines that a person reads.
 
-use super::manifest::Rollback;
-use super::{Memory, is_solved};
-use crate::config::Config;
-use crate::fault::Divergence;
-use crate::files::{hexadecimal, sha256};
-use crate::gpu::Gpu;
-use crate::metrics::{Row, mean};
-use crate::plan::Plan;
-use crate::text::quantity;
-use indicatif::HumanCount;
+use crate::program::plan::{Plan, WINDOW};
+use crate::run::device::DeviceSummary;
+use crate::run::manifest::Rollback;
+use crate::spec::config::Config;
+use crate::spec::metrics::Row;
+use crate::support::fault::Divergence;
+use crate::support::files::{hexadecimal, sha256};
+use crate::support::statistics::mean;
+use crate::support::text::{grouped, quantity};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -50,34 +49,22 @@ pub struct AgentSummary {
     pub params_sha256: String,
 }
 
-/// The device of a run.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct DeviceSummary {
-    /// The adapter's name.
-    pub device: String,
-    /// Graphics API.
-    pub backend: String,
-    /// Driver and its version.
-    pub driver: String,
-    /// Whether it computes on the CPU.
-    pub software: bool,
+/// What is remembered of an agent while it trains.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Memory {
+    /// Its last row.
+    pub last: Option<Row>,
+    /// Environment steps and seconds at the first update after which it was solved.
+    pub solved_at: Option<(u64, f64)>,
 }
 
-impl DeviceSummary {
-    /// The device that `gpu` is.
-    pub fn new(gpu: &Gpu) -> DeviceSummary {
-        let (info, software) = (&gpu.info, gpu.is_software());
-        DeviceSummary { device: info.name.clone(), backend: info.backend.to_string(), driver: driver(info), software }
-    }
+/// Whether the row's mean return is that of a full window and as high as `solved_return`.
+pub(super) fn is_solved(row: &Row, solved_return: Option<f32>) -> bool {
+    row.window >= WINDOW && row.mean_return.zip(solved_return).is_some_and(|(value, solved)| value >= solved)
 }
 
 /// Agents that went wrong that are listed one by one.
 const MOST_DIVERGED: usize = 8;
-
-/// Driver and version as one text.
-pub fn driver(info: &wgpu::AdapterInfo) -> String {
-    format!("{} {}", info.driver, info.driver_info).trim().to_string()
-}
 
 /// What came of a run. Its JSON is `summary.json` and the output of `--json`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -193,7 +180,7 @@ impl Summary {
         let at = self.agents.iter().filter_map(|agent| Some((agent.solved_at_env_steps?, agent.solved_at_seconds?)));
         let at = at.fold((0, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
         let wanted = self.solved_return.unwrap_or_default();
-        let first = format!("a mean return of {wanted} was first reached after {} environment steps and {:.1} s", HumanCount(at.0), at.1);
+        let first = format!("a mean return of {wanted} was first reached after {} environment steps and {:.1} s", grouped(at.0), at.1);
         let diverged: Vec<&Divergence> = self.agents.iter().filter_map(|agent| agent.diverged.as_ref()).collect();
         let mut outcome = match (self.solved, reached) {
             _ if diverged.len() == self.agents.len() => String::new(),
@@ -209,7 +196,7 @@ impl Summary {
             outcome += &format!("          and {} more agents; summary.json lists them\n", diverged.len() - MOST_DIVERGED);
         }
         if let Some(last) = self.rollbacks.last() {
-            let count = HumanCount(self.rollbacks.len() as u64);
+            let count = grouped(self.rollbacks.len() as u64);
             outcome += &format!("rollbacks {count}, the last one to update {}; learning rates are now lower (run.json has them all)\n", last.to_update);
         }
         outcome.truncate(outcome.trim_end().len());
@@ -239,12 +226,12 @@ impl Summary {
             format!("return    {mean_return}"),
             format!(
                 "trained   {} environment steps{each} in {:.1} s{}, after {:.1} s of start-up",
-                HumanCount(self.env_steps),
+                grouped(self.env_steps),
                 self.seconds,
                 ended,
                 self.startup_seconds
             ),
-            format!("speed     {} environment steps per second", HumanCount(self.sps as u64)),
+            format!("speed     {} environment steps per second", grouped(self.sps as u64)),
             format!("device    {}, {}{}", self.device.device, self.device.backend, if self.device.software { ", software" } else { "" }),
             format!(
                 "run       {}{}",
@@ -265,15 +252,15 @@ pub(super) fn divergences(memories: &[Memory]) -> Vec<Divergence> {
 
 /// An agent's parameters without padding, from a row of the padded layout.
 fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
-    (0..crate::network::NETWORKS).flat_map(|network| plan.network.slots(network)).flat_map(|slot| padded[slot].to_le_bytes()).collect()
+    (0..crate::spec::network::NETWORKS).flat_map(|network| plan.network.slots(network)).flat_map(|slot| padded[slot].to_le_bytes()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault;
-    use crate::metrics::{RawRow, Row};
-    use crate::plan::Profile;
+    use crate::program::profile::Profile;
+    use crate::spec::metrics::RawRow;
+    use crate::support::fault;
     use bytemuck::Zeroable;
 
     fn summary(agents: u32, returns: &[f32], parameters: impl Fn(usize) -> f32, diverged: Option<u32>) -> Summary {
@@ -283,7 +270,7 @@ mod tests {
             .map(|agent| {
                 let fault = if diverged == Some(agent) { fault::GRADIENT.code() } else { fault::NONE };
                 let raw = RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: [10, 0], fault, ..RawRow::zeroed() };
-                let row = Row::from_raw(&raw, agent, &plan, 1.0, 1.0);
+                let row = plan.row(&raw, agent, 1.0, 1.0);
                 let solved_at = is_solved(&row, Some(475.0)).then_some((512, 0.5));
                 Memory { last: Some(row), solved_at }
             })

@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // no test binary uses all of it
 
-use ppo_gpu::gpu::Gpu;
-use ppo_gpu::plan::Profile;
+use ppo_gpu::device::gpu::Gpu;
+use ppo_gpu::program::profile::Profile;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
 static PREPARE: extern "C" fn() = {
     extern "C" fn prepare() {
-        ppo_gpu::gpu::process::prepare();
+        ppo_gpu::device::process::prepare();
     }
     prepare
 };

@@ -6,20 +6,20 @@
 
 use crate::environment::step;
 use crate::harness::{Words, download, gpu, plan, profile, upload, without_guard};
-use ppo_gpu::environment::Actions;
-use ppo_gpu::gpu::engine::{Engine, Options};
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::network::{ACTOR, CRITIC, NETWORKS};
-use ppo_gpu::plan::Plan;
-use ppo_gpu::ppo::Dispatch;
-use ppo_gpu::random::Stream;
-use ppo_gpu::reference::environments::twin;
-use ppo_gpu::reference::layouts::{agent, transition};
+use ppo_gpu::device::engine::{Engine, EngineOptions};
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule::Dispatch;
+use ppo_gpu::reference::environments::twin::twin;
 use ppo_gpu::reference::memory::{Cell, Memory};
 use ppo_gpu::reference::policy::{Action, Policy};
 use ppo_gpu::reference::tracked::{Tracked, U};
 use ppo_gpu::reference::{self, Site};
-use ppo_gpu::trainer::agent_rows;
+use ppo_gpu::spec::environment::Actions;
+use ppo_gpu::spec::network::{ACTOR, CRITIC, NETWORKS};
+use ppo_gpu::spec::random::Stream;
+use ppo_gpu::spec::records::{agent, transition};
+use ppo_gpu::train::agents::agent_rows;
 use serde_json::Value;
 
 /// Relative difference of two f64 computations of a few thousand operations: 2^-53 times the operations, times the condition of a normalised sum, stays below.
@@ -206,7 +206,7 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                 ("actions", numbers(at(case, "actions")).iter().map(|&action| action as u32).collect()),
                 ("samples", (0..samples).flat_map(|i| [advantages[i], targets[i], values[i], log_probs[i]]).collect()),
             ]);
-            let options = Options { guard_words: crate::harness::GUARD_WORDS, ..Options::default() };
+            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, ..EngineOptions::default() };
             let engine = Engine::new(gpu(), &plan, &options).unwrap();
             upload(&engine, &plan, &given);
             // Each step starts from the outside's own state before it: its parameters, and Adam's moments, which follow from its gradients.
@@ -238,7 +238,7 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                 }
 
                 let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
-                let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
+                let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::program::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
                 close(&format!("{name}, step {i}, losses"), figures, &engine.read("losses").unwrap(), memory.buffer("losses").cells());
                 let gradient = padded(&plan, at(step, "gradients"));
                 let after = padded(&plan, at(step, "params"));
@@ -294,7 +294,7 @@ fn advantages_follow_their_definition() {
             let rows: Vec<u32> = bytemuck::cast_slice(&agent_rows(&plan)).to_vec();
             assert_eq!(f32::from_bits(rows[agent::GAMMA]), at(case, "gamma").as_f64().unwrap() as f32);
             let given = Words::from([("agents", rows), ("faults", vec![u32::MAX]), ("transitions", transitions), ("values", values)]);
-            let options = Options { guard_words: crate::harness::GUARD_WORDS, only: vec![Kernel::Gae], ..Options::default() };
+            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, only: vec![Kernel::Gae], ..EngineOptions::default() };
             let engine = Engine::new(gpu(), &plan, &options).unwrap();
             upload(&engine, &plan, &given);
             let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));

@@ -3,8 +3,8 @@
 use crate::harness::{Words, plan, profile};
 use crate::inputs::Source;
 use crate::probe::probe;
-use ppo_gpu::buffers::TRANSITION_WORDS;
-use ppo_gpu::plan::Plan;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::records::TRANSITION_WORDS;
 
 const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n//! import policy\n\
     @group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n\

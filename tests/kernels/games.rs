@@ -2,12 +2,12 @@
 //! recordings and the programs that made them.
 
 use crate::harness::{Words, config, gpu, words_of};
-use ppo_gpu::config::{Config, Setting};
-use ppo_gpu::gpu::compose::compose_source;
-use ppo_gpu::gpu::engine::{Engine, Options};
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::ppo::{self, Dispatch};
+use ppo_gpu::device::engine::{Engine, EngineOptions};
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule::{self, Dispatch};
+use ppo_gpu::spec::config::{Config, Setting};
+use ppo_gpu::wgsl::compose::compose_source;
 use serde_json::Value;
 
 /// Each lane replays an episode, one step a dispatch. `samples` tells the lane of step t: its action, where its draws begin, whether there is such a step.
@@ -121,12 +121,12 @@ fn replay(env: &str, episodes: &[Episode]) -> usize {
     for (name, text) in RECORDED {
         source = with_function(&source, name, text);
     }
-    let options = Options { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| source.clone())), ..Options::default() };
+    let options = EngineOptions { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| source.clone())), ..EngineOptions::default() };
     let engine = Engine::new(gpu(), &plan, &options).unwrap_or_else(|error| panic!("{env}: {error}\n{}", error.help()));
     for (name, words) in Words::from([("samples", samples), ("observations", draws)]) {
         engine.write(name, &words);
     }
-    let dispatches: Vec<Dispatch> = (0..rows).map(|_| ppo::start()[0]).collect();
+    let dispatches: Vec<Dispatch> = (0..rows).map(|_| schedule::start()[0]).collect();
     dispatches.chunks(256).for_each(|some| engine.run(some).unwrap());
     let found = engine.read("transitions").unwrap();
 

@@ -3,12 +3,12 @@
 
 use crate::harness::{plan, profile};
 use crate::inputs::inputs;
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::network::NETWORKS;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::ppo::Dispatch;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule::Dispatch;
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::{self, loss::loss};
+use ppo_gpu::spec::network::NETWORKS;
 
 fn differs_from_finite_differences(plan: &Plan, seed: u64) -> Vec<String> {
     let start = Memory::<f64>::from_words(inputs(plan, seed));

@@ -2,16 +2,17 @@
 
 pub use crate::common::{gpu, profile, skip};
 use crate::inputs::inputs;
-use ppo_gpu::buffers::{BUFFERS, Buffer};
-use ppo_gpu::config::Config;
-use ppo_gpu::gpu::engine::{Engine, Options, Rewrite};
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::{Plan, Profile};
-use ppo_gpu::ppo::{Dispatch, Piece};
+use ppo_gpu::device::engine::{Engine, EngineOptions, Rewrite};
+use ppo_gpu::program::buffers::{BUFFERS, Buffer};
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::program::schedule::{Dispatch, Piece};
 pub use ppo_gpu::reference::compare::{Check, Finding, GUARD, POISON, Words, describe};
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
 use ppo_gpu::reference::{self};
+use ppo_gpu::spec::config::Config;
 
 /// Words of [`GUARD`] behind every buffer: more than a workgroup of lanes, each a vector.
 pub const GUARD_WORDS: usize = 1024;
@@ -88,7 +89,7 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
 pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite>) -> Vec<Finding> {
     let kernel = dispatch.kernel;
     let in_place = updated_in_place(kernel, dispatch.index, plan);
-    let options = Options { guard_words: GUARD_WORDS, only: vec![kernel], rewrite, ..Options::default() };
+    let options = EngineOptions { guard_words: GUARD_WORDS, only: vec![kernel], rewrite, ..EngineOptions::default() };
     let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     let bindings = engine.bindings(kernel);
     let reads = |name: &str| bindings.iter().any(|binding| binding.name == name && !binding.writable) || in_place.contains(&name);

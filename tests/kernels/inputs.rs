@@ -1,15 +1,15 @@
 //! Seeded contents for every buffer: plausible, ragged, with episodes that end in every way.
 
 use crate::harness::{Words, words_of};
-use ppo_gpu::buffers::NORMALIZER_WORDS;
-use ppo_gpu::environment::Actions;
-use ppo_gpu::network::NETWORKS;
-use ppo_gpu::plan::LOSSES;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::random::Stream;
-use ppo_gpu::reference::environments::twin;
-use ppo_gpu::reference::layouts::{env_statistics, loss, transition};
-use ppo_gpu::trainer::agent_rows;
+use ppo_gpu::program::plan::LOSSES;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::reference::environments::twin::twin;
+use ppo_gpu::spec::environment::Actions;
+use ppo_gpu::spec::network::NETWORKS;
+use ppo_gpu::spec::random::Stream;
+use ppo_gpu::spec::records::NORMALIZER_WORDS;
+use ppo_gpu::spec::records::{env_statistics, loss, transition};
+use ppo_gpu::train::agents::agent_rows;
 
 /// A source of test numbers.
 pub struct Source(Stream);

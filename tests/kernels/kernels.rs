@@ -1,10 +1,11 @@
 //! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
 
 use crate::harness::{check, config, describe, gpu, plan, profile, skip};
-use ppo_gpu::environment::Environment;
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::{Plan, Profile};
-use ppo_gpu::ppo::{self, Dispatch};
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::program::schedule::{self, Dispatch};
+use ppo_gpu::spec::environment::Environment;
 
 /// Plans that no kernel can be lucky with: sizes that divide nothing, more than one tile, workgroup and pass, every activation and profile, time limits of
 /// both kinds. `total_steps` leaves several updates, so that the annealed learning rate is inside its range.
@@ -65,7 +66,7 @@ fn plans_of(kernel: Kernel) -> Vec<(&'static str, Plan)> {
 
 /// First, middle and last dispatch of `kernel` in an update.
 fn dispatches(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
-    let all = if kernel == Kernel::Reset { ppo::start() } else { ppo::update_of(plan, kernel) };
+    let all = if kernel == Kernel::Reset { schedule::start() } else { schedule::update_of(plan, kernel) };
     if all.is_empty() {
         return all;
     }

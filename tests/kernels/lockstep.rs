@@ -1,15 +1,15 @@
 //! Whole updates in lock-step: before every dispatch the reference is given the device's own buffers, so that the first kernel that differs is the one named.
 
 use crate::harness::{GUARD, GUARD_WORDS, compare, describe, download, gpu, plan, profile, without_guard};
-use ppo_gpu::gpu::engine::Options;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::ppo;
+use ppo_gpu::device::engine::EngineOptions;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule;
 use ppo_gpu::reference::{self, memory::Memory, tracked::Tracked};
-use ppo_gpu::trainer::Trainer;
+use ppo_gpu::train::trainer::Trainer;
 
 /// Trains `updates` updates of `plan`, checking after each dispatch. The message names the first kernel that differs.
 fn lockstep(plan: &Plan, updates: usize) -> Result<usize, String> {
-    let options = Options { guard_words: GUARD_WORDS, ..Options::default() };
+    let options = EngineOptions { guard_words: GUARD_WORDS, ..EngineOptions::default() };
     let trainer = Trainer::with_options(gpu().clone(), plan.clone(), &options).unwrap();
     let engine = trainer.engine();
     for (name, mut words) in download(engine) {
@@ -19,7 +19,7 @@ fn lockstep(plan: &Plan, updates: usize) -> Result<usize, String> {
     }
     let mut checked = 0;
     for update in 0..updates {
-        for dispatch in ppo::update(plan) {
+        for dispatch in schedule::update(plan) {
             let mut memory = Memory::<Tracked>::from_words(without_guard(download(engine)));
             engine.run(&[dispatch]).unwrap();
             reference::run(plan, dispatch, &mut memory).map_err(|ambiguous| format!("{ambiguous}: choose another seed"))?;
@@ -54,7 +54,7 @@ fn updates_agree_kernel_by_kernel() {
         for learn_steps in 0..=plan.learn_steps.min(1) {
             let plan = Plan { learn_steps, ..plan.clone() };
             let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, learn_steps {learn_steps}: {message}"));
-            assert_eq!(checked, updates * ppo::update(&plan).len());
+            assert_eq!(checked, updates * schedule::update(&plan).len());
         }
     }
 }

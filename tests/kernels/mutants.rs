@@ -1,12 +1,13 @@
 //! Mutants: kernels broken on purpose, one line each, which the harness must catch, by the check meant to catch them; and the harness itself, broken.
 
 use crate::harness::{Check, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, plan, profile, skip};
-use ppo_gpu::gpu::compose::compose;
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::{Plan, Profile};
-use ppo_gpu::ppo::Dispatch;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::program::schedule::Dispatch;
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
+use ppo_gpu::wgsl::compose::compose;
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
 

@@ -2,11 +2,11 @@
 //! environment, and bind the device's buffers by name as any kernel does.
 
 use crate::harness::{Words, gpu};
-use ppo_gpu::gpu::compose::compose_source;
-use ppo_gpu::gpu::engine::{Engine, Options};
-use ppo_gpu::kernel::Kernel;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::ppo;
+use ppo_gpu::device::engine::{Engine, EngineOptions};
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule;
+use ppo_gpu::wgsl::compose::compose_source;
 
 /// Runs `body`, WGSL statements that know `s` and `n`, for every environment of every agent. `head` holds imports and bindings.
 pub fn probe(plan: &Plan, head: &str, body: &str, given: &Words, wanted: &str) -> Vec<u32> {
@@ -15,11 +15,11 @@ pub fn probe(plan: &Plan, head: &str, body: &str, given: &Words, wanted: &str) -
          let place = place_of(workgroup);\n    let s = place.s;\n    let n = place.group * LANES + lane;\n    if (n < ENVS) {{\n{body}\n    }}\n}}\n"
     );
     let composed = compose_source(&source, Kernel::Reset.grid(plan), plan);
-    let options = Options { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| composed.clone())), ..Options::default() };
+    let options = EngineOptions { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| composed.clone())), ..EngineOptions::default() };
     let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     for (name, words) in given {
         engine.write(name, words);
     }
-    engine.run(&ppo::start()).unwrap();
+    engine.run(&schedule::start()).unwrap();
     engine.read(wanted).unwrap()
 }

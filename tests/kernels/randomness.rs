@@ -2,8 +2,8 @@
 
 use crate::harness::{Words, plan, profile};
 use crate::probe::probe;
-use ppo_gpu::plan::Plan;
-use ppo_gpu::random::{Stream, permute, seed_words, threefry2x32};
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::random::{Stream, permute, seed_words, threefry2x32};
 use std::collections::BTreeSet;
 
 const HEAD: &str = "//! import rng\n@group(0) @binding(0) var<storage, read_write> actions: array<u32>;\n";
@@ -136,6 +136,6 @@ fn permutations_are_uniform_and_differ_between_keys() {
 
 #[test]
 fn epochs_updates_and_agents_have_permutations_of_their_own() {
-    let keys: BTreeSet<[u32; 2]> = (0..3u64).flat_map(|seed| (0..40).map(move |epoch| Stream::key(seed, ppo_gpu::random::PERMUTE, epoch))).collect();
+    let keys: BTreeSet<[u32; 2]> = (0..3u64).flat_map(|seed| (0..40).map(move |epoch| Stream::key(seed, ppo_gpu::spec::random::PERMUTE, epoch))).collect();
     assert_eq!(keys.len(), 120);
 }

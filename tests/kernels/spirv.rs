@@ -4,10 +4,11 @@
 use crate::harness::{config, skip};
 use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
-use ppo_gpu::environment::Environment;
-use ppo_gpu::gpu::{compose, reflect};
-use ppo_gpu::kernel::{Grid, Kernel};
-use ppo_gpu::plan::{Plan, Profile};
+use ppo_gpu::program::kernel::{Grid, Kernel};
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::wgsl::{compose, reflect};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};

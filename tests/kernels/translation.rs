@@ -3,9 +3,10 @@
 use crate::harness::{plan, profile};
 use crate::kernels::plans;
 use naga::back::{hlsl, msl, spv};
-use ppo_gpu::gpu::engine::{Engine, Options};
-use ppo_gpu::gpu::{Gpu, compose::compose, reflect};
-use ppo_gpu::kernel::Kernel;
+use ppo_gpu::device::engine::{Engine, EngineOptions};
+use ppo_gpu::device::gpu::Gpu;
+use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::wgsl::{compose::compose, reflect};
 
 #[test]
 fn kernels_translate_to_spirv_msl_and_hlsl() {
@@ -36,7 +37,7 @@ fn kernels_compile_under_strict_webgpu_rules_and_default_limits() {
     let gpu = Gpu::open_with("auto", "", wgpu::InstanceFlags::STRICT_WEBGPU_COMPLIANCE, |_| wgpu::Limits::default()).unwrap();
     for assignments in ["envs=8 steps=4 hidden=64,64", "envs=8 steps=4 hidden=128 activation=relu", "envs=8 steps=4 hidden=32,32,32 agents=2"] {
         let plan = plan(assignments, profile("small"));
-        let options = Options { checked: true, ..Options::default() };
+        let options = EngineOptions { checked: true, ..EngineOptions::default() };
         Engine::new(&gpu, &plan, &options).unwrap_or_else(|error| panic!("{assignments}: {error}\n{}", error.help()));
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Dynamics: Sutton (1996) with the equations of Sutton and Barto (1998); constants, one Runge-Kutta step of fourth order, and limits as in Gymnasium.
 
-use super::{Outcome, State};
-use crate::random::Stream;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::environments::state::{Outcome, State};
 use crate::reference::policy::Action;
 use crate::reference::real::Real;
-use crate::reference::{Ambiguous, Site};
+use crate::spec::random::Stream;
 use std::f64::consts::{PI, TAU};
 
 /// m/s².

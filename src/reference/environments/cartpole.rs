@@ -2,11 +2,11 @@
 //!
 //! Equations of motion: Barto, Sutton and Anderson (1983), without friction; constants, Euler's method and limits as in Gymnasium's CartPole-v1.
 
-use super::{Outcome, State};
-use crate::random::Stream;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::environments::state::{Outcome, State};
 use crate::reference::policy::Action;
 use crate::reference::real::Real;
-use crate::reference::{Ambiguous, Site};
+use crate::spec::random::Stream;
 
 /// m/s².
 const GRAVITY: f64 = 9.8;
@@ -93,7 +93,7 @@ impl<R: Real> State<R> for CartPole<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Kernel;
+    use crate::program::kernel::Kernel;
 
     #[test]
     fn episodes_of_gymnasium_are_reproduced() {

@@ -2,11 +2,11 @@
 //!
 //! Dynamics: Moore (1990) in the form of Sutton and Barto (1998); constants, order of updates and limits as in Gymnasium.
 
-use super::{Outcome, State};
-use crate::random::Stream;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::environments::state::{Outcome, State};
 use crate::reference::policy::Action;
 use crate::reference::real::Real;
-use crate::reference::{Ambiguous, Site};
+use crate::spec::random::Stream;
 use std::f64::consts::{PI, TAU};
 
 /// Change of velocity by the steepest slope, per step.

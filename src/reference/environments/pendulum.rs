@@ -1,11 +1,11 @@
 //! Pendulum-v1: a rod hinged at its end, turned by a torque. A rod of mass m and length l has the moment of inertia m·l²/3 about its end, hence
 //! dω/dt = 3g/(2l)·sin θ + 3/(m·l²)·u, integrated by the semi-implicit Euler method, with Gymnasium's constants.
 
-use super::{Outcome, State};
-use crate::random::Stream;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::environments::state::{Outcome, State};
 use crate::reference::policy::Action;
 use crate::reference::real::Real;
-use crate::reference::{Ambiguous, Site};
+use crate::spec::random::Stream;
 use std::f64::consts::{PI, TAU};
 
 /// m/s².

@@ -1,11 +1,11 @@
 //! Probe/Choice, Probe/Masked and Probe/Target: one-step tasks whose best policies and values are known (`shaders/envs/probe_*.wgsl` say which).
 //! They are the smallest tasks with several discrete actions, with masks and with continuous actions.
 
-use super::{Outcome, State};
-use crate::random::Stream;
+use crate::reference::decision::{Ambiguous, Site};
+use crate::reference::environments::state::{Outcome, State};
 use crate::reference::policy::Action;
 use crate::reference::real::Real;
-use crate::reference::{Ambiguous, Site};
+use crate::spec::random::Stream;
 
 /// Situations of Probe/Choice.
 const CHOICE_SITUATIONS: u32 = 6;
@@ -162,7 +162,7 @@ impl<R: Real> State<R> for Target<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::Kernel;
+    use crate::program::kernel::Kernel;
 
     const SITE: Site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
 

@@ -1,7 +1,7 @@
 //! Computes in f32, in several ways, what `Tracked` computes, and checks that the bound holds and is of use.
 
 use super::*;
-use crate::random::Stream;
+use crate::spec::random::Stream;
 
 /// How much wider than the largest error seen a bound may be before it is of no use as a check.
 const LOOSEST: f64 = 1000.0;

@@ -1,0 +1,285 @@
+//! Tries an environment on a device: what `ppo-gpu env check` reports.
+
+use crate::device::engine::{Engine, EngineOptions};
+use crate::device::gpu::Gpu;
+use crate::play::picture::Painter;
+use crate::play::player::{self, Player};
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::schedule;
+use crate::reference::layouts::{self};
+use crate::spec::config::Config;
+use crate::spec::environment::{Actions, Environment};
+use crate::spec::records::transition;
+use crate::support::error::{Error, Result};
+use crate::support::fault::{self, Fault};
+use crate::support::text::{grouped, quantity};
+use crate::train::agents::{agent_rows, upload};
+use std::time::Instant;
+
+/// Environments that are tried at once.
+const ENVS: usize = 64;
+/// Floats of observations that are looked at, at most.
+const FLOATS: usize = 1 << 24;
+/// Steps of each environment.
+const STEPS: std::ops::RangeInclusive<usize> = 64..=2048;
+/// Observations beyond this are better normalised.
+const LARGE: f32 = 10.0;
+/// Rewards beyond this make values, and losses, that f32 may not hold.
+const LARGE_REWARD: f32 = 1e6;
+/// Pixels along the sides of the picture that is tried.
+const PICTURE: u32 = 16;
+/// Components of the observation that vary by less are better normalised, too.
+const NARROW: f32 = 0.01;
+/// An action is drawn around 0 with a deviation of 1 at first: bounds that leave out half of that, or reach far beyond it, are worth a word.
+const USUAL_BOUND: f32 = 0.5;
+const MOST_BOUND: f32 = 10.0;
+
+/// How good a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Fine,
+    /// Unusual, but it may be meant.
+    Note,
+    /// Cannot be trained on.
+    Wrong,
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How good it is.
+    pub verdict: Verdict,
+    /// Line of the file that it is about.
+    pub line: Option<usize>,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The file.
+    pub path: String,
+    /// What was found, in the order in which it was looked for.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether it can be trained on.
+    pub fn passed(&self) -> bool {
+        self.findings.iter().all(|finding| finding.verdict != Verdict::Wrong)
+    }
+
+    /// One line for each finding.
+    pub fn to_text(&self) -> String {
+        let line = |finding: &Finding| {
+            let verdict = match finding.verdict {
+                Verdict::Fine => "ok   ",
+                Verdict::Note => "note ",
+                Verdict::Wrong => "WRONG",
+            };
+            let place = finding.line.map(|line| format!("{}:{line}: ", self.path)).unwrap_or_default();
+            format!("{verdict}  {place}{}\n", finding.text)
+        };
+        self.findings.iter().map(line).collect()
+    }
+}
+
+/// Steps `environment` with a policy that has learned nothing, twice from the same seed, and says what it saw.
+///
+/// # Errors
+/// Those of [`Plan::with_environment`] and [`Engine::new`].
+pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Report> {
+    let steps = (FLOATS / ENVS / environment.observation).clamp(*STEPS.start(), *STEPS.end());
+    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
+    let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
+    let engine = Engine::new(gpu, &plan, &EngineOptions { checked: true, only: vec![Kernel::Reset, Kernel::Rollout], ..EngineOptions::default() })?;
+    let first = Trial::run(&engine, &plan)?;
+    let second = Trial::run(&engine, &plan)?;
+
+    let mut report = Report { path: environment.name.clone(), findings: Vec::new() };
+    let mut say = |verdict: Verdict, at: &str, text: String| {
+        let line = environment.source.lines().position(|line| !at.is_empty() && line.contains(at)).map(|line| line + 1);
+        report.findings.push(Finding { verdict, line, text });
+    };
+    use Verdict::{Fine, Note, Wrong};
+
+    let limit = if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) };
+    let size = environment.observation;
+    say(Fine, "", format!("compiles; {size} observations, {}, {limit}, {} words of state", environment.actions.describe(), environment.state_words));
+
+    let component = |b: usize, k: usize| {
+        if plan.packs_observations() {
+            (first.observations[b * plan.observation_words() + k / 32] >> (k % 32) & 1) as f32
+        } else {
+            f32::from_bits(first.observations[b * size + k])
+        }
+    };
+    let observations: Vec<f32> = (0..ENVS * steps).flat_map(|b| (0..size).map(move |k| component(b, k))).collect();
+    let observes = if environment.binary { "fn env_component" } else { "fn env_observe" };
+    let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[b * transition::WORDS + transition::REWARD])).collect();
+    let at = |b: usize| format!("at step {} of environment {}", b / ENVS, b % ENVS);
+    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[b * transition::WORDS + transition::ENDING] & flag != 0).count();
+    let (terminated, truncated) = (endings(transition::TERMINATED), endings(transition::TRUNCATED));
+    let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
+    if first.fault.map(Fault::kind) == Some(fault::LOOP) {
+        say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
+    }
+    match observations.iter().position(|x| !x.is_finite()) {
+        // Those that follow the last step, and those that a time limit ends, are looked at by the device alone.
+        None if first.fault.map(Fault::kind) == Some(fault::OBSERVATION) => {
+            say(Wrong, observes, format!("an observation is not finite, the one after a step that ended an episode or the last step: {division}"));
+        }
+        Some(i) => say(Wrong, observes, format!("observation[{}] is {} {}: {division}", i % size, observations[i], at(i / size))),
+        None => {
+            let range = |k: usize| {
+                let values = observations.iter().skip(k).step_by(size);
+                values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)))
+            };
+            let ranges: Vec<(f32, f32)> = (0..size).map(range).collect();
+            let (low, high) = ranges.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
+            say(Fine, "", format!("observations are finite, from {low} to {high}"));
+            let constant: Vec<String> = (0..size).filter(|&k| ranges[k].0 == ranges[k].1).map(|k| k.to_string()).collect();
+            if !constant.is_empty() && constant.len() <= 16 {
+                say(Note, observes, format!("observation [{}] never changed: is it of use?", constant.join(", ")));
+            }
+            let normalize = "scale them to about -1 to 1, or train with normalize_observations = true";
+            if low < -LARGE || high > LARGE {
+                say(Note, observes, format!("some observations are large: {normalize}"));
+            }
+            let varies = |k: &usize| ranges[*k].1 - ranges[*k].0 > 0.0;
+            let narrow: Vec<String> = (0..size).filter(varies).filter(|&k| ranges[k].1 - ranges[k].0 < NARROW).map(|k| k.to_string()).collect();
+            if !narrow.is_empty() && narrow.len() <= 16 {
+                say(Note, observes, format!("observation [{}] hardly changes, by less than {NARROW}: {normalize}", narrow.join(", ")));
+            }
+        }
+    }
+    match rewards.iter().position(|x| !x.is_finite()) {
+        Some(b) => say(Wrong, "fn env_step", format!("the reward is {} {}: {division}", rewards[b], at(b))),
+        None => {
+            let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+            let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
+            say(Fine, "", format!("rewards are finite, from {low} to {high}, {} in the mean", quantity(mean)));
+            if first.fault.map(Fault::kind) == Some(fault::REWARD) {
+                say(Wrong, "fn env_step", "the rewards of an episode add up to a return that is not finite: make them smaller".into());
+            } else if low < -LARGE_REWARD || high > LARGE_REWARD {
+                say(Note, "fn env_step", "some rewards are very large: make them smaller, or train with normalize_rewards = true".into());
+            }
+            if low == high && terminated == 0 {
+                say(Note, "fn env_step", "the reward never changed, and no episode terminated: nothing tells good actions from bad ones".into());
+            }
+        }
+    }
+    if environment.masked {
+        let words = plan.action_words();
+        let mask = |b: usize| &first.actions[b * words + plan.environment.actions.dims()..(b + 1) * words];
+        let counts = match &plan.environment.actions {
+            Actions::MultiDiscrete(counts) => counts.clone(),
+            other => vec![other.outputs()],
+        };
+        let is_legal = |b: usize, k: usize| mask(b)[k / 32] >> (k % 32) & 1 != 0;
+        let firsts: Vec<usize> = counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
+        let empty = |b: usize| (0..counts.len()).find(|&d| (firsts[d]..firsts[d] + counts[d]).all(|k| !is_legal(b, k)));
+        match (0..ENVS * steps).find_map(|b| Some((b, empty(b)?))) {
+            Some((b, choice)) => {
+                let which = if counts.len() > 1 { format!(" in choice {choice}") } else { String::new() };
+                say(Wrong, "fn env_action_mask", format!("no action is legal{which} {}: end the episode before that, or allow one", at(b)));
+            }
+            None => say(Fine, "", if counts.len() > 1 { "every choice has a legal action in every state" } else { "every state has a legal action" }.into()),
+        }
+    }
+    if let Actions::Continuous { low, high } = &environment.actions {
+        let off = |d: &usize| low[*d] > -USUAL_BOUND || high[*d] < USUAL_BOUND || low[*d] < -MOST_BOUND || high[*d] > MOST_BOUND;
+        if let Some(d) = (0..low.len()).find(off) {
+            let bounds = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
+            let advice = "declare bounds of about -1 and 1, and scale the action in env_step";
+            say(
+                Note,
+                "const ACTION_LOW",
+                format!("{bounds}: an agent begins with actions around 0, most of them between -1 and 1, and may never find others; {advice}"),
+            );
+        }
+    }
+    let states: Vec<&[u32]> = first.start.chunks(environment.lane_words).map(|lane| &lane[..environment.state_words]).collect();
+    if states.iter().all(|state| state == &states[0]) {
+        say(Note, "fn env_reset", format!("all {ENVS} environments began in the same state: draw something from `rng`, unless that is meant"));
+    } else {
+        say(Fine, "", "resets vary".into());
+    }
+    let stepped = grouped((ENVS * steps) as u64);
+    match (terminated + truncated, plan.episode_limit as usize > steps) {
+        (0, true) if plan.episode_limit == u32::MAX => {
+            let problem = format!("no episode ended in {stepped} steps, and there is no time limit");
+            say(Wrong, "const TIME_LIMIT", format!("{problem}: nothing would ever be reported; set TIME_LIMIT, or return Outcome(reward, true) at some point"));
+        }
+        (0, _) => say(Note, "const TIME_LIMIT", format!("no episode ended in {steps} steps of each environment; the time limit is {}", plan.episode_limit)),
+        (ended, _) => {
+            say(Fine, "", format!("{} episodes ended in {stepped} steps: {terminated} terminated, {truncated} by the time limit", grouped(ended as u64)))
+        }
+    }
+    if first.same_as(&second) {
+        say(Fine, "", "the same seed gives the same trajectories".into());
+    } else {
+        say(Wrong, "fn env_step", "the same seed gave other trajectories: read no variable before it is set, and no index out of range".into());
+    }
+    say(Fine, "", format!("{} steps per second, {ENVS} environments at a time, with checks", grouped(((ENVS * steps) as f64 / second.seconds) as u64)));
+    if environment.pictured {
+        let options = player::PlayerOptions { agents: vec![0], envs: 1, steps: 1, seed: config.seed, deterministic: false };
+        let player = Player::new(gpu, &Config { agents: 1, ..config }, environment, None, &options)?;
+        match Painter::new(&player, PICTURE).and_then(|painter| painter.draw()) {
+            Ok(_) => say(Fine, "", "it can be drawn".into()),
+            Err(error @ Error::Environment { .. }) => say(Wrong, "fn env_pixel", format!("{error}: {}", error.help())),
+            Err(error) => return Err(error),
+        }
+    } else {
+        say(Note, "", "there is no env_pixel, so it cannot be drawn".into());
+    }
+    // Whatever it is: the device has seen what none of the above has.
+    if let Some(fault) = first.fault.filter(|_| report.passed()) {
+        report.findings.push(Finding { verdict: Wrong, line: None, text: fault.sentence() });
+    }
+    Ok(report)
+}
+
+/// What one rollout left behind.
+struct Trial {
+    start: Vec<u32>,
+    end: Vec<u32>,
+    observations: Vec<u32>,
+    actions: Vec<u32>,
+    transitions: Vec<u32>,
+    fault: Option<Fault>,
+    seconds: f64,
+}
+
+impl Trial {
+    fn run(engine: &Engine, plan: &Plan) -> Result<Trial> {
+        upload(engine, plan, &agent_rows(plan));
+        engine.run(&schedule::start())?;
+        let start = engine.read("env_lanes")?;
+        let rollout = schedule::update_of(plan, Kernel::Rollout);
+        let began = Instant::now();
+        engine.run(&rollout)?;
+        let seconds = began.elapsed().as_secs_f64();
+        let fault = engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code);
+        let mut observations = engine.read("observations")?;
+        // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
+        observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));
+        Ok(Trial {
+            start,
+            end: engine.read("env_lanes")?,
+            observations,
+            actions: engine.read("actions")?,
+            transitions: engine.read("transitions")?,
+            fault,
+            seconds,
+        })
+    }
+
+    fn same_as(&self, other: &Trial) -> bool {
+        let parts = |trial: &Trial| [&trial.start, &trial.end, &trial.observations, &trial.actions, &trial.transitions].map(Clone::clone);
+        parts(self) == parts(other)
+    }
+}

@@ -1,0 +1,65 @@
+//! The tables of ARCHITECTURE.md and README.md, in Markdown, from the lists that the program itself uses. A test compares the documents with them.
+
+use crate::program::buffers::BUFFERS;
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::profile::Profile;
+use crate::spec::config::{Config, KEYS};
+use crate::spec::metrics::METRICS;
+use crate::support::error::Result;
+use crate::wgsl::reflect;
+
+/// All tables, each under the heading it has in the documents.
+///
+/// # Errors
+/// [`crate::Error::Shader`] when a kernel does not compile.
+pub fn tables() -> Result<String> {
+    let all = [("Kernels", kernels()?), ("Buffers", buffers()), ("Keys", keys()), ("Metrics", metrics())];
+    Ok(all.map(|(heading, table)| format!("## {heading}\n\n{table}")).join("\n"))
+}
+
+/// Every kernel: what it computes, reads and writes.
+///
+/// # Errors
+/// [`crate::Error::Shader`] when one does not compile.
+pub fn kernels() -> Result<String> {
+    // One that every kernel can be written for.
+    let profile = Profile::named("software").expect("there is such a profile");
+    let plan = Plan::new(&Config { envs: 4, ..Config::default() }, profile)?;
+    let mut rows = Vec::new();
+    for &kernel in Kernel::ALL {
+        let bindings = reflect::bindings(kernel, &plan)?;
+        let names = |writable: bool| {
+            let list = bindings.iter().filter(|binding| !binding.uniform && binding.writable == writable).map(|binding| format!("`{}`", binding.name));
+            list.collect::<Vec<_>>().join(" ")
+        };
+        rows.push([format!("`{}`", kernel.name()), kernel.summary().into(), names(false), names(true)]);
+    }
+    Ok(markdown(["kernel", "computes", "reads", "writes"], rows))
+}
+
+/// Every buffer: shape and meaning.
+pub fn buffers() -> String {
+    markdown(["buffer", "shape", "meaning"], BUFFERS.iter().map(|buffer| [format!("`{}`", buffer.name), format!("`{}`", buffer.shape), buffer.meaning.into()]))
+}
+
+/// Every configuration key: default and meaning.
+pub fn keys() -> String {
+    let defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
+    let default = |name: &str| defaults.get(name).map_or("none".into(), toml::Value::to_string);
+    markdown(["key", "default", "meaning"], KEYS.iter().map(|key| [format!("`{}`", key.name), format!("`{}`", default(key.name)), key.help.into()]))
+}
+
+/// Every metric: unit, definition, healthy range.
+pub fn metrics() -> String {
+    markdown(
+        ["metric", "unit", "definition", "healthy"],
+        METRICS.iter().map(|metric| [format!("`{}`", metric.name), metric.unit.into(), metric.meaning.into(), metric.healthy.into()]),
+    )
+}
+
+fn markdown<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let line = |cells: [String; N]| format!("| {} |\n", cells.join(" | "));
+    let body: String = rows.into_iter().map(line).collect();
+    format!("{}{}{body}", line(header.map(String::from)), line([(); N].map(|()| "---".into())))
+}

@@ -1,0 +1,303 @@
+//! `ppo-gpu inspect` and `ppo-gpu devices`: what a run would be made of, as text. Nothing here needs a device.
+
+use crate::cli::inspect::{schedule, tables};
+use crate::device::{choose, gpu};
+use crate::program::buffers::BUFFERS;
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::profile::Profile;
+use crate::spec::config::Config;
+use crate::spec::metrics::METRICS;
+use crate::spec::network::{NETWORKS, Network};
+use crate::support::error::{Error, Result};
+use crate::support::text::columns;
+use crate::support::text::did_you_mean;
+use crate::support::text::grouped;
+use crate::support::text::mebibytes;
+use crate::support::text::plural;
+use crate::wgsl::compose;
+
+/// What to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// Everything derived from the configuration.
+    Plan,
+    /// The effective configuration.
+    Config,
+    /// The memory map.
+    Buffers,
+    /// The schedule of one update, and what each kernel binds.
+    Kernels,
+    /// What the numbers of a row of metrics mean.
+    Metrics,
+    /// The tables of the documents, in Markdown.
+    Tables,
+    /// The WGSL of the kernel of this name.
+    Shader(String),
+}
+
+/// An adapter's description and limits.
+pub(super) type Adapter = (wgpu::AdapterInfo, wgpu::Limits);
+
+/// The text of `topic` for a run of `config`. What had to be assumed is noted on stderr, unless `quiet`.
+///
+/// # Errors
+/// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::NoAdapter`] when an adapter was asked for that is
+/// not among those that there are; [`Error::Shader`] when a kernel does not compile.
+pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
+    // What needs no plan is shown without looking for adapters, which takes a while.
+    match topic {
+        Topic::Config => return Ok(config.to_commented_toml()),
+        Topic::Metrics => return Ok(metrics()),
+        Topic::Tables => return tables::tables(),
+        _ => {}
+    }
+    let kernel = match topic {
+        Topic::Shader(name) => Some(kernel_named(name)?),
+        _ => None,
+    };
+    let adapter = adapter(config)?;
+    let (profile, why) = profile(config, adapter.as_ref());
+    if adapter.is_none() && config.profile == "auto" && !quiet {
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "note: {why}");
+    }
+    let plan = Plan::new(config, profile)?;
+    match (topic, kernel) {
+        (_, Some(kernel)) if !kernel.is_for(&plan) => {
+            let problem = format!("'{}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it", kernel.name());
+            Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
+        }
+        (_, Some(kernel)) => Ok(compose::compose(kernel, &plan)),
+        (Topic::Buffers, _) => Ok(buffers(&plan)),
+        (Topic::Kernels, _) => schedule::kernels(&plan),
+        _ => Ok(derived(&plan, adapter.as_ref(), &why)),
+    }
+}
+
+/// The adapter that a run would use, if there is one.
+///
+/// # Errors
+/// [`Error::NoAdapter`] and [`Error::Config`] when there are adapters, and the flags mean none or several of them.
+fn adapter(config: &Config) -> Result<Option<Adapter>> {
+    let adapters = gpu::adapters(&config.backend);
+    match chosen(&adapters, config)? {
+        Some(index) => Ok(Some(adapters[index].clone())),
+        None if adapters.is_empty() => Ok(None),
+        None => Err(gpu::no_adapter(&config.backend, &config.adapter)),
+    }
+}
+
+/// Which of `adapters` a run of `config` would use.
+pub(super) fn chosen(adapters: &[Adapter], config: &Config) -> Result<Option<usize>> {
+    let infos: Vec<wgpu::AdapterInfo> = adapters.iter().map(|(info, _)| info.clone()).collect();
+    choose::choose(&infos, &config.adapter)
+}
+
+/// The profile of a run, and why it is that one.
+fn profile(config: &Config, adapter: Option<&Adapter>) -> (Profile, String) {
+    match (Profile::named(&config.profile), adapter) {
+        (Some(profile), _) => (profile, "asked for".into()),
+        (None, Some((info, limits))) => {
+            let profile = gpu::profile(&config.profile, info, limits);
+            let why = match profile.name {
+                "software" => format!("{} computes on the CPU", info.name),
+                "small" => format!("{} has {} bytes of workgroup memory", info.name, limits.max_compute_workgroup_storage_size),
+                _ => format!("{} is a GPU", info.name),
+            };
+            (profile, why)
+        }
+        (None, None) => (Profile::named("gpu").expect("the profile for GPUs exists"), "no adapter was found, so profile 'gpu' is assumed".into()),
+    }
+}
+
+fn kernel_named(name: &str) -> Result<Kernel> {
+    Kernel::named(name).ok_or_else(|| {
+        let names = || Kernel::ALL.iter().map(|kernel| kernel.name());
+        let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
+        Error::config("shader", format!("there is no kernel '{name}'"), help)
+    })
+}
+
+fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
+    let count = |number: usize| grouped(number as u64).to_string();
+    let environment = &plan.environment;
+    let mut text = format!(
+        "{}: {} observations, {}, {}{}\n\nSizes\n",
+        environment.name,
+        environment.observation,
+        environment.actions.describe(),
+        if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) },
+        environment.solved_return.map(|solved| format!(", solved at a mean return of {solved}")).unwrap_or_default()
+    );
+    let seeds = if plan.agents == 1 { format!("seed {}", plan.seed(0)) } else { format!("seeds {} to {}", plan.seed(0), plan.seed(plan.agents - 1)) };
+    let trained = u64::from(plan.updates) * plan.batch as u64;
+    text += &columns(
+        &[
+            ["agents", "S", &count(plan.agents), &seeds],
+            ["environments", "N", &count(plan.envs), "for each agent"],
+            ["rollout length", "T", &count(plan.steps), "steps of every environment in an update"],
+            ["samples", "B", &count(plan.batch), "for each agent in an update, N*T"],
+            ["minibatches", "K", &count(plan.minibatches), "in each epoch"],
+            ["minibatch", "M", &count(plan.minibatch), "samples, B/K"],
+            ["epochs", "E", &count(plan.epochs), "over the samples of an update"],
+            [
+                "updates",
+                "U",
+                &count(plan.updates as usize),
+                &format!("{} environment steps for each agent, from total_steps = {}", grouped(trained), grouped(plan.config.total_steps)),
+            ],
+            [
+                "gradient steps",
+                "E*K",
+                &count(plan.gradient_steps()),
+                &format!("in each update; {} in the whole run", grouped(plan.gradient_steps() as u64 * u64::from(plan.updates))),
+            ],
+        ],
+        "llr",
+    );
+
+    let network = &plan.network;
+    let shape = |which: usize| {
+        let widths: Vec<String> = (0..network.layers.len()).map(|l| network.outputs(which, l).to_string()).collect();
+        format!("{}-{}", environment.observation, widths.join("-"))
+    };
+    let parameters = |which: usize| count(network.slots(which).count());
+    text += "\nNetworks\n";
+    text += &columns(
+        &[
+            ["actor", &shape(crate::spec::network::ACTOR), &parameters(crate::spec::network::ACTOR), &format!("parameters, {}", activation(network))],
+            ["critic", &shape(crate::spec::network::CRITIC), &parameters(crate::spec::network::CRITIC), "parameters"],
+            ["both", "P", &count(network.padded_parameters()), &format!("floats for each agent with padding, {} without", count(network.parameters()))],
+        ],
+        "llr",
+    );
+
+    text += "\nWork\n";
+    let rollouts = plan.steps / plan.steps_per_dispatch;
+    text += &columns(
+        &[
+            [
+                "rollout",
+                &format!("{} of {}", plural(rollouts, "dispatch", "dispatches"), plural(plan.steps_per_dispatch, "step", "steps")),
+                &format!("in each update, {} lanes a workgroup", plan.rollout_lanes),
+            ],
+            [
+                "minibatch",
+                &plural(plan.tiles, "tile", "tiles"),
+                &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.tile, plural(plan.gradient_rows, "row", "rows")),
+            ],
+            [
+                "learning",
+                &match plan.learn_steps {
+                    0 => plural(plan.gradient_steps() * (plan.passes + 2), "dispatch", "dispatches"),
+                    steps => plural(plan.gradient_steps() / steps, "dispatch", "dispatches"),
+                },
+                &match plan.learn_steps {
+                    0 => "in each update: gradients, their sum, Adam".into(),
+                    steps => format!("in each update, of {} each", plural(steps, "gradient step", "gradient steps")),
+                },
+            ],
+            ["update", &plural(crate::program::schedule::update(plan).len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
+        ],
+        "ll",
+    );
+
+    text += "\nDevice\n";
+    let largest = BUFFERS.iter().max_by_key(|buffer| buffer.bytes(plan));
+    let largest_bytes = largest.map_or(0, |buffer| buffer.bytes(plan));
+    let largest_name = largest.map_or("", |buffer| buffer.name);
+    let (mut most, mut workgroup, mut fits) = ("no adapter to compare with".to_string(), String::new(), String::new());
+    if let Some((info, limits)) = adapter {
+        most = format!("`{largest_name}`; {} allows {}", info.name, mebibytes(limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)));
+        workgroup = format!("the adapter allows {}", grouped(limits.max_compute_workgroup_storage_size.into()));
+        fits = match plan.check_limits(&gpu::plan_limits(limits), None, &info.name) {
+            Ok(()) => String::new(),
+            Err(error) => format!("\nDoes not fit: {error}\n  help: {}\n", error.help()),
+        };
+    }
+    text += &columns(
+        &[
+            ["profile", plan.profile.name, why],
+            ["memory", &mebibytes(plan.device_bytes()), "all buffers; `ppo-gpu inspect buffers` lists them"],
+            ["largest buffer", &mebibytes(largest_bytes), &most],
+            ["workgroup memory", &format!("{} bytes", grouped(plan.profile.scratch_bytes.into())), &workgroup],
+        ],
+        "lr",
+    );
+    text + &fits
+}
+
+fn activation(network: &Network) -> &'static str {
+    match network.activation {
+        crate::spec::config::Activation::Tanh => "tanh",
+        crate::spec::config::Activation::Relu => "relu",
+    }
+}
+
+fn buffers(plan: &Plan) -> String {
+    let bytes: Vec<String> = BUFFERS.iter().map(|buffer| grouped(buffer.bytes(plan)).to_string()).collect();
+    let total = format!("{} bytes ({})", grouped(plan.device_bytes()), mebibytes(plan.device_bytes()));
+    let mut rows = vec![["buffer", "shape", "bytes", "meaning"]];
+    rows.extend(BUFFERS.iter().zip(&bytes).map(|(buffer, bytes)| [buffer.name, buffer.shape, bytes, buffer.meaning]));
+    columns(&rows, "llr")
+        + &format!("\n{total} in all. s agent, n environment, t step, e epoch, k minibatch; T, P, G, F, O as in `inspect plan`:\n")
+        + &format!(
+            "T = {}, P = {}, G = {} (P and the loss sums), F = {} (rows for truncated episodes), O = {}, r up to {}, parts = {}\n",
+            plan.steps,
+            plan.network.padded_parameters(),
+            plan.gradient_columns(),
+            plan.final_rows,
+            plan.environment.observation,
+            plan.gradient_rows,
+            plan.norm_parts
+        )
+}
+
+fn metrics() -> String {
+    let mut text =
+        String::from("Each line of metrics.jsonl is one agent's row of one update, a JSON object. Numbers that are absent or not finite are null.\n\n");
+    let mut rows = vec![["name", "unit", "meaning"]];
+    let meanings: Vec<String> = METRICS
+        .iter()
+        .map(|metric| if metric.healthy.is_empty() { metric.meaning.into() } else { format!("{}. Healthy: {}", metric.meaning, metric.healthy) })
+        .collect();
+    rows.extend(METRICS.iter().zip(&meanings).map(|(metric, meaning)| [metric.name, metric.unit, meaning]));
+    text += &columns(&rows, "ll");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_has_text_without_a_device_of_the_profile() {
+        for profile in crate::program::profile::PROFILES {
+            let config = Config { profile: profile.name.into(), agents: 3, ..Config::default() };
+            for (topic, expected) in [
+                (Topic::Plan, &["actor", "4-64-64-2", "4,610", "asked for"][..]),
+                (Topic::Config, &["agents = 3", "# ---- PPO"]),
+                (Topic::Buffers, &["observations", "[s][t][n]: Transition"]),
+                (Topic::Kernels, &["rollout", "sum_gradient", "params"]),
+                (Topic::Metrics, &["approx_kl", "Healthy"]),
+                (Topic::Shader("gradient".into()), &["fn gradient(", "const BATCH: u32 = 512u;"]),
+            ] {
+                let text = show(&config, &topic, true).unwrap_or_else(|error| panic!("{topic:?}: {}", crate::cli::commands::describe(&error)));
+                assert!(expected.iter().all(|part| text.contains(part)), "{topic:?}: {text}");
+                assert!(text.ends_with('\n') && text.lines().all(|line| line.trim_end() == line || matches!(topic, Topic::Shader(_))), "{topic:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_kernel_is_refused_with_the_nearest() {
+        let error = show(&Config::default(), &Topic::Shader("gradients".into()), true).expect_err("a refusal");
+        assert!(error.help().contains("did you mean 'gradient'?"), "{}", error.help());
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        assert_eq!(columns(&[["a", "10", "x"], ["bcd", "5", "longer"]], "lr"), "a    10  x\nbcd   5  longer\n");
+    }
+}

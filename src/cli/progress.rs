@@ -1,0 +1,191 @@
+//! What a person watches while training runs, on stderr.
+
+use crate::cli::dashboard::{Dashboard, Screen};
+use crate::cli::signals;
+use crate::program::plan::Plan;
+use crate::run::device::DeviceSummary;
+use crate::run::display::{Display, State};
+use crate::support::error::Result;
+use crate::support::text::{duration, grouped, quantity};
+use crate::train::trainer::Shares;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// How often a plain line is written where stderr is not a terminal.
+const LINE_PERIOD: Duration = Duration::from_secs(5);
+/// How often the bar's text is made anew.
+const BAR_PERIOD: Duration = Duration::from_millis(50);
+/// How often the dashboard is drawn anew.
+const DASHBOARD_PERIOD: Duration = Duration::from_millis(150);
+
+/// Where progress goes.
+enum Sink {
+    Dashboard(Box<Screen>),
+    Bar(ProgressBar),
+    Lines,
+    Nothing,
+}
+
+/// Progress of a run.
+pub struct Progress {
+    sink: Sink,
+    /// Nothing is shown, and nothing is said.
+    quiet: bool,
+    /// A dashboard in place of the bar, where there is a terminal.
+    tui: bool,
+    updates: u32,
+    shown: Instant,
+}
+
+impl Progress {
+    /// Progress of a run: a bar on a terminal that can show one, plain lines elsewhere, nothing when `quiet`; or, with `tui`, a dashboard.
+    pub fn new(quiet: bool, tui: bool) -> Progress {
+        Progress { sink: Sink::Nothing, quiet, tui, updates: 0, shown: Instant::now() }
+    }
+}
+
+impl Display for Progress {
+    fn prepare(&mut self, plan: &Plan) {
+        self.updates = plan.updates;
+        self.sink = match (self.quiet, std::io::stderr().is_terminal() && !is_dumb()) {
+            (true, _) => Sink::Nothing,
+            (false, false) => Sink::Lines,
+            (false, true) => {
+                let bar = ProgressBar::with_draw_target(Some(u64::from(plan.updates)), ProgressDrawTarget::stderr());
+                if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:8} {wide_msg}") {
+                    bar.set_style(style);
+                }
+                bar.set_message("preparing the device");
+                // Long updates and compilation still show a sign of life.
+                bar.enable_steady_tick(Duration::from_millis(250));
+                Sink::Bar(bar)
+            }
+        };
+    }
+
+    /// From here on signals are requests to end.
+    fn begin(&mut self, plan: &Plan, device: &DeviceSummary, shares: Shares) -> Result<()> {
+        // A bar means that stderr is a terminal that can be drawn on; the dashboard is drawn on stdout.
+        if let Sink::Bar(bar) = &self.sink
+            && self.tui
+            && std::io::stdout().is_terminal()
+        {
+            bar.finish_and_clear();
+            self.sink = Sink::Dashboard(Box::new(Screen::new(Dashboard::new(plan, &device.device, shares))?));
+        }
+        signals::watch();
+        Ok(())
+    }
+
+    /// Shows `state`, unless something was shown a moment ago.
+    fn show(&mut self, state: &State) {
+        let period = match &mut self.sink {
+            Sink::Dashboard(screen) => {
+                screen.dashboard.take(state);
+                if self.shown.elapsed() >= DASHBOARD_PERIOD || state.updates == self.updates {
+                    self.shown = Instant::now();
+                    screen.show(state);
+                }
+                return;
+            }
+            Sink::Bar(_) => BAR_PERIOD,
+            Sink::Lines => LINE_PERIOD,
+            Sink::Nothing => return,
+        };
+        if self.shown.elapsed() < period && state.updates < self.updates {
+            return;
+        }
+        self.shown = Instant::now();
+        let text = line(state, self.updates);
+        match &self.sink {
+            Sink::Bar(bar) => {
+                bar.set_position(u64::from(state.updates));
+                bar.set_message(text);
+            }
+            _ => note(&format!("update {text}")),
+        }
+    }
+
+    /// Says something once, above the bar where there is one.
+    fn note(&mut self, text: &str) {
+        match &mut self.sink {
+            Sink::Dashboard(screen) => screen.dashboard.note(text),
+            Sink::Bar(bar) => bar.suspend(|| note(text)),
+            Sink::Lines => note(text),
+            Sink::Nothing => {}
+        }
+    }
+
+    /// Whether a signal came, or a key of the dashboard, where signals do not come through.
+    fn is_ended(&mut self) -> bool {
+        if matches!(&self.sink, Sink::Dashboard(screen) if screen.is_ended()) {
+            if signals::interrupted() {
+                // The second request ends the process, which gives the terminal back first.
+                self.sink = Sink::Nothing;
+            }
+            signals::interrupt();
+        }
+        signals::interrupted()
+    }
+
+    /// Leaves the last state on the screen.
+    fn finish(&mut self) {
+        if let Sink::Bar(bar) = &self.sink {
+            bar.abandon();
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// A bar that was not finished belongs to a run that failed: it makes room for the error.
+    fn drop(&mut self) {
+        if let Sink::Bar(bar) = &self.sink
+            && !bar.is_finished()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether the terminal can only add lines: there is no cursor to move (`TERM=dumb`, as in Emacs and in many CI systems, or no `TERM` at all).
+pub(crate) fn is_dumb() -> bool {
+    match std::env::var_os("TERM") {
+        Some(term) => term == "dumb" || term.is_empty(),
+        None => !cfg!(windows),
+    }
+}
+
+/// Writes a line to stderr. When stderr is closed there is nobody to tell, and training goes on.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// `state` of a run of `updates` updates, in one line. It starts with what matters most and, beside the bar, fits 80 columns for runs of usual length:
+/// a narrower terminal cuts off its end.
+fn line(state: &State, updates: u32) -> String {
+    let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {}", quantity(value)));
+    let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
+    format!(
+        "{}/{} · {} left · {mean_return} · {} steps · {}/s",
+        grouped(state.updates.into()),
+        grouped(updates.into()),
+        duration(left),
+        grouped(state.env_steps),
+        grouped(state.sps.round() as u64),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_what_the_person_wants_to_know() {
+        let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0, row: None };
+        assert_eq!(line(&state, 39), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
+        let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0, row: None };
+        assert_eq!(line(&first, 39), "0/39 · 0:00 left · no episode finished yet · 0 steps · 0/s");
+        assert_eq!([duration(3725.0), duration(0.2)], ["1:02:05", "0:01"]);
+    }
+}

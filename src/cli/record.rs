@@ -1,0 +1,102 @@
+//! `ppo-gpu record`: an agent at play, as an animation or as pictures.
+
+use crate::play::picture::{Painter, Picture};
+use crate::play::player::Player;
+use crate::support::error::{Error, Result};
+use crate::support::files;
+use std::path::{Path, PathBuf};
+
+/// What to record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordOptions {
+    /// The animation, as a GIF file.
+    pub gif: Option<PathBuf>,
+    /// A directory for a PNG file of each frame.
+    pub png_dir: Option<PathBuf>,
+    /// Pixels along each side.
+    pub size: u32,
+    /// Frames a second, of the animation.
+    pub fps: u32,
+    /// Episodes.
+    pub episodes: u32,
+    /// Frames at most.
+    pub most_frames: u32,
+}
+
+/// What was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// Frames.
+    pub frames: u32,
+    /// Returns of the episodes that ended.
+    pub returns: Vec<f32>,
+}
+
+/// Records an agent at play, one frame for each state, from the first state of an episode to the one before the end of the last episode.
+///
+/// # Errors
+/// [`Error::Config`] when nothing is to be written, or a number is out of range; [`Error::File`] when it cannot be written; those of [`Painter::new`].
+pub fn record(player: &mut Player, options: &RecordOptions) -> Result<Recording> {
+    if options.gif.is_none() && options.png_dir.is_none() {
+        return Err(Error::config("record", "neither --gif nor --png-dir says where to", "for instance --gif run.gif"));
+    }
+    if !(1..=100).contains(&options.fps) {
+        let nearest = options.fps.clamp(1, 100);
+        return Err(Error::config("--fps", format!("{} is out of range (1 to 100)", options.fps), format!("nearest that works: {nearest}")));
+    }
+    let painter = Painter::new(player, options.size)?;
+    if let Some(directory) = &options.png_dir {
+        std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
+    }
+    let mut animation = Animation::new(options.size, options.fps);
+    let mut recording = Recording { frames: 0, returns: Vec::new() };
+    while recording.frames < options.most_frames && recording.returns.len() < options.episodes as usize {
+        let picture = painter.draw()?;
+        if let Some(directory) = &options.png_dir {
+            picture.write_png(&directory.join(format!("{:06}.png", recording.frames)))?;
+        }
+        if options.gif.is_some() {
+            animation.push(picture);
+        }
+        recording.frames += 1;
+        recording.returns.extend(player.advance()?.iter().filter(|step| step.ended()).map(|step| step.episode_return));
+    }
+    if let Some(path) = &options.gif {
+        animation.write(path)?;
+    }
+    Ok(recording)
+}
+
+/// A GIF in the making.
+struct Animation {
+    bytes: Vec<u8>,
+    size: u16,
+    delay: u16,
+    frames: Vec<Picture>,
+}
+
+impl Animation {
+    fn new(size: u32, fps: u32) -> Animation {
+        // Delays are in hundredths of a second. Viewers take less than two for "slow".
+        Animation { bytes: Vec::new(), size: size as u16, delay: (100.0 / f64::from(fps)).round().max(2.0) as u16, frames: Vec::new() }
+    }
+
+    fn push(&mut self, picture: Picture) {
+        self.frames.push(picture);
+    }
+
+    /// Encodes the frames, each with colours of its own, and writes them.
+    fn write(mut self, path: &Path) -> Result<()> {
+        let failed = |error: gif::EncodingError| Error::file("write", path, std::io::Error::other(error));
+        let mut encoder = gif::Encoder::new(&mut self.bytes, self.size, self.size, &[]).map_err(failed)?;
+        encoder.set_repeat(gif::Repeat::Infinite).map_err(failed)?;
+        for mut picture in self.frames {
+            // 10: of the encoder's settings from 1 (best) to 30 (fastest).
+            let mut frame = gif::Frame::from_rgba_speed(self.size, self.size, &mut picture.rgba, 10);
+            frame.delay = self.delay;
+            encoder.write_frame(&frame).map_err(failed)?;
+        }
+        drop(encoder);
+        files::write(path, &self.bytes)
+    }
+}

@@ -1,0 +1,239 @@
+//! The device: adapter choice, limits, and what went wrong on it.
+
+use crate::device::compiled::CompiledKernels;
+use crate::device::{choose, memory, process};
+use crate::program::limits::Limits;
+use crate::program::profile::Profile;
+use crate::support::error::{DeviceFailure, Error, Result};
+use std::sync::{Arc, Mutex};
+
+/// Binding alignment that every device satisfies, in bytes.
+pub const ALIGNMENT: u64 = 256;
+
+/// An open device. Clones share it.
+#[derive(Clone)]
+pub struct Gpu {
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// Name, driver, kind.
+    pub info: wgpu::AdapterInfo,
+    /// What the adapter allows.
+    pub limits: wgpu::Limits,
+    /// The first failure that was reported outside a call, if any.
+    failure: Arc<Mutex<Option<(DeviceFailure, String)>>>,
+    /// Kernels that were compiled for it.
+    pub(super) compiled: Arc<CompiledKernels>,
+}
+
+/// Adapters of a backend ("auto" for all), best first: discrete, integrated, virtual, then software.
+pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
+    enumerate(backend, wgpu::InstanceFlags::empty()).iter().map(|adapter| (adapter.get_info(), adapter.limits())).collect()
+}
+
+fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
+    // Where it is too late for that, drivers run as they are set up by default.
+    process::prepare();
+    let on = |backends: wgpu::Backends| {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = backends;
+        descriptor.flags = flags;
+        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
+    };
+    let mut adapters = match backend {
+        "vulkan" => on(wgpu::Backends::VULKAN),
+        "metal" => on(wgpu::Backends::METAL),
+        "dx12" => on(wgpu::Backends::DX12),
+        "gl" => on(wgpu::Backends::GL),
+        // OpenGL only by name: its compute support is too uneven to fall back on in silence.
+        _ => on(wgpu::Backends::PRIMARY),
+    };
+    // Stable, so that of equals the driver's own order decides.
+    adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
+    adapters
+}
+
+/// The error for a backend and an adapter that are not there, with those that are.
+pub(crate) fn no_adapter(backend: &str, adapter: &str) -> Error {
+    let name = if adapter.is_empty() { String::new() } else { format!(", adapter '{adapter}'") };
+    let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { adapters("auto") };
+    let found = others.iter().enumerate().map(|(index, (info, _))| format!("  {}", choose::line(index, info))).collect();
+    Error::NoAdapter { looked_for: format!("backend {backend}{name}"), found }
+}
+
+fn rank(kind: wgpu::DeviceType) -> u32 {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+/// Whether the adapter computes on the CPU.
+pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
+/// Storage buffers that `learn` binds: more than WebGPU promises.
+pub const LEARN_BUFFERS: u32 = 10;
+
+/// The limits of a device that this program opens: WebGPU's defaults, as much memory as the adapter has, and the buffers of `learn` where it has these.
+pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    let default = wgpu::Limits::default();
+    wgpu::Limits {
+        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.clamp(default.max_storage_buffers_per_shader_stage, LEARN_BUFFERS),
+        max_buffer_size: adapter.max_buffer_size,
+        max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+        max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
+        ..default
+    }
+}
+
+/// What of an adapter's limits a plan depends on.
+pub fn plan_limits(limits: &wgpu::Limits) -> Limits {
+    let buffer_bytes = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+    Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size }
+}
+
+/// Limits of an adapter that are below what the program needs of every device, in words.
+pub fn too_small(limits: &wgpu::Limits) -> Vec<String> {
+    let mut too_small = Vec::new();
+    required_limits(limits).check_limits_with_fail_fn(limits, false, |name, needed, allowed| {
+        too_small.push(format!("{name} is {allowed}, but {needed} are needed"));
+    });
+    too_small
+}
+
+/// The profile that `name` (a profile's, or "auto") stands for on an adapter.
+pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Profile {
+    let automatic = match is_software(info) {
+        true => "software",
+        false if limits.max_compute_workgroup_storage_size < 32_768 => "small",
+        false => "gpu",
+    };
+    let profile = Profile::named(name).or(Profile::named(automatic)).expect("the automatic profiles exist");
+    // Several steps in a dispatch are a loop, and software drivers limit the rounds of all loops together (see `Plan::check_software_loops`).
+    let steps_per_dispatch = if is_software(info) { 1 } else { profile.steps_per_dispatch };
+    let subgroup = if profile.subgroup == 0 { 0 } else { fixed_subgroup(info) };
+    let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
+    Profile { steps_per_dispatch, subgroup, tiles_learned, ..profile }
+}
+
+/// Lanes of the adapter's subgroups, if it is a software driver whose subgroups always have as many and fill whole vectors; else 0.
+fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
+    let lanes = info.subgroup_min_size;
+    if is_software(info) && lanes == info.subgroup_max_size && lanes.is_multiple_of(4) && lanes <= 64 { lanes } else { 0 }
+}
+
+impl Gpu {
+    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty. Programs that start
+    /// threads before they do this should call [`process::prepare`] first.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] when there is none; [`Error::Config`] when there are several; [`Error::Device`] when the driver refuses to open it.
+    pub fn open(backend: &str, adapter: &str) -> Result<Gpu> {
+        Self::open_with(backend, adapter, wgpu::InstanceFlags::empty(), required_limits)
+    }
+
+    /// [`Gpu::open`] with instance flags and a choice of limits, for tests.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::open`].
+    pub fn open_with(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
+        let found = enumerate(backend, flags);
+        let infos: Vec<wgpu::AdapterInfo> = found.iter().map(wgpu::Adapter::get_info).collect();
+        match choose::choose(&infos, adapter)? {
+            Some(chosen) => Self::of_adapter(&found[chosen], limits),
+            None => Err(no_adapter(backend, adapter)),
+        }
+    }
+
+    /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
+    pub fn open_each(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits, Result<Gpu>)> {
+        let found = enumerate(backend, wgpu::InstanceFlags::empty());
+        found.iter().map(|adapter| (adapter.get_info(), adapter.limits(), Self::of_adapter(adapter, required_limits))).collect()
+    }
+
+    fn of_adapter(chosen: &wgpu::Adapter, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
+        let info = chosen.get_info();
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("ppo-gpu"),
+            required_limits: limits(&chosen.limits()),
+            // Timestamps are for `bench`. All are done without where they are missing.
+            required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE | wgpu::Features::SUBGROUP),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {
+            activity: format!("opened {}", info.name),
+            message: error.to_string(),
+            kind: DeviceFailure::Lost,
+        })?;
+        let failure = Arc::new(Mutex::new(None));
+        let record = |failure: &Arc<Mutex<Option<(DeviceFailure, String)>>>| {
+            let failure = failure.clone();
+            move |kind, message: String| {
+                // The first failure is the cause; later ones follow from it.
+                failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert((kind, message));
+            }
+        };
+        let on_error = record(&failure);
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let kind = match error {
+                wgpu::Error::OutOfMemory { .. } => DeviceFailure::OutOfMemory,
+                wgpu::Error::Validation { .. } => DeviceFailure::Validation,
+                wgpu::Error::Internal { .. } => DeviceFailure::Lost,
+            };
+            on_error(kind, error.to_string());
+        }));
+        let on_loss = record(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                on_loss(DeviceFailure::Lost, format!("the device was lost ({reason:?}) {message}"));
+            }
+        });
+        Ok(Gpu { device, queue, info, limits: chosen.limits(), failure, compiled: Arc::default() })
+    }
+
+    /// The profile that `name` stands for on this device.
+    pub fn profile(&self, name: &str) -> Profile {
+        profile(name, &self.info, &self.limits)
+    }
+
+    /// Whether this device computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        is_software(&self.info)
+    }
+
+    /// Bytes of memory that are free, in the machine and in the containers that this process is in, where the device's memory is the machine's and the system tells.
+    pub fn available_memory(&self) -> Option<u64> {
+        if !self.is_software() {
+            return None;
+        }
+        memory::available(std::path::Path::new("/"))
+    }
+
+    /// Reports what the device complained about since it was opened.
+    ///
+    /// # Errors
+    /// [`Error::Device`] with the first complaint.
+    pub fn check(&self, activity: impl FnOnce() -> String) -> Result<()> {
+        match &*self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            None => Ok(()),
+            Some((kind, message)) => Err(Error::Device { activity: activity(), message: message.clone(), kind: *kind }),
+        }
+    }
+
+    /// Waits until `submission`, or everything when it is `None`, has been carried out.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed meanwhile.
+    pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>, activity: impl Fn() -> String) -> Result<()> {
+        self.check(&activity)?;
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
+        self.check(&activity)?;
+        waited.map(|_| ()).map_err(|error| Error::Device { activity: activity(), message: error.to_string(), kind: DeviceFailure::Lost })
+    }
+}

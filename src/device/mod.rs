@@ -1,0 +1,11 @@
+//! A device: which one, its kernels, its buffers, how much work it is given at once.
+
+pub mod cache;
+pub mod choose;
+mod compiled;
+pub mod engine;
+pub mod gpu;
+pub mod memory;
+pub mod pace;
+pub mod process;
+pub mod shader;

@@ -1,0 +1,231 @@
+//! Cuts updates into submissions that desktops tolerate, by measuring.
+//!
+//! Windows resets a device whose submission runs for 2 s, macOS sooner, and a desktop stutters long before. Of a kernel's first dispatches small pieces are
+//! submitted and timed one by one, then larger ones; from then on as many pieces go into a submission as are expected to take [`BUDGET`]. What is
+//! computed does not depend on it: pieces run in the same order, whatever submission they are in, and a piece does not read what another piece of its
+//! dispatch writes.
+
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::schedule::{Dispatch, Piece};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Expected length of a submission: half of the 100 ms that none should exceed, since devices are shared and slow down.
+pub const BUDGET: Duration = Duration::from_millis(50);
+/// Pieces of each kernel that count, of those that are timed: whole dispatches, or pieces of at least [`LONG`].
+const TIMED: usize = 3;
+/// A piece that takes this long tells how long others take.
+const LONG: Duration = Duration::from_millis(10);
+/// How much longer the next piece may be than the last, while little is known.
+const GROWTH: u32 = 8;
+
+/// How much goes into a submission: a fixed number of dispatches, or what is known of each kernel's time.
+#[derive(Debug)]
+pub struct Pace {
+    /// Dispatches in a submission; 0: as many pieces as are expected to take [`BUDGET`].
+    fixed: usize,
+    kernels: BTreeMap<Kernel, Known>,
+}
+
+/// What is known of a kernel.
+#[derive(Debug)]
+struct Known {
+    /// Parts of a dispatch.
+    parts: u32,
+    /// Parts to time next.
+    next: u32,
+    /// Pieces that were timed and count.
+    counted: usize,
+    /// The longest time of a part, in those.
+    part: Duration,
+    /// Drivers may compile a kernel in its first dispatch, which does not count.
+    compiled: bool,
+}
+
+impl Known {
+    fn is_enough(&self) -> bool {
+        self.counted >= TIMED
+    }
+}
+
+/// Parts of this length that fit into [`BUDGET`]; one at least.
+fn fitting(part: Duration) -> u32 {
+    let fitting = BUDGET.as_secs_f64() / part.as_secs_f64().max(1e-9);
+    (fitting as u32).max(1)
+}
+
+/// What to submit next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// One piece, to be timed.
+    Timed(Piece),
+    /// Pieces for one submission.
+    Together(Vec<Piece>),
+}
+
+/// How far a list of dispatches was submitted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    dispatch: usize,
+    part: u32,
+}
+
+impl Pace {
+    /// Submissions of `fixed` dispatches of `plan`, or, where it is 0, of measured length.
+    pub fn new(fixed: usize, plan: &Plan) -> Pace {
+        let known = |kernel: Kernel| Known { parts: kernel.grid(plan).parts(plan), next: 1, counted: 0, part: Duration::ZERO, compiled: false };
+        Pace { fixed, kernels: Kernel::ALL.iter().map(|&kernel| (kernel, known(kernel))).collect() }
+    }
+
+    /// The share of each kernel in the time of `dispatches`, of those whose time is known.
+    pub fn shares(&self, dispatches: &[Dispatch]) -> Vec<(Kernel, f64)> {
+        let mut seconds: BTreeMap<Kernel, f64> = BTreeMap::new();
+        for dispatch in dispatches {
+            let known = &self.kernels[&dispatch.kernel];
+            *seconds.entry(dispatch.kernel).or_default() += known.part.as_secs_f64() * f64::from(known.parts);
+        }
+        let total: f64 = seconds.values().sum();
+        seconds.into_iter().filter(|(_, seconds)| *seconds > 0.0).map(|(kernel, seconds)| (kernel, seconds / total)).collect()
+    }
+
+    /// Whether nothing of `dispatches` has to be timed any more. Until then, submitting waits for the device.
+    pub fn is_known(&self, dispatches: &[Dispatch]) -> bool {
+        self.fixed > 0 || dispatches.iter().all(|dispatch| self.kernels[&dispatch.kernel].is_enough())
+    }
+
+    /// Takes the time of a piece that ran alone.
+    pub fn take(&mut self, piece: &Piece, time: Duration) {
+        let known = self.kernels.get_mut(&piece.dispatch.kernel).expect("every kernel has an entry");
+        let parts = piece.parts.end - piece.parts.start;
+        if !known.compiled {
+            known.compiled = true;
+            return;
+        }
+        let of_part = time / parts.max(1);
+        if time >= LONG || parts == known.parts {
+            known.part = if known.counted == 0 { of_part } else { known.part.max(of_part) };
+            known.counted += 1;
+        }
+        known.next = fitting(of_part).min(parts * GROWTH).min(known.parts);
+    }
+
+    /// What of `dispatches` to submit after what was before `position`, which is moved on. None at the end.
+    pub fn next(&self, dispatches: &[Dispatch], position: &mut Position) -> Option<Next> {
+        let mut pieces = Vec::new();
+        let mut together = Duration::ZERO;
+        while let Some(&dispatch) = dispatches.get(position.dispatch) {
+            let known = &self.kernels[&dispatch.kernel];
+            let left = known.parts - position.part;
+            let parts = if self.fixed > 0 {
+                left
+            } else if !known.is_enough() {
+                if !pieces.is_empty() {
+                    break;
+                }
+                left.min(known.next)
+            } else if together.is_zero() {
+                left.min(fitting(known.part))
+            } else if known.part * left <= BUDGET.saturating_sub(together) {
+                left
+            } else {
+                // Only what is too long for a submission of its own is cut.
+                break;
+            };
+            let piece = Piece { dispatch, parts: position.part..position.part + parts };
+            *position = if parts == left { Position { dispatch: position.dispatch + 1, part: 0 } } else { Position { part: piece.parts.end, ..*position } };
+            if self.fixed == 0 && !known.is_enough() {
+                return Some(Next::Timed(piece));
+            }
+            together += known.part * parts;
+            pieces.push(piece);
+            if pieces.len() == self.fixed {
+                break;
+            }
+        }
+        (!pieces.is_empty()).then_some(Next::Together(pieces))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::Profile;
+    use crate::spec::config::Config;
+
+    /// Rollout has 8 parts, all others have what they have.
+    fn plan() -> Plan {
+        let config = Config { envs: 64 * 8, steps: 32, minibatches: 4, ..Config::default() };
+        Plan::new(&config, Profile::named("gpu").expect("exists")).expect("fits")
+    }
+
+    /// Submits `list` on a device where a part of a kernel takes `part(kernel)` and compilation a second; returns what was submitted, timed or not.
+    fn submit(pace: &mut Pace, list: &[Dispatch], part: impl Fn(Kernel) -> Duration) -> Vec<(bool, Vec<Piece>)> {
+        let (mut position, mut all) = (Position::default(), Vec::new());
+        while let Some(next) = pace.next(list, &mut position) {
+            match next {
+                Next::Timed(piece) => {
+                    let compilation = if pace.kernels[&piece.dispatch.kernel].compiled { Duration::ZERO } else { Duration::from_secs(1) };
+                    pace.take(&piece, part(piece.dispatch.kernel) * (piece.parts.end - piece.parts.start) + compilation);
+                    all.push((true, vec![piece]));
+                }
+                Next::Together(pieces) => all.push((false, pieces)),
+            }
+        }
+        all
+    }
+
+    /// Every part of every dispatch, once, in order.
+    fn is_all_of(list: &[Dispatch], plan: &Plan, submitted: &[(bool, Vec<Piece>)]) {
+        let each = |piece: &Piece| piece.parts.clone().map(|part| (piece.dispatch, part)).collect::<Vec<_>>();
+        let parts: Vec<(Dispatch, u32)> = submitted.iter().flat_map(|(_, pieces)| pieces.iter().flat_map(each)).collect();
+        let whole: Vec<(Dispatch, u32)> = list.iter().flat_map(|dispatch| each(&dispatch.whole(plan))).collect();
+        assert!(parts == whole, "{submitted:?}");
+    }
+
+    #[test]
+    fn submissions_stay_within_the_budget_once_times_are_known() {
+        let plan = plan();
+        let list = crate::program::schedule::update(&plan);
+        // 8 parts of 20 ms: two in a submission. Everything else is short.
+        let part = |kernel| if kernel == Kernel::Rollout { Duration::from_millis(20) } else { Duration::from_micros(10) };
+        let length = |pieces: &[Piece]| pieces.iter().map(|piece| part(piece.dispatch.kernel) * (piece.parts.end - piece.parts.start)).sum::<Duration>();
+        let mut pace = Pace::new(0, &plan);
+        for _ in 0..4 {
+            let submitted = submit(&mut pace, &list, part);
+            is_all_of(&list, &plan, &submitted);
+            assert!(submitted.iter().all(|(_, pieces)| length(pieces) <= BUDGET), "{submitted:?}");
+        }
+        assert!(pace.is_known(&list));
+        let submitted = submit(&mut pace, &list, part);
+        assert!(submitted.iter().all(|(timed, _)| !timed));
+        assert_eq!(submitted[0].1, [Piece { dispatch: list[0], parts: 0..2 }]);
+        // 160 ms of rollout two parts at a time, then some 30 ms of everything else, of which some comes along with the last two parts.
+        assert_eq!(submitted.len(), 5, "{submitted:?}");
+        let cut = submitted.iter().flat_map(|(_, pieces)| pieces).filter(|piece| **piece != piece.dispatch.whole(&plan));
+        assert!(cut.into_iter().all(|piece| piece.dispatch.kernel == Kernel::Rollout));
+    }
+
+    #[test]
+    fn compilation_does_not_count_and_pieces_grow() {
+        let plan = plan();
+        let list = vec![Dispatch { kernel: Kernel::Rollout, index: 0 }; 5];
+        let mut pace = Pace::new(0, &plan);
+        let submitted = submit(&mut pace, &list, |_| Duration::from_micros(1));
+        is_all_of(&list, &plan, &submitted);
+        let sizes: Vec<u32> = submitted.iter().filter(|(timed, _)| *timed).map(|(_, pieces)| pieces[0].parts.end - pieces[0].parts.start).collect();
+        // The first part compiles; the next tells that all fit.
+        assert_eq!(sizes, [1, 1, 6, 8, 8, 8]);
+        assert!(pace.is_known(&list));
+    }
+
+    #[test]
+    fn a_fixed_number_of_dispatches_is_neither_timed_nor_cut() {
+        let plan = plan();
+        let list = crate::program::schedule::update(&plan);
+        let submitted = submit(&mut Pace::new(5, &plan), &list, |_| Duration::from_secs(1));
+        is_all_of(&list, &plan, &submitted);
+        assert!(submitted.iter().all(|(timed, pieces)| !timed && pieces.len() <= 5));
+        assert_eq!(submitted.len(), list.len().div_ceil(5));
+    }
+}

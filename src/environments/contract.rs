@@ -1,0 +1,410 @@
+//! What an environment's WGSL file must declare, and what is wrong with one that does not.
+
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::profile::PROFILES;
+use crate::spec::config::Config;
+use crate::spec::environment::{self, Actions, Environment, Parameter};
+use crate::support::error::{Error, Result};
+use crate::wgsl::draw;
+use crate::wgsl::{compose, reflect};
+use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
+
+/// Words of state at most: it lives in an invocation's registers or stack.
+const MOST_STATE_WORDS: usize = 1024;
+/// Floats of an observation at most.
+const MOST_OBSERVATION: usize = 4096;
+/// Outputs of the actor at most.
+const MOST_OUTPUTS: usize = 1024;
+
+/// Reads the environment that `source` declares; `name` is its standard name or the file's path.
+///
+/// # Errors
+/// [`Error::Environment`], with the file's own lines where they are known, and what to do.
+pub fn read(name: &str, source: &str) -> Result<Environment> {
+    let file = File { name, source };
+    file.refuse_what_kernels_own()?;
+    let module = file.parse()?;
+    let file = Parsed { file, module: &module };
+
+    let observation = file.count("OBSERVATION", MOST_OBSERVATION)?;
+    let time_limit = file.count("TIME_LIMIT", u32::MAX as usize)? as u32;
+    let actions = file.actions()?;
+    if actions.outputs() > MOST_OUTPUTS {
+        return Err(file.error("ACTION", format!("{} are too many", actions.describe()), format!("at most {MOST_OUTPUTS} outputs of the actor")));
+    }
+    let state_words = match reflect::structure(&module, "EnvState") {
+        Some((_, words)) => words,
+        None => return Err(file.error("", "there is no `struct EnvState`", "declare what an environment keeps between steps: struct EnvState { x: f32 }")),
+    };
+    if state_words > MOST_STATE_WORDS {
+        let problem = format!("`EnvState` has {state_words} words of 4 bytes, at most {MOST_STATE_WORDS} are allowed");
+        return Err(file.error("struct EnvState", problem, "pack flags into bits of a u32, and recompute what can be recomputed"));
+    }
+    file.storable()?;
+    let action = match &actions {
+        Actions::Discrete(_) => "u32".to_string(),
+        Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
+        Actions::Continuous { low, .. } => format!("array<f32, {}>", low.len()),
+    };
+    let observed = format!("array<f32, {observation}>");
+    let mask = format!("array<bool, {}>", actions.outputs());
+    let generator = "ptr<function, Rng>";
+    file.function("env_reset", &[generator], "EnvState", true)?;
+    file.function("env_step", &["ptr<function, EnvState>", &action, generator], "Outcome", true)?;
+    let binary = file.function("env_component", &["ptr<function, EnvState>", "u32"], "bool", false)?;
+    if file.function("env_observe", &["EnvState"], &observed, !binary)? && binary {
+        let help = "remove one of them; env_component is for hundreds of components that are each 0 or 1";
+        return Err(file.error("fn env_component", "both `env_observe` and `env_component` say what is observed", help));
+    }
+    let masked = file.function("env_action_mask", &["EnvState"], &mask, false)?;
+    let pictured = file.function("env_pixel", &["EnvState", "vec2<f32>"], "vec3<f32>", false)?;
+    if masked && matches!(actions, Actions::Continuous { .. }) {
+        return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
+    }
+    let solved_return = reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32);
+    if solved_return.is_none() && file.file.line_of("const SOLVED_RETURN").is_some() {
+        return Err(file.error("const SOLVED_RETURN", "`SOLVED_RETURN` is not a number with a type", "write const SOLVED_RETURN: f32 = 1.0;"));
+    }
+    Ok(Environment {
+        name: name.into(),
+        source: source.into(),
+        observation,
+        masked,
+        pictured,
+        parameters: file.parameters()?,
+        time_limit,
+        solved_return,
+        state_words,
+        lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 3, |(_, words)| words),
+        actions,
+        binary,
+        loops: module.functions.iter().any(|(_, function)| has_loop(&function.body)),
+        built_in: false,
+    })
+}
+
+fn has_loop(block: &naga::Block) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Loop { .. } => true,
+        Statement::Block(inner) => has_loop(inner),
+        Statement::If { accept, reject, .. } => has_loop(accept) || has_loop(reject),
+        Statement::Switch { cases, .. } => cases.iter().any(|case| has_loop(&case.body)),
+        _ => false,
+    })
+}
+
+/// Compiles the kernels that `environment` becomes part of, whose names it may not take.
+///
+/// # Errors
+/// [`Error::Environment`], with the file's own lines where they are known, and what to do.
+pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
+    let file = File { name: &environment.name, source: &environment.source };
+    for profile in PROFILES {
+        let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
+        let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
+        let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
+        for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", draw::composed(&plan)))) {
+            if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
+                return Err(in_terms_of_the_file(environment, kernel, &composed, &report, ""));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The error for an environment that compiles by itself, but not as part of `kernel`, whose whole text is `composed`. `why` is what there is to say about it
+/// besides.
+pub(crate) fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
+    let file = File { name: &environment.name, source: &environment.source };
+    let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
+    // The file begins further down; a name is declared where the file declares it.
+    let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
+    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
+    let named = || {
+        let name = problem.split('`').nth(1)?;
+        ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
+    };
+    let help = if problem.contains("redefinition") {
+        "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
+    } else if why.is_empty() {
+        format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
+    } else {
+        format!("{why}\n{report}")
+    };
+    file.error(named().or(line), problem, help)
+}
+
+/// What the file is compiled with to be read: stand-ins for what kernels provide.
+const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
+
+/// A file that was not compiled yet.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    name: &'a str,
+    source: &'a str,
+}
+
+impl File<'_> {
+    fn error(&self, line: Option<usize>, problem: String, help: String) -> Error {
+        Error::Environment { path: self.name.into(), line, problem, help }
+    }
+
+    /// Line (from 1 on) of the first line that contains `text`.
+    fn line_of(&self, text: &str) -> Option<usize> {
+        (!text.is_empty())
+            .then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1))
+            .flatten()
+    }
+
+    /// Refuses declarations that would change the kernels around the environment.
+    fn refuse_what_kernels_own(&self) -> Result<()> {
+        let pure = "an environment consists of constants, structures and functions";
+        for (text, what, help) in [
+            ("Barrier(", "a barrier", "remove it: each invocation steps an environment of its own, and none waits for another"),
+            ("workgroupUniformLoad", "memory that invocations share", pure),
+            ("@compute", "an entry point", pure),
+            ("@vertex", "an entry point", pure),
+            ("@fragment", "an entry point", pure),
+            ("subgroup", "an operation across invocations", "remove it: each invocation steps an environment of its own"),
+            ("@group", "a binding", pure),
+            ("@binding", "a binding", pure),
+            ("var<", "a variable outside functions", "keep in EnvState what lives between steps; variables of functions are written `var x`"),
+            ("override ", "an override", "write `const`; what is to be changed from outside goes into EnvParameters"),
+            ("enable ", "a directive", pure),
+            ("requires ", "a directive", pure),
+            ("diagnostic(", "a directive", pure),
+        ] {
+            let directive = what == "a directive" || what == "an override";
+            let found = self.source.lines().position(|line| {
+                let code = line.split("//").next().unwrap_or_default();
+                if directive { code.trim_start().starts_with(text) } else { code.contains(text) }
+            });
+            if let Some(line) = found {
+                return Err(self.error(Some(line + 1), format!("{what} has no place in an environment"), help.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn parse(&self) -> Result<Module> {
+        let declares_parameters = self.line_of("struct EnvParameters").is_some();
+        let parameters = match (declares_parameters, self.line_of("const DEFAULT_PARAMETERS")) {
+            (true, Some(_)) => "const parameters = DEFAULT_PARAMETERS;\n",
+            (true, None) => {
+                let help = "add the standard values, in the order of the fields: const DEFAULT_PARAMETERS = EnvParameters(9.8);";
+                return Err(self.error(self.line_of("struct EnvParameters"), "`EnvParameters` has no standard values".into(), help.into()));
+            }
+            (false, _) => "",
+        };
+        // As env_lane.wgsl declares it, to learn its size.
+        let lane = if self.line_of("struct EnvState").is_some() {
+            "struct EnvLane { state: EnvState, episode_return: f32, error: f32, episode_length: u32 }\n"
+        } else {
+            ""
+        };
+        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
+        reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
+            Error::Shader { report, .. } => self.compile_error(&text, &report),
+            other => other,
+        })
+    }
+
+    /// The compiler's report on `text` in terms of the file: what is wrong, and where.
+    fn compile_error(&self, text: &str, report: &str) -> Error {
+        let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
+        let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let help = match &problem {
+            p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
+            p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
+            p if p.contains("no definition in scope") => "declare it, or check its spelling; what an environment may use is listed by `ppo-gpu env new`",
+            p if p.contains("conversions") || p.contains("can't work with") => {
+                "types are never converted silently: 1.0 is an f32, 1u a u32, 1 an i32; f32(n), u32(n) and i32(n) convert"
+            }
+            p if p.contains("Composing expects") => "give as many values as the type has; an observation has OBSERVATION",
+            p if p.contains("`return`") => "each path through a function must return a value of the type after `->`",
+            p if p.contains("out of") && p.contains("bounds") => "indices begin with 0 and end one below the length",
+            p if p.contains("address space") => "keep in EnvState what lives between steps; variables are declared in functions",
+            p if p.contains("Abstract types") => "give each field one value",
+            p if p.starts_with("expected") => "what is missing may be at the end of the line before",
+            _ => "",
+        };
+        self.error(in_file, problem, format!("{}{}{}", help, if help.is_empty() { "" } else { "\n" }, report))
+    }
+}
+
+/// Line and cause of what the validator finds wrong with WGSL that parses. Its report begins with the function that contains it.
+fn cause(text: &str) -> Option<(Option<usize>, String)> {
+    let error = reflect::validator().validate(&naga::front::wgsl::parse_str(text).ok()?).err()?;
+    let innermost = error.spans().filter_map(|(span, _)| Some((span.to_range()?.len(), span))).min_by_key(|(length, _)| *length);
+    let line = innermost.map(|(_, span)| span.location(text).line_number as usize);
+    let mut cause: &dyn std::error::Error = error.as_inner();
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    Some((line, cause.to_string()))
+}
+
+/// What a compiler's report says first.
+fn first_line(report: &str) -> String {
+    report.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string()
+}
+
+/// The line that a compiler's report points to: "┌─ name:12:5".
+fn reported_line(report: &str) -> Option<usize> {
+    report.lines().find_map(|line| line.split("┌─ ").nth(1)?.rsplit(':').nth(1)?.parse().ok())
+}
+
+/// A file that compiles.
+struct Parsed<'a> {
+    file: File<'a>,
+    module: &'a Module,
+}
+
+impl Parsed<'_> {
+    /// An error at the first line that contains `at`.
+    fn error(&self, at: &str, problem: impl Into<String>, help: impl Into<String>) -> Error {
+        self.file.error(self.file.line_of(at), problem.into(), help.into())
+    }
+
+    /// A constant that is a whole number from 1 to `most`.
+    fn count(&self, name: &str, most: usize) -> Result<usize> {
+        let at = format!("const {name}");
+        let declared = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name));
+        if let Some(ty) = declared.map(|(_, constant)| self.type_name(constant.ty)).filter(|ty| ty != "u32") {
+            return Err(self.error(&at, format!("`{name}` is of type {ty}"), format!("declare it as u32: const {name}: u32 = 4u;")));
+        }
+        match reflect::constant(self.module, name) {
+            Some(value) if value.fract() == 0.0 && (1.0..=most as f64).contains(&value) => Ok(value as usize),
+            Some(value) => Err(self.error(&at, format!("`{name}` is {value}"), format!("a whole number from 1 to {most}"))),
+            None => Err(self.error(&at, format!("there is no number `{name}`"), format!("declare it, with its type: const {name}: u32 = 4u;"))),
+        }
+    }
+
+    /// What the constants say of actions.
+    fn actions(&self) -> Result<Actions> {
+        let array = |name: &str| reflect::constant_array(self.module, name);
+        let (single, counts, low, high) = (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
+        let kinds = "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
+        let whole = |value: f64| value.fract() == 0.0 && value >= 1.0;
+        match (single, counts, low, high) {
+            (Some(count), None, None, None) if whole(count) => Ok(Actions::Discrete(count as usize)),
+            (None, Some(counts), None, None) if counts.iter().all(|&count| whole(count)) => {
+                Ok(Actions::MultiDiscrete(counts.iter().map(|&count| count as usize).collect()))
+            }
+            (None, None, Some(low), Some(high)) => {
+                if low.len() != high.len() {
+                    return Err(self.error(
+                        "const ACTION_HIGH",
+                        format!("{} lower and {} upper bounds", low.len(), high.len()),
+                        "as many of one as of the other",
+                    ));
+                }
+                if let Some(d) = (0..low.len()).find(|&d| low[d].partial_cmp(&high[d]) != Some(std::cmp::Ordering::Less)) {
+                    let problem = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
+                    return Err(self.error("const ACTION_LOW", problem, "the lower bound must be less than the upper one"));
+                }
+                let single = |bounds: Vec<f64>| bounds.into_iter().map(|bound| bound as f32).collect();
+                Ok(Actions::Continuous { low: single(low), high: single(high) })
+            }
+            (None, None, None, None) => {
+                Err(match ["ACTIONS", "ACTION_COUNTS", "ACTION_LOW"].into_iter().find(|name| self.file.line_of(&format!("const {name}")).is_some()) {
+                    Some(name) => {
+                        self.error(&format!("const {name}"), format!("`{name}` has no type"), format!("write the types of numbers (3u, 1.0f); {kinds}"))
+                    }
+                    None => self.error("", "nothing says what an action is", kinds),
+                })
+            }
+            _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", kinds)),
+        }
+    }
+
+    /// Refuses what cannot be kept in memory between steps.
+    fn storable(&self) -> Result<()> {
+        fn has_bool(module: &Module, ty: Handle<Type>) -> bool {
+            match &module.types[ty].inner {
+                TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => scalar.kind == ScalarKind::Bool,
+                TypeInner::Array { base, .. } => has_bool(module, *base),
+                TypeInner::Struct { members, .. } => members.iter().any(|member| has_bool(module, member.ty)),
+                _ => false,
+            }
+        }
+        let Some((_, ty)) = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvState")) else { return Ok(()) };
+        let TypeInner::Struct { members, .. } = &ty.inner else { return Ok(()) };
+        let Some(member) = members.iter().find(|member| has_bool(self.module, member.ty)) else { return Ok(()) };
+        let name = member.name.clone().unwrap_or_default();
+        Err(self.error(&format!("{name}:"), format!("`{name}` of `EnvState` is a bool, which cannot be stored"), "make it a u32 that is 0 or 1"))
+    }
+
+    /// Parameters and their standard values.
+    fn parameters(&self) -> Result<Vec<Parameter>> {
+        let Some((_, ty)) = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvParameters")) else { return Ok(Vec::new()) };
+        let TypeInner::Struct { members, .. } = &ty.inner else { return Ok(Vec::new()) };
+        let at = "const DEFAULT_PARAMETERS";
+        let values = reflect::constant_array(self.module, "DEFAULT_PARAMETERS")
+            .ok_or_else(|| self.error(at, "the standard values of the parameters are not plain numbers", "write EnvParameters(1.0, 2u, ...)"))?;
+        members
+            .iter()
+            .zip(values)
+            .map(|(member, default)| {
+                let name = member.name.clone().unwrap_or_default();
+                let whole = match self.type_name(member.ty).as_str() {
+                    "f32" => false,
+                    "u32" => true,
+                    other => {
+                        return Err(self.error(&format!("{name}:"), format!("the parameter `{name}` is a {other}"), "parameters are f32 or u32"));
+                    }
+                };
+                if name == environment::TIME_LIMIT {
+                    return Err(self.error(
+                        &format!("{name}:"),
+                        "every environment has a parameter `time_limit` already",
+                        "remove it: TIME_LIMIT is its default",
+                    ));
+                }
+                Ok(Parameter { name, whole, default })
+            })
+            .collect()
+    }
+
+    /// Whether there is a function of this name; it then has these arguments and this result.
+    fn function(&self, name: &str, arguments: &[&str], result: &str, required: bool) -> Result<bool> {
+        let signature = format!("fn {name}({}) -> {result}", arguments.join(", "));
+        let at = format!("fn {name}");
+        let Some((_, function)) = self.module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name)) else {
+            if required {
+                return Err(self.error("", format!("there is no function `{name}`"), format!("write {signature}")));
+            }
+            return Ok(false);
+        };
+        let found: Vec<String> = function.arguments.iter().map(|argument| self.type_name(argument.ty)).collect();
+        let returned = function.result.as_ref().map_or("nothing".into(), |result| self.type_name(result.ty));
+        if found != arguments {
+            return Err(self.error(&at, format!("`{name}` takes ({})", found.join(", ")), format!("it is called as {signature}")));
+        }
+        if returned != result {
+            return Err(self.error(&at, format!("`{name}` returns {returned} instead of {result}"), format!("it is called as {signature}")));
+        }
+        Ok(true)
+    }
+
+    /// A type as WGSL writes it.
+    fn type_name(&self, ty: Handle<Type>) -> String {
+        let ty = &self.module.types[ty];
+        let scalar = |scalar: &naga::Scalar| match (scalar.kind, scalar.width) {
+            (ScalarKind::Float, 4) => "f32",
+            (ScalarKind::Uint, 4) => "u32",
+            (ScalarKind::Sint, 4) => "i32",
+            (ScalarKind::Bool, _) => "bool",
+            _ => "number",
+        };
+        match &ty.inner {
+            _ if ty.name.is_some() => ty.name.clone().unwrap_or_default(),
+            TypeInner::Scalar(kind) => scalar(kind).into(),
+            TypeInner::Vector { size, scalar: kind } => format!("vec{}<{}>", *size as u8, scalar(kind)),
+            TypeInner::Array { base, size: naga::ArraySize::Constant(count), .. } => format!("array<{}, {count}>", self.type_name(*base)),
+            TypeInner::Pointer { base, space: naga::AddressSpace::Function } => format!("ptr<function, {}>", self.type_name(*base)),
+            other => format!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a person is told of environments.
+
+use crate::spec::environment::{Environment, TIME_LIMIT};
+use crate::support::error::Result;
+
+impl Environment {
+    /// The comment that its file begins with, without the slashes.
+    pub fn header(&self) -> String {
+        let lines = self.source.lines().take_while(|line| line.starts_with("//") && !line.starts_with("//!"));
+        lines.map(|line| line.trim_start_matches("//").trim_start().to_string() + "\n").collect()
+    }
+
+    /// Its first sentence, without its name.
+    pub fn summary(&self) -> String {
+        let header = self.header().replace('\n', " ");
+        let rest = header.split_once(": ").map_or(header.as_str(), |(_, rest)| rest);
+        rest.split(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']).to_string()
+    }
+
+    /// What the file says beside a parameter.
+    fn comment(&self, parameter: &str) -> &str {
+        let body = self.source.split_once("struct EnvParameters").map_or("", |(_, rest)| rest.split_once('}').map_or(rest, |(body, _)| body));
+        let line = body.lines().find(|line| line.trim_start().strip_prefix(parameter).is_some_and(|rest| rest.trim_start().starts_with(':')));
+        line.and_then(|line| line.split_once("//")).map_or("", |(_, comment)| comment.trim())
+    }
+
+    /// Everything that a person may want to know before training on it.
+    pub fn to_text(&self) -> String {
+        let limit = if self.time_limit == u32::MAX { "none".into() } else { format!("{} steps", self.time_limit) };
+        let mut text = format!("{}\n{}\n", self.name, self.header());
+        text += &format!("observations   {}\nactions        {}{}\n", self.observation, self.actions.describe(), if self.masked { ", masked" } else { "" });
+        text += &format!("time limit     {limit}\n");
+        if let Some(solved) = self.solved_return {
+            text += &format!("solved from    {solved}\n");
+        }
+        if let Some((name, _)) = Environment::preset(&self.name).filter(|_| self.built_in) {
+            text += &format!("trained with   {name}\n");
+        }
+        text += "\nParameters (env_parameters)\n";
+        let limit = if self.time_limit == u32::MAX { "none".into() } else { self.time_limit.to_string() };
+        let rows = self.parameters.iter().map(|parameter| (parameter.name.as_str(), (parameter.default as f32).to_string(), self.comment(&parameter.name)));
+        for (name, default, comment) in rows.chain([(TIME_LIMIT, limit, "steps after which an episode is truncated")]) {
+            text += format!("  {name:<28} {default:<10} {comment}").trim_end();
+            text += "\n";
+        }
+        text
+    }
+
+    /// The built-in environments, a line each.
+    ///
+    /// # Errors
+    /// None that a released program has.
+    pub fn list() -> Result<Vec<Environment>> {
+        Environment::names().map(Environment::named).collect()
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let parameters: serde_json::Map<String, serde_json::Value> =
+            self.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.default.into())).collect();
+        serde_json::json!({
+            "name": self.name,
+            "summary": self.summary(),
+            "observations": self.observation,
+            "actions": self.actions.describe(),
+            "masked": self.masked,
+            "time_limit": (self.time_limit < u32::MAX).then_some(self.time_limit),
+            "solved_return": self.solved_return,
+            "preset": Environment::preset(&self.name).map(|(name, _)| name),
+            "parameters": parameters,
+        })
+    }
+}

@@ -1,0 +1,293 @@
+//! `ppo-gpu eval`: how good a saved policy is.
+
+use crate::device::gpu::Gpu;
+use crate::play::player::{self, Player};
+use crate::spec::config::Config;
+use crate::spec::environment::Environment;
+use crate::support::error::{Error, Result};
+use crate::support::fault::Divergence;
+use crate::support::statistics::quantile;
+use crate::support::text::{grouped, quantity};
+use crate::train::checkpoint::Checkpoint;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Environments at once, of all agents together.
+const MOST_ENVS: usize = 4096;
+/// Steps between two looks at what has ended.
+const STEPS: u32 = 64;
+/// Standard errors on either side of the mean that hold the true one in 95 of 100 cases, the mean of many episodes being nearly normal.
+const NORMAL_95: f64 = 1.959_964;
+
+/// What to evaluate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvalOptions {
+    /// Episodes of each agent.
+    pub episodes: u32,
+    /// Whether agents take the most probable action instead of drawing one.
+    pub deterministic: bool,
+    /// The one agent to evaluate; all when absent.
+    pub agent: Option<usize>,
+    /// Steps after which an episode is given up.
+    pub most_steps: u32,
+    /// No progress.
+    pub quiet: bool,
+}
+
+/// Returns, or lengths, of some episodes.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Distribution {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+    /// Least and largest mean that the episodes are consistent with (95 %, mean ± 1.96 standard errors).
+    pub confidence: [f64; 2],
+    /// Least.
+    pub min: f64,
+    /// 5 % are below this, 25 %, 50 %, 75 %, 95 % (linear between neighbours).
+    pub quantiles: [f64; 5],
+    /// Largest.
+    pub max: f64,
+}
+
+impl Distribution {
+    /// The fractions of [`Distribution::quantiles`].
+    pub const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+    /// That of `values`, of which there is at least one.
+    fn of(mut values: Vec<f64>) -> Distribution {
+        values.sort_by(f64::total_cmp);
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0)).sqrt();
+        let error = NORMAL_95 * deviation / count.sqrt();
+        Distribution {
+            mean,
+            deviation,
+            confidence: [mean - error, mean + error],
+            min: values[0],
+            quantiles: Self::QUANTILES.map(|fraction| quantile(&values, fraction)),
+            max: values[values.len() - 1],
+        }
+    }
+}
+
+/// How good one agent is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AgentEvaluation {
+    /// Agent, counted from 0.
+    pub agent: usize,
+    /// Episodes that ended.
+    pub episodes: usize,
+    /// Where it diverged in training, after which it learned no more; absent where it did not.
+    pub diverged: Option<Divergence>,
+    /// Episodes that were given up, and count nowhere else.
+    pub unfinished: usize,
+    /// Episodes that the time limit ended.
+    pub truncated: usize,
+    /// Undiscounted returns; absent when no episode ended.
+    pub returns: Option<Distribution>,
+    /// Lengths in steps.
+    pub lengths: Option<Distribution>,
+}
+
+/// How good a saved policy is.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Evaluation {
+    /// The environment.
+    pub env: String,
+    /// Updates that had been made.
+    pub updates: u32,
+    /// Whether agents took the most probable action.
+    pub deterministic: bool,
+    /// Seed of the episodes.
+    pub seed: u64,
+    /// Mean over agents of their mean returns; absent when no episode ended.
+    pub mean_return: Option<f64>,
+    /// Steps after which an episode was given up.
+    pub most_steps: u32,
+    /// Each agent.
+    pub agents: Vec<AgentEvaluation>,
+    /// Environment steps a second, all agents together.
+    pub sps: f64,
+}
+
+impl Evaluation {
+    /// One JSON object, on one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers, texts and lists are representable in JSON")
+    }
+
+    /// As a person reads it.
+    pub fn to_text(&self) -> String {
+        let how = if self.deterministic { "the most probable actions" } else { "sampled actions" };
+        let mut text = format!("{} after {} updates, {how}\n\n", self.env, grouped(self.updates.into()));
+        text += "agent  episodes      mean  95 % confidence       deviation      min       5 %      25 %      50 %      75 %      95 %      max    length\n";
+        for agent in &self.agents {
+            text += &format!("{:>5}  {:>8}", agent.agent, agent.episodes);
+            match (&agent.returns, &agent.lengths) {
+                (Some(returns), Some(lengths)) => {
+                    let [low, high] = returns.confidence.map(quantity);
+                    let [mean, deviation, min, max] = [returns.mean, returns.deviation, returns.min, returns.max].map(quantity);
+                    text += &format!("  {mean:>8}  {:<20}  {deviation:>9} {min:>8}", format!("{low} to {high}"));
+                    returns.quantiles.iter().for_each(|value| text += &format!("  {:>8}", quantity(*value)));
+                    text += &format!(" {max:>8}  {:>8}", quantity(lengths.mean));
+                }
+                _ => text += "  no episode ended",
+            }
+            if agent.unfinished > 0 {
+                text += &format!("  ({} given up)", agent.unfinished);
+            }
+            if let Some(Divergence { update, .. }) = agent.diverged {
+                text += &format!("  (diverged in update {update})");
+            }
+            text += "\n";
+        }
+        if let Some(mean) = self.mean_return.filter(|_| self.agents.len() > 1) {
+            text += &format!(" mean            {:>8}\n", quantity(mean));
+        }
+        let unfinished: usize = self.agents.iter().map(|agent| agent.unfinished).sum();
+        if unfinished > 0 {
+            let (count, steps) = (grouped(unfinished as u64), grouped(self.most_steps.into()));
+            text += &format!(
+                "\nnote: {count} episodes were longer than {steps} steps and are left out, so that the figures are those of the shorter ones (--most-steps)\n"
+            );
+        }
+        text + &format!("\n{} environment steps per second\n", grouped(self.sps as u64))
+    }
+}
+
+/// Plays [`EvalOptions::episodes`] episodes with each agent of `checkpoint`, one of a run of `config` on `environment`. Every environment contributes the same
+/// number of episodes (but for those left over), its first ones: short episodes would otherwise count too often.
+///
+/// # Errors
+/// [`Error::Config`] when there is no such agent; those of [`Player::new`].
+pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoint: &Checkpoint, options: &EvalOptions) -> Result<Evaluation> {
+    let agents: Vec<usize> = match options.agent {
+        Some(agent) if agent >= config.agents as usize => {
+            let help = format!("nearest that works: {}", config.agents - 1);
+            return Err(Error::config("--agent", format!("the run has no agent {agent}"), help));
+        }
+        Some(agent) => vec![agent],
+        None => (0..config.agents as usize).collect(),
+    };
+    let episodes = options.episodes as usize;
+    if episodes == 0 {
+        return Err(Error::config("--episodes", "0 episodes tell nothing", "nearest that works: 1"));
+    }
+    let each = episodes.div_ceil((MOST_ENVS / agents.len()).max(1).min(episodes));
+    let envs = episodes.div_ceil(each);
+    let play = player::PlayerOptions { agents: agents.clone(), envs: envs as u32, steps: STEPS, seed: config.seed, deterministic: options.deterministic };
+    let mut player = Player::new(gpu, config, environment, Some(checkpoint), &play)?;
+
+    let mut tallies: Vec<Tally> = agents.iter().map(|_| Tally::new(envs, each, episodes)).collect();
+    let (began, mut told, mut steps) = (Instant::now(), Instant::now(), 0);
+    while tallies.iter().any(|tally| !tally.is_done()) {
+        let transitions = player.advance()?;
+        steps += transitions.len();
+        for (tally, transitions) in tallies.iter_mut().zip(transitions.chunks_exact(transitions.len() / agents.len())) {
+            tally.take(transitions, options.most_steps);
+        }
+        if !options.quiet && told.elapsed() > PERIOD {
+            told = Instant::now();
+            let done: usize = tallies.iter().map(|tally| tally.returns.len()).sum();
+            // When stderr is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{} of {} episodes have ended", grouped(done as u64), grouped((episodes * agents.len()) as u64));
+        }
+    }
+    let sps = (steps as f64 / began.elapsed().as_secs_f64()).round();
+    let diverged = checkpoint.divergences(player.plan());
+    let of = |agent: usize| diverged.iter().find(|divergence| divergence.agent as usize == agent).copied();
+    let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent, of(agent))).collect();
+    let means: Vec<f64> = agents.iter().filter_map(|agent| Some(agent.returns.as_ref()?.mean)).collect();
+    Ok(Evaluation {
+        env: environment.name.clone(),
+        updates: checkpoint.updates,
+        deterministic: options.deterministic,
+        seed: config.seed,
+        most_steps: options.most_steps,
+        mean_return: (!means.is_empty()).then(|| means.iter().sum::<f64>() / means.len() as f64),
+        agents,
+        sps,
+    })
+}
+
+/// How often progress is told.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// What has ended of one agent's episodes.
+struct Tally {
+    /// Episodes still to come from each environment.
+    left: Vec<usize>,
+    returns: Vec<f64>,
+    lengths: Vec<f64>,
+    truncated: usize,
+    unfinished: usize,
+}
+
+impl Tally {
+    fn new(envs: usize, each: usize, episodes: usize) -> Tally {
+        // The last ones give one less where they do not come out even.
+        let less = envs * each - episodes;
+        Tally { left: (0..envs).map(|n| each - usize::from(n >= envs - less)).collect(), returns: Vec::new(), lengths: Vec::new(), truncated: 0, unfinished: 0 }
+    }
+
+    fn is_done(&self) -> bool {
+        self.left.iter().all(|&left| left == 0)
+    }
+
+    /// Takes `[step][environment]`.
+    fn take(&mut self, transitions: &[player::Transition], most_steps: u32) {
+        for step in transitions.chunks_exact(self.left.len()) {
+            for (left, transition) in self.left.iter_mut().zip(step).filter(|(left, _)| **left > 0) {
+                if transition.ended() {
+                    self.returns.push(f64::from(transition.episode_return));
+                    self.lengths.push(f64::from(transition.episode_length));
+                    self.truncated += usize::from(transition.truncated());
+                    *left -= 1;
+                } else if transition.episode_length >= most_steps {
+                    // It would go on, and the environment's other episodes would have to wait for it.
+                    self.unfinished += std::mem::take(left);
+                }
+            }
+        }
+    }
+
+    fn evaluation(self, agent: usize, diverged: Option<Divergence>) -> AgentEvaluation {
+        let distribution = |values: Vec<f64>| (!values.is_empty()).then(|| Distribution::of(values));
+        AgentEvaluation {
+            agent,
+            diverged,
+            episodes: self.returns.len(),
+            unfinished: self.unfinished,
+            truncated: self.truncated,
+            returns: distribution(self.returns),
+            lengths: distribution(self.lengths),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_is_that_of_its_values() {
+        let known = Distribution::of((0..=100).rev().map(f64::from).collect());
+        assert_eq!((known.mean, known.min, known.max, known.quantiles), (50.0, 0.0, 100.0, [5.0, 25.0, 50.0, 75.0, 95.0]));
+        // The variance of 0, 1 ... n - 1 with n - 1 below is n (n + 1) / 12.
+        let deviation = (101.0_f64 * 102.0 / 12.0).sqrt();
+        assert!((known.deviation - deviation).abs() < 1e-12);
+        let error = 1.959_964 * deviation / 101.0_f64.sqrt();
+        assert!((known.confidence[0] - (50.0 - error)).abs() < 1e-12 && (known.confidence[1] - (50.0 + error)).abs() < 1e-12);
+        let one = Distribution::of(vec![3.0]);
+        assert_eq!((one.mean, one.deviation, one.quantiles), (3.0, 0.0, [3.0; 5]));
+    }
+
+    #[test]
+    fn every_environment_gives_as_many_episodes_but_for_those_left_over() {
+        assert_eq!(Tally::new(4, 3, 10).left, [3, 3, 2, 2]);
+        assert_eq!(Tally::new(4, 1, 4).left, [1; 4]);
+    }
+}

@@ -1,0 +1,110 @@
+//! What one agent has learned, without what it learned it with.
+
+use crate::program::plan::OBSERVATION_CLIP;
+use crate::spec::config::{Activation, Config};
+use crate::spec::environment::{Actions, Environment};
+use crate::spec::network::{ACTOR, CRITIC, Network};
+use crate::spec::records::NORMALIZER_WORDS;
+use crate::spec::records::normalizer;
+use crate::support::error::{Error, Result};
+use crate::train::checkpoint::Checkpoint;
+
+/// A dense layer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Dense {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    /// `[input][output]`.
+    pub(super) weights: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// How a component of the observation is normalised: `clamp((x - mean) * scale, -10, 10)`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Normalization {
+    pub(super) mean: Vec<f32>,
+    pub(super) variance: Vec<f32>,
+    pub(super) scale: Vec<f32>,
+}
+
+/// What one agent has learned, without what it learned it with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub(super) environment: String,
+    /// Parameters of the environment that were drawn for this agent alone.
+    pub(super) world: Vec<(String, f64)>,
+    pub(super) updates: u32,
+    pub(super) actions: Actions,
+    pub(super) masked: bool,
+    pub(super) activation: Activation,
+    pub(super) normalization: Option<Normalization>,
+    pub(super) actor: Vec<Dense>,
+    pub(super) critic: Vec<Dense>,
+    /// Logarithms of the standard deviations of continuous actions.
+    pub(super) log_std: Vec<f32>,
+}
+
+impl Policy {
+    /// What agent `agent` of `checkpoint` has learned, in a run of `config` on `environment`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when there is no such agent.
+    pub fn of(config: &Config, environment: &Environment, checkpoint: &Checkpoint, agent: usize) -> Result<Policy> {
+        if agent >= config.agents as usize {
+            let help = format!("nearest that works: {}", config.agents - 1);
+            return Err(Error::config("--agent", format!("the run has no agent {agent}"), help));
+        }
+        let actions = &environment.actions;
+        let network = Network::new(environment.observation, &config.hidden, actions.outputs(), actions.weighted(), config.activation);
+        let floats = |name: &str| -> Vec<f32> { checkpoint.words_of(name, &[agent]).into_iter().map(f32::from_bits).collect() };
+        let params = floats("params");
+        let layers = |which: usize| -> Vec<Dense> {
+            let base = which * network.block();
+            let layer = |(l, layer): (usize, &crate::spec::network::Layer)| {
+                let outputs = network.weighted(which, l);
+                let weights = (0..layer.inputs).flat_map(|m| (0..outputs).map(move |k| (m, k))).map(|(m, k)| params[base + layer.weight(m, k)]).collect();
+                Dense { inputs: layer.inputs, outputs, weights, bias: (0..outputs).map(|k| params[base + layer.bias(k)]).collect() }
+            };
+            network.layers.iter().enumerate().map(layer).collect()
+        };
+        let head = network.layers[network.layers.len() - 1];
+        let log_std = (actions.weighted()..actions.outputs()).map(|k| params[ACTOR * network.block() + head.bias(k)]).collect();
+        let normalization = config.normalize_observations.then(|| {
+            let normalizers = floats("normalizers");
+            let column = |i: usize| normalizers.chunks_exact(NORMALIZER_WORDS).take(environment.observation).map(|row| row[i]).collect();
+            Normalization { mean: column(normalizer::MEAN), variance: column(normalizer::VARIANCE), scale: column(normalizer::SCALE) }
+        });
+        Ok(Policy {
+            environment: environment.name.clone(),
+            world: environment.world(config, checkpoint.agents()[agent].world()),
+            updates: checkpoint.updates,
+            actions: actions.clone(),
+            masked: environment.masked,
+            activation: config.activation,
+            normalization,
+            actor: layers(ACTOR),
+            critic: layers(CRITIC),
+            log_std,
+        })
+    }
+
+    /// Components of an observation.
+    pub(super) fn observation(&self) -> usize {
+        self.actor[0].inputs
+    }
+
+    /// What it is, in one line.
+    pub(super) fn about(&self) -> String {
+        let normalized =
+            if self.normalization.is_some() { format!("; observations are normalised and clipped to +-{OBSERVATION_CLIP} first") } else { String::new() };
+        let activation = match self.activation {
+            Activation::Tanh => "tanh",
+            Activation::Relu => "relu",
+        };
+        let actions = self.actions.describe();
+        let world: Vec<String> = self.world.iter().map(|(name, value)| format!(", {name} = {}", *value as f32)).collect();
+        let masked = if self.masked { "; where a mask leaves no action of a choice, that choice is -1 (as a u32: 0xffffffff)" } else { "" };
+        let (version, world) = (env!("CARGO_PKG_VERSION"), world.concat());
+        format!("ppo-gpu {version}, {}{world} after {} updates: {actions}, {activation}{normalized}{masked}", self.environment, self.updates)
+    }
+}

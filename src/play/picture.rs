@@ -1,0 +1,121 @@
+//! Pictures of environments, drawn on the device by `env_pixel`.
+
+use crate::device::engine;
+use crate::device::gpu::Gpu;
+use crate::device::shader::{Program, Shader};
+use crate::play::player::{self, Player};
+use crate::spec::config::Config;
+use crate::spec::environment::Environment;
+use crate::support::error::{Error, Result};
+use crate::support::files;
+use crate::wgsl::draw;
+use std::path::Path;
+
+/// Pixels along the sides of a picture, at most.
+pub const MOST_SIZE: u32 = 2048;
+/// A square picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels along each side.
+    pub size: u32,
+    /// Red, green, blue and 255 for each pixel, row by row from the top left.
+    pub rgba: Vec<u8>,
+}
+
+impl Picture {
+    /// The environment of `config` after `steps` steps of a policy that has learned nothing.
+    ///
+    /// # Errors
+    /// Those of [`Player::new`] and [`Painter::new`].
+    pub fn of_environment(config: &Config, steps: u32, size: u32) -> Result<Picture> {
+        let gpu = Gpu::open(&config.backend, &config.adapter)?;
+        let environment = Environment::named(&config.env)?;
+        let config = Config { hidden: vec![8], ..config.clone() };
+        let options = player::PlayerOptions { agents: vec![0], envs: 1, steps: steps.max(1), seed: config.seed, deterministic: false };
+        let mut player = Player::new(&gpu, &config, &environment, None, &options)?;
+        let painter = Painter::new(&player, size)?;
+        if steps > 0 {
+            player.advance()?;
+        }
+        painter.draw()
+    }
+
+    /// As a PNG file.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.size, self.size);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&self.rgba));
+        written.expect("memory takes what is written, and the sizes agree");
+        bytes
+    }
+
+    /// Writes it as a PNG file.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn write_png(&self, path: &Path) -> Result<()> {
+        files::write(path, &self.to_png())
+    }
+}
+
+/// Draws the first environment of a player's first agent.
+pub struct Painter {
+    gpu: Gpu,
+    program: Program,
+    pixels: wgpu::Buffer,
+    size: u32,
+    /// Name of the environment.
+    environment: String,
+}
+
+impl Painter {
+    /// Makes everything ready for pictures of `size` x `size` pixels of what `player` plays.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; [`Error::Shader`] when the kernel
+    /// does not compile.
+    pub fn new(player: &Player, size: u32) -> Result<Painter> {
+        let (gpu, plan) = (player.gpu(), player.plan());
+        if !plan.environment.pictured {
+            return Err(Error::Environment {
+                path: plan.environment.name.clone(),
+                line: None,
+                problem: "there is no function `env_pixel` to draw it with".into(),
+                help: "write fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32>".into(),
+            });
+        }
+        if !(1..=MOST_SIZE).contains(&size) {
+            let nearest = size.clamp(1, MOST_SIZE);
+            return Err(Error::config("--size", format!("{size} is out of range (1 to {MOST_SIZE})"), format!("nearest that works: {nearest}")));
+        }
+        let count = (size * size) as usize;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let pixels = engine::create_buffer(gpu, "pixels", 4 * count as u64, usage)?;
+        let shader = Shader {
+            name: "draw",
+            source: draw::SOURCE,
+            constants: draw::constants(size),
+            grid: draw::GRID,
+            groups: [count.div_ceil(draw::GRID.lanes) as u32, 1, 1],
+        };
+        let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { player.engine().buffer(name) }))?;
+        Ok(Painter { gpu: gpu.clone(), program, pixels, size, environment: plan.environment.name.clone() })
+    }
+
+    /// Draws the environment as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the driver ends a loop of `env_pixel` early; [`Error::Device`] when the device failed.
+    pub fn draw(&self) -> Result<Picture> {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        self.program.encode(&mut encoder.begin_compute_pass(&Default::default()));
+        self.gpu.queue.submit([encoder.finish()]);
+        let rgba = engine::read_buffer(&self.gpu, &self.pixels, "pixels")?;
+        if rgba.iter().any(|pixel| pixel >> 24 != 255) {
+            return Err(Error::loops(&self.environment));
+        }
+        Ok(Picture { size: self.size, rgba: bytemuck::cast_slice(&rgba).to_vec() })
+    }
+}

@@ -1,0 +1,158 @@
+//! Lets what was learned play, without learning from it: for evaluation, and to be watched.
+
+use crate::device::engine::{self, Engine};
+use crate::device::gpu::Gpu;
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::program::schedule::{self, Dispatch};
+use crate::spec::config::{Config, Setting};
+use crate::spec::environment::Environment;
+use crate::spec::random::seed_words;
+use crate::support::error::{Error, Result};
+use crate::support::fault::{self, Fault};
+use crate::train::agents::{AgentRow, agent_rows, upload};
+use crate::train::checkpoint::Checkpoint;
+use bytemuck::Zeroable;
+
+/// How to play.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlayerOptions {
+    /// The agents that play; all when empty.
+    pub agents: Vec<usize>,
+    /// Environments of each.
+    pub envs: u32,
+    /// Steps of each environment in a call of [`Player::advance`].
+    pub steps: u32,
+    /// Seed of the episodes, which are the same for all agents as far as these do the same.
+    pub seed: u64,
+    /// Whether agents take the most probable action (the mean of continuous ones) instead of drawing one.
+    pub deterministic: bool,
+}
+
+/// One step of one environment: a row of `transitions` (shaders/shared/transition.wgsl).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Transition {
+    /// log π of the action.
+    pub log_prob: f32,
+    /// Reward.
+    pub reward: f32,
+    ending: u32,
+    /// Sum of the episode's rewards up to this step.
+    pub episode_return: f32,
+    /// Steps of the episode up to this one.
+    pub episode_length: u32,
+}
+
+impl Transition {
+    /// Whether the environment ended the episode.
+    pub fn terminated(&self) -> bool {
+        self.ending & crate::spec::records::transition::TERMINATED != 0
+    }
+
+    /// Whether the time limit did.
+    pub fn truncated(&self) -> bool {
+        self.ending & crate::spec::records::transition::TRUNCATED != 0
+    }
+
+    /// Whether the episode ended with this step.
+    pub fn ended(&self) -> bool {
+        self.terminated() || self.truncated()
+    }
+}
+
+/// Agents that play on a device, each in its own world: parameters of the environment that differ between agents, or between environments, are those that
+/// it learned with.
+pub struct Player {
+    gpu: Gpu,
+    plan: Plan,
+    engine: Engine,
+    rollout: Vec<Dispatch>,
+    rows: Vec<AgentRow>,
+    /// Which agents of their run they are.
+    agents: Vec<usize>,
+}
+
+impl Player {
+    /// Begins an episode in every environment. Agents have the parameters of `checkpoint`, one of a run of `config` on `environment`, or of agents that have
+    /// learned nothing.
+    ///
+    /// # Errors
+    /// Those of [`Plan::with_environment`] and [`Engine::new`].
+    pub fn new(gpu: &Gpu, config: &Config, environment: &Environment, checkpoint: Option<&Checkpoint>, options: &PlayerOptions) -> Result<Player> {
+        let agents = if options.agents.is_empty() { (0..config.agents as usize).collect() } else { options.agents.clone() };
+        let sizes = Config { agents: agents.len() as u32, envs: options.envs, steps: options.steps, minibatches: 1, epochs: 1, ..config.clone() };
+        let plan = Plan::with_environment(&sizes, environment.clone(), gpu.profile(&config.profile))?;
+        let plan = Plan { deterministic: options.deterministic, ..plan };
+        let only = vec![Kernel::Reset, Kernel::Rollout];
+        let engine = Engine::new(gpu, &plan, &engine::EngineOptions { only, cached: true, ..engine::EngineOptions::default() })?;
+        let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
+        let rows: Vec<AgentRow> =
+            agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| AgentRow { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
+        upload(&engine, &plan, &rows);
+        let rollout = schedule::update_of(&plan, Kernel::Rollout);
+        let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, rows, agents };
+        if let Some(checkpoint) = checkpoint {
+            player.take(checkpoint);
+        }
+        player.engine.run(&schedule::start())?;
+        Ok(player)
+    }
+
+    /// Gives the agents what agents `agents` have in `checkpoint`: parameters, normalisers, worlds. Episodes continue, unless the world is another one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn load(&mut self, checkpoint: &Checkpoint, agents: &[usize]) -> Result<()> {
+        let varies = self.plan.config.env_parameters.values().any(Setting::outlasts_episodes);
+        let moves = varies && self.agents != agents;
+        self.agents = agents.to_vec();
+        self.take(checkpoint);
+        if moves { self.engine.run(&schedule::start()) } else { Ok(()) }
+    }
+
+    fn take(&mut self, checkpoint: &Checkpoint) {
+        for name in ["params", "normalizers"] {
+            self.engine.write(name, &checkpoint.words_of(name, &self.agents));
+        }
+        let learned = checkpoint.agents();
+        self.rows.iter_mut().zip(&self.agents).for_each(|(row, &agent)| row.world = learned[agent].world);
+        self.engine.write("agents", bytemuck::cast_slice(&self.rows));
+        self.engine.write("faults", &vec![fault::NONE; self.rows.len()]);
+    }
+
+    /// Makes [`PlayerOptions::steps`] steps in every environment, with a new episode where one ended; returns them, `[agent][step][environment]`.
+    ///
+    /// # Errors
+    /// [`Error::Played`] when something went wrong with an agent; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
+    /// failed.
+    pub fn advance(&mut self) -> Result<Vec<Transition>> {
+        self.engine.run(&self.rollout)?;
+        let faults = self.engine.read("faults")?;
+        if let Some((fault, agent)) = faults.into_iter().zip(&self.agents).find_map(|(code, &agent)| Some((Fault::of_code(code)?, agent))) {
+            return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });
+        }
+        let words = self.engine.read("transitions")?;
+        let mut transitions = vec![Transition::zeroed(); self.plan.agents * self.plan.batch];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut transitions);
+        bytes.copy_from_slice(&bytemuck::cast_slice(&words)[..bytes.len()]);
+        self.rows.iter_mut().for_each(AgentRow::count_update);
+        self.engine.write("agents", bytemuck::cast_slice(&self.rows));
+        Ok(transitions)
+    }
+
+    /// What plays, and in how many environments.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Its buffers.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}

@@ -1,0 +1,120 @@
+//! Whether a plan fits a device, and what to lower where it does not.
+
+use crate::program::buffers::BUFFERS;
+use crate::program::lanes::{LOOP_BODY_LIMIT, tile_rounds, vectors, weight_gradient_shape};
+use crate::program::plan::Plan;
+use crate::spec::network::Layer;
+use crate::support::error::{Error, Result};
+use crate::support::text::mebibytes;
+
+/// What a device allows, as far as plans depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a buffer that a kernel binds.
+    pub buffer_bytes: u64,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+}
+
+impl Plan {
+    /// Checks the plan against what an adapter allows. What is offered instead fits into `memory`, too, in bytes, where that is known.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] naming the buffer and the key to lower.
+    pub fn check_limits(&self, limits: &Limits, memory: Option<u64>, adapter: &str) -> Result<()> {
+        let largest = limits.buffer_bytes;
+        let too_large = |plan: &Plan| BUFFERS.iter().find(|buffer| buffer.bytes(plan) > largest);
+        if let Some(buffer) = too_large(self) {
+            return Err(Error::Limit {
+                what: format!("a buffer `{}`", buffer.name),
+                needed: mebibytes(buffer.bytes(self)),
+                allowed: mebibytes(largest),
+                adapter: adapter.into(),
+                help: self.smaller(|plan| too_large(plan).is_none() && memory.is_none_or(|bytes| plan.device_bytes() <= bytes)),
+            });
+        }
+        let (scratch, allowed) = (self.profile.scratch_bytes, limits.workgroup_bytes);
+        if scratch > allowed {
+            return Err(Error::Limit {
+                what: format!("workgroup memory for profile '{}'", self.profile.name),
+                needed: format!("{scratch} bytes"),
+                allowed: format!("{allowed} bytes"),
+                adapter: adapter.into(),
+                help: "use --profile small".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks the plan against the memory that is left, in bytes. Software drivers promise more than there is.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with what to lower.
+    pub fn check_memory(&self, available: u64, adapter: &str) -> Result<()> {
+        let needed = self.device_bytes();
+        if needed <= available {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            what: "memory".into(),
+            needed: mebibytes(needed),
+            allowed: format!("{}, which is what is free", mebibytes(available)),
+            adapter: adapter.into(),
+            help: self.smaller(|plan| plan.device_bytes() <= available),
+        })
+    }
+
+    /// Checks the plan against a trait of Mesa's software driver, which silently ends every loop of an invocation after 65,535 rounds of all of them
+    /// together (`LP_MAX_TGSI_LOOP_ITERATIONS`): results would be wrong.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn check_software_loops(&self) -> Result<()> {
+        // A tenth is left for what the estimate leaves out.
+        let (rounds, most) = (loop_rounds(self), 59_000);
+        if rounds > most {
+            let problem = format!("{:?} makes loops of {rounds} rounds, and the software driver ends them after 65,535", self.config.hidden);
+            return Err(Error::config("hidden", problem, "use fewer or narrower layers, 128,128 for instance; a GPU has no such limit"));
+        }
+        // `minibatch_moments`: of a lane's share, each sample takes at most about 30 rounds of the permutation's loops.
+        let most = 1 << 19;
+        if self.minibatch > most {
+            let problem = format!("minibatches of {} samples have longer loops than the software driver carries out", self.minibatch);
+            let enough = (self.batch.div_ceil(most)..=self.batch).find(|&count| self.batch.is_multiple_of(count)).unwrap_or(self.batch);
+            return Err(Error::config("minibatches", problem, format!("nearest that works: {enough}; a GPU has no such limit")));
+        }
+        Ok(())
+    }
+}
+
+/// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
+fn loop_rounds(plan: &Plan) -> usize {
+    if plan.lanes_are_units {
+        return rounds_of_units(plan);
+    }
+    let lanes = plan.profile.lanes as usize;
+    let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };
+    let of_layer = |layer: &Layer| {
+        let (m, inputs, columns) = (layer.inputs, vectors(layer.inputs), vectors(layer.outputs));
+        let staged = 2 * layer.rows() * columns / lanes + 2;
+        if m * layer.outputs <= plan.profile.straight_line_limit {
+            return staged;
+        }
+        let (own, other, samples) = weight_gradient_shape(&plan.profile, layer);
+        let forward = inputs * (1 + 4 * long(columns)) + 2 * long(columns);
+        let backward = m * (1 + columns) + long(inputs);
+        let chunk = 2 * samples + vectors(samples) * (1 + 4 * long(other)) + long(inputs) + long(columns);
+        staged + forward + backward + (own * 4).div_ceil(lanes) * (lanes / samples) * chunk
+    };
+    // Besides: the permutation, the sum over the tile, the observation.
+    plan.network.layers.iter().map(of_layer).sum::<usize>() + lanes + plan.environment.observation + 1000
+}
+
+/// [`loop_rounds`] where lanes are units: of `gradient` or `learn`.
+fn rounds_of_units(plan: &Plan) -> usize {
+    // Sums begin and end; weights are fetched.
+    let exchanged = |layer: &Layer| 3 * (layer.inputs + vectors(layer.outputs) + 1);
+    let exchanged = plan.network.layers.iter().map(exchanged).sum::<usize>();
+    // `learn` exchanges three buffers, and transposes weights after each step.
+    (3 + plan.learn_steps) * exchanged + plan.learn_steps.max(1) * plan.tiles_per_pass * tile_rounds(plan.environment.observation)
+}

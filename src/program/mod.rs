@@ -1,0 +1,10 @@
+//! What follows from it: sizes, buffers, kernels, and the schedule of an update.
+
+pub mod buffers;
+pub mod kernel;
+pub mod lanes;
+pub mod limits;
+pub mod plan;
+pub mod profile;
+pub mod schedule;
+pub mod smaller;

@@ -1,0 +1,373 @@
+//! What follows from the configuration: every size, count and constant, computed once.
+
+use crate::program::lanes;
+use crate::program::profile::Profile;
+use crate::spec::config::{Config, TimeLimit};
+use crate::spec::environment::Environment;
+use crate::spec::metrics::{RawRow, Row};
+use crate::spec::network::Network;
+use crate::spec::random;
+use crate::support::error::{Error, Result};
+
+/// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
+pub const REDUCE_LANES: u32 = 256;
+/// Finished episodes over which mean return and length are taken.
+pub const WINDOW: u32 = 100;
+/// Loss sums that each network contributes to a row of `partials` (a vec4).
+pub const LOSS_SUMS: usize = 4;
+/// Values kept in `losses` for each gradient step: six, filled up to whole vectors.
+pub const LOSSES: usize = 8;
+
+/// Everything derived from a [`Config`]. Letters are those of the specification.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What it was derived from.
+    pub config: Config,
+    /// The environment.
+    pub environment: Environment,
+    /// Steps after which an episode is truncated.
+    pub episode_limit: u32,
+    /// Shape of the networks.
+    pub network: Network,
+    /// How kernels are compiled.
+    pub profile: Profile,
+    /// Agents S.
+    pub agents: usize,
+    /// Environments per agent N.
+    pub envs: usize,
+    /// Rollout length T.
+    pub steps: usize,
+    /// Samples per agent and update, B = N·T.
+    pub batch: usize,
+    /// Minibatches per epoch K.
+    pub minibatches: usize,
+    /// Samples in a minibatch, M = B/K.
+    pub minibatch: usize,
+    /// Epochs E.
+    pub epochs: usize,
+    /// Updates U of the whole run.
+    pub updates: u32,
+    /// Rows of `observations` and `values` that hold the last observations of truncated episodes: an environment truncates at most once in any
+    /// `time_limit` consecutive steps, so step t uses row t / time_limit. None when time limits count as termination.
+    pub final_rows: usize,
+    /// Environment steps in one rollout dispatch; divides T.
+    pub steps_per_dispatch: usize,
+    /// Lanes of a rollout workgroup.
+    pub rollout_lanes: usize,
+    /// Whether lanes are units of the networks rather than samples.
+    pub lanes_are_units: bool,
+    /// Whether they are, and the first layer is a loop that reads its weights from memory (see [`lanes::first_is_loop`]).
+    pub first_layer_is_loop: bool,
+    /// Lanes of a workgroup of `gradient` and `evaluate`.
+    pub lanes: usize,
+    /// Samples of a tile: those that a workgroup of `gradient` takes at once, one for each of its first lanes.
+    pub tile: usize,
+    /// Tiles that a minibatch is cut into.
+    pub tiles: usize,
+    /// Rows of partial gradients R; row r sums tiles r, r + R, r + 2R ...
+    pub gradient_rows: usize,
+    /// Tiles of a row that one dispatch adds.
+    pub tiles_per_pass: usize,
+    /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
+    pub passes: usize,
+    /// Gradient steps in one dispatch of `learn`; divides E·K. 0 where the kernels `gradient`, `sum_gradient` and `adam` make them.
+    pub learn_steps: usize,
+    /// Observations that a lane of `evaluate` takes, one after the other.
+    pub evaluate_rounds: usize,
+    /// Partial squared norms for each agent.
+    pub norm_parts: usize,
+    /// Parts that the moments of an agent's observations are taken in.
+    pub observation_parts: usize,
+    /// Whether agents take the most probable action instead of drawing one. Never while they learn.
+    pub deterministic: bool,
+}
+
+impl Plan {
+    /// Derives the plan of `config` on `environment` for a device of the given profile.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when sizes do not fit together, with the nearest value that does.
+    pub fn with_environment(config: &Config, environment: Environment, profile: Profile) -> Result<Plan> {
+        environment.check_parameters(config)?;
+        let episode_limit = environment.episode_limit(config);
+        let network = Network::new(environment.observation, &config.hidden, environment.actions.outputs(), environment.actions.weighted(), config.activation);
+        let (envs, steps, minibatches) = (config.envs as usize, config.steps as usize, config.minibatches as usize);
+        let batch = envs * steps;
+        if !batch.is_multiple_of(minibatches) {
+            let nearest = nearest_divisor(batch, minibatches);
+            return Err(Error::config(
+                "minibatches",
+                format!("{minibatches} does not divide the {batch} samples of an update (envs {envs} * steps {steps})"),
+                format!("nearest that works: {nearest}"),
+            ));
+        }
+        if batch > 1 << 30 {
+            let problem = format!("{envs} environments * {steps} steps = {batch} samples an update are too many (at most 2^30)");
+            return Err(Error::config("envs", problem, format!("nearest that works: {}", (1 << 30) / steps)));
+        }
+        let minibatch = batch / minibatches;
+        let lanes_are_units = lanes::fits(&profile, &network);
+        let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
+        // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
+        // Where the first layer's weights come from memory, they had better come for more samples.
+        let first_layer_is_loop = lanes_are_units && lanes::first_is_loop(&profile, &network);
+        let tile = if lanes_are_units && !first_layer_is_loop { (lanes / 2).max(4) } else { lanes };
+        let tiles = minibatch.div_ceil(tile);
+        let loops = MOST_TILE_ROUNDS / lanes::tile_rounds(environment.observation);
+        let most_tiles = if lanes_are_units { loops.clamp(1, profile.tiles_per_pass as usize) } else { 1 };
+        let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
+        let gradient_rows = tiles.div_ceil(most_tiles.min(TILES_WORTH_A_ROW)).min((profile.gradient_rows as usize).max(enough_rows));
+        let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
+        let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
+        let gradient_steps = config.epochs as usize * minibatches;
+        let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
+        let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes);
+        // Weights are fetched once a dispatch, too; but a dispatch cannot be cut. A person's loops are best left alone with their step: software drivers limit
+        // the rounds of all loops of a dispatch together.
+        let most_steps = if lanes_are_units && environment.loops && !environment.built_in {
+            1
+        } else if lanes_are_units {
+            (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32)
+        } else {
+            profile.steps_per_dispatch as usize
+        };
+        let gradient_dispatches = config.epochs as usize * minibatches * passes;
+        if gradient_dispatches > MOST_GRADIENT_DISPATCHES {
+            let most = MOST_GRADIENT_DISPATCHES / (config.epochs as usize * passes);
+            let nearest = largest_divisor_up_to(batch, most);
+            let problem = format!("{minibatches} minibatches in {} epochs are {gradient_dispatches} dispatches in an update", config.epochs);
+            return Err(Error::config("minibatches", problem, format!("nearest that works: {nearest}")));
+        }
+        let updates = config.total_steps.div_ceil(batch as u64);
+        let steps_of_run = updates.saturating_mul(steps as u64).max(updates.saturating_mul(u64::from(config.epochs) * minibatches as u64));
+        if steps_of_run > u64::from(u32::MAX) {
+            // Random streams and Adam's step are counted in u32.
+            let most = u64::from(u32::MAX) / (steps as u64).max(u64::from(config.epochs) * minibatches as u64) * batch as u64;
+            return Err(Error::config("total_steps", format!("{} are too many", config.total_steps), format!("nearest that works: {most}")));
+        }
+        let final_rows = match config.time_limit {
+            TimeLimit::Bootstrap => steps.div_ceil(episode_limit as usize),
+            TimeLimit::Terminal => 0,
+        };
+        let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
+        Ok(Plan {
+            agents: config.agents as usize,
+            envs,
+            steps,
+            batch,
+            minibatches,
+            minibatch,
+            epochs: config.epochs as usize,
+            updates: updates as u32,
+            final_rows,
+            steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
+            // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
+            rollout_lanes: if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, lanes) },
+            lanes,
+            lanes_are_units,
+            first_layer_is_loop,
+            tile,
+            tiles,
+            gradient_rows,
+            tiles_per_pass,
+            passes,
+            learn_steps: if learns && most_learned > 0 { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
+            evaluate_rounds: if lanes_are_units { loops.clamp(1, 32) } else { 1 },
+            observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
+            norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
+            config: config.clone(),
+            deterministic: false,
+            environment,
+            episode_limit,
+            network,
+            profile,
+        })
+    }
+
+    /// Gradient steps in one update, E·K.
+    pub fn gradient_steps(&self) -> usize {
+        self.epochs * self.minibatches
+    }
+
+    /// Rows of `observations` and `values`: one a step, the one after the last, and those of truncated episodes.
+    pub fn value_rows(&self) -> usize {
+        self.steps + 1 + self.final_rows
+    }
+
+    /// Whether advantages are normalised inside each minibatch. Those of one sample are left as they are: normalised, they would all be 0.
+    pub fn normalizes_advantages(&self) -> bool {
+        self.config.normalize_advantages && self.minibatch > 1
+    }
+
+    /// Whether `observations` keeps a bit of each component: where each is 0 or 1, and stays so.
+    pub fn packs_observations(&self) -> bool {
+        self.environment.binary && !self.config.normalize_observations
+    }
+
+    /// Words of an observation in `observations`.
+    pub fn observation_words(&self) -> usize {
+        if self.packs_observations() { self.environment.observation.div_ceil(32) } else { self.environment.observation }
+    }
+
+    /// Running moments of each agent: one for each component of the observation, and one for the return; none where nothing is normalised.
+    pub fn normalizers(&self) -> usize {
+        if self.config.normalize_observations || self.config.normalize_rewards { self.environment.observation + 1 } else { 0 }
+    }
+
+    /// Words of an action's mask: a bit for each output of the actor; none where every action is legal.
+    pub fn mask_words(&self) -> usize {
+        if self.environment.masked { self.environment.actions.outputs().div_ceil(32) } else { 0 }
+    }
+
+    /// Words that `actions` keeps of each step (W): the action, then its mask.
+    pub fn action_words(&self) -> usize {
+        self.environment.actions.dims() + self.mask_words()
+    }
+
+    /// Floats in a row of `partials` and of `gradients` (G): all parameters, then each network's loss sums.
+    pub fn gradient_columns(&self) -> usize {
+        self.network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS
+    }
+
+    /// Environment steps of all agents' environments in one update.
+    pub fn env_steps_per_update(&self) -> u64 {
+        self.batch as u64
+    }
+
+    /// Seed of agent `s`.
+    pub fn seed(&self, s: usize) -> u64 {
+        self.config.seed.wrapping_add(s as u64)
+    }
+
+    /// The row of agent `agent` as the device wrote it, received `seconds` after training began at `sps` environment steps per second.
+    pub fn row(&self, raw: &RawRow, agent: u32, seconds: f64, sps: f64) -> Row {
+        Row::from_raw(raw, agent, self.seed(agent as usize), self.batch as u64, seconds, sps)
+    }
+
+    /// The constants that every kernel sees, by their WGSL name.
+    pub fn constants(&self) -> Vec<(&'static str, Constant)> {
+        use Constant::{Bool, F32, U32};
+        let bits = random::permutation_bits(self.batch as u32);
+        let u = |value: usize| U32(value as u32);
+        let (first, head) = (self.network.layers[0], self.network.layers[self.network.layers.len() - 1]);
+        vec![
+            ("EPISODE_LIMIT", U32(self.episode_limit)),
+            ("OBSERVATION_WORDS", u(self.observation_words())),
+            ("PACKED_OBSERVATIONS", Bool(self.packs_observations())),
+            ("INPUT", u(first.inputs.div_ceil(4))),
+            ("HEAD", u(head.columns() / 4)),
+            ("HEAD_FIRST", u(head.offset)),
+            ("HEAD_WEIGHTED", u(self.network.weighted)),
+            ("LOGITS", u(self.environment.actions.outputs())),
+            ("ACTION_DIMS", u(self.environment.actions.dims())),
+            ("ACTION_WORDS", u(self.action_words())),
+            ("MASK_WORDS", u(self.mask_words())),
+            ("ENVS", u(self.envs)),
+            ("STEPS", u(self.steps)),
+            ("BATCH", u(self.batch)),
+            ("MINIBATCHES", u(self.minibatches)),
+            ("MINIBATCH", u(self.minibatch)),
+            ("EPOCHS", u(self.epochs)),
+            ("UPDATES", U32(self.updates)),
+            ("FINAL_ROWS", u(self.final_rows)),
+            ("VALUE_ROWS", u(self.value_rows())),
+            ("STEPS_PER_DISPATCH", u(self.steps_per_dispatch)),
+            ("BLOCK", u(self.network.block())),
+            ("PARAMETERS", u(self.network.padded_parameters())),
+            ("GRADIENT_COLUMNS", u(self.gradient_columns())),
+            ("GRADIENT_ROWS", u(self.gradient_rows)),
+            ("PASSES", u(self.passes)),
+            ("TILE", u(self.tile)),
+            ("TILES_PER_PASS", u(self.tiles_per_pass)),
+            ("LEARN_STEPS", u(self.learn_steps)),
+            ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
+            ("NORM_PARTS", u(self.norm_parts)),
+            ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
+            ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
+            ("SUBGROUP", U32(self.profile.subgroup)),
+            ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
+            ("WINDOW", U32(WINDOW)),
+            ("LOSSES", u(LOSSES)),
+            ("OBSERVATION_PARTS", u(self.observation_parts)),
+            ("OBSERVATION_PART", u(self.batch.div_ceil(self.observation_parts))),
+            ("DETERMINISTIC", Bool(self.deterministic)),
+            ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
+            ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
+            ("NORMALIZE_ADVANTAGES", Bool(self.normalizes_advantages())),
+            ("NORMALIZER_EPSILON", F32(NORMALIZER_EPSILON)),
+            ("OBSERVATION_CLIP", F32(OBSERVATION_CLIP)),
+            ("TARGET_KL", Bool(self.config.target_kl.is_some())),
+            ("ANNEAL_LR", Bool(self.config.anneal_lr)),
+            ("ANNEAL_CLIP", Bool(self.config.anneal_clip)),
+            ("ANNEAL_ENTROPY", Bool(self.config.anneal_entropy)),
+            ("VALUE_CLIP", Bool(self.config.value_clip)),
+            // 1 - 0.999 in f32 would be off by 1e-5.
+            ("ONE_MINUS_BETA1", F32((1.0 - ADAM_BETAS[0]) as f32)),
+            ("ONE_MINUS_BETA2", F32((1.0 - ADAM_BETAS[1]) as f32)),
+            ("LN_BETA1", F32(ADAM_BETAS[0].ln() as f32)),
+            ("LN_BETA2", F32(ADAM_BETAS[1].ln() as f32)),
+            ("ADAM_EPSILON", F32(ADAM_EPSILON)),
+        ]
+    }
+}
+
+/// Adam's decay rates (Kingma and Ba 2015).
+pub const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
+/// Adam's ε, added after the square root (Huang et al. 2022, detail 3).
+pub const ADAM_EPSILON: f32 = 1e-5;
+
+/// Added to variances before their root is taken (Gymnasium's and gymnax's normalising wrappers).
+pub const NORMALIZER_EPSILON: f32 = 1e-8;
+/// Weight of the mean 0 and variance 1 that normalisers begin with (the same).
+pub const NORMALIZER_COUNT: f32 = 1e-4;
+/// Normalised observations are clipped to ± this (Huang et al. 2022).
+pub const OBSERVATION_CLIP: f32 = 10.0;
+/// Samples that a part of the observations' moments is worth.
+const OBSERVATION_PART: usize = 1024;
+/// Parts at most: one workgroup adds them.
+const MOST_OBSERVATION_PARTS: usize = 256;
+
+/// Passes of a gradient step at most; beyond, there are more rows of partial gradients.
+const MOST_PASSES: usize = 1 << 14;
+/// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
+const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
+
+/// Rounds of loops over all tiles of a pass: half of what [`Plan::check_software_loops`] allows.
+const MOST_TILE_ROUNDS: usize = 30_000;
+/// Tiles of a row, where lanes keep weights and sums for all of them, that are worth fetching and storing these.
+const TILES_WORTH_A_ROW: usize = 32;
+/// Environment steps of a rollout dispatch on a software driver: some 30 ms.
+const MOST_ROLLOUT: usize = 1 << 15;
+
+/// A constant as WGSL sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Constant {
+    /// `u32`.
+    U32(u32),
+    /// `f32`.
+    F32(f32),
+    /// `bool`.
+    Bool(bool),
+}
+
+/// The divisor of `n` nearest to `wish`; the smaller one of two.
+fn nearest_divisor(n: usize, wish: usize) -> usize {
+    let divides = |candidate: &usize| *candidate <= n && n.is_multiple_of(*candidate);
+    let below = (1..=wish.min(n)).rev().find(divides).unwrap_or(1);
+    (wish..2 * wish - below + 1).find(divides).filter(|above| above - wish < wish - below).unwrap_or(below)
+}
+
+/// The largest divisor of `n` that is at most `most`.
+pub(crate) fn largest_divisor_up_to(n: usize, most: usize) -> usize {
+    (1..=most.min(n)).rev().find(|candidate| n.is_multiple_of(*candidate)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_divisor_is_found_on_either_side() {
+        assert_eq!([nearest_divisor(512, 5), nearest_divisor(512, 7), nearest_divisor(512, 600), nearest_divisor(12, 5)], [4, 8, 512, 4]);
+    }
+}

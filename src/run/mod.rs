@@ -1,0 +1,13 @@
+//! Runs on disk: directory, checkpoints, manifest, summary, and training that keeps them.
+
+mod appear;
+pub mod checkpoints;
+pub mod device;
+pub mod directory;
+pub mod display;
+pub mod manifest;
+pub mod record;
+pub mod rows;
+pub mod session;
+pub mod summary;
+pub mod tensorboard;

@@ -1,0 +1,513 @@
+//! A training run as a person starts it, goes on with it, or forks it: device, directory, progress, metrics, checkpoints, summary.
+
+use crate::device::gpu::Gpu;
+use crate::program::plan::Plan;
+use crate::program::profile::PROFILES;
+use crate::run::appear::refuse_existing;
+use crate::run::checkpoints::{self, Which, Writer};
+use crate::run::device::DeviceSummary;
+use crate::run::directory::Directory;
+use crate::run::display::{Display, Observers, State};
+use crate::run::manifest::{Manifest, Origin, Rollback};
+use crate::run::rows::{self, JsonLines, Sink};
+use crate::run::summary::{self, Memory, Summary, is_solved};
+use crate::run::tensorboard::TensorBoard;
+use crate::spec::config::{Config, OnDivergence, PerAgent, Setting};
+use crate::spec::environment::Environment;
+use crate::spec::metrics::Row;
+use crate::support::error::{Error, Result};
+use crate::support::fault::{self, Divergence};
+use crate::support::statistics::mean;
+use crate::train::agents::AgentRow;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::trainer::{Saving, Trainer};
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A run that is over.
+pub struct Run {
+    /// Where its files are.
+    pub directory: PathBuf,
+    /// What came of it.
+    pub summary: Summary,
+    /// [`Error::Diverged`] when a quantity was not finite.
+    pub failure: Option<Error>,
+}
+
+/// Trains `config` and leaves a directory that holds all of the run (see [`Directory`]): `out`, or a new one below `runs`.
+///
+/// # Errors
+/// Those of [`Plan::new`], [`Gpu::open`], [`Trainer::new`] and [`Trainer::run`], except that a run that diverges is a [`Run`]; [`Error::Config`]
+/// when the directory already holds a run; [`Error::File`] when it cannot be written.
+pub fn train(config: &Config, out: Option<&Path>, observers: Observers) -> Result<Run> {
+    if let Some(path) = out {
+        refuse_existing(path)?;
+    }
+    Prepared::new(config, Environment::named(&config.env)?, observers)?.begin(None, out)
+}
+
+/// Goes on with the run in a directory, from one of its checkpoints, to the same bits that it would have reached if it had never ended. `changes` may hold
+/// keys of [`RESUMABLE`].
+///
+/// # Errors
+/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
+/// [`Error::Checkpoint`] when the checkpoint cannot be used.
+pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Observers) -> Result<Run> {
+    // Locked before it is read: what another process is about to write must not be missed.
+    let mut directory = Directory::open(path)?;
+    directory.lock()?;
+    let mut saved = Saved::of(directory)?;
+    if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
+        let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
+        return Err(Error::config(key, "a run that goes on cannot change this", help));
+    }
+    let config = saved.changed(changes)?;
+    // What can be refused is refused before a device is looked for, and before anything is touched. A run that was ended before its first checkpoint
+    // begins again.
+    let begins_again = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
+    let checkpoint = if begins_again { None } else { Some(saved.checkpoint(which)?) };
+    if let Some(checkpoint) = &checkpoint {
+        let (plan, path) = (Plan::with_environment(&config, saved.environment.clone(), PROFILES[0])?, saved.directory.checkpoints());
+        checkpoint.must_be_of(&plan).map_err(|problem| Error::Checkpoint { path, problem, help: "put back the run's own checkpoints".into() })?;
+        if checkpoint.updates > plan.updates {
+            let problem = format!("the run has made {} steps already", u64::from(checkpoint.updates) * plan.env_steps_per_update());
+            return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
+        }
+    }
+    let rows = if saved.directory.metrics().exists() { rows::read(&saved.directory.metrics())? } else { Vec::new() };
+    let mut prepared = Prepared::new(&config, saved.environment, observers)?;
+    if let Some(checkpoint) = &checkpoint {
+        prepared.trainer.restore(checkpoint);
+        // That of a checkpoint from before a rollback was larger.
+        prepared.trainer.set_learning_rates(&config.lr)?;
+        let updates = checkpoint.updates;
+        if checkpoint.agents().iter().all(AgentRow::has_stopped) {
+            prepared
+                .observers
+                .display
+                .note("note: every agent has stopped: nothing is left to train. `ppo-gpu fork` starts a new run from what they have learned.");
+        }
+        // A row for each update up to the one that the agent stopped with.
+        let wanted: u64 = checkpoint.agents().iter().map(|agent| u64::from(agent.update)).sum();
+        let found = rows.iter().filter(|row| row.update <= updates).count() as u64;
+        if found < wanted {
+            let missing = wanted - found;
+            prepared
+                .observers
+                .display
+                .note(&format!("note: metrics.jsonl lacks {missing} of the {wanted} rows up to update {updates}: curves will have gaps."));
+        }
+    }
+    let updates = prepared.trainer.updates();
+    // Later ones are of a past that is being replaced.
+    let digests = saved.manifest.digests(&saved.config);
+    checkpoints::forget_after(&saved.directory.checkpoints(), updates, prepared.trainer.plan(), &digests)?;
+    saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
+    saved.directory.write_run(&mut saved.manifest, &config)?;
+    prepared.finish(saved.directory, saved.manifest)
+}
+
+/// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
+pub const RESUMABLE: &[&str] =
+    &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep", "on_divergence", "rollbacks"];
+
+/// The keys that may be other than in training when agents play.
+pub const PLAYABLE: &[&str] = &["seed", "env_parameters", "backend", "adapter", "profile"];
+
+/// Starts a new run whose agents begin with what those of the run at `path` have learned: parameters, Adam's moments, normalisers. Everything else begins
+/// anew. `agent`: all begin as that one.
+///
+/// # Errors
+/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] when the networks or the number of agents differ; [`Error::Checkpoint`] when the checkpoint
+/// cannot be used.
+pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Table, out: Option<&Path>, observers: Observers) -> Result<Run> {
+    if let Some(path) = out {
+        refuse_existing(path)?;
+    }
+    let saved = Saved::open(path)?;
+    let config = saved.changed(changes)?;
+    let environment = if changes.contains_key("env") { Environment::named(&config.env)? } else { saved.environment.clone() };
+    let mut prepared = Prepared::new(&config, environment, observers)?;
+    let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
+    let checkpoint = saved.checkpoint(which)?;
+    fits(&parent, prepared.trainer.plan(), agent)?;
+    if config.env_parameters.values().any(Setting::outlasts_episodes) && (agent.is_some() || config.seed != saved.config.seed) {
+        prepared
+            .observers
+            .display
+            .note("note: environment parameters that differ between agents or environments are drawn anew, by the seeds of the new run's agents.");
+    }
+    prepared.trainer.adopt(&checkpoint, agent);
+    prepared.begin(Some(Origin { run: path.display().to_string(), updates: checkpoint.updates, agent }), out)
+}
+
+/// Whether what agents of `parent` have learned fits agents of `child`.
+fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
+    let normalizes = |plan: &Plan| [plan.config.normalize_observations, plan.config.normalize_rewards];
+    if parent.network != child.network {
+        let problem = "the networks of the new run have another shape, or another activation";
+        return Err(Error::config("fork", problem, "leave hidden, activation and what is observed and done as they are"));
+    }
+    if normalizes(parent) != normalizes(child) {
+        let problem = "the networks have learned from what was normalised otherwise";
+        return Err(Error::config("fork", problem, "leave normalize_observations and normalize_rewards as they are"));
+    }
+    match agent {
+        Some(agent) if agent >= parent.agents => {
+            Err(Error::config("--agent", format!("the run has no agent {agent}"), format!("nearest that works: {}", parent.agents - 1)))
+        }
+        None if parent.agents != child.agents => {
+            let problem = format!("the run has {} agents, and the new one {}", parent.agents, child.agents);
+            Err(Error::config("agents", problem, "leave their number as it is, or let all begin as one of them: --agent 0"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A trainer that has not begun, and what is said meanwhile.
+struct Prepared {
+    trainer: Trainer,
+    device: DeviceSummary,
+    observers: Observers,
+    /// When the work on it began.
+    began: Instant,
+}
+
+impl Prepared {
+    fn new(config: &Config, environment: Environment, mut observers: Observers) -> Result<Prepared> {
+        let began = Instant::now();
+        let gpu = Gpu::open(&config.backend, &config.adapter)?;
+        let plan = Plan::with_environment(config, environment, gpu.profile(&config.profile))?;
+        let display = &mut observers.display;
+        display.prepare(&plan);
+        if gpu.is_software() {
+            let name = &gpu.info.name;
+            display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
+        }
+        if plan.config.normalize_advantages && !plan.normalizes_advantages() {
+            display.note("note: minibatches of one sample: advantages are not normalised, since each would become 0. Fewer minibatches are the usual choice.");
+        }
+        let device = DeviceSummary::new(&gpu);
+        let trainer = Trainer::new(gpu, plan)?;
+        display.begin(trainer.plan(), &device, trainer.shares())?;
+        Ok(Prepared { trainer, device, observers, began })
+    }
+
+    /// Makes a new directory and trains in it.
+    fn begin(self, origin: Option<Origin>, out: Option<&Path>) -> Result<Run> {
+        let manifest = Manifest::new(self.trainer.plan(), &self.device, origin);
+        let directory = Directory::create(self.trainer.plan(), &manifest, out)?;
+        self.finish(directory, manifest)
+    }
+
+    /// Trains to the end, or until something ends it.
+    fn finish(self, directory: Directory, mut manifest: Manifest) -> Result<Run> {
+        let Prepared { mut trainer, device, observers, began } = self;
+        let startup_seconds = began.elapsed().as_secs_f64();
+        let mut recorder = Recorder::new(trainer.plan(), observers);
+        let (goes_back, most) = (trainer.plan().config.on_divergence == OnDivergence::Rollback, trainer.plan().config.rollbacks as usize);
+        // Where a run goes back to that diverges before its first checkpoint.
+        let beginning = if goes_back { Some(trainer.checkpoint()?) } else { None };
+        let failure = loop {
+            let left = goes_back && manifest.rollbacks.len() < most;
+            trainer.stop_at_divergence(left);
+            match (attempt(&mut trainer, &directory, &manifest, &mut recorder)?, &beginning) {
+                (Some(error @ Error::Diverged { .. }), Some(beginning)) if left && !recorder.display.is_ended() => {
+                    if !go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)? {
+                        break Some(error);
+                    }
+                }
+                (failure, _) => break failure,
+            }
+        };
+        let interrupted = recorder.display.is_ended();
+        let agents = recorder.finish();
+        let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
+        let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted, manifest.rollbacks);
+        directory.write_summary(&summary)?;
+        Ok(Run { directory: directory.path().into(), summary, failure })
+    }
+}
+
+/// Trains from where the trainer is until the run is done, is ended, or diverges, which is what it returns.
+fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder) -> Result<Option<Error>> {
+    let plan = trainer.plan().clone();
+    let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
+    let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
+    let mut writer = Writer::new(&directory.checkpoints(), &plan, &manifest.digests(&plan.config), lines.file()?)?;
+    recorder.begin([Box::new(lines), Box::new(board)], &rows);
+    let recorder = RefCell::new(recorder);
+    let saving = match plan.config.checkpoint_every {
+        0 => Saving::Period(CHECKPOINT_PERIOD),
+        updates => Saving::Updates(updates),
+    };
+    let mut saved = None;
+    let outcome = trainer.run_saving(&mut |rows| recorder.borrow_mut().observe(rows), saving, &mut |checkpoint| {
+        // A checkpoint never knows more than the metrics.
+        recorder.borrow_mut().flush()?;
+        saved = Some(checkpoint.updates);
+        writer.write(checkpoint)
+    });
+    // Rows of a run that failed are kept, whatever it failed of.
+    recorder.into_inner().end()?;
+    let failure = match outcome {
+        Err(error @ (Error::Diverged { .. } | Error::Environment { .. })) => Some(error),
+        other => other.map(|()| None)?,
+    };
+    // Also of agents that diverged, whose last parameters are finite; but not where the run is to go back, some of whose rows nobody has seen.
+    let goes_back = matches!(failure, Some(Error::Diverged { .. })) && trainer.stops_at_divergence();
+    if saved != Some(trainer.updates()) && !goes_back {
+        writer.write(trainer.checkpoint()?)?;
+    }
+    writer.finish()?;
+    Ok(failure)
+}
+
+/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged. False where they
+/// had diverged by then: there is nothing to go back to.
+fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest, recorder: &mut Recorder, beginning: &Checkpoint) -> Result<bool> {
+    let config = trainer.plan().config.clone();
+    let checkpoints = directory.checkpoints();
+    let last = match checkpoints::list(&checkpoints)?.is_empty() {
+        true => beginning.clone(),
+        false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
+    };
+    let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
+    // A state without a legal action is no matter of the learning rate.
+    if diverged.iter().all(|divergence| divergence.fault.kind() == fault::NO_LEGAL_ACTION) {
+        return Ok(false);
+    }
+    let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };
+    let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
+    for Divergence { agent, update, fault, .. } in &diverged {
+        let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
+        recorder.display.note(&format!(
+            "agent {agent} diverged in update {update}: {}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
+            fault.sentence(),
+            last.updates,
+            config.rollbacks
+        ));
+    }
+    let all = |lr: &PerAgent| (0..config.agents as usize).map(|s| lr.of(s)).collect();
+    manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr_before: all(&config.lr), lr: all(&lr) });
+    directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
+    trainer.restore(&last);
+    trainer.set_learning_rates(&lr)?;
+    Ok(true)
+}
+
+/// How often a checkpoint is made where nothing else was asked for.
+const CHECKPOINT_PERIOD: Duration = Duration::from_secs(60);
+
+/// A run as its directory holds it.
+pub struct Saved {
+    /// Where.
+    pub directory: Directory,
+    /// Its configuration.
+    pub config: Config,
+    /// What it is made of.
+    pub manifest: Manifest,
+    /// What it is trained on.
+    pub environment: Environment,
+}
+
+impl Saved {
+    /// Reads the directory of a run.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it holds no run, or one whose files are damaged or were changed; [`Error::Unreadable`] when they cannot be read.
+    pub fn open(path: &Path) -> Result<Saved> {
+        Saved::of(Directory::open(path)?)
+    }
+
+    /// Reads a directory.
+    fn of(directory: Directory) -> Result<Saved> {
+        let written = Config::from_layers([directory.config_table()?])?;
+        let manifest = directory.manifest()?;
+        let config = match &manifest.config {
+            Some(record) => record.accept(written, directory.path())?,
+            // Earlier versions kept only the environment's name.
+            None if !written.env.eq_ignore_ascii_case(&manifest.environment.name) => {
+                let key = directory.config_path().display().to_string();
+                let problem = format!("env is {}, and the run was trained on {}", written.env, manifest.environment.name);
+                return Err(Error::config(key, problem, "the file was changed: restore it from a copy"));
+            }
+            None => written,
+        };
+        let environment = directory.environment(&manifest)?;
+        Ok(Saved { directory, config, manifest, environment })
+    }
+
+    /// Its configuration with other values for some keys.
+    ///
+    /// # Errors
+    /// Those of [`Config::from_layers`].
+    pub fn changed(&self, changes: &toml::Table) -> Result<Config> {
+        let own = toml::Table::try_from(&self.config).expect("every configuration is representable in TOML");
+        Config::from_layers([own, changes.clone()])
+    }
+
+    /// Its configuration for its agents to play, which may change keys of [`PLAYABLE`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] for other keys; those of [`Config::from_layers`].
+    pub fn changed_for_playing(&self, changes: &toml::Table) -> Result<Config> {
+        if let Some(key) = changes.keys().find(|key| !PLAYABLE.contains(&key.as_str())) {
+            return Err(Error::config(key, "this has no meaning for agents that do not learn", format!("keys that have: {}", PLAYABLE.join(", "))));
+        }
+        self.changed(changes)
+    }
+
+    /// One of its checkpoints.
+    ///
+    /// # Errors
+    /// Those of [`checkpoints::read`].
+    pub fn checkpoint(&self, which: Which) -> Result<Checkpoint> {
+        // Nothing that outlives an update depends on how kernels are compiled.
+        let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
+        checkpoints::read(&self.directory.checkpoints(), which, &plan, &self.manifest.digests(&self.config))
+    }
+
+    /// Its last checkpoint, if more than so many updates had been made by then.
+    ///
+    /// # Errors
+    /// Those of [`checkpoints::read`].
+    pub fn newer(&self, updates: u32) -> Result<Option<Checkpoint>> {
+        let all = checkpoints::list(&self.directory.checkpoints())?;
+        match all.last() {
+            Some((last, _)) if *last > updates => self.checkpoint(Which::Latest).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Takes rows as they come: keeps them, shows them, remembers what the summary needs.
+struct Recorder {
+    agents: Vec<Memory>,
+    solved_return: Option<f32>,
+    sinks: Vec<Box<dyn Sink>>,
+    /// The files of the run.
+    files: Vec<Box<dyn Sink>>,
+    display: Box<dyn Display>,
+    /// The first failure to keep a row; it ends the run.
+    failure: Option<Error>,
+    said_that_it_stops: bool,
+}
+
+impl Recorder {
+    fn new(plan: &Plan, observers: Observers) -> Recorder {
+        let Observers { display, sinks } = observers;
+        let agents = vec![Memory::default(); plan.agents];
+        Recorder { agents, solved_return: plan.environment.solved_return, sinks, files: Vec::new(), display, failure: None, said_that_it_stops: false }
+    }
+
+    /// Begins to write to `files`, which hold `rows` already.
+    fn begin(&mut self, files: [Box<dyn Sink>; 2], rows: &[Row]) {
+        self.files = files.into();
+        self.agents.fill(Memory::default());
+        rows.iter().for_each(|row| self.remember(row));
+    }
+
+    fn remember(&mut self, row: &Row) {
+        // A file may hold anything.
+        let Some(memory) = self.agents.get_mut(row.agent as usize) else { return };
+        if memory.solved_at.is_none() && is_solved(row, self.solved_return) {
+            memory.solved_at = Some((row.env_steps, row.seconds));
+        }
+        memory.last = Some(row.clone());
+    }
+
+    fn observe(&mut self, rows: &[Row]) -> ControlFlow<()> {
+        for row in rows.iter().filter(|row| !row.was_stopped) {
+            for sink in self.sinks.iter_mut().chain(&mut self.files) {
+                if let Err(error) = sink.push(row) {
+                    self.failure.get_or_insert(error);
+                }
+            }
+            self.remember(row);
+        }
+        if let Some(state) = self.state(rows) {
+            self.display.show(&state);
+        }
+        let interrupted = self.display.is_ended();
+        if interrupted && !std::mem::replace(&mut self.said_that_it_stops, true) {
+            self.display.note("stopping after the updates in flight; Ctrl-C again ends at once, without a summary");
+        }
+        if interrupted || self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// How far the run has come; agents that have stopped count with their last mean return.
+    fn state(&self, rows: &[Row]) -> Option<State> {
+        let row = rows.iter().find(|row| !row.was_stopped)?;
+        Some(State {
+            updates: row.update,
+            env_steps: row.env_steps,
+            sps: row.sps,
+            row: Some(row.clone()),
+            mean_return: mean(self.agents.iter().filter_map(|memory| memory.last.as_ref()?.mean_return)),
+            seconds: row.seconds,
+        })
+    }
+
+    /// Writes what is kept back.
+    fn flush(&mut self) -> Result<()> {
+        self.sinks.iter_mut().chain(&mut self.files).try_for_each(|sink| sink.flush())
+    }
+
+    /// Writes what is kept back, and closes the files.
+    ///
+    /// # Errors
+    /// The first failure to keep a row.
+    fn end(&mut self) -> Result<()> {
+        let flushed = self.flush();
+        self.files.clear();
+        flushed?;
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn finish(mut self) -> Vec<Memory> {
+        self.display.finish();
+        self.agents
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::Profile;
+    use crate::spec::metrics::RawRow;
+    use bytemuck::Zeroable;
+
+    fn plan() -> Plan {
+        Plan::new(&Config { agents: 2, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together")
+    }
+
+    fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32, window: u32, stopped: u32) -> Row {
+        plan.row(&RawRow { update, mean_return, window, stopped, fault: u32::MAX, ..RawRow::zeroed() }, agent, f64::from(update), 1.0)
+    }
+
+    #[test]
+    fn recorder_keeps_rows_until_an_agent_stops_and_remembers_when_it_was_solved() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let plan = plan();
+        let lines = JsonLines::create(&home.path().join("metrics.jsonl")).expect("a file");
+        let mut recorder = Recorder::new(&plan, Observers { sinks: vec![Box::new(lines)], ..Observers::default() });
+        for (update, returns, windows, stopped) in
+            [(1, [500.0, 20.0], [99, 100], [0, 0]), (2, [475.0, 30.0], [100, 100], [2, 0]), (3, [1.0, 40.0], [100, 100], [1, 0])]
+        {
+            let rows = [0, 1].map(|s| row(&plan, s as u32, update, returns[s], windows[s], stopped[s]));
+            assert_eq!(recorder.observe(&rows), ControlFlow::Continue(()));
+        }
+        let state = recorder.state(&[row(&plan, 0, 3, 1.0, 100, 1), row(&plan, 1, 3, 40.0, 100, 0)]).expect("agent 1 still learns");
+        assert_eq!((state.updates, state.mean_return), (3, Some((475.0 + 40.0) / 2.0)));
+        recorder.end().expect("rows are kept");
+        let agents = recorder.finish();
+        assert_eq!(agents[0].solved_at, Some((2 * plan.batch as u64, 2.0)));
+        assert_eq!(agents[1].solved_at, None);
+        assert_eq!(agents[0].last.as_ref().map(|row| row.update), Some(2));
+        let text = std::fs::read_to_string(home.path().join("metrics.jsonl")).expect("metrics.jsonl");
+        assert_eq!(text.lines().count(), 5);
+    }
+}

@@ -1,0 +1,156 @@
+//! What tells two configurations apart: their values by key, and a digest of those that decide what is computed.
+
+use crate::spec::config::{Config, KEYS};
+use crate::support::files::sha256;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Keys that do not decide what is learned: where it is computed, in which pieces, and what is kept. A profile changes roundings, as another device does.
+pub const WITHOUT_EFFECT: &[&str] = &["on_divergence", "rollbacks", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
+
+/// Values by key. A parameter of the environment is `env_parameters.NAME`; keys without a value are left out.
+pub type Values = BTreeMap<String, Value>;
+
+impl Config {
+    /// Every value, by key.
+    pub fn values(&self) -> Values {
+        let Value::Object(keys) = serde_json::to_value(self).expect("every configuration is representable in JSON") else { return Values::new() };
+        let mut values = Values::new();
+        for (name, value) in keys {
+            match value {
+                Value::Object(entries) => values.extend(entries.into_iter().map(|(entry, value)| (format!("{name}.{entry}"), value))),
+                value => drop(values.insert(name, value)),
+            }
+        }
+        values
+    }
+
+    /// The configuration that has these values, and defaults for all others.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn of_values(values: &Values) -> Result<Config, String> {
+        let mut keys = serde_json::Map::new();
+        for (name, value) in values {
+            match name.split_once('.') {
+                Some((table, entry)) => {
+                    let entries = keys.entry(table).or_insert_with(|| Value::Object(serde_json::Map::new()));
+                    entries.as_object_mut().ok_or("a table and a value have the same name")?.insert(entry.into(), value.clone());
+                }
+                None => drop(keys.insert(name.clone(), value.clone())),
+            }
+        }
+        serde_json::from_value(Value::Object(keys)).map_err(|error| error.to_string())
+    }
+
+    /// [`digest`] of this configuration on the environment whose file has this SHA-256.
+    pub fn digest(&self, environment: &str) -> String {
+        digest(&self.values(), environment)
+    }
+}
+
+/// Whether a key decides what is learned.
+pub fn has_effect(key: &str) -> bool {
+    !WITHOUT_EFFECT.contains(&key)
+}
+
+/// SHA-256, in hexadecimal digits, of all that decides what is learned: the values but for [`WITHOUT_EFFECT`], and the environment's file, by its own
+/// SHA-256. Keys are in alphabetical order, each on a line with its value as JSON without blanks.
+pub fn digest(values: &Values, environment: &str) -> String {
+    let lines = values.iter().filter(|(key, _)| has_effect(key)).map(|(key, value)| format!("{key} {}\n", canonical(value)));
+    sha256(lines.collect::<String>() + "environment.wgsl " + environment)
+}
+
+/// JSON without blanks, the keys of objects in alphabetical order.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(entries) => {
+            let sorted: BTreeMap<&String, &Value> = entries.iter().collect();
+            let entries: Vec<String> = sorted.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value))).collect();
+            format!("{{{}}}", entries.join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        value => value.to_string(),
+    }
+}
+
+/// The keys of which two configurations have other values, those of the list of keys first.
+pub fn differing(a: &Values, b: &Values) -> Vec<String> {
+    let place = |key: &str| KEYS.iter().position(|known| known.name == key.split('.').next().unwrap_or(key));
+    let mut keys: Vec<&String> = a.keys().chain(b.keys()).filter(|key| a.get(*key) != b.get(*key)).collect();
+    keys.sort_by_key(|key| (place(key), key.to_string()));
+    keys.dedup();
+    keys.into_iter().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::config::*;
+
+    fn changed(key: &str, value: &str) -> Config {
+        let layer = Config::assignment(key, value).expect("a key");
+        Config::from_layers([layer]).unwrap_or_else(|error| panic!("{key}: {error}"))
+    }
+
+    #[test]
+    fn every_key_that_decides_what_is_learned_changes_the_digest_and_no_other_does() {
+        let own = Config::default().digest("a file");
+        let values = [
+            ("env", "Acrobot-v1"),
+            ("env_parameters", "gravity=3"),
+            ("envs", "8"),
+            ("steps", "64"),
+            ("agents", "2"),
+            ("seed", "1"),
+            ("total_steps", "7"),
+            ("target_return", "7"),
+            ("time_limit", "terminal"),
+            ("hidden", "64"),
+            ("activation", "relu"),
+            ("epochs", "1"),
+            ("minibatches", "1"),
+            ("lr", "1"),
+            ("gamma", "1"),
+            ("gae_lambda", "1"),
+            ("clip", "1"),
+            ("entropy_coef", "1"),
+            ("value_coef", "1"),
+            ("max_grad_norm", "1"),
+            ("target_kl", "1"),
+            ("backend", "vulkan"),
+            ("adapter", "x"),
+            ("profile", "gpu"),
+            ("dispatches_per_submit", "1"),
+            ("checkpoint_every", "1"),
+            ("keep", "1"),
+            ("on_divergence", "rollback"),
+            ("rollbacks", "1"),
+        ];
+        let defaults = Config::default().values();
+        for key in KEYS {
+            // A switch is turned over.
+            let switched = defaults.get(key.name).and_then(Value::as_bool).map(|value| (!value).to_string());
+            let listed = values.iter().find(|(name, _)| *name == key.name).map(|(_, value)| value.to_string());
+            let value = switched.or(listed).unwrap_or_else(|| panic!("this test must change {}", key.name));
+            let other = changed(key.name, &value);
+            assert_eq!(other.digest("a file") != own, has_effect(key.name), "{}", key.name);
+            let named = differing(&other.values(), &defaults);
+            assert!(named.len() == 1 && named[0].starts_with(key.name), "{named:?}");
+            assert_eq!(Config::of_values(&other.values()).as_ref(), Ok(&other));
+        }
+        assert_ne!(Config::default().digest("another file"), own);
+        assert_eq!(own.len(), 64);
+    }
+
+    #[test]
+    fn a_digest_is_the_same_wherever_the_values_come_from() {
+        let config = changed("env_parameters", "{force={low=8,high=12,per=\"agent\"}, gravity=1e-7, pole_mass=[0.1,1]}");
+        let text = serde_json::to_string(&config.values()).expect("JSON");
+        let read: Values = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(digest(&read, ""), config.digest(""));
+        let file = Config::layer("test", &config.to_commented_toml()).expect("TOML");
+        assert_eq!(Config::from_layers([file]).expect("a configuration").digest(""), config.digest(""));
+        assert!(Config::of_values(&Values::from([("colour".into(), 3.into())])).is_err_and(|error| error.contains("colour")));
+    }
+}

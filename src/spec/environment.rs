@@ -1,0 +1,181 @@
+//! Environments: one WGSL file each, which alone says what it is. The host reads its declarations back with naga.
+//!
+//! What a file declares, and what it may use, is described in the README ("Your own environment") and checked by [`crate::environments::contract`].
+
+use crate::spec::config::{Config, Per, Setting};
+use crate::spec::random::{self, Stream};
+use crate::support::error::{Error, Result};
+use crate::support::files;
+use crate::support::text::did_you_mean;
+
+/// What an action is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Actions {
+    /// One discrete action of this many (`ACTIONS`).
+    Discrete(usize),
+    /// Several discrete actions at once, with the number of choices of each (`ACTION_COUNTS`).
+    MultiDiscrete(Vec<usize>),
+    /// Real numbers between bounds (`ACTION_LOW`, `ACTION_HIGH`).
+    Continuous {
+        /// Lower bound of each dimension.
+        low: Vec<f32>,
+        /// Upper bound of each dimension.
+        high: Vec<f32>,
+    },
+}
+
+impl Actions {
+    /// Numbers that an action consists of.
+    pub fn dims(&self) -> usize {
+        match self {
+            Actions::Discrete(_) => 1,
+            Actions::MultiDiscrete(counts) => counts.len(),
+            Actions::Continuous { low, .. } => low.len(),
+        }
+    }
+
+    /// Outputs of the actor: logits, or means and logarithms of standard deviations.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Actions::Discrete(count) => *count,
+            Actions::MultiDiscrete(counts) => counts.iter().sum(),
+            Actions::Continuous { low, .. } => 2 * low.len(),
+        }
+    }
+
+    /// Of these, the first that depend on the observation; the others are biases alone.
+    pub fn weighted(&self) -> usize {
+        match self {
+            Actions::Continuous { low, .. } => low.len(),
+            _ => self.outputs(),
+        }
+    }
+
+    /// "2 actions", "5 x 5 actions", "1 continuous action".
+    pub fn describe(&self) -> String {
+        match self {
+            Actions::Discrete(count) => format!("{count} actions"),
+            Actions::MultiDiscrete(counts) => format!("{} actions", counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")),
+            Actions::Continuous { low, .. } => format!("{} continuous action{}", low.len(), if low.len() == 1 { "" } else { "s" }),
+        }
+    }
+}
+
+/// A named number that an environment's dynamics depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    /// Name of the field of `EnvParameters`.
+    pub name: String,
+    /// Whether it is a `u32`; else it is an `f32`.
+    pub whole: bool,
+    /// The standard value.
+    pub default: f64,
+}
+
+/// An environment as its WGSL file declares it.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Standard name, or path of the file.
+    pub name: String,
+    /// The WGSL file.
+    pub source: String,
+    /// Observation size O (`OBSERVATION`).
+    pub observation: usize,
+    /// What an action is.
+    pub actions: Actions,
+    /// Whether it says which actions are legal (`env_action_mask`).
+    pub masked: bool,
+    /// Whether it can be drawn (`env_pixel`).
+    pub pictured: bool,
+    /// Its parameters, in the order of `EnvParameters`.
+    pub parameters: Vec<Parameter>,
+    /// Steps after which an episode is truncated (`TIME_LIMIT`).
+    pub time_limit: u32,
+    /// Mean return over 100 episodes from which the environment counts as solved (`SOLVED_RETURN`), where there is such a thing.
+    pub solved_return: Option<f32>,
+    /// Words of `EnvState`.
+    pub state_words: usize,
+    /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding where the state's alignment asks
+    /// for it.
+    pub lane_words: usize,
+    /// Whether components of its observation are 0 or 1, and asked for one by one (`env_component`), rather than given as an array (`env_observe`).
+    pub binary: bool,
+    /// Whether there are loops in it.
+    pub loops: bool,
+    /// Whether it is one of this crate's own.
+    pub built_in: bool,
+}
+
+/// The name of the one parameter that every environment has: its time limit, in steps.
+pub const TIME_LIMIT: &str = "time_limit";
+
+impl Environment {
+    /// SHA-256 of its WGSL file, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        files::sha256(&self.source)
+    }
+
+    /// Steps after which an episode is truncated, as configured.
+    pub fn episode_limit(&self, config: &Config) -> u32 {
+        match config.env_parameters.get(TIME_LIMIT) {
+            Some(Setting::Value(limit)) => *limit as u32,
+            _ => self.time_limit,
+        }
+    }
+
+    /// Checks the configured parameters against those that there are.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the parameter, and the nearest one that exists.
+    pub fn check_parameters(&self, config: &Config) -> Result<()> {
+        for (name, setting) in &config.env_parameters {
+            let key = format!("env_parameters.{name}");
+            if name == TIME_LIMIT {
+                match setting {
+                    Setting::Value(limit) if limit.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(limit) => continue,
+                    Setting::Value(limit) => return Err(Error::config(key, format!("{limit} is not a number of steps"), "a whole number from 1 on")),
+                    _ => return Err(Error::config(key, "the time limit cannot vary", "give one whole number")),
+                }
+            }
+            let Some(parameter) = self.parameters.iter().find(|parameter| parameter.name == *name) else {
+                let names = || self.parameters.iter().map(|parameter| parameter.name.as_str()).chain([TIME_LIMIT]);
+                let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
+                return Err(Error::config(key, format!("{} has no such parameter", self.name), help));
+            };
+            let [low, high] = setting.range();
+            for value in [low, high] {
+                if !(value as f32).is_finite() || parameter.whole && (value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value)) {
+                    let kind = if parameter.whole { "a whole number from 0 on" } else { "a number" };
+                    return Err(Error::config(key, format!("{value} is not {kind}"), format!("the standard value is {}", parameter.default)));
+                }
+            }
+            if low > high {
+                return Err(Error::config(key, format!("the range from {low} to {high} is empty"), format!("write [{high}, {low}]")));
+            }
+            // How many values there are is a u32, too.
+            if parameter.whole && setting.varies() && high - low >= f64::from(u32::MAX) {
+                return Err(Error::config(key, format!("the range from {low} to {high} is too wide"), "leave out the first or the last value"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters that are drawn for each agent, and their values for the agent whose world is `seed`.
+    pub fn world(&self, config: &Config, seed: u64) -> Vec<(String, f64)> {
+        let drawn = |(draw, parameter): (usize, &Parameter)| match config.env_parameters.get(&parameter.name) {
+            Some(Setting::Drawn { low, high, per: Per::Agent }) => {
+                let mut stream = Stream::of_draw(seed, random::PARAMETER, u32::MAX, u32::MAX, draw as u32);
+                let value = if parameter.whole {
+                    low + f64::from(stream.below((high - low + 1.0) as u32))
+                } else {
+                    // As the device computes it.
+                    let (low, high) = (*low as f32, *high as f32);
+                    f64::from(low + (high - low) * stream.uniform())
+                };
+                Some((parameter.name.clone(), value))
+            }
+            _ => None,
+        };
+        self.parameters.iter().enumerate().filter_map(drawn).collect()
+    }
+}

@@ -1,0 +1,9 @@
+//! What the user wrote, and what numbers mean: configuration, environment, network, random numbers, metrics.
+
+pub mod config;
+pub mod digest;
+pub mod environment;
+pub mod metrics;
+pub mod network;
+pub mod random;
+pub mod records;

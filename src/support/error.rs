@@ -1,0 +1,242 @@
+//! Typed errors: what happened, where, and what to do about it.
+
+use crate::support::fault::{self, Divergence, Fault};
+use std::path::PathBuf;
+
+/// Everything that can end a run early. `Display` says what and where; [`Error::help`] says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A configuration key has a value that cannot be used, or does not exist.
+    #[error("{key}: {problem}")]
+    Config {
+        /// The key as the user writes it.
+        key: String,
+        /// What is wrong with the value.
+        problem: String,
+        /// The nearest value (or key) that works.
+        help: String,
+    },
+    /// The plan needs more than the adapter offers.
+    #[error("this run needs {what}: {needed}, but {adapter} allows {allowed}")]
+    Limit {
+        /// The quantity that is short.
+        what: String,
+        /// What the plan needs.
+        needed: String,
+        /// What the adapter allows.
+        allowed: String,
+        /// Name of the adapter.
+        adapter: String,
+        /// Which key to lower and to what.
+        help: String,
+    },
+    /// A file could not be written, or could no longer be read while something ran.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was attempted, as a verb: "write", "create".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file that was given, or one of a run that was given, could not be read: nothing was begun.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A checkpoint cannot be used.
+    #[error("{path}: {problem}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to use instead.
+        help: String,
+    },
+    /// No adapter satisfies the request.
+    #[error("no usable GPU adapter found (looked for: {looked_for})")]
+    NoAdapter {
+        /// Backends and name that were asked for.
+        looked_for: String,
+        /// Adapters that exist but were not chosen, one a line.
+        found: Vec<String>,
+    },
+    /// A kernel's WGSL does not compile, or a pipeline could not be made from it.
+    #[error("kernel `{kernel}` does not compile")]
+    Shader {
+        /// The kernel.
+        kernel: String,
+        /// The compiler's report, with lines.
+        report: String,
+    },
+    /// An environment's WGSL file cannot be used.
+    #[error("{path}{}: {problem}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Environment {
+        /// The file, or the environment's name.
+        path: String,
+        /// Line of the file, from 1 on, where it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The device refused or failed to carry out work.
+    #[error("the device failed while it {activity}: {message}")]
+    Device {
+        /// What the program was doing: "created buffer `observations`", "ran update 17".
+        activity: String,
+        /// wgpu's message.
+        message: String,
+        /// The kind of failure.
+        kind: DeviceFailure,
+    },
+    /// Something went wrong with every agent, or with one where the run is to go back then. Each kept the last parameters that were finite.
+    #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents), first.agent, first.seed, first.update, first.fault.sentence())]
+    Diverged {
+        /// The first agent that diverged.
+        first: Divergence,
+        /// Agents that diverged.
+        agents: usize,
+    },
+    /// Something went wrong with an agent that only played.
+    #[error("agent {agent} stopped playing: {}", fault.sentence())]
+    Played {
+        /// Agent index.
+        agent: usize,
+        /// What went wrong.
+        fault: Fault,
+    },
+}
+
+/// "3 agents diverged, this one first: ", or nothing where there is one.
+fn among(agents: usize) -> String {
+    if agents > 1 { format!("{agents} agents diverged, this one first: ") } else { String::new() }
+}
+
+/// What to do about a fault that an environment causes.
+fn of_environment(fault: Fault) -> String {
+    match fault.kind() {
+        fault::LOOP => LOOPS.into(),
+        fault::NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none".into(),
+        _ => "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
+             `ppo-gpu env check FILE` shows where"
+            .into(),
+    }
+}
+
+/// What to do about loops that a driver ends early.
+const LOOPS: &str = "results would be wrong. Software drivers end all loops of an invocation after 65,535 rounds together: let env_reset, env_step and \
+    env_observe make fewer rounds, or share the work among several steps of an episode; a GPU carries out all of them";
+
+/// What kind of failure the device reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceFailure {
+    /// The device is gone: driver reset, watchdog, unplugged.
+    Lost,
+    /// Memory ran out.
+    OutOfMemory,
+    /// wgpu refused a call: a defect of this program.
+    Validation,
+    /// It computed something else than the reference admits.
+    Wrong,
+}
+
+/// Process exit codes.
+pub mod exit {
+    /// The run did what was asked.
+    pub const DONE: u8 = 0;
+    /// Failed while running.
+    pub const FAILED: u8 = 1;
+    /// Refused: usage or configuration.
+    pub const REFUSED: u8 = 2;
+    /// Training diverged.
+    pub const DIVERGED: u8 = 3;
+    /// Interrupted after everything was saved.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+impl Error {
+    /// A configuration error for `key`.
+    pub fn config(key: impl Into<String>, problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Error::Config { key: key.into(), problem: problem.into(), help: help.into() }
+    }
+
+    /// A file error.
+    pub fn file(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Error::File { action, path: path.into(), source }
+    }
+
+    /// The error for an environment with loops that the driver does not carry out.
+    pub(crate) fn loops(environment: &str) -> Self {
+        Error::Environment { path: environment.into(), line: None, problem: "the driver ended a loop early".into(), help: LOOPS.into() }
+    }
+
+    /// The error for an input that cannot be read.
+    pub fn unreadable(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Error::Unreadable { path: path.into(), source }
+    }
+
+    /// The process exit code that this error stands for.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Unreadable { .. } => exit::REFUSED,
+            // Where another choice of flags would find one, it is the flags that are refused.
+            Error::NoAdapter { found, .. } if !found.is_empty() => exit::REFUSED,
+            Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } | Error::Checkpoint { .. } => exit::REFUSED,
+            Error::Diverged { .. } => exit::DIVERGED,
+            _ => exit::FAILED,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn help(&self) -> String {
+        match self {
+            Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } | Error::Checkpoint { help, .. } => help.clone(),
+            Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => "the file must be text in UTF-8".into(),
+            Error::Unreadable { .. } => "check that the file exists and may be read".into(),
+            Error::File { .. } => "check that the path exists and may be read and written".into(),
+            Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
+                 `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
+                 `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
+                .into(),
+            Error::NoAdapter { found, .. } => {
+                let how = "leave out --backend, and name one with --adapter by its index, its id or part of its name";
+                format!("{how}; these adapters exist:\n{}", found.join("\n"))
+            }
+            Error::Shader { report, .. } => report.clone(),
+            Error::Device { kind: DeviceFailure::Lost, .. } => {
+                "the metrics written so far are kept; lower --envs or set --dispatches-per-submit so that each piece of work is \
+                 shorter (desktop systems stop a GPU that is busy for too long), update the driver, or use --backend/--adapter to pick another device"
+                    .into()
+            }
+            Error::Device { kind: DeviceFailure::OutOfMemory, .. } => {
+                "lower --envs, --steps or --agents; `ppo-gpu inspect plan` with the same flags shows what each buffer needs".into()
+            }
+            Error::Device { kind: DeviceFailure::Validation, .. } => {
+                "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
+            }
+            Error::Device { kind: DeviceFailure::Wrong, .. } => {
+                "the driver compiles or executes this kernel wrongly: update it, or pick another device or driver with --backend/--adapter; if the newest driver \
+                 does the same, report it to the driver's makers, and to ppo-gpu with the output of `ppo-gpu doctor --json`"
+                    .into()
+            }
+            Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
+            Error::Diverged { .. } => {
+                "the last finite parameters were kept and saved. Lower --lr or --max-grad-norm, or train with --on-divergence rollback: the run then goes back to \
+                 its last checkpoint and tries a smaller learning rate (from an earlier one: ppo-gpu resume RUN --from UPDATE --on-divergence rollback)"
+                    .into()
+            }
+            Error::Played { fault, .. } if fault.is_of_the_environment() => of_environment(*fault) + "; of several agents, --agent K plays one alone",
+            Error::Played { .. } => "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into(),
+        }
+    }
+}
+
+/// Result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,258 @@
+//! What a run is continued from: the contents of the buffers that outlive an update, and the file that they are kept in.
+//!
+//! The file is a safetensors file: a tensor for each buffer of [`KEPT`], `[s, ...]`, and one entry of metadata, `ppo-gpu`, a JSON object that holds
+//! the format's number, the version of the program, how far the run was, and a SHA-256 of everything, so that damage of any kind is found.
+
+use crate::program::buffers::{Buffer, KEPT};
+use crate::program::plan::{Plan, WINDOW};
+use crate::support::error::{Error, Result};
+use crate::support::fault::{Divergence, Fault};
+use crate::support::files::hexadecimal;
+use crate::train::agents::{AgentRow, agent_rows};
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The number of the format. Programs refuse larger ones.
+const FORMAT: u32 = 2;
+/// The one key of the file's metadata.
+const METADATA: &str = "ppo-gpu";
+
+/// The state of a run after an update.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Updates executed.
+    pub updates: u32,
+    /// Seconds of training until then.
+    pub seconds: f64,
+    /// Mean return over the last finished episodes, averaged over agents, where any has finished one.
+    pub mean_return: Option<f32>,
+    /// SHA-256 of the environment's WGSL file.
+    environment: String,
+    /// [`crate::spec::config::Config::digest`] of the run.
+    config: String,
+    /// What the buffers of [`KEPT`] hold, by name.
+    words: BTreeMap<&'static str, Vec<u32>>,
+}
+
+/// What the metadata say.
+#[derive(Debug, Serialize, Deserialize)]
+struct Metadata {
+    format: u32,
+    version: String,
+    updates: u32,
+    seconds: f64,
+    mean_return: Option<f32>,
+    environment: String,
+    #[serde(default)]
+    config_sha256: String,
+    /// Of all above and of all tensors; see [`digest`].
+    #[serde(default)]
+    sha256: String,
+}
+
+impl Checkpoint {
+    /// A checkpoint of `words`, the contents of the buffers of [`KEPT`] in that order, as a device that trains `plan` holds them.
+    pub fn new(plan: &Plan, words: Vec<Vec<u32>>, seconds: f64, mean_return: Option<f32>) -> Checkpoint {
+        let words: BTreeMap<&'static str, Vec<u32>> = KEPT
+            .iter()
+            .zip(words)
+            .map(|(name, mut words)| {
+                // Buffers have a least size.
+                words.truncate((Buffer::named(name).words)(plan));
+                (*name, words)
+            })
+            .collect();
+        let updates = agents(&words["agents"]).first().map_or(0, |agent| agent.sequence);
+        let environment = plan.environment.sha256();
+        let config = plan.config.digest(&environment);
+        Checkpoint { updates, seconds, mean_return, environment, config, words }
+    }
+
+    /// The mean return, if it is one over full windows of episodes: those of every agent that still learns, and of one at least. Fewer episodes may be
+    /// lucky ones.
+    pub fn full_mean_return(&self) -> Option<f32> {
+        let (agents, full) = (self.agents(), |agent: &AgentRow| agent.recent >= WINDOW);
+        let comparable = agents.iter().all(|agent| agent.has_stopped() || full(agent)) && agents.iter().any(full);
+        self.mean_return.filter(|value| comparable && value.is_finite())
+    }
+
+    /// This checkpoint, read from `path`, if the configuration that it was made with has one of these digests.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it was not.
+    pub fn of_one_of(self, configs: &[String], path: &Path) -> Result<Checkpoint> {
+        if configs.contains(&self.config) {
+            return Ok(self);
+        }
+        let problem = "it was made with another seed or configuration: it belongs to another run".into();
+        Err(Error::Checkpoint { path: path.into(), problem, help: String::new() })
+    }
+
+    /// What buffer `name` held.
+    ///
+    /// # Panics
+    /// When it is not one of [`KEPT`].
+    pub fn words(&self, name: &str) -> &[u32] {
+        &self.words[name]
+    }
+
+    /// What buffer `name` held of these agents, one after the other.
+    ///
+    /// # Panics
+    /// When it is not one of [`KEPT`], or there is no such agent.
+    pub fn words_of(&self, name: &str, agents: &[usize]) -> Vec<u32> {
+        let words = self.words(name);
+        let size = words.len() / self.agents().len();
+        agents.iter().flat_map(|s| &words[s * size..(s + 1) * size]).copied().collect()
+    }
+
+    /// The agents' rows.
+    pub fn agents(&self) -> Vec<AgentRow> {
+        agents(self.words("agents"))
+    }
+
+    /// Where and how its agents went wrong, those that did, in the order in which they did.
+    pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
+        let of =
+            |(s, agent): (usize, AgentRow)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
+        let mut found: Vec<Divergence> = self.agents().into_iter().enumerate().filter_map(of).collect();
+        found.sort_by_key(|divergence| (divergence.update, divergence.agent));
+        found
+    }
+
+    /// Parameters of all agents, in the padded layout of [`crate::spec::network`]: `[s][P]`.
+    pub fn parameters(&self) -> Vec<f32> {
+        self.words("params").iter().map(|&word| f32::from_bits(word)).collect()
+    }
+
+    /// Whether it is of a run of `plan`: its agents have the same seeds and hyper-parameters. Learning rates may differ: a run that goes back lowers them.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn must_be_of(&self, plan: &Plan) -> std::result::Result<(), String> {
+        let differs = |(is, should): (AgentRow, AgentRow)| AgentRow { lr: should.lr, ..is.without_counters() } != should;
+        let differs = self.agents().into_iter().zip(agent_rows(plan)).position(differs);
+        differs.map_or(Ok(()), |s| Err(format!("agent {s} has another seed or other hyper-parameters than this run's: it belongs to another run")))
+    }
+
+    /// The file's contents.
+    pub fn to_bytes(&self, plan: &Plan) -> Vec<u8> {
+        let tensors: Vec<(&str, TensorView)> = self
+            .words
+            .iter()
+            .map(|(&name, words)| {
+                let view = TensorView::new(dtype(name), shape(plan, name), bytemuck::cast_slice(words));
+                (name, view.expect("the shape is that of the words"))
+            })
+            .collect();
+        let mut metadata = Metadata {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            updates: self.updates,
+            seconds: self.seconds,
+            mean_return: self.mean_return,
+            environment: self.environment.clone(),
+            config_sha256: self.config.clone(),
+            sha256: String::new(),
+        };
+        metadata.sha256 = digest(&metadata, tensors.iter().map(|(name, view)| (*name, view)));
+        let metadata = HashMap::from([(METADATA.to_string(), json(&metadata))]);
+        safetensors::serialize(tensors, Some(metadata)).expect("the tensors have names of their own")
+    }
+
+    /// Reads the file at `path`, for a run of `plan`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
+    /// a run of other sizes.
+    pub fn read(path: &Path, plan: &Plan) -> Result<Checkpoint> {
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
+        Checkpoint::from_bytes(&bytes, plan).map_err(|problem| Error::Checkpoint { path: path.into(), problem, help: String::new() })
+    }
+
+    /// [`Checkpoint::read`] of a file's contents; the error says what is wrong with them.
+    fn from_bytes(bytes: &[u8], plan: &Plan) -> std::result::Result<Checkpoint, String> {
+        let damaged = |error: SafeTensorError| format!("it is no safetensors file, or damaged ({error})");
+        let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)).ok_or("it was not written by ppo-gpu, or is damaged")?;
+        let metadata: Metadata = serde_json::from_str(text).map_err(|error| format!("its metadata are damaged, or not those of a checkpoint ({error})"))?;
+        if metadata.format > FORMAT {
+            return Err(format!("ppo-gpu {} wrote it in format {}, and this version reads formats up to {FORMAT}", metadata.version, metadata.format));
+        }
+        if metadata.format < FORMAT {
+            let problem = format!("an earlier ppo-gpu wrote it in format {}, and this version reads format {FORMAT}", metadata.format);
+            return Err(problem + ": its counters and running sums were shorter");
+        }
+        let mut tensors: Vec<(String, TensorView)> = file.tensors();
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        if digest(&metadata, tensors.iter().map(|(name, view)| (name.as_str(), view))) != metadata.sha256 {
+            return Err("it is damaged: its SHA-256 is not the one that it was written with".into());
+        }
+        if metadata.environment != plan.environment.sha256() {
+            return Err(format!("it belongs to another environment than {}, or to another version of it", plan.environment.name));
+        }
+        let mut words = BTreeMap::new();
+        for &name in KEPT {
+            let tensor = file.tensor(name).map_err(|_| format!("it has no tensor `{name}`"))?;
+            let wanted = shape(plan, name);
+            if tensor.shape() != wanted || tensor.dtype() != dtype(name) {
+                let problem = format!("`{name}` is {:?} of {}, and this run's is {wanted:?} of {}", tensor.shape(), tensor.dtype(), dtype(name));
+                return Err(problem + ": it belongs to another run");
+            }
+            let content: Vec<u32> = bytemuck::pod_collect_to_vec(tensor.data());
+            if dtype(name) == Dtype::F32 && content.iter().any(|&word| !f32::from_bits(word).is_finite()) {
+                return Err(format!("`{name}` holds a value that is not finite"));
+            }
+            words.insert(name, content);
+        }
+        let Metadata { updates, seconds, mean_return, environment, config_sha256: config, .. } = metadata;
+        let checkpoint = Checkpoint { updates, seconds, mean_return, environment, config, words };
+        if checkpoint.agents().iter().any(|agent| agent.sequence != checkpoint.updates) {
+            return Err("its agents have made other numbers of updates than it says".into());
+        }
+        Ok(checkpoint)
+    }
+}
+
+fn agents(words: &[u32]) -> Vec<AgentRow> {
+    bytemuck::pod_collect_to_vec(words)
+}
+
+/// Metadata as they are written.
+fn json(metadata: &Metadata) -> String {
+    serde_json::to_string(metadata).expect("numbers and texts are representable in JSON")
+}
+
+/// Shape of a tensor: agents, environments where each has a row of its own, words.
+fn shape(plan: &Plan, name: &str) -> Vec<usize> {
+    let words = (Buffer::named(name).words)(plan) / plan.agents;
+    match name {
+        "env_lanes" | "env_statistics" => vec![plan.agents, plan.envs, words / plan.envs],
+        _ => vec![plan.agents, words],
+    }
+}
+
+/// Floats where all words are, which must be finite; else words.
+fn dtype(name: &str) -> Dtype {
+    match name {
+        "agents" | "faults" | "env_lanes" | "env_statistics" => Dtype::U32,
+        _ => Dtype::F32,
+    }
+}
+
+/// SHA-256, in hexadecimal digits, of metadata (without it) and tensors in the order of their names: name, type, shape, contents.
+fn digest<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a TensorView<'a>)>) -> String {
+    let Metadata { format, version, updates, seconds, mean_return, environment, config_sha256, sha256: _ } = metadata;
+    let mut hash = Sha256::new();
+    hash.update(format!("{format} {version} {updates} {} {:?} {environment} {config_sha256}", seconds.to_bits(), mean_return.map(f32::to_bits)));
+    for (name, tensor) in tensors {
+        hash.update(format!("\n{name} {} {:?}\n", tensor.dtype(), tensor.shape()));
+        hash.update(tensor.data());
+    }
+    hexadecimal(&hash.finalize())
+}

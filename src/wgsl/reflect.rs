@@ -1,0 +1,109 @@
+//! Reads back what a WGSL module declares: the WGSL alone says what a kernel binds.
+
+use crate::program::kernel::Kernel;
+use crate::program::plan::Plan;
+use crate::support::error::{Error, Result};
+use crate::wgsl::{compose, types};
+
+/// A binding of a kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Variable name, which is also the buffer's.
+    pub name: String,
+    /// Bind group.
+    pub group: u32,
+    /// Binding number.
+    pub index: u32,
+    /// Whether the kernel may write it.
+    pub writable: bool,
+    /// Whether it is a uniform buffer: the dispatch index.
+    pub uniform: bool,
+}
+
+/// Parses and validates WGSL.
+///
+/// # Errors
+/// [`Error::Shader`] with the compiler's report, lines included.
+pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
+    let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
+    let mut module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    types::merge_aliases(&mut module);
+    validator().validate(&module).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    Ok(module)
+}
+
+/// A validator of core WebGPU's WGSL with subgroups, which the software profile asks for where there are any.
+pub fn validator() -> naga::valid::Validator {
+    use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+    validator
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::BALLOT | SubgroupOperationSet::ARITHMETIC | SubgroupOperationSet::VOTE);
+    validator
+}
+
+/// The bindings of a module, by binding number.
+pub fn module_bindings(module: &naga::Module) -> Vec<Binding> {
+    let mut bindings: Vec<Binding> = module
+        .global_variables
+        .iter()
+        .filter_map(|(_, variable)| {
+            let resource = variable.binding?;
+            let (writable, uniform) = match variable.space {
+                naga::AddressSpace::Storage { access } => (access.contains(naga::StorageAccess::STORE), false),
+                naga::AddressSpace::Uniform => (false, true),
+                _ => return None,
+            };
+            let name = variable.name.clone().unwrap_or_default();
+            Some(Binding { name, group: resource.group, index: resource.binding, writable, uniform })
+        })
+        .collect();
+    bindings.sort_by_key(|binding| (binding.group, binding.index));
+    bindings
+}
+
+/// The bindings of `kernel`.
+///
+/// # Errors
+/// [`Error::Shader`] when it does not compile.
+pub fn bindings(kernel: Kernel, plan: &Plan) -> Result<Vec<Binding>> {
+    Ok(module_bindings(&parse(kernel.name(), &compose::compose(kernel, plan))?))
+}
+
+/// The value of a module's numeric constant.
+pub fn constant(module: &naga::Module, name: &str) -> Option<f64> {
+    let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
+    number(module, constant.init)
+}
+
+/// The numbers that a module's constant array, vector or struct consists of.
+pub fn constant_array(module: &naga::Module, name: &str) -> Option<Vec<f64>> {
+    let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
+    match &module.global_expressions[constant.init] {
+        naga::Expression::Compose { components, .. } => components.iter().map(|&component| number(module, component)).collect(),
+        _ => None,
+    }
+}
+
+/// The number that a constant expression is.
+fn number(module: &naga::Module, expression: naga::Handle<naga::Expression>) -> Option<f64> {
+    use naga::{Expression, Literal};
+    match module.global_expressions[expression] {
+        Expression::Literal(Literal::U32(value)) => Some(f64::from(value)),
+        Expression::Literal(Literal::I32(value)) => Some(f64::from(value)),
+        Expression::Literal(Literal::F32(value)) => Some(f64::from(value)),
+        Expression::Constant(constant) => number(module, module.constants[constant].init),
+        _ => None,
+    }
+}
+
+/// Name and offset (in words) of each member of a module's struct, and its size in words.
+pub fn structure(module: &naga::Module, name: &str) -> Option<(Vec<(String, usize)>, usize)> {
+    module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).and_then(|(_, ty)| match &ty.inner {
+        naga::TypeInner::Struct { members, span } => {
+            let members = members.iter().map(|member| (member.name.clone().unwrap_or_default(), member.offset as usize / 4)).collect();
+            Some((members, *span as usize / 4))
+        }
+        _ => None,
+    })
+}
