@@ -6,6 +6,7 @@ use crate::program::profile::PROFILES;
 use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter};
 use crate::support::error::{Error, Result};
+use crate::support::text::did_you_mean;
 use crate::wgsl::draw;
 use crate::wgsl::{compose, reflect};
 use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
@@ -217,7 +218,7 @@ impl File<'_> {
         let help = match &problem {
             p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
-            p if p.contains("no definition in scope") => "declare it, or check its spelling; what an environment may use is listed by `ppo-gpu env new`",
+            p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
             p if p.contains("conversions") || p.contains("can't work with") => {
                 "types are never converted silently: 1.0 is an f32, 1u a u32, 1 an i32; f32(n), u32(n) and i32(n) convert"
             }
@@ -229,9 +230,29 @@ impl File<'_> {
             p if p.starts_with("expected") => "what is missing may be at the end of the line before",
             _ => "",
         };
-        self.error(in_file, problem, format!("{}{}{}", help, if help.is_empty() { "" } else { "\n" }, report))
+        let nearest = if is_unknown(&problem) { nearest(text, &problem) } else { String::new() };
+        self.error(in_file, problem, format!("{help}{nearest}{}{report}", if help.is_empty() { "" } else { "\n" }))
     }
 }
+
+/// Whether a compiler's `problem` is a name, of a declaration or of a field, that is declared nowhere.
+fn is_unknown(problem: &str) -> bool {
+    problem.contains("no definition in scope") || problem.contains("invalid field accessor")
+}
+
+/// "; did you mean 'x'?" for the identifier of `text`, or the function of WGSL, that is nearest to the unknown name in `problem`.
+fn nearest(text: &str, problem: &str) -> String {
+    let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let names = words.chain(WGSL_FUNCTIONS.split_whitespace()).filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    did_you_mean(unknown, names)
+}
+
+/// Functions that WGSL has for numbers and vectors (WGSL specification, section "Built-in functions").
+const WGSL_FUNCTIONS: &str = "abs acos acosh all any asin asinh atan atan2 atanh ceil clamp cos cosh countOneBits cross degrees distance dot exp exp2 \
+    firstLeadingBit firstTrailingBit floor fma fract length log log2 max min mix modf normalize pow radians reflect refract reverseBits round saturate select sign \
+    sin sinh smoothstep sqrt step tan tanh trunc";
 
 /// Line and cause of what the validator finds wrong with WGSL that parses. Its report begins with the function that contains it.
 fn cause(text: &str) -> Option<(Option<usize>, String)> {

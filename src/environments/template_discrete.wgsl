@@ -9,12 +9,15 @@
 // WGSL in short: `let` names a value, `var` a variable; numbers have types and are never converted silently (1u is a u32, 1.0 an f32, f32(n) converts);
 // select(a, b, condition) is b where the condition holds. Write (*state).field through a pointer.
 //
-// What follows the next line can be used here: random numbers.
+// What a file may use besides WGSL's own functions:
 //     rng_uniform(rng)             f32, from 0 up to but not including 1
 //     rng_between(rng, low, high)  f32, uniform between two bounds
 //     rng_below(rng, count)        u32, one of 0, 1, ..., count - 1
 //     rng_normal(rng)              f32, standard normal
 //     rng_bits(rng)                u32, 32 random bits
+//     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
+//     parameters.NAME              the value of a field of EnvParameters, in every function
+// The next line makes the random numbers available.
 
 //! import rng
 
