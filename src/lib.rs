@@ -1,5 +1,9 @@
 //! PPO trained entirely on the GPU, as WGSL compute shaders through wgpu.
 //!
+//! With `default-features = false` this is the library alone, without the command line and what only that needs. The features `onnx`
+//! (policies as ONNX models) and `tensorboard` (metrics for TensorBoard beside the other files of a run) can be chosen one by one; the feature `cli`, on by
+//! default, has both.
+//!
 //! The names at the top level are the library's interface; `examples/` and the README need nothing else. The modules below it are how the program is
 //! made, and change without notice. Each imports only those to its left (a test reads the imports):
 //!
@@ -10,6 +14,7 @@
 pub mod bench;
 #[doc(hidden)]
 pub mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[doc(hidden)]
 pub mod device;

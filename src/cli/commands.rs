@@ -4,17 +4,17 @@
 
 use crate::bench::report as bench;
 use crate::bench::sweep::Sweep;
-use crate::cli::doctor;
 use crate::cli::inspect::devices::devices;
 use crate::cli::inspect::topics::{self, Topic};
 use crate::cli::plot::{self, By, Curve};
+use crate::cli::png;
 use crate::cli::progress::Progress;
 use crate::cli::record;
 use crate::cli::watch;
+use crate::cli::{doctor, export};
 use crate::device::gpu::Gpu;
 use crate::environments::built_in;
 use crate::play::eval;
-use crate::play::export::formats as export;
 use crate::play::export::policy::Policy;
 use crate::play::picture::Picture;
 use crate::play::player::{self, Player};
@@ -330,7 +330,7 @@ fn environment(config: &Config, action: EnvironmentAction) -> Result<u8> {
             }
         }
         EnvironmentAction::Show { name, png: Some(path), size, steps, .. } => {
-            Picture::of_environment(&Config { env: name, ..config.clone() }, steps, size)?.write_png(&path)?;
+            png::write(&Picture::of_environment(&Config { env: name, ..config.clone() }, steps, size)?, &path)?;
             print(&format!("wrote {} ({size} x {size} pixels)\n", path.display()))?;
         }
         EnvironmentAction::Show { name, wgsl, .. } => {

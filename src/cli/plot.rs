@@ -1,10 +1,12 @@
 //! `ppo-gpu plot`: learning curves of runs, the mean over agents and the middle half of them.
 
+use crate::cli::png::encode;
 use crate::spec::metrics::{METRICS, Row};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::statistics::quantile;
 use crate::support::text::quantity;
+use ::png::ColorType;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::register_font;
@@ -109,13 +111,7 @@ pub fn draw(curves: &[Curve], options: &PlotOptions, path: &Path) -> Result<()> 
             let area = BitMapBackend::with_buffer(&mut rgb, (width, height)).into_drawing_area();
             chart(&area, curves, options).map_err(|error| failed(path, error))?;
             drop(area);
-            let mut bytes = Vec::new();
-            let mut encoder = png::Encoder::new(&mut bytes, width, height);
-            encoder.set_color(png::ColorType::Rgb);
-            encoder.set_depth(png::BitDepth::Eight);
-            let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&rgb));
-            written.map_err(|error| failed(path, error))?;
-            files::write(path, &bytes)
+            files::write(path, &encode(&rgb, options.size, ColorType::Rgb))
         }
         _ => Err(Error::config("--out", format!("{} is neither an .svg nor a .png file", path.display()), "for instance --out curves.svg")),
     }

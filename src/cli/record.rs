@@ -1,5 +1,6 @@
 //! `ppo-gpu record`: an agent at play, as an animation or as pictures.
 
+use crate::cli::png;
 use crate::play::picture::{Painter, Picture};
 use crate::play::player::Player;
 use crate::support::error::{Error, Result};
@@ -53,7 +54,7 @@ pub fn record(player: &mut Player, options: &RecordOptions) -> Result<Recording>
     while recording.frames < options.most_frames && recording.returns.len() < options.episodes as usize {
         let picture = painter.draw()?;
         if let Some(directory) = &options.png_dir {
-            picture.write_png(&directory.join(format!("{:06}.png", recording.frames)))?;
+            png::write(&picture, &directory.join(format!("{:06}.png", recording.frames)))?;
         }
         if options.gif.is_some() {
             animation.push(picture);

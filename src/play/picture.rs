@@ -7,12 +7,11 @@ use crate::play::player::{self, Player};
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
-use crate::support::files;
 use crate::wgsl::draw;
-use std::path::Path;
 
 /// Pixels along the sides of a picture, at most.
 pub const MOST_SIZE: u32 = 2048;
+
 /// A square picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -38,25 +37,6 @@ impl Picture {
             player.advance()?;
         }
         painter.draw()
-    }
-
-    /// As a PNG file.
-    pub fn to_png(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.size, self.size);
-        encoder.set_color(png::ColorType::Rgba);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&self.rgba));
-        written.expect("memory takes what is written, and the sizes agree");
-        bytes
-    }
-
-    /// Writes it as a PNG file.
-    ///
-    /// # Errors
-    /// [`Error::File`] when it cannot be written.
-    pub fn write_png(&self, path: &Path) -> Result<()> {
-        files::write(path, &self.to_png())
     }
 }
 

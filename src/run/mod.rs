@@ -10,4 +10,5 @@ pub mod record;
 pub mod rows;
 pub mod session;
 pub mod summary;
+#[cfg(feature = "tensorboard")]
 pub mod tensorboard;

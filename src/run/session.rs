@@ -11,6 +11,7 @@ use crate::run::display::{Display, Observers, State};
 use crate::run::manifest::{Manifest, Origin, Rollback};
 use crate::run::rows::{self, JsonLines, Sink};
 use crate::run::summary::{self, Memory, Summary, is_solved};
+#[cfg(feature = "tensorboard")]
 use crate::run::tensorboard::TensorBoard;
 use crate::spec::config::{Config, OnDivergence, PerAgent, Setting};
 use crate::spec::environment::Environment;
@@ -235,9 +236,15 @@ impl Prepared {
 fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder) -> Result<Option<Error>> {
     let plan = trainer.plan().clone();
     let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
+    #[cfg(feature = "tensorboard")]
     let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
     let mut writer = Writer::new(&directory.checkpoints(), &plan, &manifest.digests(&plan.config), lines.file()?)?;
-    recorder.begin([Box::new(lines), Box::new(board)], &rows);
+    let files: Vec<Box<dyn Sink>> = vec![
+        Box::new(lines),
+        #[cfg(feature = "tensorboard")]
+        Box::new(board),
+    ];
+    recorder.begin(files, &rows);
     let recorder = RefCell::new(recorder);
     let saving = match plan.config.checkpoint_every {
         0 => Saving::Period(CHECKPOINT_PERIOD),
@@ -404,8 +411,8 @@ impl Recorder {
     }
 
     /// Begins to write to `files`, which hold `rows` already.
-    fn begin(&mut self, files: [Box<dyn Sink>; 2], rows: &[Row]) {
-        self.files = files.into();
+    fn begin(&mut self, files: Vec<Box<dyn Sink>>, rows: &[Row]) {
+        self.files = files;
         self.agents.fill(Memory::default());
         rows.iter().for_each(|row| self.remember(row));
     }

@@ -1,30 +1,17 @@
 //! The formats that a policy is written in.
 
+#[cfg(feature = "onnx")]
+use crate::play::export::onnx;
 use crate::play::export::policy::Policy;
-use crate::play::export::{onnx, wgsl};
-use crate::support::error::{Error, Result};
-use crate::support::files;
+use crate::play::export::wgsl;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-
-/// What to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportOptions {
-    /// The agent; the one with the highest mean return is not looked for.
-    pub agent: usize,
-    /// An ONNX model.
-    pub onnx: Option<PathBuf>,
-    /// A safetensors file of weights.
-    pub safetensors: Option<PathBuf>,
-    /// WGSL functions.
-    pub wgsl: Option<PathBuf>,
-}
 
 impl Policy {
     /// As an ONNX model (opset 17): `observation` `[batch, O]` to `action` (the most probable one: `[batch]` or `[batch, D]` of int64, or `[batch, D]` of
     /// float within its bounds), `logits` `[batch, A]` or `mean` and `log_std` `[batch, D]`, and `value` `[batch, 1]`. Where some actions are not legal,
     /// `action_mask` `[batch, A]` says which are.
+    #[cfg(feature = "onnx")]
     pub fn to_onnx(&self) -> Vec<u8> {
         onnx::model(self)
     }
@@ -60,19 +47,4 @@ impl Policy {
         let about = HashMap::from([("about".to_string(), self.about())]);
         safetensors::serialize(views, Some(about)).expect("the tensors have names of their own")
     }
-}
-
-/// Writes what `options` ask for, and returns the paths.
-///
-/// # Errors
-/// [`Error::Config`] when that is nothing; [`Error::File`] when it cannot be written.
-pub fn export(policy: &Policy, options: &ExportOptions) -> Result<Vec<PathBuf>> {
-    type Written<'a> = (&'a Option<PathBuf>, fn(&Policy) -> Vec<u8>);
-    let all: [Written; 3] =
-        [(&options.onnx, Policy::to_onnx), (&options.safetensors, Policy::to_safetensors), (&options.wgsl, |policy| policy.to_wgsl().into_bytes())];
-    let wanted: Vec<(&Path, Vec<u8>)> = all.iter().filter_map(|(path, make)| Some((path.as_deref()?, make(policy)))).collect();
-    if wanted.is_empty() {
-        return Err(Error::config("export", "none of --onnx, --safetensors and --wgsl says what to write", "for instance --onnx policy.onnx"));
-    }
-    wanted.into_iter().map(|(path, bytes)| files::write(path, &bytes).map(|()| path.into())).collect()
 }

@@ -1,6 +1,7 @@
-//! `ppo-gpu export`: what one agent has learned, for other programs.
+//! The policy of one agent, for other programs.
 
 pub mod formats;
+#[cfg(feature = "onnx")]
 mod onnx;
 pub mod policy;
 mod wgsl;
