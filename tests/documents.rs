@@ -1,14 +1,15 @@
 //! The documents say what the program does.
 
+use naga::common::wgsl::TypeContext;
 use ppo_gpu::cli::inspect::tables;
 use ppo_gpu::device::gpu::LEARN_BUFFERS;
-use ppo_gpu::program::buffers::BUFFERS;
+use ppo_gpu::program::buffers::{BUFFERS, Buffer};
 use ppo_gpu::program::kernel::Kernel;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
-use ppo_gpu::spec::records::{AGENT_WORDS, ENV_STATISTICS_WORDS, METRICS_WORDS, NORMALIZER_WORDS, TRANSITION_WORDS};
+use ppo_gpu::spec::records::{Agent, Losses, RECORDS, RunningEpisode, Stored, Type, word};
 use ppo_gpu::wgsl::{compose, reflect};
 
 fn read(name: &str) -> String {
@@ -27,41 +28,64 @@ fn tables_in_the_documents_are_those_of_the_program() {
     }
 }
 
-/// Sizes of structures that the host knows are those that the WGSL declares.
+/// Every kernel as it is compiled for a plan that uses all buffers.
+fn modules() -> Vec<(Kernel, naga::Module)> {
+    let config = Config { envs: 4, normalize_observations: true, normalize_rewards: true, ..Config::default() };
+    let plan = Plan::new(&config, Profile::named("software").unwrap()).unwrap();
+    Kernel::ALL.iter().map(|&kernel| (kernel, reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap())).collect()
+}
+
+/// Names, offsets in words and types of a structure's fields, and its size in words, as naga reads them.
+fn layout(module: &naga::Module, name: &str) -> Option<(Vec<(String, usize, String)>, usize)> {
+    let (fields, words) = reflect::structure(module, name)?;
+    let structure = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap().1;
+    let naga::TypeInner::Struct { members, .. } = &structure.inner else { unreachable!() };
+    Some((fields.into_iter().zip(members).map(|((name, word), member)| (name, word, module.types.type_to_string(member.ty))).collect(), words))
+}
+
+/// The same as the host declares them, `first` words later.
+fn declared(record: &Type, first: usize) -> Vec<(String, usize, String)> {
+    record.fields.iter().map(|field| (field.name.into(), first + field.word, field.kind.name.into())).collect()
+}
+
+/// The host's records have the fields, the offsets and the size that every kernel gives the structure of the same name.
 #[test]
-fn structures_have_the_words_that_the_host_counts() {
-    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
-    let words = |kernel: Kernel, name: &str| {
-        let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap();
-        reflect::structure(&module, name).unwrap_or_else(|| panic!("{} declares no {name}", kernel.name())).1
-    };
-    assert_eq!(words(Kernel::Report, "Agent"), AGENT_WORDS);
-    assert_eq!(words(Kernel::Report, "MetricsRow"), METRICS_WORDS);
+fn records_have_the_layout_of_the_wgsl() {
+    let modules = modules();
+    for record in RECORDS {
+        let in_kernels: Vec<_> = modules.iter().filter_map(|(kernel, module)| Some((kernel, layout(module, record.name)?))).collect();
+        for (kernel, layout) in &in_kernels {
+            assert_eq!((declared(record, 0), record.words), *layout, "{} in {}", record.name, kernel.name());
+        }
+        // Two have no structure of their own; see below.
+        assert_eq!(in_kernels.is_empty(), ["RunningEpisode", "Losses"].contains(&record.name), "{}", record.name);
+    }
+
+    // `losses` is an array of numbers, or of vectors.
+    let (_, adam) = modules.iter().find(|(kernel, _)| *kernel == Kernel::Adam).unwrap();
+    let offsets = [word!(Losses.approx_kl), word!(Losses.grad_norm), word!(Losses.step_skipped), Losses::WORDS];
+    assert_eq!(["APPROX_KL", "GRAD_NORM", "SKIPPED", "LOSSES"].map(|name| reflect::constant(adam, name)), offsets.map(|word| Some(word as f64)));
+
+    // The running episode stands behind a state whose size is the environment's.
     for name in Environment::names() {
         let config = Config { env: name.into(), ..Config::default() };
         let plan = Plan::new(&config, Profile::named("gpu").unwrap()).unwrap();
         let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan)).unwrap();
-        assert_eq!(reflect::structure(&module, "EnvLane").unwrap().1, plan.environment.lane_words, "{name}");
+        let (fields, words) = layout(&module, "EnvLane").unwrap();
+        assert_eq!((&fields[1..], words), (&declared(&RunningEpisode::TYPE, plan.environment.state_words)[..], plan.environment.lane_words), "{name}");
     }
-    assert_eq!(words(Kernel::Rollout, "Transition"), TRANSITION_WORDS);
-    assert_eq!(words(Kernel::Gae, "EnvStatistics"), ENV_STATISTICS_WORDS);
-    assert_eq!(words(Kernel::UpdateNormalizers, "Normalizer"), NORMALIZER_WORDS);
 }
 
-/// Names of fields, in order, are the same in WGSL and in the host's rows.
+/// What the test above compares tells a field from its neighbour, also where both have the same type, and one type from another.
 #[test]
-fn rows_have_the_fields_of_the_wgsl() {
-    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
-    let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan)).unwrap();
-    for (structure, file, first) in [("MetricsRow", "src/spec/metrics.rs", "pub struct RawRow {"), ("Agent", "src/train/agents.rs", "pub struct AgentRow {")] {
-        let (fields, _) = reflect::structure(&module, structure).unwrap();
-        let source = read(file);
-        let body = source.split_once(first).unwrap().1.split_once("\n}").unwrap().0;
-        let host = body.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.is_empty());
-        let host = host.map(|line| line.trim_start_matches("pub ").split_once(':').unwrap_or_else(|| panic!("{file}: {line}")).0);
-        let host: Vec<&str> = host.collect();
-        let wgsl: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(host, wgsl, "{structure}");
+fn a_record_with_its_fields_swapped_is_not_the_same() {
+    let file = read("shaders/shared/agent.wgsl");
+    let structure = &file[..file.find("\n}").unwrap() + 2];
+    let fields = |text: &str| layout(&naga::front::wgsl::parse_str(text).unwrap(), "Agent").unwrap().0;
+    assert_eq!(declared(&Agent::TYPE, 0), fields(structure));
+    for (from, to) in [("gamma: f32,\n    gae_lambda: f32,", "gae_lambda: f32,\n    gamma: f32,"), ("recent: u32", "recent: f32")] {
+        assert!(structure.contains(from));
+        assert_ne!(declared(&Agent::TYPE, 0), fields(&structure.replace(from, to)), "{from}");
     }
 }
 
@@ -108,4 +132,29 @@ fn buffers_and_bindings_are_the_same_names() {
     }
     let known: std::collections::BTreeSet<String> = BUFFERS.iter().map(|buffer| buffer.name.to_string()).collect();
     assert_eq!(used, known);
+}
+
+/// The element that the memory map gives a buffer is that of its bindings: the same record or vector, or the same numbers, one or four at a time.
+#[test]
+fn buffers_hold_what_the_bindings_say() {
+    for (kernel, module) in modules() {
+        for (_, variable) in module.global_variables.iter().filter(|(_, variable)| matches!(variable.space, naga::AddressSpace::Storage { .. })) {
+            let buffer = Buffer::named(variable.name.as_deref().unwrap());
+            let bound = module.types.type_to_string(variable.ty);
+            let views: &[&str] = match (buffer.name, buffer.element.name()) {
+                // Bits, where each component is 0 or 1.
+                ("observations", "f32") => &["f32", "u32"],
+                ("faults", "u32") => &["atomic<u32>"],
+                (_, "f32") => &["f32", "vec4<f32>"],
+                (_, other) => &[other],
+            };
+            assert!(
+                views.iter().any(|view| bound == format!("array<{view}>")),
+                "{} binds {} as {bound}, which is {}",
+                kernel.name(),
+                buffer.name,
+                buffer.shape()
+            );
+        }
+    }
 }

@@ -11,8 +11,7 @@ use ppo_gpu::reference::dense;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::network::{ACTOR, CRITIC};
-use ppo_gpu::spec::records::NORMALIZER_WORDS;
-use ppo_gpu::spec::records::normalizer;
+use ppo_gpu::spec::records::{Normalizer, word};
 use ppo_gpu::train::checkpoint::Checkpoint;
 use ppo_gpu::train::trainer::Trainer;
 use safetensors::SafeTensors;
@@ -145,8 +144,7 @@ fn wgsl_and_tensors_compute_what_was_learned() {
                     if !plan.config.normalize_observations {
                         return f64::from(x);
                     }
-                    ((f64::from(x) - normalizers[NORMALIZER_WORDS * k + normalizer::MEAN]) * normalizers[NORMALIZER_WORDS * k + normalizer::SCALE])
-                        .clamp(low, high)
+                    ((f64::from(x) - normalizers[word!(Normalizer[k].mean)]) * normalizers[word!(Normalizer[k].scale)]).clamp(low, high)
                 })
                 .collect();
             let [actor, critic] = [ACTOR, CRITIC].map(|network| dense::forward(&plan.network, network, &block, seen.clone()).head);

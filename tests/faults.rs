@@ -13,7 +13,7 @@ use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::metrics::Row;
-use ppo_gpu::spec::records::{agent, env_statistics, transition};
+use ppo_gpu::spec::records::{Agent, EnvStatistics, RunningEpisode, Transition, word};
 use ppo_gpu::train::trainer::Trainer;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -114,7 +114,7 @@ fn loops_that_a_driver_ends_early_are_refused() {
 fn a_canary_that_does_not_sing_is_a_fault() {
     let mut trainer = trainer(&loops(), "envs=4 steps=8 minibatches=1 hidden=4 total_steps=64");
     let mut agents = trainer.engine().read("agents").unwrap();
-    agents[agent::CANARY_ROUNDS] -= 1;
+    agents[word!(Agent.canary_rounds)] -= 1;
     trainer.engine().write("agents", &agents);
     let error = trainer.run(&mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(error.to_string().contains("ended a loop early") && error.exit_code() == 2, "{error}");
@@ -335,9 +335,9 @@ fn returns_of_long_episodes_are_exact_to_a_float() {
 fn a_return_grows_beyond_the_integers_of_a_float() {
     let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n == 9u);", "1.0");
     let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=36");
-    let lane = trainer.plan().environment.lane_words;
+    let (lane, episode) = (trainer.plan().environment.lane_words, trainer.plan().environment.state_words);
     let mut lanes = trainer.engine().read("env_lanes").unwrap();
-    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[2] = 16_777_216f32.to_bits());
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(RunningEpisode.episode_return)] = 16_777_216f32.to_bits());
     trainer.engine().write("env_lanes", &lanes);
     // Nine more are between two floats; eight would have been one.
     assert_eq!(train(&mut trainer)[0].mean_return, Some((16_777_216.0f64 + 9.0) as f32));
@@ -350,10 +350,10 @@ fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
     let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=72 gamma=1 normalize_rewards=true");
     let mut statistics = trainer.engine().read("env_statistics").unwrap();
     let sums = |statistics: &[u32]| -> Vec<f64> {
-        let sum = |row: &[u32]| [0, 1].map(|i| f64::from(f32::from_bits(row[env_statistics::DISCOUNTED + i]))).iter().sum();
-        statistics.chunks_exact(env_statistics::WORDS).take(4).map(sum).collect()
+        let sum = |row: &[u32]| [0, 1].map(|i| f64::from(f32::from_bits(row[word!(EnvStatistics.discounted) + i]))).iter().sum();
+        statistics.chunks_exact(EnvStatistics::WORDS).take(4).map(sum).collect()
     };
-    statistics.chunks_exact_mut(env_statistics::WORDS).take(4).for_each(|row| row[env_statistics::DISCOUNTED] = 16_777_216f32.to_bits());
+    statistics.chunks_exact_mut(EnvStatistics::WORDS).take(4).for_each(|row| row[word!(EnvStatistics.discounted)] = 16_777_216f32.to_bits());
     trainer.engine().write("env_statistics", &statistics);
     train(&mut trainer);
     // Two updates: what one float leaves out is handed on from one to the next.
@@ -364,13 +364,13 @@ fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
 fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     let short = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n % 4u == 0u);", "1.0");
     let mut trainer = trainer(&short, "envs=4 steps=8 minibatches=1 epochs=2 hidden=4 total_steps=64 lr=1e-3");
-    let (engine, lane) = (trainer.engine(), trainer.plan().environment.lane_words);
+    let (engine, lane, episode) = (trainer.engine(), trainer.plan().environment.lane_words, trainer.plan().environment.state_words);
     let mut agents = engine.read("agents").unwrap();
-    agents[agent::EPISODES] = u32::MAX - 3;
-    agents[agent::GRADIENT_STEPS] = u32::MAX - 1;
+    agents[word!(Agent.episodes)] = u32::MAX - 3;
+    agents[word!(Agent.gradient_steps)] = u32::MAX - 1;
     engine.write("agents", &agents);
     let mut lanes = engine.read("env_lanes").unwrap();
-    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[4] = (1 << 30) - 2);
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(RunningEpisode.episode_length)] = (1 << 30) - 2);
     engine.write("env_lanes", &lanes);
     let rows = train(&mut trainer);
     // Two episodes of each environment in each update, the first of which had gone on for 2^30 - 2 steps.
@@ -381,10 +381,10 @@ fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     assert!((f64::from(rows[0].mean_length.unwrap()) / first - 1.0).abs() < 1e-6, "{:?} instead of {first}", rows[0].mean_length);
     assert!(rows.iter().all(|row| row.fault.is_none() && row.grad_norm > 0.0), "{rows:?}");
     let agents = trainer.engine().read("agents").unwrap();
-    assert_eq!([agents[agent::EPISODES], agents[agent::EPISODES + 1], agents[agent::GRADIENT_STEPS]], [12, 1, u32::MAX]);
+    assert_eq!([agents[word!(Agent.episodes)], agents[word!(Agent.episodes) + 1], agents[word!(Agent.gradient_steps)]], [12, 1, u32::MAX]);
     let transitions = trainer.engine().read("transitions").unwrap();
-    let last = &transitions[transition::WORDS * 31..][..transition::WORDS];
-    assert_eq!([last[transition::EPISODE_LENGTH], last[transition::ENDING]], [4, transition::TERMINATED]);
+    let [length, ending] = [word!(Transition[31].episode_length), word!(Transition[31].ending)].map(|word| transitions[word]);
+    assert_eq!([length, ending], [4, Transition::TERMINATED]);
 }
 
 /// Observations alternate between -2 and 2 about 3: mean 3, variance 4. After 4e8 of them, a single float would take in no more of eight.

@@ -9,7 +9,8 @@ use ppo_gpu::program::buffers::BUFFERS;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
-use ppo_gpu::spec::metrics::{RawRow, Row};
+use ppo_gpu::spec::metrics::Row;
+use ppo_gpu::spec::records::MetricsRow;
 use ppo_gpu::support::fault::Divergence;
 use ppo_gpu::train::trainer::{Saving, Trainer};
 use ppo_gpu::{Error, Result};
@@ -115,7 +116,7 @@ fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
             assert_eq!(whole.checkpoint().unwrap().parameters(), whole.parameters().unwrap());
             let mut part = trainer_of(&config, "auto");
             for buffer in BUFFERS {
-                part.engine().write(buffer.name, &vec![0x7fc0_dead; (buffer.words)(part.plan())]);
+                part.engine().write(buffer.name, &vec![0x7fc0_dead; buffer.words(part.plan())]);
             }
             part.restore(&checkpoints[0]);
             let rest = train(&mut part).unwrap();
@@ -257,7 +258,7 @@ fn fifty_updates_move_nothing_but_metric_rows() {
         assert_eq!(rows.len(), 50 * agents);
         assert_eq!(after.writes - before.writes, 0, "writes");
         assert_eq!(after.reads - before.reads, 50, "reads");
-        assert_eq!(after.bytes_read - before.bytes_read, (50 * agents * size_of::<RawRow>()) as u64, "bytes");
+        assert_eq!(after.bytes_read - before.bytes_read, (50 * agents * size_of::<MetricsRow>()) as u64, "bytes");
     }
 }
 

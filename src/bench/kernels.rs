@@ -72,7 +72,7 @@ fn work(kernel: Kernel, plan: &Plan) -> Work {
     let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
     let observation = 4 * plan.observation_words();
     // Words of `transitions` and `samples` for each step.
-    let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| (Buffer::named(name).words)(plan) * 4 / (plan.agents * plan.batch));
+    let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| Buffer::named(name).words(plan) * 4 / (plan.agents * plan.batch));
     let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
     let (operations, bytes) = match kernel {
         Kernel::Rollout => {

@@ -10,7 +10,7 @@ use crate::program::schedule;
 use crate::reference::layouts::{self};
 use crate::spec::config::Config;
 use crate::spec::environment::{Actions, Environment};
-use crate::spec::records::transition;
+use crate::spec::records::{Transition, word};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::support::text::{grouped, quantity};
@@ -119,10 +119,10 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     };
     let observations: Vec<f32> = (0..ENVS * steps).flat_map(|b| (0..size).map(move |k| component(b, k))).collect();
     let observes = if environment.binary { "fn env_component" } else { "fn env_observe" };
-    let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[b * transition::WORDS + transition::REWARD])).collect();
+    let rewards: Vec<f32> = (0..ENVS * steps).map(|b| f32::from_bits(first.transitions[word!(Transition[b].reward)])).collect();
     let at = |b: usize| format!("at step {} of environment {}", b / ENVS, b % ENVS);
-    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[b * transition::WORDS + transition::ENDING] & flag != 0).count();
-    let (terminated, truncated) = (endings(transition::TERMINATED), endings(transition::TRUNCATED));
+    let endings = |flag: u32| (0..ENVS * steps).filter(|&b| first.transitions[word!(Transition[b].ending)] & flag != 0).count();
+    let (terminated, truncated) = (endings(Transition::TERMINATED), endings(Transition::TRUNCATED));
     let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
         say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
@@ -175,19 +175,15 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     if environment.masked {
         let words = plan.action_words();
         let mask = |b: usize| &first.actions[b * words + plan.environment.actions.dims()..(b + 1) * words];
-        let counts = match &plan.environment.actions {
-            Actions::MultiDiscrete(counts) => counts.clone(),
-            other => vec![other.outputs()],
-        };
+        let choices = plan.environment.actions.choices();
         let is_legal = |b: usize, k: usize| mask(b)[k / 32] >> (k % 32) & 1 != 0;
-        let firsts: Vec<usize> = counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count))).collect();
-        let empty = |b: usize| (0..counts.len()).find(|&d| (firsts[d]..firsts[d] + counts[d]).all(|k| !is_legal(b, k)));
+        let empty = |b: usize| choices.iter().position(|logits| logits.clone().all(|k| !is_legal(b, k)));
         match (0..ENVS * steps).find_map(|b| Some((b, empty(b)?))) {
             Some((b, choice)) => {
-                let which = if counts.len() > 1 { format!(" in choice {choice}") } else { String::new() };
+                let which = if choices.len() > 1 { format!(" in choice {choice}") } else { String::new() };
                 say(Wrong, "fn env_action_mask", format!("no action is legal{which} {}: end the episode before that, or allow one", at(b)));
             }
-            None => say(Fine, "", if counts.len() > 1 { "every choice has a legal action in every state" } else { "every state has a legal action" }.into()),
+            None => say(Fine, "", if choices.len() > 1 { "every choice has a legal action in every state" } else { "every state has a legal action" }.into()),
         }
     }
     if let Actions::Continuous { low, high } = &environment.actions {

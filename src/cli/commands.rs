@@ -302,7 +302,7 @@ fn player(matches: &ArgMatches, playing: &Playing) -> Result<(Player, Option<Sav
     };
     let agents = config.agents as usize;
     if playing.agent >= agents {
-        return Err(Error::config("--agent", format!("there is no agent {}", playing.agent), format!("nearest that works: {}", agents - 1)));
+        return Err(Error::no_agent(playing.agent, agents));
     }
     let checkpoint = saved.as_ref().filter(|_| !playing.untrained).map(|saved| saved.checkpoint(playing.from)).transpose()?;
     let gpu = Gpu::open(&config.backend, &config.adapter)?;

@@ -211,7 +211,7 @@ mod tests {
     use crate::program::kernel::Kernel;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
     use ratatui::backend::TestBackend;
     use std::sync::{Arc, Mutex};
@@ -229,7 +229,7 @@ mod tests {
         let shares: Shares = Arc::new(Mutex::new(vec![(Kernel::Rollout, 0.25), (Kernel::Gradient, 0.75)]));
         let mut dashboard = Dashboard::new(&plan, "a device", shares);
         assert!(shown(&dashboard, None).contains("preparing the device"));
-        let raw = RawRow { approx_kl: 0.0123, value_loss: 4.5, learning_rate: 2.5e-4, fault: u32::MAX, ..RawRow::zeroed() };
+        let raw = MetricsRow { approx_kl: 0.0123, value_loss: 4.5, learning_rate: 2.5e-4, fault: u32::MAX, ..MetricsRow::zeroed() };
         let row = plan.row(&raw, 0, 1.0, 1.0);
         let state = |updates: u32| State {
             updates,

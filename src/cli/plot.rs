@@ -209,12 +209,12 @@ mod tests {
     use crate::program::plan::Plan;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
     fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32) -> Row {
         let window = if mean_return.is_nan() { 0 } else { 100 };
-        plan.row(&RawRow { update, mean_return, window, fault: u32::MAX, ..RawRow::zeroed() }, agent, f64::from(update), 1.0)
+        plan.row(&MetricsRow { update, mean_return, window, fault: u32::MAX, ..MetricsRow::zeroed() }, agent, f64::from(update), 1.0)
     }
 
     #[test]

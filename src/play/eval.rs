@@ -4,6 +4,7 @@ use crate::device::gpu::Gpu;
 use crate::play::player::{self, Player};
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
+use crate::spec::records::Transition;
 use crate::support::error::{Error, Result};
 use crate::support::fault::Divergence;
 use crate::support::statistics::quantile;
@@ -165,10 +166,7 @@ impl Evaluation {
 /// [`Error::Config`] when there is no such agent; those of [`Player::new`].
 pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoint: &Checkpoint, options: &EvalOptions) -> Result<Evaluation> {
     let agents: Vec<usize> = match options.agent {
-        Some(agent) if agent >= config.agents as usize => {
-            let help = format!("nearest that works: {}", config.agents - 1);
-            return Err(Error::config("--agent", format!("the run has no agent {agent}"), help));
-        }
+        Some(agent) if agent >= config.agents as usize => return Err(Error::no_agent(agent, config.agents as usize)),
         Some(agent) => vec![agent],
         None => (0..config.agents as usize).collect(),
     };
@@ -238,7 +236,7 @@ impl Tally {
     }
 
     /// Takes `[step][environment]`.
-    fn take(&mut self, transitions: &[player::Transition], most_steps: u32) {
+    fn take(&mut self, transitions: &[Transition], most_steps: u32) {
         for step in transitions.chunks_exact(self.left.len()) {
             for (left, transition) in self.left.iter_mut().zip(step).filter(|(left, _)| **left > 0) {
                 if transition.ended() {

@@ -8,9 +8,10 @@ use crate::program::schedule::{self, Dispatch};
 use crate::spec::config::{Config, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::random::seed_words;
+use crate::spec::records::{Agent, Transition};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
-use crate::train::agents::{AgentRow, agent_rows, upload};
+use crate::train::agents::{agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
 use bytemuck::Zeroable;
 
@@ -29,38 +30,6 @@ pub struct PlayerOptions {
     pub deterministic: bool,
 }
 
-/// One step of one environment: a row of `transitions` (shaders/shared/transition.wgsl).
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Transition {
-    /// log π of the action.
-    pub log_prob: f32,
-    /// Reward.
-    pub reward: f32,
-    ending: u32,
-    /// Sum of the episode's rewards up to this step.
-    pub episode_return: f32,
-    /// Steps of the episode up to this one.
-    pub episode_length: u32,
-}
-
-impl Transition {
-    /// Whether the environment ended the episode.
-    pub fn terminated(&self) -> bool {
-        self.ending & crate::spec::records::transition::TERMINATED != 0
-    }
-
-    /// Whether the time limit did.
-    pub fn truncated(&self) -> bool {
-        self.ending & crate::spec::records::transition::TRUNCATED != 0
-    }
-
-    /// Whether the episode ended with this step.
-    pub fn ended(&self) -> bool {
-        self.terminated() || self.truncated()
-    }
-}
-
 /// Agents that play on a device, each in its own world: parameters of the environment that differ between agents, or between environments, are those that
 /// it learned with.
 pub struct Player {
@@ -68,7 +37,7 @@ pub struct Player {
     plan: Plan,
     engine: Engine,
     rollout: Vec<Dispatch>,
-    rows: Vec<AgentRow>,
+    rows: Vec<Agent>,
     /// Which agents of their run they are.
     agents: Vec<usize>,
 }
@@ -87,8 +56,8 @@ impl Player {
         let only = vec![Kernel::Reset, Kernel::Rollout];
         let engine = Engine::new(gpu, &plan, &engine::EngineOptions { only, cached: true, ..engine::EngineOptions::default() })?;
         let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
-        let rows: Vec<AgentRow> =
-            agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| AgentRow { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
+        let rows: Vec<Agent> =
+            agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| Agent { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
         let rollout = schedule::update_of(&plan, Kernel::Rollout);
         let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, rows, agents };
@@ -136,7 +105,7 @@ impl Player {
         let mut transitions = vec![Transition::zeroed(); self.plan.agents * self.plan.batch];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut transitions);
         bytes.copy_from_slice(&bytemuck::cast_slice(&words)[..bytes.len()]);
-        self.rows.iter_mut().for_each(AgentRow::count_update);
+        self.rows.iter_mut().for_each(Agent::count_update);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));
         Ok(transitions)
     }

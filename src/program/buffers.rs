@@ -1,24 +1,133 @@
 //! The memory map of the device: one line a buffer.
 
-use crate::program::plan::{LOSSES, Plan, WINDOW};
-use crate::spec::records::{AGENT_WORDS, ENV_STATISTICS_WORDS, METRICS_WORDS, NORMALIZER_WORDS, TRANSITION_WORDS};
+use crate::program::plan::{Plan, WINDOW};
+use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Normalizer, Sample, Stored, Transition, Type};
 
 /// One buffer. Its name is the same in WGSL, here, in the reference and in the documents.
 pub struct Buffer {
     /// Name of the variable in WGSL.
     pub name: &'static str,
-    /// Shape in the specification's letters; the element is named after the colon.
-    pub shape: &'static str,
+    /// What its elements are counted by, the outermost first.
+    pub shape: &'static [Dimension],
+    /// What it consists of.
+    pub element: Element,
     /// What an element means.
     pub meaning: &'static str,
+    /// Whether the kernels of a plan need it.
+    used: fn(&Plan) -> bool,
+}
+
+/// What a buffer consists of.
+pub enum Element {
+    /// A number, a vector or a record.
+    Type(Type),
+    /// `EnvLane`: the state of an environment, whose size is the environment's, and its running episode.
+    EnvLane,
+}
+
+impl Element {
+    /// Name of the type in WGSL.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Element::Type(kind) => kind.name,
+            Element::EnvLane => "EnvLane",
+        }
+    }
+
+    /// Whether every word is a float.
+    pub fn is_real(&self) -> bool {
+        matches!(self, Element::Type(kind) if kind.is_real)
+    }
+
     /// 32-bit words.
-    pub words: fn(&Plan) -> usize,
+    fn words(&self, plan: &Plan) -> usize {
+        match self {
+            Element::Type(kind) => kind.words,
+            Element::EnvLane => plan.environment.lane_words,
+        }
+    }
+}
+
+macro_rules! dimensions {
+    ($($(#[$meaning:meta])* $name:ident $letter:literal $size:expr;)*) => {
+        /// What the elements of buffers are counted by.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Dimension {
+            $($(#[$meaning])* $name,)*
+            /// The same for every plan.
+            Fixed(usize),
+        }
+
+        impl Dimension {
+            /// The specification's letter for the index or the size, or the size itself.
+            pub fn letter(self) -> String {
+                match self {
+                    $(Dimension::$name => $letter.into(),)*
+                    Dimension::Fixed(size) => size.to_string(),
+                }
+            }
+
+            /// The size.
+            pub fn size(self, plan: &Plan) -> usize {
+                let size: fn(&Plan) -> usize = match self {
+                    $(Dimension::$name => $size,)*
+                    Dimension::Fixed(size) => return size,
+                };
+                size(plan)
+            }
+        }
+    };
+}
+
+dimensions! {
+    /// Agents.
+    Agents "s" |plan| plan.agents;
+    /// Environments of an agent.
+    Environments "n" |plan| plan.envs;
+    /// Steps of a rollout.
+    Steps "t" |plan| plan.steps;
+    /// Rows of observations: before each step, after the last one, and the last ones of truncated episodes.
+    ObservationRows "T+1+F" |plan| plan.value_rows();
+    /// Words of an observation as it is stored: its components, or 32 of them to a word.
+    ObservationWords "O" |plan| plan.observation_words();
+    /// Components of an observation.
+    Components "O" |plan| plan.environment.observation;
+    /// What is normalised: the components of an observation, and the reward.
+    Normalized "O+1" |plan| plan.normalizers();
+    /// Parts that the moments of a rollout's observations are computed in.
+    ObservationParts "part" |plan| plan.observation_parts;
+    /// Words of an action and its mask.
+    ActionWords "W" |plan| plan.action_words();
+    /// Epochs of an update.
+    Epochs "e" |plan| plan.epochs;
+    /// Minibatches of an epoch.
+    Minibatches "k" |plan| plan.minibatches;
+    /// Parameters of an agent, padding included.
+    Parameters "P" |plan| plan.network.padded_parameters();
+    /// Rows of partial gradients.
+    GradientRows "r" |plan| plan.gradient_rows;
+    /// Parameters and loss sums.
+    GradientColumns "G" |plan| plan.gradient_columns();
+    /// Parts that the gradient's norm is computed in.
+    NormParts "parts" |plan| plan.norm_parts;
 }
 
 impl Buffer {
-    /// Size in bytes. Buffers that are not used are bound, too, and must hold an element of what kernels declare: [`NORMALIZER_WORDS`] at most.
+    /// Its dimensions in the specification's letters, and its element: `[s][t][n]: Transition`.
+    pub fn shape(&self) -> String {
+        let dimensions: String = self.shape.iter().map(|dimension| format!("[{}]", dimension.letter())).collect();
+        format!("{dimensions}: {}", self.element.name())
+    }
+
+    /// 32-bit words; 0 where no kernel of the plan needs it.
+    pub fn words(&self, plan: &Plan) -> usize {
+        let elements = || self.shape.iter().map(|dimension| dimension.size(plan)).product::<usize>();
+        if (self.used)(plan) { elements() * self.element.words(plan) } else { 0 }
+    }
+
+    /// Size in bytes. Buffers that are not used are bound, too, and must hold an element of what kernels declare: a [`Normalizer`] at most.
     pub fn bytes(&self, plan: &Plan) -> u64 {
-        ((self.words)(plan).max(NORMALIZER_WORDS.next_multiple_of(4)) * 4) as u64
+        (self.words(plan).max(Normalizer::WORDS.next_multiple_of(4)) * 4) as u64
     }
 
     /// The buffer called `name`.
@@ -30,40 +139,53 @@ impl Buffer {
     }
 }
 
-/// The buffers that an update reads what earlier ones left in: what a run is continued from. All others are written before they are read.
-pub const KEPT: &[&str] = &["agents", "faults", "params", "first_moments", "second_moments", "env_lanes", "env_statistics", "normalizers", "recent"];
-
 macro_rules! buffers {
-    ($($name:ident $shape:literal $meaning:literal $words:expr;)*) => {
+    ($($(#[$kept:ident])? $name:ident [$($dimension:expr),+]: $element:tt $(if $used:expr)?, $meaning:literal;)*) => {
         /// Every buffer on the device.
-        pub const BUFFERS: &[Buffer] = &[$(Buffer {
-            name: stringify!($name), shape: $shape, meaning: $meaning, words: $words,
-        },)*];
+        pub const BUFFERS: &[Buffer] = {
+            use Dimension::*;
+            &[$(Buffer {
+                name: stringify!($name),
+                shape: &[$($dimension),+],
+                element: buffers!(@element $element),
+                meaning: $meaning,
+                used: buffers!(@used $($used)?),
+            },)*]
+        };
+
+        /// The buffers marked as kept: an update reads in them what earlier ones left, and a run is continued from them. All others are written before they
+        /// are read.
+        pub const KEPT: &[&str] = &[$($(buffers!(@$kept $name),)?)*];
     };
+    (@kept $name:ident) => { stringify!($name) };
+    (@element EnvLane) => { Element::EnvLane };
+    (@element $element:tt) => { Element::Type(<$element as Stored>::TYPE) };
+    (@used) => { |_| true };
+    (@used $used:expr) => { $used };
 }
 
 buffers! {
-    agents "[s]: Agent" "hyper-parameters of each agent, and its counters" |plan| plan.agents * AGENT_WORDS;
-    faults "[s]: u32" "code of the first thing that went wrong, 0xffffffff while nothing did" |plan| plan.agents;
-    params "[s][P]: f32" "parameters, actor then critic, rows padded to 4 columns" |plan| plan.agents * plan.network.padded_parameters();
-    first_moments "[s][P]: f32" "Adam's running mean of gradients" |plan| plan.agents * plan.network.padded_parameters();
-    second_moments "[s][P]: f32" "Adam's running mean of squared gradients" |plan| plan.agents * plan.network.padded_parameters();
-    env_lanes "[s][n]: EnvLane" "state of each environment, and return and length of its running episode" |plan| plan.agents * plan.envs * plan.environment.lane_words;
-    observations "[s][T+1+F][n][O]: f32" "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1" |plan| plan.agents * plan.value_rows() * plan.envs * plan.observation_words();
-    actions "[s][t][n][W]: u32" "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not" |plan| plan.agents * plan.batch * plan.action_words();
-    transitions "[s][t][n]: Transition" "log-probability of the action, reward, how the step ended, return and length so far" |plan| plan.agents * plan.batch * TRANSITION_WORDS;
-    values "[s][T+1+F][n]: f32" "value of each row of observations" |plan| plan.agents * plan.value_rows() * plan.envs;
-    samples "[s][t][n]: Sample" "advantage, target, value and log-probability: what a gradient step reads of a step" |plan| plan.agents * plan.batch * 4;
-    env_statistics "[s][n]: EnvStatistics" "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns" |plan| plan.agents * plan.envs * ENV_STATISTICS_WORDS;
-    observation_parts "[s][part][O]: vec2<f32>" "mean and squared deviations of parts of the rollout's observations" |plan| if plan.config.normalize_observations { plan.agents * plan.observation_parts * plan.environment.observation * 2 } else { 0 };
-    normalizers "[s][O+1]: Normalizer" "running moments that each component of the observation, and the reward, is normalised by" |plan| plan.agents * plan.normalizers() * NORMALIZER_WORDS;
-    moments "[s][e][k]: vec2<f32>" "mean and standard deviation of each minibatch's advantages" |plan| plan.agents * plan.gradient_steps() * 2;
-    partials "[s][r][G]: f32" "gradient of each row of tiles, then its loss sums" |plan| if plan.learn_steps == 0 { plan.agents * plan.gradient_rows * plan.gradient_columns() } else { 0 };
-    gradients "[s][G]: f32" "gradient of the minibatch, then its loss sums" |plan| if plan.learn_steps == 0 { plan.agents * plan.gradient_columns() } else { 0 };
-    norms "[s][parts]: f32" "squared norms of the parts of the gradient" |plan| if plan.learn_steps == 0 { plan.agents * plan.norm_parts } else { 0 };
-    losses "[s][e][k][8]: f32" "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up" |plan| plan.agents * plan.gradient_steps() * LOSSES;
-    recent "[s][100]: vec2<f32>" "return and length of the last finished episodes, newest first" |plan| plan.agents * WINDOW as usize * 2;
-    metrics "[s]: MetricsRow" "what leaves the device after each update" |plan| plan.agents * METRICS_WORDS;
+    #[kept] agents [Agents]: Agent, "hyper-parameters of each agent, and its counters";
+    #[kept] faults [Agents]: u32, "code of the first thing that went wrong, 0xffffffff while nothing did";
+    #[kept] params [Agents, Parameters]: f32, "parameters, actor then critic, rows padded to 4 columns";
+    #[kept] first_moments [Agents, Parameters]: f32, "Adam's running mean of gradients";
+    #[kept] second_moments [Agents, Parameters]: f32, "Adam's running mean of squared gradients";
+    #[kept] env_lanes [Agents, Environments]: EnvLane, "state of each environment, and return and length of its running episode";
+    observations [Agents, ObservationRows, Environments, ObservationWords]: f32, "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1";
+    actions [Agents, Steps, Environments, ActionWords]: u32, "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not";
+    transitions [Agents, Steps, Environments]: Transition, "log-probability of the action, reward, how the step ended, return and length so far";
+    values [Agents, ObservationRows, Environments]: f32, "value of each row of observations";
+    samples [Agents, Steps, Environments]: Sample, "advantage, target, value and log-probability: what a gradient step reads of a step";
+    #[kept] env_statistics [Agents, Environments]: EnvStatistics, "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns";
+    observation_parts [Agents, ObservationParts, Components]: [f32; 2] if |plan| plan.config.normalize_observations, "mean and squared deviations of parts of the rollout's observations";
+    #[kept] normalizers [Agents, Normalized]: Normalizer, "running moments that each component of the observation, and the reward, is normalised by";
+    moments [Agents, Epochs, Minibatches]: [f32; 2], "mean and standard deviation of each minibatch's advantages";
+    partials [Agents, GradientRows, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of each row of tiles, then its loss sums";
+    gradients [Agents, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of the minibatch, then its loss sums";
+    norms [Agents, NormParts]: f32 if |plan| plan.learn_steps == 0, "squared norms of the parts of the gradient";
+    losses [Agents, Epochs, Minibatches, Fixed(Losses::WORDS)]: f32, "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up";
+    #[kept] recent [Agents, Fixed(WINDOW as usize)]: [f32; 2], "return and length of the last finished episodes, newest first";
+    metrics [Agents]: MetricsRow, "what leaves the device after each update";
 }
 
 impl Plan {

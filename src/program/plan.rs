@@ -4,9 +4,10 @@ use crate::program::lanes;
 use crate::program::profile::Profile;
 use crate::spec::config::{Config, TimeLimit};
 use crate::spec::environment::Environment;
-use crate::spec::metrics::{RawRow, Row};
+use crate::spec::metrics::Row;
 use crate::spec::network::Network;
 use crate::spec::random;
+use crate::spec::records::{Losses, MetricsRow};
 use crate::support::error::{Error, Result};
 
 /// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
@@ -15,8 +16,6 @@ pub const REDUCE_LANES: u32 = 256;
 pub const WINDOW: u32 = 100;
 /// Loss sums that each network contributes to a row of `partials` (a vec4).
 pub const LOSS_SUMS: usize = 4;
-/// Values kept in `losses` for each gradient step: six, filled up to whole vectors.
-pub const LOSSES: usize = 8;
 
 /// Everything derived from a [`Config`]. Letters are those of the specification.
 #[derive(Debug, Clone)]
@@ -240,7 +239,7 @@ impl Plan {
     }
 
     /// The row of agent `agent` as the device wrote it, received `seconds` after training began at `sps` environment steps per second.
-    pub fn row(&self, raw: &RawRow, agent: u32, seconds: f64, sps: f64) -> Row {
+    pub fn row(&self, raw: &MetricsRow, agent: u32, seconds: f64, sps: f64) -> Row {
         Row::from_raw(raw, agent, self.seed(agent as usize), self.batch as u64, seconds, sps)
     }
 
@@ -287,7 +286,7 @@ impl Plan {
             ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("WINDOW", U32(WINDOW)),
-            ("LOSSES", u(LOSSES)),
+            ("LOSSES", u(Losses::WORDS)),
             ("OBSERVATION_PARTS", u(self.observation_parts)),
             ("OBSERVATION_PART", u(self.batch.div_ceil(self.observation_parts))),
             ("DETERMINISTIC", Bool(self.deterministic)),

@@ -1,13 +1,13 @@
 //! Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1).
 
 use crate::program::kernel::Kernel;
-use crate::program::plan::{ADAM_BETAS, ADAM_EPSILON, LOSSES, Plan};
+use crate::program::plan::{ADAM_BETAS, ADAM_EPSILON, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
-use crate::reference::layouts::Agent;
+use crate::reference::layouts;
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
-use crate::spec::records::loss;
+use crate::spec::records::{Agent, Losses, word};
 
 /// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
 ///
@@ -18,20 +18,19 @@ use crate::spec::records::loss;
 /// When rounding could decide either way whether a number is finite, or the KL divergence too large.
 pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
-        let agent = Agent::read(memory, s);
+        let agent = layouts::agent(memory, s);
         let norm = R::sum(memory.buffer("norms").reals(s * plan.norm_parts..(s + 1) * plan.norm_parts)).sqrt();
-        memory.buffer_mut("losses").write((s * plan.gradient_steps() + index as usize) * LOSSES + loss::GRAD_NORM, norm);
+        let this = s * plan.gradient_steps() + index as usize;
+        memory.buffer_mut("losses").write(word!(Losses[this].grad_norm), norm);
         let site = Site { kernel: Kernel::Adam, agent: s, index: index as usize };
-        let base = s * plan.gradient_steps() * LOSSES;
-        let of_step = |step: usize, field: usize| base + step * LOSSES + field;
         let mut skipped = false;
         if plan.config.target_kl.is_some() {
             let losses = memory.buffer("losses");
-            let earlier = index > 0 && losses.f(of_step(index as usize - 1, loss::SKIPPED)).value() != 0.0;
-            let limit = R::from_f64(1.5) * agent.target_kl;
-            skipped = earlier || site.decide(limit.less(losses.f(of_step(index as usize, loss::APPROX_KL))), "whether target_kl is exceeded")?;
+            let earlier = index > 0 && losses.f(word!(Losses[this - 1].step_skipped)).value() != 0.0;
+            let limit = R::from_f64(1.5) * R::from_f32(agent.target_kl);
+            skipped = earlier || site.decide(limit.less(losses.f(word!(Losses[this].approx_kl))), "whether target_kl is exceeded")?;
             let mark = if skipped { R::one() } else { R::zero() };
-            memory.buffer_mut("losses").write(of_step(index as usize, loss::SKIPPED), mark);
+            memory.buffer_mut("losses").write(word!(Losses[this].step_skipped), mark);
         }
         let finite = fault::check(memory, site, norm, fault::GRADIENT, "whether the gradient is finite")?;
         if finite && !skipped && agent.stopped == 0 && memory.buffer("faults").u(s) > fault::GRADIENT.code() {
@@ -42,19 +41,20 @@ pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<
 }
 
 /// The step of agent `s` along a finite gradient.
-fn step<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, index: u32, norm: R, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
-    let scale = match norm.less(agent.max_grad_norm) {
+fn step<R: Real>(plan: &Plan, agent: &Agent, s: usize, index: u32, norm: R, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let most = R::from_f32(agent.max_grad_norm);
+    let scale = match norm.less(most) {
         Some(true) => R::one(),
-        Some(false) => agent.max_grad_norm / norm,
+        Some(false) => most / norm,
         // Either way there is no jump where the norm passes the largest one.
-        None => (agent.max_grad_norm / norm).min(R::one()),
+        None => (most / norm).min(R::one()),
     };
     let count = f64::from(agent.gradient_steps) + f64::from(index) + 1.0;
     // 1 − β^n = −(e^(n·ln β) − 1).
     let correction = |beta: f64| -(R::from_f64(count) * R::from_f64(beta.ln())).exp_m1();
     let mean = |beta: f64, old: R, new: R| old + R::from_f64(1.0 - beta) * (new - old);
     let [first_correction, second_correction] = ADAM_BETAS.map(correction);
-    let lr = agent.learning_rate(plan);
+    let lr: R = layouts::learning_rate(plan, agent);
 
     let (columns, parameters) = (plan.gradient_columns(), plan.network.padded_parameters());
     for vector in (0..parameters).step_by(4) {

@@ -8,10 +8,10 @@ use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
-use crate::reference::layouts::{self, Agent, Normalizer, RunningSum};
+use crate::reference::layouts::{self, RunningMoments, RunningSum};
 use crate::reference::memory::Memory;
 use crate::reference::real::{MergeOrder, Moments, Real};
-use crate::spec::records::{env_statistics, sample, transition};
+use crate::spec::records::{Agent, EnvStatistics, Sample, Transition, word};
 
 /// Writes `samples`, `env_statistics` and `faults`.
 ///
@@ -19,7 +19,7 @@ use crate::spec::records::{env_statistics, sample, transition};
 /// When rounding could decide either way whether a number is finite.
 pub fn gae<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
-        let agent = Agent::read(memory, s);
+        let agent = layouts::agent(memory, s);
         for n in 0..plan.envs {
             environment(plan, &agent, s, n, memory)?;
         }
@@ -28,18 +28,19 @@ pub fn gae<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<
 }
 
 /// The rollout of environment `n` of agent `s`.
-fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+fn environment<R: Real>(plan: &Plan, agent: &Agent, s: usize, n: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+    let (gamma, i) = (R::from_f32(agent.gamma), s * plan.envs + n);
     let value_of = |memory: &Memory<R>, row: usize| memory.buffer("values").f(layouts::value(plan, s, row, n));
     let (mut discounted, mut returns, mut reward_scale) = (RunningSum::zero(), Vec::new(), R::one());
     if plan.config.normalize_rewards {
-        reward_scale = Normalizer::read(plan, memory, s, plan.environment.observation).scale;
-        discounted = RunningSum::read(memory.buffer("env_statistics"), (s * plan.envs + n) * env_statistics::WORDS + env_statistics::DISCOUNTED);
+        reward_scale = RunningMoments::read(plan, memory, s, plan.environment.observation).scale;
+        discounted = RunningSum::read(memory.buffer("env_statistics"), word!(EnvStatistics[i].discounted));
         for t in 0..plan.steps {
             let (transitions, b) = (memory.buffer("transitions"), layouts::step(plan, s, t, n));
-            let kept = RunningSum { value: agent.gamma * discounted.value, error: agent.gamma * discounted.error };
-            discounted = kept.plus(transitions.f(b * transition::WORDS + transition::REWARD));
+            let kept = RunningSum { value: gamma * discounted.value, error: gamma * discounted.error };
+            discounted = kept.plus(transitions.f(word!(Transition[b].reward)));
             returns.push(Moments::of(discounted.value));
-            if transitions.u(b * transition::WORDS + transition::ENDING) & transition::ENDED != 0 {
+            if transitions.u(word!(Transition[b].ending)) & Transition::ENDED != 0 {
                 discounted = RunningSum::zero();
             }
         }
@@ -51,30 +52,30 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
     for t in (0..plan.steps).rev() {
         let b = layouts::step(plan, s, t, n);
         let transitions = memory.buffer("transitions");
-        let ending = transitions.u(b * transition::WORDS + transition::ENDING);
-        let log_prob = transitions.f(b * transition::WORDS + transition::LOG_PROB);
-        let mut reward = transitions.f(b * transition::WORDS + transition::REWARD);
+        let ending = transitions.u(word!(Transition[b].ending));
+        let log_prob = transitions.f(word!(Transition[b].log_prob));
+        let mut reward = transitions.f(word!(Transition[b].reward));
         if plan.config.normalize_rewards {
             reward = reward * reward_scale;
         }
-        if ending & transition::TRUNCATED != 0 && plan.final_rows > 0 {
-            reward = reward + agent.gamma * value_of(memory, layouts::final_row(plan, t));
+        if ending & Transition::TRUNCATED != 0 && plan.final_rows > 0 {
+            reward = reward + gamma * value_of(memory, layouts::final_row(plan, t));
         }
-        if ending & transition::ENDED != 0 {
+        if ending & Transition::ENDED != 0 {
             episodes += 1;
             next_value = R::zero();
             next_advantage = R::zero();
         }
         let value = value_of(memory, t);
-        let delta = reward + agent.gamma * next_value - value;
-        let advantage = delta + agent.gamma * agent.gae_lambda * next_advantage;
+        let delta = reward + gamma * next_value - value;
+        let advantage = delta + gamma * R::from_f32(agent.gae_lambda) * next_advantage;
         let target = advantage + value;
 
         let samples = memory.buffer_mut("samples");
-        samples.write(b * sample::WORDS + sample::ADVANTAGE, advantage);
-        samples.write(b * sample::WORDS + sample::VALUE_TARGET, target);
-        samples.write(b * sample::WORDS + sample::VALUE, value);
-        samples.write(b * sample::WORDS + sample::LOG_PROB, log_prob);
+        samples.write(word!(Sample[b].advantage), advantage);
+        samples.write(word!(Sample[b].value_target), target);
+        samples.write(word!(Sample[b].value), value);
+        samples.write(word!(Sample[b].log_prob), log_prob);
         let site = Site { kernel: Kernel::Gae, agent: s, index: t * plan.envs + n };
         fault::check(memory, site, value, fault::VALUE, "whether the value is finite")?;
         fault::check(memory, site, advantage, fault::ADVANTAGE, "whether the advantage is finite")?;
@@ -88,15 +89,14 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent<R>, s: usize, n: usize, memor
     let order = MergeOrder { chain: plan.steps, depth: 0 };
     let (targets, advantages) = (R::moments(&targets, order), R::moments(&advantages, order));
     let returns = if returns.is_empty() { Moments { count: 0, mean: R::zero(), m2: R::zero() } } else { R::moments(&returns, order) };
-    let base = (s * plan.envs + n) * env_statistics::WORDS;
     let statistics = memory.buffer_mut("env_statistics");
-    statistics.write_word(base + env_statistics::EPISODES, episodes);
-    statistics.write(base + env_statistics::TARGET_MEAN, targets.mean);
-    statistics.write(base + env_statistics::TARGET_M2, targets.m2);
-    statistics.write(base + env_statistics::ADVANTAGE_MEAN, advantages.mean);
-    statistics.write(base + env_statistics::ADVANTAGE_M2, advantages.m2);
-    discounted.write(statistics, base + env_statistics::DISCOUNTED);
-    statistics.write(base + env_statistics::RETURN_MEAN, returns.mean);
-    statistics.write(base + env_statistics::RETURN_M2, returns.m2);
+    statistics.write_word(word!(EnvStatistics[i].episodes), episodes);
+    statistics.write(word!(EnvStatistics[i].target_mean), targets.mean);
+    statistics.write(word!(EnvStatistics[i].target_m2), targets.m2);
+    statistics.write(word!(EnvStatistics[i].advantage_mean), advantages.mean);
+    statistics.write(word!(EnvStatistics[i].advantage_m2), advantages.m2);
+    discounted.write(statistics, word!(EnvStatistics[i].discounted));
+    statistics.write(word!(EnvStatistics[i].return_mean), returns.mean);
+    statistics.write(word!(EnvStatistics[i].return_m2), returns.m2);
     Ok(())
 }

@@ -4,12 +4,13 @@ use crate::program::kernel::Kernel;
 use crate::program::plan::{LOSS_SUMS, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::dense;
-use crate::reference::layouts::Agent;
+use crate::reference::layouts;
 use crate::reference::loss::{self, Sample, gather};
 use crate::reference::memory::Memory;
 use crate::reference::policy::Policy;
 use crate::reference::real::{Accumulator, Real};
 use crate::spec::network::{ACTOR, CRITIC, NETWORKS};
+use crate::spec::records::Agent;
 
 /// Pass `index` mod passes of gradient step `index` / passes. A tile is `plan.tile` consecutive samples of the minibatch; row r sums the tiles
 /// r, r + R, r + 2R, …, `plan.tiles_per_pass` of them in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.
@@ -21,7 +22,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
     let columns = plan.gradient_columns();
     let parameters = plan.network.padded_parameters();
     for s in 0..plan.agents {
-        let agent = Agent::read(memory, s);
+        let agent = layouts::agent(memory, s);
         let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
         for row in 0..plan.gradient_rows {
             let base = (s * plan.gradient_rows + row) * columns;
@@ -44,12 +45,12 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
 }
 
 /// Adds what one sample contributes through the actor.
-fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
+fn actor<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
     let activations = dense::forward(&plan.network, ACTOR, params, sample.observation.clone());
     let policy = Policy::new(&plan.environment.actions, &activations.head, &sample.legal);
     let log_ratio = policy.log_prob(&sample.action) - sample.log_prob;
     let ratio = log_ratio.exp();
-    let (advantage, clip) = (sample.advantage, agent.clip_range(plan));
+    let (advantage, clip) = (sample.advantage, layouts::clip_range(plan, agent));
 
     // The clipped side of the minimum is constant in the ratio. It is the smaller one only where the ratio has already gone too far in the
     // direction that the advantage asks for. Elsewhere: d(−ratio·A)/d log π = −ratio·A.
@@ -63,7 +64,7 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R
         false
     };
     let log_prob_slope = if spent { R::zero() } else { -(ratio * advantage) };
-    let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -agent.entropy_weight(plan)));
+    let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -layouts::entropy_weight::<R>(plan, agent)));
     dense::backward(&plan.network, ACTOR, params, &activations, slope, sums);
 
     let outside = site.decide(clip.less((ratio - R::one()).abs()), "whether the ratio counts as clipped")?;
@@ -79,11 +80,11 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R
 }
 
 /// Adds what one sample contributes through the critic.
-fn critic<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
+fn critic<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
     let activations = dense::forward(&plan.network, CRITIC, params, sample.observation.clone());
     let value = activations.head[0];
     let error = value - sample.value_target;
-    let (change, clip) = (value - sample.value, agent.clip_range(plan));
+    let (change, clip) = (value - sample.value, layouts::clip_range::<R>(plan, agent));
 
     // Outside the clip range the clipped error is constant in V; inside, both are the same. Hence no slope where V is outside and the clipped error
     // is the larger one. Elsewhere: d ½(V − target)²/dV = V − target.
@@ -100,7 +101,7 @@ fn critic<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], sample: &Sample<
     } else {
         false
     };
-    let slope = if constant { R::zero() } else { agent.value_coef * error };
+    let slope = if constant { R::zero() } else { R::from_f32(agent.value_coef) * error };
     dense::backward(&plan.network, CRITIC, params, &activations, mean_slope(plan, vec![slope]), sums);
     loss_sums(plan, CRITIC, sums)[0].add(loss::value_loss(plan, value, sample, clip));
     Ok(())

@@ -1,98 +1,54 @@
-//! Where the fields of stored structures lie, in words. The structures are those of `shaders/shared/*.wgsl` and `shaders/report.wgsl`.
+//! Where the fields of stored structures lie, and what an agent's record and an update's number make of its hyper-parameters.
 
 use crate::program::plan::{OBSERVATION_CLIP, Plan};
 use crate::reference::memory::{Cells, Memory};
 use crate::reference::real::Real;
 use crate::spec::random::{self, Stream};
-use crate::spec::records::{AGENT_WORDS, NORMALIZER_WORDS, agent, normalizer};
+use crate::spec::records::{Agent, Normalizer, joined, word};
 
-/// A row of `agents`.
-#[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)] // the fields are documented in agent.wgsl
-pub struct Agent<R> {
-    pub seed: u64,
-    pub lr: R,
-    pub gamma: R,
-    pub gae_lambda: R,
-    pub clip: R,
-    pub entropy_coef: R,
-    pub value_coef: R,
-    pub max_grad_norm: R,
-    pub target_return: R,
-    pub target_kl: R,
-    pub update: u32,
-    pub sequence: u32,
-    pub episodes: u64,
-    pub recent: u32,
-    pub stopped: u32,
-    pub gradient_steps: u32,
-    pub fault: u32,
+/// The record of agent `s`.
+pub fn agent<R: Real>(memory: &Memory<R>, s: usize) -> Agent {
+    let agents = memory.buffer("agents");
+    let words: Vec<u32> = (s * Agent::WORDS..(s + 1) * Agent::WORDS).map(|i| agents.u(i)).collect();
+    bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words))
 }
 
-impl<R: Real> Agent<R> {
-    /// The row of agent `s`.
-    pub fn read(memory: &Memory<R>, s: usize) -> Self {
-        let agents = memory.buffer("agents");
-        let (f, u) = (|field: usize| agents.f(s * AGENT_WORDS + field), |field: usize| agents.u(s * AGENT_WORDS + field));
-        let two_words = |field: usize| u64::from(u(field)) | u64::from(u(field + 1)) << 32;
-        Agent {
-            seed: two_words(agent::SEED),
-            lr: f(agent::LR),
-            gamma: f(agent::GAMMA),
-            gae_lambda: f(agent::GAE_LAMBDA),
-            clip: f(agent::CLIP),
-            entropy_coef: f(agent::ENTROPY_COEF),
-            value_coef: f(agent::VALUE_COEF),
-            max_grad_norm: f(agent::MAX_GRAD_NORM),
-            target_return: f(agent::TARGET_RETURN),
-            target_kl: f(agent::TARGET_KL),
-            update: u(agent::UPDATE),
-            sequence: u(agent::SEQUENCE),
-            episodes: two_words(agent::EPISODES),
-            recent: u(agent::RECENT),
-            stopped: u(agent::STOPPED),
-            gradient_steps: u(agent::GRADIENT_STEPS),
-            fault: u(agent::FAULT),
-        }
-    }
+/// The step of the whole run that step `t` of the current rollout is.
+pub fn time(plan: &Plan, agent: &Agent, t: usize) -> u32 {
+    agent.sequence.wrapping_mul(plan.steps as u32).wrapping_add(t as u32)
+}
 
-    /// The step of the whole run that step `t` of the current rollout is.
-    pub fn time(&self, plan: &Plan, t: usize) -> u32 {
-        self.sequence.wrapping_mul(plan.steps as u32).wrapping_add(t as u32)
+/// `value`, annealed linearly if so configured: constant within an update, above 0 in the last one.
+fn annealed<R: Real>(plan: &Plan, agent: &Agent, value: f32, anneals: bool) -> R {
+    let value = R::from_f32(value);
+    if !anneals {
+        return value;
     }
+    let (update, updates) = (f64::from(agent.update), f64::from(plan.updates));
+    value * if plan.updates > 1 << 24 { R::from_f64(updates - update) / R::from_f64(updates) } else { R::one() - R::from_f64(update) / R::from_f64(updates) }
+}
 
-    /// `value`, annealed linearly if so configured: constant within an update, above 0 in the last one.
-    fn annealed(&self, plan: &Plan, value: R, anneals: bool) -> R {
-        if !anneals {
-            return value;
-        }
-        let (update, updates) = (f64::from(self.update), f64::from(plan.updates));
-        value
-            * if plan.updates > 1 << 24 { R::from_f64(updates - update) / R::from_f64(updates) } else { R::one() - R::from_f64(update) / R::from_f64(updates) }
-    }
+/// The learning rate of the current update.
+pub fn learning_rate<R: Real>(plan: &Plan, agent: &Agent) -> R {
+    annealed(plan, agent, agent.lr, plan.config.anneal_lr)
+}
 
-    /// The learning rate of the current update.
-    pub fn learning_rate(&self, plan: &Plan) -> R {
-        self.annealed(plan, self.lr, plan.config.anneal_lr)
-    }
+/// ε of the current update.
+pub fn clip_range<R: Real>(plan: &Plan, agent: &Agent) -> R {
+    annealed(plan, agent, agent.clip, plan.config.anneal_clip)
+}
 
-    /// ε of the current update.
-    pub fn clip_range(&self, plan: &Plan) -> R {
-        self.annealed(plan, self.clip, plan.config.anneal_clip)
-    }
+/// c_e of the current update.
+pub fn entropy_weight<R: Real>(plan: &Plan, agent: &Agent) -> R {
+    annealed(plan, agent, agent.entropy_coef, plan.config.anneal_entropy)
+}
 
-    /// c_e of the current update.
-    pub fn entropy_weight(&self, plan: &Plan) -> R {
-        self.annealed(plan, self.entropy_coef, plan.config.anneal_entropy)
-    }
-
-    /// Samples of the minibatch that gradient step `step` learns from: each epoch cuts a fresh permutation of the B samples into K parts.
-    pub fn minibatch<'a>(&self, plan: &'a Plan, step: usize) -> impl Fn(usize) -> usize + use<'a, R> {
-        let (epoch, part) = (step / plan.minibatches, step % plan.minibatches);
-        let epoch_of_run = self.sequence.wrapping_mul(plan.epochs as u32).wrapping_add(epoch as u32);
-        let key = Stream::key(self.seed, random::PERMUTE, epoch_of_run);
-        move |i| random::permute((part * plan.minibatch + i) as u32, plan.batch as u32, key) as usize
-    }
+/// Samples of the minibatch that gradient step `step` learns from: each epoch cuts a fresh permutation of the B samples into K parts.
+pub fn minibatch<'a>(plan: &'a Plan, agent: &Agent, step: usize) -> impl Fn(usize) -> usize + use<'a> {
+    let (epoch, part) = (step / plan.minibatches, step % plan.minibatches);
+    let epoch_of_run = agent.sequence.wrapping_mul(plan.epochs as u32).wrapping_add(epoch as u32);
+    let key = Stream::key(joined(agent.seed), random::PERMUTE, epoch_of_run);
+    move |i| random::permute((part * plan.minibatch + i) as u32, plan.batch as u32, key) as usize
 }
 
 /// The observation that is stored from `base` on, as the networks are given it.
@@ -145,33 +101,35 @@ impl<R: Real> RunningSum<R> {
     }
 }
 
-/// Running moments of one quantity.
+/// Running moments of one quantity, a [`Normalizer`] in real numbers.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs)] // the fields are documented in normalizer.wgsl
-pub struct Normalizer<R> {
+#[allow(missing_docs)] // as those of the record
+pub struct RunningMoments<R> {
     pub count: RunningSum<R>,
     pub mean: RunningSum<R>,
     pub variance: RunningSum<R>,
     pub scale: R,
 }
 
-const SUMS: [usize; 3] = [normalizer::COUNT, normalizer::MEAN, normalizer::VARIANCE];
-
-impl<R: Real> Normalizer<R> {
-    /// That of component `k` of agent `s`'s observations, or, after the last one, of its discounted returns.
+impl<R: Real> RunningMoments<R> {
+    /// Those of component `k` of agent `s`'s observations, or, after the last one, of its discounted returns.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, k: usize) -> Self {
-        let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
-        let normalizers = memory.buffer("normalizers");
-        let [count, mean, variance] = SUMS.map(|i| RunningSum::read(normalizers, base + i));
-        Normalizer { count, mean, variance, scale: normalizers.f(base + normalizer::SCALE) }
+        let (normalizers, i) = (memory.buffer("normalizers"), s * plan.normalizers() + k);
+        RunningMoments {
+            count: RunningSum::read(normalizers, word!(Normalizer[i].count)),
+            mean: RunningSum::read(normalizers, word!(Normalizer[i].mean)),
+            variance: RunningSum::read(normalizers, word!(Normalizer[i].variance)),
+            scale: normalizers.f(word!(Normalizer[i].scale)),
+        }
     }
 
-    /// Stores it where [`Normalizer::read`] finds it.
+    /// Stores them where [`RunningMoments::read`] finds them.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, k: usize) {
-        let base = (s * plan.normalizers() + k) * NORMALIZER_WORDS;
-        let normalizers = memory.buffer_mut("normalizers");
-        [self.count, self.mean, self.variance].into_iter().zip(SUMS).for_each(|(sum, i)| sum.write(normalizers, base + i));
-        normalizers.write(base + normalizer::SCALE, self.scale);
+        let (normalizers, i) = (memory.buffer_mut("normalizers"), s * plan.normalizers() + k);
+        self.count.write(normalizers, word!(Normalizer[i].count));
+        self.mean.write(normalizers, word!(Normalizer[i].mean));
+        self.variance.write(normalizers, word!(Normalizer[i].variance));
+        normalizers.write(word!(Normalizer[i].scale), self.scale);
     }
 }
 

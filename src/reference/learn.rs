@@ -16,7 +16,7 @@ const HANDED_ON: [&str; 3] = ["partials", "gradients", "norms"];
 /// Those of the three.
 pub fn learn<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let apart = Plan { learn_steps: 0, ..plan.clone() };
-    let words = |name: &str| (Buffer::named(name).words)(&apart);
+    let words = |name: &str| Buffer::named(name).words(&apart);
     let before = HANDED_ON.map(|name| memory.replace(name, vec![0; words(name)]));
     let steps = plan.learn_steps as u32;
     for step in index * steps..(index + 1) * steps {

@@ -2,12 +2,12 @@
 
 use crate::program::plan::Plan;
 use crate::reference::dense;
-use crate::reference::layouts::{self, Agent};
+use crate::reference::layouts;
 use crate::reference::memory::Memory;
 use crate::reference::policy::{Action, Policy};
 use crate::reference::real::Real;
 use crate::spec::network::{ACTOR, CRITIC};
-use crate::spec::records::sample;
+use crate::spec::records::{Sample as SampleRecord, word};
 
 /// What a gradient step reads of one environment step.
 #[derive(Debug, Clone)]
@@ -32,8 +32,9 @@ pub struct Sample<R> {
 
 /// Sample `i` of the minibatch of gradient step `step` of agent `s`.
 pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i: usize) -> Sample<R> {
-    let b = Agent::read(memory, s).minibatch(plan, step)(i);
-    let field = |field: usize| memory.buffer("samples").f((s * plan.batch + b) * sample::WORDS + field);
+    let b = layouts::minibatch(plan, &layouts::agent(memory, s), step)(i);
+    let field = |field: usize| memory.buffer("samples").f((s * plan.batch + b) * SampleRecord::WORDS + field);
+    let advantage = field(word!(SampleRecord.advantage));
     let moment = |field: usize| memory.buffer("moments").f((s * plan.gradient_steps() + step) * 2 + field);
     let base = layouts::observation(plan, s, b / plan.envs, b % plan.envs);
     let (action, legal) = Action::read(plan, memory, s * plan.batch + b);
@@ -42,14 +43,10 @@ pub fn gather<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, step: usize, i
         observation: layouts::stored_observation(plan, memory, base),
         action,
         legal,
-        advantage: if plan.normalizes_advantages() {
-            (field(sample::ADVANTAGE) - moment(0)) / (moment(1) + R::from_f64(1e-8))
-        } else {
-            field(sample::ADVANTAGE)
-        },
-        value_target: field(sample::VALUE_TARGET),
-        value: field(sample::VALUE),
-        log_prob: field(sample::LOG_PROB),
+        advantage: if plan.normalizes_advantages() { (advantage - moment(0)) / (moment(1) + R::from_f64(1e-8)) } else { advantage },
+        value_target: field(word!(SampleRecord.value_target)),
+        value: field(word!(SampleRecord.value)),
+        log_prob: field(word!(SampleRecord.log_prob)),
     }
 }
 
@@ -68,7 +65,7 @@ pub fn value_loss<R: Real>(plan: &Plan, value: R, sample: &Sample<R>, clip: R) -
 
 /// Policy loss + c_v·value loss − c_e·entropy of agent `s`, each the mean over the minibatch of gradient step `gradient_step`.
 pub fn loss<R: Real>(plan: &Plan, memory: &Memory<R>, gradient_step: usize, s: usize) -> R {
-    let agent = Agent::read(memory, s);
+    let agent = layouts::agent(memory, s);
     let parameters = plan.network.padded_parameters();
     let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
     let of_sample = |i: usize| {
@@ -76,9 +73,9 @@ pub fn loss<R: Real>(plan: &Plan, memory: &Memory<R>, gradient_step: usize, s: u
         let head = |network: usize| dense::forward(&plan.network, network, &params, sample.observation.clone()).head;
         let policy = Policy::new(&plan.environment.actions, &head(ACTOR), &sample.legal);
         let ratio = (policy.log_prob(&sample.action) - sample.log_prob).exp();
-        let clip = agent.clip_range(plan);
+        let clip = layouts::clip_range(plan, &agent);
         let value_loss = value_loss(plan, head(CRITIC)[0], &sample, clip);
-        policy_loss(ratio, sample.advantage, clip) + agent.value_coef * value_loss - agent.entropy_weight(plan) * policy.entropy()
+        policy_loss(ratio, sample.advantage, clip) + R::from_f32(agent.value_coef) * value_loss - layouts::entropy_weight::<R>(plan, &agent) * policy.entropy()
     };
     R::sum((0..plan.minibatch).map(of_sample)) / R::from_f64(plan.minibatch as f64)
 }

@@ -2,10 +2,10 @@
 
 use crate::program::plan::{Plan, REDUCE_LANES};
 use crate::reference::decision::Ambiguous;
-use crate::reference::layouts::Agent;
+use crate::reference::layouts;
 use crate::reference::memory::Memory;
 use crate::reference::real::{MergeOrder, Moments, Real};
-use crate::spec::records::sample;
+use crate::spec::records::{Sample, word};
 
 /// Writes `moments`.
 ///
@@ -13,11 +13,11 @@ use crate::spec::records::sample;
 /// None: nothing is decided.
 pub fn minibatch_moments<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
-        let agent = Agent::read(memory, s);
+        let agent = layouts::agent(memory, s);
         for step in 0..plan.gradient_steps() {
-            let sample_of = agent.minibatch(plan, step);
+            let sample_of = layouts::minibatch(plan, &agent, step);
             let samples = memory.buffer("samples");
-            let advantage = |i: usize| samples.f((s * plan.batch + sample_of(i)) * sample::WORDS + sample::ADVANTAGE);
+            let advantage = |i: usize| samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage));
             let advantages: Vec<Moments<R>> = (0..plan.minibatch).map(|i| Moments::of(advantage(i))).collect();
             let all = R::moments(&advantages, lanes(plan.minibatch));
             let deviation = (all.m2 / R::from_f64(all.count as f64)).sqrt();

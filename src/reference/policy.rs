@@ -6,6 +6,7 @@ use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::spec::environment::Actions;
 use crate::spec::random::Stream;
+use std::ops::Range;
 
 /// An action as it was sampled.
 #[derive(Debug, Clone)]
@@ -98,18 +99,11 @@ pub enum Policy<R> {
 impl<R: Real> Policy<R> {
     /// The policy of these outputs of the actor. `legal` has a truth value for each logit, or none where every action is legal.
     pub fn new(actions: &Actions, head: &[R], legal: &[bool]) -> Self {
-        let discrete = |counts: &[usize]| {
-            let ends = counts.iter().scan(0, |end, count| {
-                *end += count;
-                Some((*end - count, *end))
-            });
-            Policy::Discrete(ends.map(|(first, end)| Categorical::new(&head[first..end], legal.get(first..end).unwrap_or_default())).collect())
-        };
-        match actions {
-            Actions::Discrete(count) => discrete(&[*count]),
-            Actions::MultiDiscrete(counts) => discrete(counts),
-            Actions::Continuous { low, .. } => Policy::Continuous((0..low.len()).map(|d| Normal { mean: head[d], log_std: head[low.len() + d] }).collect()),
+        if let Actions::Continuous { low, .. } = actions {
+            return Policy::Continuous((0..low.len()).map(|d| Normal { mean: head[d], log_std: head[low.len() + d] }).collect());
         }
+        let part = |logits: Range<usize>| Categorical::new(&head[logits.clone()], legal.get(logits).unwrap_or_default());
+        Policy::Discrete(actions.choices().into_iter().map(part).collect())
     }
 
     /// Draws an action.

@@ -8,6 +8,7 @@ use crate::reference::layouts::{self, RunningSum};
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::spec::random::{self, Stream};
+use crate::spec::records::{RunningEpisode, joined, word};
 
 /// An environment as it lives between dispatches.
 pub struct EnvLane<R> {
@@ -42,8 +43,8 @@ impl<R: Real> EnvLane<R> {
         let first = (s * plan.envs + n) * plan.environment.lane_words;
         EnvLane {
             state: (twin_of(plan).from_words)(&lanes.reals(first..first + words)),
-            episode_return: RunningSum::read(lanes, first + words),
-            episode_length: lanes.u(first + words + 2),
+            episode_return: RunningSum::read(lanes, first + words + word!(RunningEpisode.episode_return)),
+            episode_length: lanes.u(first + words + word!(RunningEpisode.episode_length)),
         }
     }
 
@@ -52,8 +53,8 @@ impl<R: Real> EnvLane<R> {
         let (lanes, words) = (memory.buffer_mut("env_lanes"), plan.environment.state_words);
         let first = (s * plan.envs + n) * plan.environment.lane_words;
         lanes.write_all(first, self.state.to_words());
-        self.episode_return.write(lanes, first + words);
-        lanes.write_word(first + words + 2, self.episode_length);
+        self.episode_return.write(lanes, first + words + word!(RunningEpisode.episode_return));
+        lanes.write_word(first + words + word!(RunningEpisode.episode_length), self.episode_length);
     }
 }
 
@@ -63,7 +64,7 @@ impl<R: Real> EnvLane<R> {
 /// None: nothing is decided.
 pub fn reset<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
-        let seed = layouts::Agent::read(memory, s).seed;
+        let seed = joined(layouts::agent(memory, s).seed);
         for n in 0..plan.envs {
             EnvLane::begin(plan, seed, 0, n).write(plan, memory, s, n);
         }

@@ -3,7 +3,7 @@
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
-use crate::reference::layouts::{self, Agent, Normalizer};
+use crate::reference::layouts::{self, RunningMoments};
 use crate::reference::memory::Memory;
 use crate::reference::policy::{Action, Policy};
 use crate::reference::real::Real;
@@ -11,7 +11,7 @@ use crate::reference::reset::EnvLane;
 use crate::reference::{dense, fault};
 use crate::spec::network::ACTOR;
 use crate::spec::random::{self, Stream};
-use crate::spec::records::transition;
+use crate::spec::records::{Agent, Transition, joined, word};
 
 /// Steps `index`·`steps_per_dispatch` and following of the rollout. Writes `env_lanes`, `observations`, `actions`, `transitions` and `faults`.
 ///
@@ -21,7 +21,7 @@ pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Resu
     let parameters = plan.network.padded_parameters();
     let first = index as usize * plan.steps_per_dispatch;
     for s in 0..plan.agents {
-        let agent = Agent::read(memory, s);
+        let agent = layouts::agent(memory, s);
         let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
         for n in 0..plan.envs {
             let mut env = EnvLane::read(plan, memory, s, n);
@@ -40,25 +40,25 @@ fn observe<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, env: &EnvLane<R>)
         if !plan.config.normalize_observations {
             return x;
         }
-        let normalizer = Normalizer::read(plan, memory, s, k);
+        let normalizer = RunningMoments::read(plan, memory, s, k);
         (x - normalizer.mean.value) * normalizer.scale
     };
     env.state.observe().into_iter().enumerate().map(normalized).collect()
 }
 
 /// Step `t` of environment `n` of agent `s`.
-fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usize; 3], env: &mut EnvLane<R>, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
+fn advance<R: Real>(plan: &Plan, agent: &Agent, params: &[R], [s, t, n]: [usize; 3], env: &mut EnvLane<R>, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let site = Site { kernel: Kernel::Rollout, agent: s, index: t * plan.envs + n };
-    let time = agent.time(plan, t);
+    let (time, seed) = (layouts::time(plan, agent, t), joined(agent.seed));
 
     let observation = observe(plan, memory, s, env);
     let legal = env.state.legal();
     let actions = &plan.environment.actions;
     let policy = Policy::new(actions, &dense::forward(&plan.network, ACTOR, params, layouts::network_input(plan, observation.clone())).head, &legal);
     let action: Action<R> =
-        if plan.deterministic { policy.mode(site)? } else { policy.sample(&mut Stream::new(agent.seed, random::ACTION, time, n as u32), site)? };
+        if plan.deterministic { policy.mode(site)? } else { policy.sample(&mut Stream::new(seed, random::ACTION, time, n as u32), site)? };
     let log_prob = policy.log_prob(&action);
-    let outcome = env.state.step(&action.taken(actions), &mut Stream::new(agent.seed, random::STEP, time, n as u32), site)?;
+    let outcome = env.state.step(&action.taken(actions), &mut Stream::new(seed, random::STEP, time, n as u32), site)?;
     env.episode_return = env.episode_return.plus(outcome.reward);
     env.episode_length += 1;
     // A step that both fails and reaches the limit has failed: there is nothing to bootstrap from.
@@ -68,14 +68,13 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     memory.buffer_mut("observations").write_all(layouts::observation(plan, s, t, n), observation.clone());
     action.write(plan, &legal, memory, b);
     let transitions = memory.buffer_mut("transitions");
-    let terminated_flag = if outcome.terminated { transition::TERMINATED } else { 0 };
-    let truncated_flag = if truncated { transition::TRUNCATED } else { 0 };
-    let base = b * transition::WORDS;
-    transitions.write(base + transition::LOG_PROB, log_prob);
-    transitions.write(base + transition::REWARD, outcome.reward);
-    transitions.write_word(base + transition::ENDING, terminated_flag | truncated_flag);
-    transitions.write(base + transition::EPISODE_RETURN, env.episode_return.value);
-    transitions.write_word(base + transition::EPISODE_LENGTH, env.episode_length);
+    let terminated_flag = if outcome.terminated { Transition::TERMINATED } else { 0 };
+    let truncated_flag = if truncated { Transition::TRUNCATED } else { 0 };
+    transitions.write(word!(Transition[b].log_prob), log_prob);
+    transitions.write(word!(Transition[b].reward), outcome.reward);
+    transitions.write_word(word!(Transition[b].ending), terminated_flag | truncated_flag);
+    transitions.write(word!(Transition[b].episode_return), env.episode_return.value);
+    transitions.write_word(word!(Transition[b].episode_length), env.episode_length);
     observed(memory, site, observation)?;
     if truncated && plan.final_rows > 0 {
         let base = layouts::observation(plan, s, layouts::final_row(plan, t), n);
@@ -91,7 +90,7 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent<R>, params: &[R], [s, t, n]: [usi
     }
 
     if outcome.terminated || truncated {
-        *env = EnvLane::begin(plan, agent.seed, time.wrapping_add(1), n);
+        *env = EnvLane::begin(plan, seed, time.wrapping_add(1), n);
     }
     if t + 1 == plan.steps {
         let next = observe(plan, memory, s, env);

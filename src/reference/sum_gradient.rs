@@ -1,13 +1,13 @@
 //! Adds the rows of partial gradients; keeps the mean losses and the squared norm of each part of the gradient.
 
 use crate::program::kernel::Kernel;
-use crate::program::plan::{LOSS_SUMS, LOSSES, Plan, REDUCE_LANES};
+use crate::program::plan::{LOSS_SUMS, Plan, REDUCE_LANES};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::spec::network::{ACTOR, CRITIC};
-use crate::spec::records::loss;
+use crate::spec::records::{Losses, word};
 
 /// Whether `column` is a weight of the actor's head that is 0 and stays so.
 fn is_fixed(plan: &Plan, column: usize) -> bool {
@@ -35,19 +35,19 @@ pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) ->
 
         let loss_sum = |network: usize, k: usize| gradient[parameters + network * LOSS_SUMS + k];
         let mean = |sum: R| sum / R::from_f64(plan.minibatch as f64);
-        let actor = [loss::POLICY, loss::ENTROPY, loss::APPROX_KL, loss::CLIP_FRACTION].map(|k| mean(loss_sum(ACTOR, k)));
+        let actor: [R; LOSS_SUMS] = std::array::from_fn(|k| mean(loss_sum(ACTOR, k)));
         let value = mean(loss_sum(CRITIC, 0));
         let losses = memory.buffer_mut("losses");
-        let base = (s * plan.gradient_steps() + index as usize) * LOSSES;
-        losses.write_all(base, actor);
-        losses.write(base + loss::VALUE, value);
+        let i = s * plan.gradient_steps() + index as usize;
+        losses.write_all(word!(Losses[i].policy_loss), actor);
+        losses.write(word!(Losses[i].value_loss), value);
         // Nothing is added up there; `adam` writes the norm later.
-        losses.write_all(base + loss::VALUE + 1, (1..LOSS_SUMS).map(|k| mean(loss_sum(CRITIC, k))));
+        losses.write_all(word!(Losses[i].grad_norm), (1..LOSS_SUMS).map(|k| mean(loss_sum(CRITIC, k))));
 
         // The estimate of the KL divergence may overflow before anything is wrong.
         let site = Site { kernel: Kernel::SumGradient, agent: s, index: index as usize };
-        fault::check(memory, site, actor[loss::POLICY], fault::POLICY_LOSS, "whether the policy loss is finite")?;
-        fault::check(memory, site, actor[loss::ENTROPY], fault::ENTROPY, "whether the entropy is finite")?;
+        fault::check(memory, site, actor[word!(Losses.policy_loss)], fault::POLICY_LOSS, "whether the policy loss is finite")?;
+        fault::check(memory, site, actor[word!(Losses.entropy)], fault::ENTROPY, "whether the entropy is finite")?;
         fault::check(memory, site, value, fault::VALUE_LOSS, "whether the value loss is finite")?;
         memory.buffer_mut("gradients").write_all(s * columns, gradient);
     }

@@ -2,7 +2,6 @@
 
 use crate::program::buffers::BUFFERS;
 use crate::program::kernel::Kernel;
-use crate::program::plan::LOSSES;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::program::schedule;
@@ -14,9 +13,8 @@ use crate::reference::walk::run;
 use crate::reference::{fault, layouts, loss};
 use crate::spec::config::{Activation, Config, PerAgent, TimeLimit};
 use crate::spec::random;
-use crate::spec::records;
-use crate::spec::records::AGENT_WORDS;
-use crate::spec::records::{agent, metrics, sample};
+use crate::spec::records::{Agent, Losses, MetricsRow, Sample, Transition, word};
+use bytemuck::Zeroable;
 
 fn config() -> Config {
     Config { envs: 3, steps: 35, agents: 2, minibatches: 5, epochs: 2, hidden: vec![7, 6], ..Config::default() }
@@ -30,26 +28,22 @@ fn plan(config: &Config) -> Plan {
 
 /// Memory as it is before the first update; what nobody uploads is poisoned with NaN.
 fn memory<R: Real>(plan: &Plan) -> Memory<R> {
-    let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); (buffer.words)(plan)])).collect();
-    for s in 0..plan.agents {
-        let seed = random::seed_words(plan.seed(s));
-        let config = &plan.config;
-        let reals = [
-            (agent::LR, &config.lr),
-            (agent::GAMMA, &config.gamma),
-            (agent::GAE_LAMBDA, &config.gae_lambda),
-            (agent::CLIP, &config.clip),
-            (agent::ENTROPY_COEF, &config.entropy_coef),
-            (agent::VALUE_COEF, &config.value_coef),
-            (agent::MAX_GRAD_NORM, &config.max_grad_norm),
-            (agent::TARGET_RETURN, &PerAgent::Same(f64::from(f32::MAX))),
-        ];
-        let row = &mut words.get_mut("agents").unwrap()[s * AGENT_WORDS..][..AGENT_WORDS];
-        row.fill(0);
-        row[..2].copy_from_slice(&seed);
-        row[agent::TARGET_KL] = f32::MAX.to_bits();
-        reals.iter().for_each(|(field, value)| row[*field] = (value.of(s) as f32).to_bits());
-    }
+    let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); buffer.words(plan)])).collect();
+    let config = &plan.config;
+    let agent = |s: usize| Agent {
+        seed: random::seed_words(plan.seed(s)),
+        lr: config.lr.of(s) as f32,
+        gamma: config.gamma.of(s) as f32,
+        gae_lambda: config.gae_lambda.of(s) as f32,
+        clip: config.clip.of(s) as f32,
+        entropy_coef: config.entropy_coef.of(s) as f32,
+        value_coef: config.value_coef.of(s) as f32,
+        max_grad_norm: config.max_grad_norm.of(s) as f32,
+        target_return: f32::MAX,
+        target_kl: f32::MAX,
+        ..Agent::zeroed()
+    };
+    words.insert("agents", bytemuck::pod_collect_to_vec(&(0..plan.agents).map(agent).collect::<Vec<_>>()));
     let parameters = |s| plan.network.initial_parameters(plan.seed(s)).into_iter().map(f32::to_bits);
     words.insert("params", (0..plan.agents).flat_map(parameters).collect());
     for name in ["first_moments", "second_moments"] {
@@ -72,10 +66,10 @@ fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
         for update in 0..3 {
             walk(&plan, &mut memory, schedule::update(&plan));
             for s in 0..plan.agents {
-                let row = |field: usize| s * crate::spec::records::METRICS_WORDS + field;
-                assert_eq!(memory.buffer("metrics").u(row(metrics::UPDATE)), update + 1);
-                assert_eq!(memory.buffer("metrics").u(row(metrics::FAULT)), fault::NONE);
-                assert!(memory.buffer("metrics").f(row(metrics::MEAN_RETURN)) >= 8.0, "a pole needs about ten steps to fall");
+                let row = |field: usize| s * MetricsRow::WORDS + field;
+                assert_eq!(memory.buffer("metrics").u(row(word!(MetricsRow.update))), update + 1);
+                assert_eq!(memory.buffer("metrics").u(row(word!(MetricsRow.fault))), fault::NONE);
+                assert!(memory.buffer("metrics").f(row(word!(MetricsRow.mean_return))) >= 8.0, "a pole needs about ten steps to fall");
             }
         }
         for name in ["params", "first_moments", "second_moments", "samples", "moments", "gradients", "losses", "transitions", "env_lanes"] {
@@ -95,8 +89,8 @@ fn first_minibatch_has_ratio_one() {
     let mut memory = memory::<f64>(&plan);
     walk(&plan, &mut memory, schedule::start().into_iter().chain(schedule::update(&plan)));
     for s in 0..plan.agents {
-        let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * LOSSES..s * plan.gradient_steps() * LOSSES + 6);
-        assert!(losses[records::loss::APPROX_KL].abs() < 1e-15 && losses[records::loss::CLIP_FRACTION] == 0.0, "{losses:?}");
+        let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * Losses::WORDS..s * plan.gradient_steps() * Losses::WORDS + 6);
+        assert!(losses[word!(Losses.approx_kl)].abs() < 1e-15 && losses[word!(Losses.clip_fraction)] == 0.0, "{losses:?}");
     }
 }
 
@@ -114,21 +108,20 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
         for (s, n) in (0..plan.agents).flat_map(|s| (0..plan.envs).map(move |n| (s, n))) {
             let (gamma, lambda) = (f64::from(0.99f32), f64::from(0.95f32));
             let value = |row: usize| memory.buffer("values").f(layouts::value(&plan, s, row, n));
-            let ending =
-                |t: usize| memory.buffer("transitions").u(layouts::step(&plan, s, t, n) * records::transition::WORDS + records::transition::ENDING) & 3;
+            let ending = |t: usize| memory.buffer("transitions").u(word!(Transition[layouts::step(&plan, s, t, n)].ending)) & 3;
             // Every reward is 1.
             let error = |t: usize| match ending(t) {
                 0 => 1.0 + gamma * value(t + 1) - value(t),
-                records::transition::TRUNCATED if time_limit == TimeLimit::Bootstrap => 1.0 + gamma * value(plan.steps + 1 + t / 15) - value(t),
+                Transition::TRUNCATED if time_limit == TimeLimit::Bootstrap => 1.0 + gamma * value(plan.steps + 1 + t / 15) - value(t),
                 _ => 1.0 - value(t),
             };
             for t in 0..plan.steps {
                 endings[ending(t) as usize] += 1;
                 let last = (t..plan.steps).find(|&t| ending(t) != 0).unwrap_or(plan.steps - 1);
                 let expected: f64 = (t..=last).map(|later| (gamma * lambda).powi((later - t) as i32) * error(later)).sum();
-                let sample = |field: usize| memory.buffer("samples").f(layouts::step(&plan, s, t, n) * 4 + field);
-                assert!((sample(sample::ADVANTAGE) - expected).abs() < 1e-12, "{} instead of {expected}", sample(sample::ADVANTAGE));
-                assert!((sample(sample::VALUE_TARGET) - expected - value(t)).abs() < 1e-12);
+                let sample = |field: usize| memory.buffer("samples").f(layouts::step(&plan, s, t, n) * Sample::WORDS + field);
+                assert!((sample(word!(Sample.advantage)) - expected).abs() < 1e-12, "{} instead of {expected}", sample(word!(Sample.advantage)));
+                assert!((sample(word!(Sample.value_target)) - expected - value(t)).abs() < 1e-12);
             }
         }
         assert!(endings[..3].iter().all(|&count| count > 1) && endings[3] == 0, "{endings:?} leaves a case out");
@@ -147,12 +140,12 @@ fn check_gradient(config: &Config) {
     walk(&plan, &mut memory, before_learning.copied());
     for i in 0..plan.agents * plan.batch {
         let (spread, samples) = (i as f64 * 0.618 % 1.0 - 0.5, memory.buffer_mut("samples"));
-        for (field, scale) in [(sample::LOG_PROB, 1.0), (sample::VALUE, 2.0)] {
-            samples.write(i * sample::WORDS + field, samples.f(i * sample::WORDS + field) + spread * scale);
+        for (field, scale) in [(word!(Sample.log_prob), 1.0), (word!(Sample.value), 2.0)] {
+            samples.write(i * Sample::WORDS + field, samples.f(i * Sample::WORDS + field) + spread * scale);
         }
         // On either side of the value, and as near to it as the clip range is wide.
-        let target = samples.f(i * sample::WORDS + sample::VALUE) + (i as f64 * 0.7549 % 1.0 - 0.5) * 2.0;
-        samples.write(i * sample::WORDS + sample::VALUE_TARGET, target);
+        let target = samples.f(word!(Sample[i].value)) + (i as f64 * 0.7549 % 1.0 - 0.5) * 2.0;
+        samples.write(word!(Sample[i].value_target), target);
     }
     let of_step = |dispatch: &&Dispatch| match dispatch.kernel {
         Kernel::Gradient => dispatch.index as usize / plan.passes == step,
@@ -164,11 +157,11 @@ fn check_gradient(config: &Config) {
     let parameters = plan.network.padded_parameters();
     let mut largest = 0f64;
     for s in 0..plan.agents {
-        let first = (s * plan.gradient_steps() + step) * LOSSES;
-        let losses = memory.buffer("losses").reals(first..first + LOSSES);
-        assert!((0.1..0.9).contains(&losses[records::loss::CLIP_FRACTION]), "{losses:?}");
+        let first = (s * plan.gradient_steps() + step) * Losses::WORDS;
+        let losses = memory.buffer("losses").reals(first..first + Losses::WORDS);
+        assert!((0.1..0.9).contains(&losses[word!(Losses.clip_fraction)]), "{losses:?}");
         let coefficients = [PerAgent::Same(1.0), PerAgent::Same(-config.entropy_coef.of(s)), config.value_coef.clone()].map(|c| c.of(s));
-        let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[records::loss::VALUE];
+        let total = coefficients[0] * losses[0] + coefficients[1] * losses[1] + coefficients[2] * losses[word!(Losses.value_loss)];
         // Hyper-parameters are stored in f32.
         assert!((total - loss::loss(&plan, &memory, step, s)).abs() < 1e-6, "{total}");
         for slot in (0..2).flat_map(|network| plan.network.slots(network)).collect::<Vec<_>>() {

@@ -4,11 +4,11 @@ use crate::program::kernel::Kernel;
 use crate::program::plan::{NORMALIZER_EPSILON, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
-use crate::reference::layouts::{Agent, Normalizer, RunningSum};
+use crate::reference::layouts::{self, RunningMoments, RunningSum};
 use crate::reference::memory::Memory;
 use crate::reference::minibatch_moments::lanes;
 use crate::reference::real::{MergeOrder, Moments, Real};
-use crate::spec::records::env_statistics;
+use crate::spec::records::{EnvStatistics, word};
 
 /// Writes `normalizers` and `faults`, unless the agent has stopped or something went wrong before.
 ///
@@ -16,7 +16,7 @@ use crate::spec::records::env_statistics;
 /// When rounding could decide either way whether moments are finite, or which of two ways they are merged in.
 pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (size, parts, length) = (plan.environment.observation, plan.observation_parts, plan.batch.div_ceil(plan.observation_parts));
-    let learns = |s: usize| Agent::read(memory, s).stopped == 0 && memory.buffer("faults").u(s) > fault::PARAMETER.code();
+    let learns = |s: usize| layouts::agent(memory, s).stopped == 0 && memory.buffer("faults").u(s) > fault::PARAMETER.code();
     for s in (0..plan.agents).filter(|&s| learns(s)).collect::<Vec<_>>() {
         if plan.config.normalize_observations {
             for k in 0..size {
@@ -25,7 +25,7 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
                     Moments { count: length.min(plan.batch - part * length), mean, m2 }
                 };
                 let all = R::moments(&(0..parts).map(of).collect::<Vec<_>>(), MergeOrder { chain: parts, depth: 0 });
-                let old = Normalizer::read(plan, memory, s, k);
+                let old = RunningMoments::read(plan, memory, s, k);
                 // Observations are stored as (o - mean) * scale.
                 let rise = all.mean / old.scale - old.mean.error;
                 let variance = all.m2 / R::from_f64(all.count as f64) / (old.scale * old.scale);
@@ -35,11 +35,12 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
         }
         if plan.config.normalize_rewards {
             let of = |n: usize| {
-                let field = |field: usize| memory.buffer("env_statistics").f((s * plan.envs + n) * env_statistics::WORDS + field);
-                Moments { count: plan.steps, mean: field(env_statistics::RETURN_MEAN), m2: field(env_statistics::RETURN_M2) }
+                let (statistics, i) = (memory.buffer("env_statistics"), s * plan.envs + n);
+                let [mean, m2] = [word!(EnvStatistics[i].return_mean), word!(EnvStatistics[i].return_m2)].map(|word| statistics.f(word));
+                Moments { count: plan.steps, mean, m2 }
             };
             let returns = R::moments(&(0..plan.envs).map(of).collect::<Vec<_>>(), lanes(plan.envs));
-            let old = Normalizer::read(plan, memory, s, size);
+            let old = RunningMoments::read(plan, memory, s, size);
             let rise = returns.mean - old.mean.value - old.mean.error;
             let site = Site { kernel: Kernel::UpdateNormalizers, agent: s, index: size };
             merge(plan, memory, site, Added { count: returns.count, rise, variance: returns.m2 / R::from_f64(returns.count as f64) }, fault::RETURN_MOMENTS)?;
@@ -61,7 +62,7 @@ struct Added<R> {
 /// mean = mean_a + w·d, variance = (1 − w)·variance_a + w·variance_b + w·(1 − w)·d², where d = mean_b − mean_a and w = n_b/(n_a + n_b). Merges the site's
 /// moments, unless they would not be finite.
 fn merge<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, added: Added<R>, fault: fault::Fault) -> Result<(), Ambiguous> {
-    let old = Normalizer::read(plan, memory, site.agent, site.index);
+    let old = RunningMoments::read(plan, memory, site.agent, site.index);
     let count = R::from_f64(added.count as f64);
     let all = old.count.plus(count);
     let (share, kept) = (count / all.value, old.count.value / all.value);
@@ -72,7 +73,7 @@ fn merge<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, added: Added<
     } else {
         old.variance.plus(share * (added.variance - old.variance.value) + spread)
     };
-    let after = Normalizer {
+    let after = RunningMoments {
         count: all,
         mean: old.mean.plus(share * added.rise),
         variance,

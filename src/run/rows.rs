@@ -159,7 +159,7 @@ mod tests {
     use crate::program::plan::Plan;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
     fn plan() -> Plan {
@@ -170,7 +170,7 @@ mod tests {
     fn lines_are_whole_and_an_existing_file_is_refused() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("metrics.jsonl");
-        let row = plan().row(&RawRow { window: 1, fault: u32::MAX, ..RawRow::zeroed() }, 0, 0.0, 0.0);
+        let row = plan().row(&MetricsRow { window: 1, fault: u32::MAX, ..MetricsRow::zeroed() }, 0, 0.0, 0.0);
         let mut lines = JsonLines::create(&path).expect("a new file");
         for _ in 0..1000 {
             lines.push(&row).expect("a line");

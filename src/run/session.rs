@@ -16,10 +16,10 @@ use crate::run::tensorboard::TensorBoard;
 use crate::spec::config::{Config, OnDivergence, PerAgent, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
+use crate::spec::records::Agent;
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
-use crate::train::agents::AgentRow;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Saving, Trainer};
 use std::cell::RefCell;
@@ -84,7 +84,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         // That of a checkpoint from before a rollback was larger.
         prepared.trainer.set_learning_rates(&config.lr)?;
         let updates = checkpoint.updates;
-        if checkpoint.agents().iter().all(AgentRow::has_stopped) {
+        if checkpoint.agents().iter().all(Agent::has_stopped) {
             prepared
                 .observers
                 .display
@@ -156,9 +156,7 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
         return Err(Error::config("fork", problem, "leave normalize_observations and normalize_rewards as they are"));
     }
     match agent {
-        Some(agent) if agent >= parent.agents => {
-            Err(Error::config("--agent", format!("the run has no agent {agent}"), format!("nearest that works: {}", parent.agents - 1)))
-        }
+        Some(agent) if agent >= parent.agents => Err(Error::no_agent(agent as usize, parent.agents as usize)),
         None if parent.agents != child.agents => {
             let problem = format!("the run has {} agents, and the new one {}", parent.agents, child.agents);
             Err(Error::config("agents", problem, "leave their number as it is, or let all begin as one of them: --agent 0"))
@@ -484,7 +482,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::program::profile::Profile;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
     fn plan() -> Plan {
@@ -492,7 +490,7 @@ mod tests {
     }
 
     fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32, window: u32, stopped: u32) -> Row {
-        plan.row(&RawRow { update, mean_return, window, stopped, fault: u32::MAX, ..RawRow::zeroed() }, agent, f64::from(update), 1.0)
+        plan.row(&MetricsRow { update, mean_return, window, stopped, fault: u32::MAX, ..MetricsRow::zeroed() }, agent, f64::from(update), 1.0)
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn parameter_bytes(plan: &Plan, padded: &[f32]) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::program::profile::Profile;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use crate::support::fault;
     use bytemuck::Zeroable;
 
@@ -269,7 +269,8 @@ mod tests {
         let memories: Vec<Memory> = (0..agents)
             .map(|agent| {
                 let fault = if diverged == Some(agent) { fault::GRADIENT.code() } else { fault::NONE };
-                let raw = RawRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: [10, 0], fault, ..RawRow::zeroed() };
+                let raw =
+                    MetricsRow { update: 2 + agent, window: 100, mean_return: returns[agent as usize], total_episodes: [10, 0], fault, ..MetricsRow::zeroed() };
                 let row = plan.row(&raw, agent, 1.0, 1.0);
                 let solved_at = is_solved(&row, Some(475.0)).then_some((512, 0.5));
                 Memory { last: Some(row), solved_at }

@@ -179,13 +179,13 @@ mod tests {
     use crate::program::plan::Plan;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
-    use crate::spec::metrics::RawRow;
+    use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
     /// Row `update` of a run of one agent, whose entropy tells which attempt it is of.
     fn row(update: u32, attempt: u32) -> Row {
         let plan = Plan::new(&Config::default(), Profile::named("gpu").expect("a profile")).expect("the defaults fit together");
-        let raw = RawRow { update, entropy: attempt as f32, fault: u32::MAX, ..RawRow::zeroed() };
+        let raw = MetricsRow { update, entropy: attempt as f32, fault: u32::MAX, ..MetricsRow::zeroed() };
         plan.row(&raw, 0, f64::from(update), 1.0)
     }
 

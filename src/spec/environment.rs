@@ -7,6 +7,7 @@ use crate::spec::random::{self, Stream};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
+use std::ops::Range;
 
 /// What an action is.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,20 @@ impl Actions {
             Actions::Continuous { low, .. } => low.len(),
             _ => self.outputs(),
         }
+    }
+
+    /// For each discrete choice, the outputs of the actor that are its logits. None for continuous actions.
+    pub fn choices(&self) -> Vec<Range<usize>> {
+        let counts: &[usize] = match self {
+            Actions::Discrete(count) => std::slice::from_ref(count),
+            Actions::MultiDiscrete(counts) => counts,
+            Actions::Continuous { .. } => &[],
+        };
+        let next = |end: &mut usize, count: &usize| {
+            let first = std::mem::replace(end, *end + count);
+            Some(first..*end)
+        };
+        counts.iter().scan(0, next).collect()
     }
 
     /// "2 actions", "5 x 5 actions", "1 continuous action".
@@ -177,5 +192,17 @@ impl Environment {
             _ => None,
         };
         self.parameters.iter().enumerate().filter_map(drawn).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_have_their_logits_one_after_the_other() {
+        assert_eq!(Actions::Discrete(4).choices(), [0..4]);
+        assert_eq!(Actions::MultiDiscrete(vec![2, 3, 1]).choices(), [0..2, 2..5, 5..6]);
+        assert!(Actions::Continuous { low: vec![-1.0], high: vec![1.0] }.choices().is_empty());
     }
 }

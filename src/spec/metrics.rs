@@ -1,37 +1,12 @@
 //! What a row of metrics is, and what each of its numbers means.
 
+use crate::spec::records::MetricsRow;
 use crate::support::fault::{Divergence, Fault};
 use serde::Deserialize;
 
-/// `MetricsRow` of shaders/report.wgsl: what leaves the device for each agent after each update.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-#[allow(missing_docs)] // each field is documented in report.wgsl, or in METRICS
-pub struct RawRow {
-    pub total_episodes: [u32; 2],
-    pub sequence: u32,
-    pub update: u32,
-    pub episodes: u32,
-    pub window: u32,
-    pub fault: u32,
-    pub stopped: u32,
-    pub mean_return: f32,
-    pub mean_length: f32,
-    pub policy_loss: f32,
-    pub value_loss: f32,
-    pub entropy: f32,
-    pub approx_kl: f32,
-    pub clip_fraction: f32,
-    pub explained_variance: f32,
-    pub grad_norm: f32,
-    pub learning_rate: f32,
-    pub gradient_steps: u32,
-    pub padding: u32,
-}
-
-/// Bit of [`RawRow::stopped`]: the agent had stopped before this update.
+/// Bit of [`MetricsRow::stopped`]: the agent had stopped before this update.
 const HAD_STOPPED: u32 = 1;
-/// Bit of [`RawRow::stopped`]: the agent stops with this update.
+/// Bit of [`MetricsRow::stopped`]: the agent stops with this update.
 const STOPS: u32 = 2;
 
 /// One agent's metrics of one update: a line of `metrics.jsonl`. Numbers that are absent or not finite are written as `null`.
@@ -75,7 +50,7 @@ pub struct Row {
 
 impl Row {
     /// The row of agent `agent`, which has that seed and learns from `batch` steps an update, as the device wrote it, received `seconds` after training began at `sps` environment steps per second.
-    pub fn from_raw(raw: &RawRow, agent: u32, seed: u64, batch: u64, seconds: f64, sps: f64) -> Row {
+    pub fn from_raw(raw: &MetricsRow, agent: u32, seed: u64, batch: u64, seconds: f64, sps: f64) -> Row {
         let over_window = |value| (raw.window > 0).then_some(value);
         Row {
             agent,
@@ -167,35 +142,18 @@ metrics! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::kernel::Kernel;
     use crate::program::plan::Plan;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
-    use crate::spec::records::METRICS_WORDS;
-    use crate::wgsl::{compose, reflect};
     use bytemuck::Zeroable;
-    use std::mem::{offset_of, size_of};
 
     fn plan() -> Plan {
         Plan::new(&Config { agents: 3, seed: 7, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together")
     }
 
     #[test]
-    fn raw_row_has_the_layout_of_the_kernel() {
-        macro_rules! offsets {
-            ($($field:ident)*) => { vec![$((stringify!($field).to_string(), offset_of!(RawRow, $field) / 4)),*] };
-        }
-        let expected = offsets!(total_episodes sequence update episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
-            approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps padding);
-        let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan())).expect("report compiles");
-        let (members, words) = reflect::structure(&module, "MetricsRow").expect("report declares MetricsRow");
-        assert_eq!(members, expected);
-        assert_eq!([size_of::<RawRow>() / 4, METRICS_WORDS], [words, words]);
-    }
-
-    #[test]
     fn every_number_of_a_row_is_documented_in_order() {
-        let row = plan().row(&RawRow::zeroed(), 0, 0.0, 0.0);
+        let row = plan().row(&MetricsRow::zeroed(), 0, 0.0, 0.0);
         let json = serde_json::to_string(&row).expect("rows are representable in JSON");
         let positions: Vec<Option<usize>> = METRICS.iter().map(|metric| json.find(&format!("\"{}\":", metric.name))).collect();
         assert!(positions.iter().all(Option::is_some) && positions.is_sorted(), "{json}: {positions:?}");
@@ -205,13 +163,13 @@ mod tests {
 
     #[test]
     fn absent_and_infinite_numbers_are_null() {
-        let raw = RawRow {
+        let raw = MetricsRow {
             fault: crate::support::fault::VALUE_LOSS.code(),
             stopped: STOPS,
             value_loss: f32::INFINITY,
             entropy: f32::NAN,
             update: 5,
-            ..RawRow::zeroed()
+            ..MetricsRow::zeroed()
         };
         let plan = plan();
         let json = serde_json::to_value(plan.row(&raw, 2, 1.0, 2.0)).expect("rows are representable in JSON");

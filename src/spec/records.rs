@@ -1,121 +1,332 @@
-//! Records that are stored on the device: where their fields lie, in words. The structures are those of `shaders/shared/*.wgsl` and `shaders/report.wgsl`.
+//! Records on the device. Each is declared once, here, as the host reads and writes it; the WGSL structure of the same name is in `shaders/`, and a test
+//! compares the two. [`word!`](crate::word) gives the place of a field in a buffer of records.
 
-/// Words of `Agent` (shaders/shared/agent.wgsl); a test compares it with the WGSL.
-pub const AGENT_WORDS: usize = 22;
-/// Words of `MetricsRow` (shaders/report.wgsl); a test compares it with the WGSL.
-pub const METRICS_WORDS: usize = 20;
+use crate::support::fault;
+pub use crate::word;
+use bytemuck::{Pod, Zeroable};
+use std::mem::offset_of;
 
-/// Words of `Normalizer` (shaders/shared/normalizer.wgsl).
-pub const NORMALIZER_WORDS: usize = 7;
-/// Words of `Transition` (shaders/shared/transition.wgsl).
-pub const TRANSITION_WORDS: usize = 5;
-/// Words of `EnvStatistics` (shaders/shared/env_statistics.wgsl).
-pub const ENV_STATISTICS_WORDS: usize = 9;
-
-/// `Agent`.
-pub mod agent {
-    #![allow(missing_docs)] // the fields are documented in agent.wgsl
-    pub const SEED: usize = 0;
-    pub const WORLD: usize = 2;
-    pub const LR: usize = 4;
-    pub const GAMMA: usize = 5;
-    pub const GAE_LAMBDA: usize = 6;
-    pub const CLIP: usize = 7;
-    pub const ENTROPY_COEF: usize = 8;
-    pub const VALUE_COEF: usize = 9;
-    pub const MAX_GRAD_NORM: usize = 10;
-    pub const TARGET_RETURN: usize = 11;
-    pub const TARGET_KL: usize = 12;
-    pub const CANARY_ROUNDS: usize = 13;
-    pub const UPDATE: usize = 14;
-    pub const SEQUENCE: usize = 15;
-    pub const EPISODES: usize = 16;
-    pub const RECENT: usize = 18;
-    pub const STOPPED: usize = 19;
-    pub const GRADIENT_STEPS: usize = 20;
-    pub const FAULT: usize = 21;
+/// A type that WGSL and the host share. All consist of 32-bit words.
+#[derive(Debug)]
+pub struct Type {
+    /// Its name in WGSL.
+    pub name: &'static str,
+    /// Size in words.
+    pub words: usize,
+    /// Whether every word is a float.
+    pub is_real: bool,
+    /// The fields of a record, in order.
+    pub fields: &'static [Field],
 }
 
-/// `Transition`.
-pub mod transition {
-    #![allow(missing_docs)] // the fields are documented in transition.wgsl
-    pub const WORDS: usize = crate::spec::records::TRANSITION_WORDS;
-    pub const LOG_PROB: usize = 0;
-    pub const REWARD: usize = 1;
-    pub const ENDING: usize = 2;
-    pub const EPISODE_RETURN: usize = 3;
-    pub const EPISODE_LENGTH: usize = 4;
+/// A field of a record.
+#[derive(Debug)]
+pub struct Field {
+    /// Name, in WGSL as well.
+    pub name: &'static str,
+    /// Offset from the start of the record, in words.
+    pub word: usize,
+    /// Type.
+    pub kind: &'static Type,
+}
 
+/// A type of the host that has a twin in WGSL.
+pub trait Stored: Pod {
+    /// The twin.
+    const TYPE: Type;
+}
+
+macro_rules! plain {
+    ($($host:ty, $name:literal, $is_real:literal;)*) => {
+        $(impl Stored for $host {
+            const TYPE: Type = Type { name: $name, words: size_of::<$host>() / 4, is_real: $is_real, fields: &[] };
+        })*
+    };
+}
+
+plain! {
+    f32, "f32", true;
+    u32, "u32", false;
+    [f32; 2], "vec2<f32>", true;
+    [u32; 2], "vec2<u32>", false;
+}
+
+macro_rules! records {
+    ($($(#[$about:meta])* $record:ident { $($(#[$meaning:meta])* $field:ident: $kind:ty,)* })*) => {
+        $(
+            $(#[$about])*
+            #[repr(C)]
+            #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+            pub struct $record {
+                $($(#[$meaning])* pub $field: $kind,)*
+            }
+
+            impl $record {
+                /// Size in 32-bit words.
+                pub const WORDS: usize = size_of::<$record>() / 4;
+            }
+
+            impl Stored for $record {
+                const TYPE: Type = Type {
+                    name: stringify!($record),
+                    words: $record::WORDS,
+                    is_real: true $(&& <$kind as Stored>::TYPE.is_real)*,
+                    fields: &[$(Field { name: stringify!($field), word: offset_of!($record, $field) / 4, kind: &<$kind as Stored>::TYPE },)*],
+                };
+            }
+        )*
+
+        /// Every record.
+        pub const RECORDS: &[Type] = &[$(<$record as Stored>::TYPE,)*];
+    };
+}
+
+/// The offset of a field, in words: `word!(Transition.reward)` in the record, `word!(Transition[b].reward)` in an array of records. A field of two words
+/// begins with the low one.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! word {
+    ($record:ident.$($field:ident).+) => {
+        ::std::mem::offset_of!($record, $($field).+) / 4
+    };
+    ($record:ident[$index:expr].$($field:ident).+) => {
+        ($index) * $record::WORDS + ::std::mem::offset_of!($record, $($field).+) / 4
+    };
+}
+
+records! {
+    /// Hyper-parameters of an agent, written once by the host, and its counters, advanced by the kernel `report`. An element of `agents`.
+    Agent {
+        /// Seed of its random numbers, low and high word.
+        seed: [u32; 2],
+        /// Seed of what lasts longer than an episode in its environments, low and high word. Its own, also where it plays under other seeds.
+        world: [u32; 2],
+        /// Adam's learning rate before annealing.
+        lr: f32,
+        /// Discount.
+        gamma: f32,
+        /// λ of GAE.
+        gae_lambda: f32,
+        /// ε of the clipped objective, before annealing.
+        clip: f32,
+        /// c_e, before annealing.
+        entropy_coef: f32,
+        /// c_v.
+        value_coef: f32,
+        /// Largest global norm of the gradient.
+        max_grad_norm: f32,
+        /// Mean return at which the agent stops learning; `f32::MAX` for none.
+        target_return: f32,
+        /// Approximate KL divergence, in nats, that an update may not exceed by half; `f32::MAX` for no limit.
+        target_kl: f32,
+        /// Rounds of the loop of `shaders/shared/canary.wgsl`.
+        canary_rounds: u32,
+        /// Updates learned from.
+        update: u32,
+        /// Updates executed, also after the agent has stopped.
+        sequence: u32,
+        /// Episodes finished since the start, low and high word.
+        episodes: [u32; 2],
+        /// Entries of `recent` that are filled.
+        recent: u32,
+        /// 1 once the target was reached or something went wrong, else 0.
+        stopped: u32,
+        /// Gradient steps made in earlier updates; stays at the largest u32.
+        gradient_steps: u32,
+        /// Code of the fault that it stopped by, [`fault::NONE`] for nothing.
+        fault: u32,
+    }
+
+    /// One step of one environment, besides its observation and action. An element of `transitions`.
+    Transition {
+        /// log π of the action, in nats.
+        log_prob: f32,
+        /// Reward.
+        reward: f32,
+        /// Bits [`Transition::TERMINATED`] and [`Transition::TRUNCATED`], never both.
+        ending: u32,
+        /// Sum of the episode's rewards up to this step.
+        episode_return: f32,
+        /// Steps of the episode up to this one.
+        episode_length: u32,
+    }
+
+    /// What a gradient step reads of one environment step. An element of `samples`.
+    Sample {
+        /// Advantage, not normalised.
+        advantage: f32,
+        /// Target of the value: advantage plus value.
+        value_target: f32,
+        /// Value under the critic of the rollout.
+        value: f32,
+        /// log π of the action under the policy of the rollout, in nats.
+        log_prob: f32,
+    }
+
+    /// A running sum in two floats.
+    RunningSum {
+        /// The sum, rounded to one float.
+        value: f32,
+        /// What that leaves out.
+        error: f32,
+    }
+
+    /// What follows the environment's own state in `EnvLane`, the element of `env_lanes`: the running episode.
+    RunningEpisode {
+        /// Sum of its rewards so far.
+        episode_return: RunningSum,
+        /// Its steps so far.
+        episode_length: u32,
+    }
+
+    /// What one environment's rollout contributes to the metrics. An element of `env_statistics`.
+    EnvStatistics {
+        /// Episodes finished in the rollout.
+        episodes: u32,
+        /// Mean of the value targets over the rollout's steps.
+        target_mean: f32,
+        /// Sum of their squared deviations from it.
+        target_m2: f32,
+        /// Mean of the advantages over the rollout's steps.
+        advantage_mean: f32,
+        /// Sum of their squared deviations from it.
+        advantage_m2: f32,
+        /// Discounted sum of the running episode's rewards; like the next two, only where rewards are normalised.
+        discounted: RunningSum,
+        /// Mean of that sum over the rollout's steps.
+        return_mean: f32,
+        /// Sum of its squared deviations from it.
+        return_m2: f32,
+    }
+
+    /// Running moments that a component of the observation, or the reward, is normalised by. An element of `normalizers`.
+    Normalizer {
+        /// Values so far; a fraction of one before the first.
+        count: RunningSum,
+        /// Their mean.
+        mean: RunningSum,
+        /// Their population variance.
+        variance: RunningSum,
+        /// 1 / sqrt(variance + ε).
+        scale: f32,
+    }
+
+    /// The means over its minibatch that `losses` keeps of a gradient step. WGSL has no structure of this name: it reads two vectors. The first four are
+    /// also the order of the actor's loss sums in `partials` and `gradients`.
+    Losses {
+        /// Clipped surrogate loss.
+        policy_loss: f32,
+        /// Entropy of the policy, in nats.
+        entropy: f32,
+        /// Approximate KL divergence from the policy of the rollout, in nats.
+        approx_kl: f32,
+        /// Share of the samples whose ratio left the clip range.
+        clip_fraction: f32,
+        /// Half the squared error of the values.
+        value_loss: f32,
+        /// Global norm of the gradient before clipping.
+        grad_norm: f32,
+        /// Not a loss but a mark: 1 where target_kl let the step be skipped, else 0.
+        step_skipped: f32,
+        /// Fills up the second vector.
+        padding: f32,
+    }
+
+    /// What leaves the device for each agent after each update. An element of `metrics`. Losses are means over the update's gradient steps.
+    MetricsRow {
+        /// Episodes finished since the start, low and high word.
+        total_episodes: [u32; 2],
+        /// Updates executed before this one; the host checks that none is missing.
+        sequence: u32,
+        /// Updates learned from, this one included.
+        update: u32,
+        /// Episodes finished in this rollout.
+        episodes: u32,
+        /// Episodes that the two means are taken over.
+        window: u32,
+        /// Code of the first thing that went wrong, [`fault::NONE`] for nothing.
+        fault: u32,
+        /// Bit 0: the agent had stopped before this update; bit 1: it stops with this one.
+        stopped: u32,
+        /// Mean return of the last finished episodes.
+        mean_return: f32,
+        /// Mean length of the same episodes, in steps.
+        mean_length: f32,
+        /// Clipped surrogate loss.
+        policy_loss: f32,
+        /// Half the squared error of the values.
+        value_loss: f32,
+        /// Entropy of the policy, in nats.
+        entropy: f32,
+        /// Approximate KL divergence, in nats.
+        approx_kl: f32,
+        /// Share of the samples whose ratio left the clip range.
+        clip_fraction: f32,
+        /// 1 - Var(target - value) / Var(target).
+        explained_variance: f32,
+        /// Global norm of the gradient before clipping.
+        grad_norm: f32,
+        /// Adam's learning rate in this update.
+        learning_rate: f32,
+        /// Gradient steps made in this update.
+        gradient_steps: u32,
+        /// 0.
+        padding: u32,
+    }
+}
+
+impl Agent {
+    /// Counts an update that it learned nothing from. Random numbers repeat after 2^32 steps.
+    pub(crate) fn count_update(&mut self) {
+        self.sequence = self.sequence.wrapping_add(1);
+    }
+
+    /// Seed of what lasts longer than an episode in its environments.
+    pub fn world(&self) -> u64 {
+        joined(self.world)
+    }
+
+    /// Whether it has stopped learning.
+    pub fn has_stopped(&self) -> bool {
+        self.stopped != 0
+    }
+
+    /// The same agent before it has learned anything.
+    pub(crate) fn without_counters(self) -> Agent {
+        Agent { update: 0, sequence: 0, episodes: [0; 2], recent: 0, stopped: 0, gradient_steps: 0, fault: fault::NONE, ..self }
+    }
+
+    /// An agent that begins anew, but continues to count gradient steps: Adam's moments are as old.
+    pub fn with_gradient_steps_of(self, other: &Agent) -> Agent {
+        Agent { gradient_steps: other.gradient_steps, ..self.without_counters() }
+    }
+}
+
+impl Transition {
+    /// Bit of `ending`: the environment ended the episode.
     pub const TERMINATED: u32 = 1;
+    /// Bit of `ending`: the time limit ended the episode.
     pub const TRUNCATED: u32 = 2;
-    pub const ENDED: u32 = TERMINATED | TRUNCATED;
+    /// The bits of `ending` that an ended episode has one of.
+    pub const ENDED: u32 = Transition::TERMINATED | Transition::TRUNCATED;
+
+    /// Whether the environment ended the episode.
+    pub fn terminated(&self) -> bool {
+        self.ending & Transition::TERMINATED != 0
+    }
+
+    /// Whether the time limit did.
+    pub fn truncated(&self) -> bool {
+        self.ending & Transition::TRUNCATED != 0
+    }
+
+    /// Whether the episode ended with this step.
+    pub fn ended(&self) -> bool {
+        self.ending & Transition::ENDED != 0
+    }
 }
 
-/// `Normalizer`: the first words of the running sums, and the scale.
-pub mod normalizer {
-    #![allow(missing_docs)] // the fields are documented in normalizer.wgsl
-    pub const COUNT: usize = 0;
-    pub const MEAN: usize = 2;
-    pub const VARIANCE: usize = 4;
-    pub const SCALE: usize = 6;
-}
-
-/// `Sample`.
-pub mod sample {
-    #![allow(missing_docs)] // the fields are documented in sample.wgsl
-    pub const WORDS: usize = 4;
-    pub const ADVANTAGE: usize = 0;
-    pub const VALUE_TARGET: usize = 1;
-    pub const VALUE: usize = 2;
-    pub const LOG_PROB: usize = 3;
-}
-
-/// `EnvStatistics`.
-pub mod env_statistics {
-    #![allow(missing_docs)] // the fields are documented in env_statistics.wgsl
-    pub const WORDS: usize = crate::spec::records::ENV_STATISTICS_WORDS;
-    pub const EPISODES: usize = 0;
-    pub const TARGET_MEAN: usize = 1;
-    pub const TARGET_M2: usize = 2;
-    pub const ADVANTAGE_MEAN: usize = 3;
-    pub const ADVANTAGE_M2: usize = 4;
-    pub const DISCOUNTED: usize = 5;
-    pub const RETURN_MEAN: usize = 7;
-    pub const RETURN_M2: usize = 8;
-}
-
-/// The values that `losses` keeps of a gradient step. The first four are also the order of the actor's loss sums in `partials` and `gradients`.
-pub mod loss {
-    #![allow(missing_docs)] // named as in the buffer table
-    pub const POLICY: usize = 0;
-    pub const ENTROPY: usize = 1;
-    pub const APPROX_KL: usize = 2;
-    pub const CLIP_FRACTION: usize = 3;
-    pub const VALUE: usize = 4;
-    pub const GRAD_NORM: usize = 5;
-    pub const SKIPPED: usize = 6;
-}
-
-/// `MetricsRow`.
-pub mod metrics {
-    #![allow(missing_docs)] // the fields are documented in report.wgsl
-    pub const TOTAL_EPISODES: usize = 0;
-    pub const SEQUENCE: usize = 2;
-    pub const UPDATE: usize = 3;
-    pub const EPISODES: usize = 4;
-    pub const WINDOW: usize = 5;
-    pub const FAULT: usize = 6;
-    pub const STOPPED: usize = 7;
-    pub const MEAN_RETURN: usize = 8;
-    pub const MEAN_LENGTH: usize = 9;
-    pub const POLICY_LOSS: usize = 10;
-    pub const VALUE_LOSS: usize = 11;
-    pub const ENTROPY: usize = 12;
-    pub const APPROX_KL: usize = 13;
-    pub const CLIP_FRACTION: usize = 14;
-    pub const EXPLAINED_VARIANCE: usize = 15;
-    pub const GRAD_NORM: usize = 16;
-    pub const LEARNING_RATE: usize = 17;
-    pub const GRADIENT_STEPS: usize = 18;
-    pub const PADDING: usize = 19;
+/// The number whose low and high word these are.
+pub fn joined([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << 32
 }

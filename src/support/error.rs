@@ -167,6 +167,11 @@ impl Error {
         Error::Config { key: key.into(), problem: problem.into(), help: help.into() }
     }
 
+    /// The error for an `--agent` that is none of `agents`.
+    pub fn no_agent(agent: usize, agents: usize) -> Self {
+        Error::config("--agent", format!("there is no agent {agent}"), format!("nearest that works: {}", agents - 1))
+    }
+
     /// A file error.
     pub fn file(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Error::File { action, path: path.into(), source }

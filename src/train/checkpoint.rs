@@ -3,12 +3,13 @@
 //! The file is a safetensors file: a tensor for each buffer of [`KEPT`], `[s, ...]`, and one entry of metadata, `ppo-gpu`, a JSON object that holds
 //! the format's number, the version of the program, how far the run was, and a SHA-256 of everything, so that damage of any kind is found.
 
-use crate::program::buffers::{Buffer, KEPT};
+use crate::program::buffers::{Buffer, Dimension, KEPT};
 use crate::program::plan::{Plan, WINDOW};
+use crate::spec::records::Agent;
 use crate::support::error::{Error, Result};
 use crate::support::fault::{Divergence, Fault};
 use crate::support::files::hexadecimal;
-use crate::train::agents::{AgentRow, agent_rows};
+use crate::train::agents::agent_rows;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ impl Checkpoint {
             .zip(words)
             .map(|(name, mut words)| {
                 // Buffers have a least size.
-                words.truncate((Buffer::named(name).words)(plan));
+                words.truncate(Buffer::named(name).words(plan));
                 (*name, words)
             })
             .collect();
@@ -75,7 +76,7 @@ impl Checkpoint {
     /// The mean return, if it is one over full windows of episodes: those of every agent that still learns, and of one at least. Fewer episodes may be
     /// lucky ones.
     pub fn full_mean_return(&self) -> Option<f32> {
-        let (agents, full) = (self.agents(), |agent: &AgentRow| agent.recent >= WINDOW);
+        let (agents, full) = (self.agents(), |agent: &Agent| agent.recent >= WINDOW);
         let comparable = agents.iter().all(|agent| agent.has_stopped() || full(agent)) && agents.iter().any(full);
         self.mean_return.filter(|value| comparable && value.is_finite())
     }
@@ -111,14 +112,14 @@ impl Checkpoint {
     }
 
     /// The agents' rows.
-    pub fn agents(&self) -> Vec<AgentRow> {
+    pub fn agents(&self) -> Vec<Agent> {
         agents(self.words("agents"))
     }
 
     /// Where and how its agents went wrong, those that did, in the order in which they did.
     pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
         let of =
-            |(s, agent): (usize, AgentRow)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
+            |(s, agent): (usize, Agent)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
         let mut found: Vec<Divergence> = self.agents().into_iter().enumerate().filter_map(of).collect();
         found.sort_by_key(|divergence| (divergence.update, divergence.agent));
         found
@@ -134,7 +135,7 @@ impl Checkpoint {
     /// # Errors
     /// What differs.
     pub fn must_be_of(&self, plan: &Plan) -> std::result::Result<(), String> {
-        let differs = |(is, should): (AgentRow, AgentRow)| AgentRow { lr: should.lr, ..is.without_counters() } != should;
+        let differs = |(is, should): (Agent, Agent)| Agent { lr: should.lr, ..is.without_counters() } != should;
         let differs = self.agents().into_iter().zip(agent_rows(plan)).position(differs);
         differs.map_or(Ok(()), |s| Err(format!("agent {s} has another seed or other hyper-parameters than this run's: it belongs to another run")))
     }
@@ -219,7 +220,7 @@ impl Checkpoint {
     }
 }
 
-fn agents(words: &[u32]) -> Vec<AgentRow> {
+fn agents(words: &[u32]) -> Vec<Agent> {
     bytemuck::pod_collect_to_vec(words)
 }
 
@@ -228,21 +229,19 @@ fn json(metadata: &Metadata) -> String {
     serde_json::to_string(metadata).expect("numbers and texts are representable in JSON")
 }
 
-/// Shape of a tensor: agents, environments where each has a row of its own, words.
+/// Shape of a tensor: agents, environments where each has an element of its own, words.
 fn shape(plan: &Plan, name: &str) -> Vec<usize> {
-    let words = (Buffer::named(name).words)(plan) / plan.agents;
-    match name {
-        "env_lanes" | "env_statistics" => vec![plan.agents, plan.envs, words / plan.envs],
+    let buffer = Buffer::named(name);
+    let words = buffer.words(plan) / plan.agents;
+    match buffer.shape {
+        [Dimension::Agents, Dimension::Environments] => vec![plan.agents, plan.envs, words / plan.envs],
         _ => vec![plan.agents, words],
     }
 }
 
 /// Floats where all words are, which must be finite; else words.
 fn dtype(name: &str) -> Dtype {
-    match name {
-        "agents" | "faults" | "env_lanes" | "env_statistics" => Dtype::U32,
-        _ => Dtype::F32,
-    }
+    if Buffer::named(name).element.is_real() { Dtype::F32 } else { Dtype::U32 }
 }
 
 /// SHA-256, in hexadecimal digits, of metadata (without it) and tensors in the order of their names: name, type, shape, contents.

@@ -8,13 +8,13 @@ use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::schedule::{self, Dispatch};
 use crate::spec::config::PerAgent;
-use crate::spec::metrics::{RawRow, Row};
+use crate::spec::metrics::Row;
 use crate::spec::network::NETWORKS;
-use crate::spec::records::AGENT_WORDS;
+use crate::spec::records::{Agent, MetricsRow};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
-use crate::train::agents::{AgentRow, agent_rows, upload};
+use crate::train::agents::{agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
 use bytemuck::Zeroable;
 use std::collections::VecDeque;
@@ -236,7 +236,7 @@ impl Trainer {
     /// [`Error::Device`] when the device failed.
     pub fn set_learning_rates(&mut self, lr: &PerAgent) -> Result<()> {
         let words = self.engine.read("agents")?;
-        let mut rows: Vec<AgentRow> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * AGENT_WORDS]);
+        let mut rows: Vec<Agent> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * Agent::WORDS]);
         rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = lr.of(s) as f32);
         self.engine.write("agents", bytemuck::cast_slice(&rows));
         self.plan.config.lr = lr.clone();
@@ -269,7 +269,7 @@ impl Trainer {
         self.updates = checkpoint.updates;
         self.seconds = checkpoint.seconds;
         self.mean_return = checkpoint.mean_return;
-        self.stopped = checkpoint.agents().iter().all(AgentRow::has_stopped);
+        self.stopped = checkpoint.agents().iter().all(Agent::has_stopped);
         self.diverged = checkpoint.divergences(&self.plan);
     }
 
@@ -280,7 +280,7 @@ impl Trainer {
         for name in ["params", "first_moments", "second_moments", "normalizers"] {
             self.engine.write(name, &checkpoint.words_of(name, &sources));
         }
-        let rows: Vec<AgentRow> = agent_rows(&self.plan).into_iter().zip(sources).map(|(row, s)| row.with_gradient_steps_of(&agents[s])).collect();
+        let rows: Vec<Agent> = agent_rows(&self.plan).into_iter().zip(sources).map(|(row, s)| row.with_gradient_steps_of(&agents[s])).collect();
         self.engine.write("agents", bytemuck::cast_slice(&rows));
     }
 
@@ -358,12 +358,12 @@ impl Trainer {
     fn read_rows(&self, update: &InFlight, seconds: f64) -> Result<Vec<Row>> {
         let activity = || format!("ran update {}", update.sequence + 1);
         self.gpu.wait(Some(update.submission.clone()), activity)?;
-        let mut raw = vec![RawRow::zeroed(); self.plan.agents];
+        let mut raw = vec![MetricsRow::zeroed(); self.plan.agents];
         read_mapped(&self.staging[update.slot], &update.mapped, activity, |bytes| {
-            let words = bytemuck::cast_slice_mut::<RawRow, u8>(&mut raw);
+            let words = bytemuck::cast_slice_mut::<MetricsRow, u8>(&mut raw);
             words.copy_from_slice(&bytes[..words.len()]);
         })?;
-        self.engine.count_read((raw.len() * size_of::<RawRow>()) as u64);
+        self.engine.count_read((raw.len() * size_of::<MetricsRow>()) as u64);
         if let Some(row) = raw.iter().find(|row| row.sequence != update.sequence) {
             // Some systems report work as done that was cut off.
             let message = format!("the device returned the metrics of update {} instead", row.sequence + 1);

@@ -103,10 +103,9 @@ fn of_actions(actions: &Actions) -> String {
     let array = |name: &str, element: &str, values: Vec<String>| format!("const {name} = array<{element}, {}>({});\n", values.len(), values.join(", "));
     match actions {
         Actions::Discrete(_) => String::new(),
-        Actions::MultiDiscrete(counts) => {
-            let firsts = counts.iter().scan(0, |next, count| Some(std::mem::replace(next, *next + count)));
-            array("ACTION_FIRSTS", "u32", firsts.map(|first| format!("{first}u")).collect())
-                + &array("ACTION_SIZES", "u32", counts.iter().map(|count| format!("{count}u")).collect())
+        Actions::MultiDiscrete(_) => {
+            let (firsts, sizes) = actions.choices().iter().map(|logits| (format!("{}u", logits.start), format!("{}u", logits.len()))).unzip();
+            array("ACTION_FIRSTS", "u32", firsts) + &array("ACTION_SIZES", "u32", sizes)
         }
         Actions::Continuous { low, high } => {
             let bounds = |bounds: &[f32]| bounds.iter().map(|bound| format!("{bound:e}")).collect();

@@ -18,7 +18,7 @@ use ppo_gpu::reference::{self, Site};
 use ppo_gpu::spec::environment::Actions;
 use ppo_gpu::spec::network::{ACTOR, CRITIC, NETWORKS};
 use ppo_gpu::spec::random::Stream;
-use ppo_gpu::spec::records::{agent, transition};
+use ppo_gpu::spec::records::{Agent, Losses, Transition, word};
 use ppo_gpu::train::agents::agent_rows;
 use serde_json::Value;
 
@@ -238,7 +238,7 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                 }
 
                 let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
-                let figures = names.iter().enumerate().map(|(k, key)| (i * ppo_gpu::program::plan::LOSSES + k, at(step, key).as_f64().unwrap()));
+                let figures = names.iter().enumerate().map(|(k, key)| (i * Losses::WORDS + k, at(step, key).as_f64().unwrap()));
                 close(&format!("{name}, step {i}, losses"), figures, &engine.read("losses").unwrap(), memory.buffer("losses").cells());
                 let gradient = padded(&plan, at(step, "gradients"));
                 let after = padded(&plan, at(step, "params"));
@@ -283,7 +283,7 @@ fn advantages_follow_their_definition() {
             let transitions = (0..steps * envs)
                 .flat_map(|b| {
                     // As the rollout marks them: a step that terminates is not truncated.
-                    let ending = if terminated[b] == 1.0 { transition::TERMINATED } else { transition::TRUNCATED * truncated[b] as u32 };
+                    let ending = if terminated[b] == 1.0 { Transition::TERMINATED } else { Transition::TRUNCATED * truncated[b] as u32 };
                     [0, rewards[b], ending, 0, 0]
                 })
                 .collect();
@@ -292,7 +292,7 @@ fn advantages_follow_their_definition() {
                 values.extend(bits(at(case, "final_values")));
             }
             let rows: Vec<u32> = bytemuck::cast_slice(&agent_rows(&plan)).to_vec();
-            assert_eq!(f32::from_bits(rows[agent::GAMMA]), at(case, "gamma").as_f64().unwrap() as f32);
+            assert_eq!(f32::from_bits(rows[word!(Agent.gamma)]), at(case, "gamma").as_f64().unwrap() as f32);
             let given = Words::from([("agents", rows), ("faults", vec![u32::MAX]), ("transitions", transitions), ("values", values)]);
             let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, only: vec![Kernel::Gae], ..EngineOptions::default() };
             let engine = Engine::new(gpu(), &plan, &options).unwrap();

@@ -4,7 +4,7 @@ use crate::harness::{Words, plan, profile};
 use crate::inputs::Source;
 use crate::probe::probe;
 use ppo_gpu::program::plan::Plan;
-use ppo_gpu::spec::records::TRANSITION_WORDS;
+use ppo_gpu::spec::records::{Transition, word};
 
 const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n//! import policy\n\
     @group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n\
@@ -36,8 +36,8 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
         .map(|i| Stepped {
             state: states_after[i * lane..][..state].iter().map(float).collect(),
             observation: observations[i * size..][..size].iter().map(float).collect(),
-            reward: f32::from_bits(outcomes[i * TRANSITION_WORDS + 1]),
-            terminated: outcomes[i * TRANSITION_WORDS + 2] == 1,
+            reward: f32::from_bits(outcomes[word!(Transition[i].reward)]),
+            terminated: outcomes[word!(Transition[i].ending)] == Transition::TERMINATED,
         })
         .collect()
 }

@@ -115,5 +115,5 @@ pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite
 
 /// The words of a buffer of `plan` without padding to its least size.
 pub fn words_of(plan: &Plan, name: &str) -> usize {
-    (Buffer::named(name).words)(plan)
+    Buffer::named(name).words(plan)
 }

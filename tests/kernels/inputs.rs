@@ -1,14 +1,12 @@
 //! Seeded contents for every buffer: plausible, ragged, with episodes that end in every way.
 
 use crate::harness::{Words, words_of};
-use ppo_gpu::program::plan::LOSSES;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::reference::environments::twin::twin;
 use ppo_gpu::spec::environment::Actions;
 use ppo_gpu::spec::network::NETWORKS;
 use ppo_gpu::spec::random::Stream;
-use ppo_gpu::spec::records::NORMALIZER_WORDS;
-use ppo_gpu::spec::records::{env_statistics, loss, transition};
+use ppo_gpu::spec::records::{EnvStatistics, Losses, Normalizer, RunningEpisode, RunningSum, Sample, Stored, Transition, word};
 use ppo_gpu::train::agents::agent_rows;
 
 /// A source of test numbers.
@@ -33,12 +31,15 @@ impl Source {
     }
 }
 
+fn words_in<T: Stored>(records: &[T]) -> Vec<u32> {
+    bytemuck::cast_slice(records).to_vec()
+}
+
 /// A step's words in `actions`: any action, and other legal ones beside it.
 fn action(plan: &Plan, source: &mut Source) -> Vec<u32> {
     let mut words: Vec<u32> = match &plan.environment.actions {
-        Actions::Discrete(count) => vec![source.below(*count as u32)],
-        Actions::MultiDiscrete(counts) => counts.iter().map(|&count| source.below(count as u32)).collect(),
         Actions::Continuous { low, .. } => source.floats(low.len(), -1.5, 1.5),
+        discrete => discrete.choices().iter().map(|logits| source.below(logits.len() as u32)).collect(),
     };
     if plan.environment.masked {
         let chosen = words[0] as usize;
@@ -67,7 +68,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         row.episodes[0] = if s % 2 == 1 { u32::MAX - row.episodes[0] % 3 } else { row.episodes[0] };
         row.gradient_steps = plan.gradient_steps() as u32;
     }
-    words.insert("agents", bytemuck::cast_slice(&rows).to_vec());
+    words.insert("agents", words_in(&rows));
     words.insert("faults", vec![u32::MAX; plan.agents]);
 
     // Initial parameters, moved: biases that are not 0, logits that differ. Padding stays 0.
@@ -97,10 +98,11 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else if let Some(twin) = &twin {
             env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
         } else {
-            env_lanes.extend(vec![0; lane - 3]);
+            env_lanes.extend(vec![0; lane - RunningEpisode::WORDS]);
         }
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
-        env_lanes.extend([(length as f32).to_bits(), source.between(-1e-6, 1e-6).to_bits(), length]);
+        let episode_return = RunningSum { value: length as f32, error: source.between(-1e-6, 1e-6) };
+        env_lanes.extend(words_in(&[RunningEpisode { episode_return, episode_length: length }]));
     }
     words.insert("env_lanes", env_lanes);
 
@@ -121,37 +123,44 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
 
     let mut transitions = Vec::new();
     let mut statistics = Vec::new();
-    for _ in 0..count("transitions") / transition::WORDS {
+    for _ in 0..count("transitions") / Transition::WORDS {
         let ending = match source.below(6) {
-            0 => transition::TERMINATED,
-            1 => transition::TRUNCATED,
+            0 => Transition::TERMINATED,
+            1 => Transition::TRUNCATED,
             _ => 0,
         };
-        let length = 1 + source.below(500);
-        transitions.extend([source.between(-1.2, -0.2).to_bits(), source.between(-1.0, 2.0).to_bits(), ending, source.between(0.0, 500.0).to_bits(), length]);
+        transitions.push(Transition {
+            episode_length: 1 + source.below(500),
+            log_prob: source.between(-1.2, -0.2),
+            reward: source.between(-1.0, 2.0),
+            ending,
+            episode_return: source.between(0.0, 500.0),
+        });
     }
     for s in 0..plan.agents {
         for n in 0..plan.envs {
-            let ended = |t: usize| transitions[((s * plan.steps + t) * plan.envs + n) * transition::WORDS + transition::ENDING] & transition::ENDED != 0;
-            let mut row = [0; env_statistics::WORDS];
-            row[env_statistics::EPISODES] = (0..plan.steps).filter(|&t| ended(t)).count() as u32;
-            for (field, low, high) in
-                [(1, -10.0, 10.0), (2, 0.0, 50.0), (3, -1.0, 1.0), (4, 0.0, 5.0), (5, -3.0, 3.0), (6, -1e-7, 1e-7), (7, -2.0, 2.0), (8, 0.0, 9.0)]
-            {
-                row[field] = source.between(low, high).to_bits();
-            }
-            statistics.extend(row);
+            let ended = |t: &usize| transitions[(s * plan.steps + t) * plan.envs + n].ended();
+            statistics.push(EnvStatistics {
+                episodes: (0..plan.steps).filter(ended).count() as u32,
+                target_mean: source.between(-10.0, 10.0),
+                target_m2: source.between(0.0, 50.0),
+                advantage_mean: source.between(-1.0, 1.0),
+                advantage_m2: source.between(0.0, 5.0),
+                discounted: RunningSum { value: source.between(-3.0, 3.0), error: source.between(-1e-7, 1e-7) },
+                return_mean: source.between(-2.0, 2.0),
+                return_m2: source.between(0.0, 9.0),
+            });
         }
     }
-    words.insert("transitions", transitions);
-    words.insert("env_statistics", statistics);
+    words.insert("transitions", words_in(&transitions));
+    words.insert("env_statistics", words_in(&statistics));
 
     let mut samples = Vec::new();
-    for _ in 0..count("samples") / 4 {
+    for _ in 0..count("samples") / Sample::WORDS {
         let (advantage, value) = (source.between(-2.0, 3.0), source.between(-1.0, 1.0));
-        samples.extend([advantage, advantage + value, value, source.between(-1.2, -0.3)].map(f32::to_bits));
+        samples.push(Sample { advantage, value_target: advantage + value, value, log_prob: source.between(-1.2, -0.3) });
     }
-    words.insert("samples", samples);
+    words.insert("samples", words_in(&samples));
     let moments = (0..count("moments") / 2).flat_map(|_| [source.between(-0.5, 0.5).to_bits(), source.between(0.5, 2.0).to_bits()]).collect();
     words.insert("moments", moments);
 
@@ -166,8 +175,8 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     let mut losses = source.floats(count("losses"), -1.0, 1.0);
     // A step that target_kl skipped, and after it all others.
     let skipped_from = source.below(plan.gradient_steps() as u32 + 1) as usize;
-    losses.iter_mut().enumerate().filter(|(i, _)| i % LOSSES == loss::SKIPPED).for_each(|(i, mark)| {
-        *mark = if i / LOSSES % plan.gradient_steps() >= skipped_from { 1f32.to_bits() } else { 0 };
+    losses.iter_mut().enumerate().filter(|(i, _)| i % Losses::WORDS == word!(Losses.step_skipped)).for_each(|(i, mark)| {
+        *mark = if i / Losses::WORDS % plan.gradient_steps() >= skipped_from { 1f32.to_bits() } else { 0 };
     });
     words.insert("losses", losses);
     words.insert(
@@ -177,11 +186,12 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     // The first component of each agent has so small a variance that a step's observation may lie beyond the clip, too.
     let normalizer = |source: &mut Source, i: usize| {
         let variance = if i.is_multiple_of(plan.environment.observation + 1) { source.between(0.01, 0.03) } else { source.between(0.05, 0.5) };
-        let mut sum = |low, high| [source.between(low, high), source.between(-1e-8, 1e-8)];
+        let mut sum = |low, high| RunningSum { value: source.between(low, high), error: source.between(-1e-8, 1e-8) };
         let [count, mean] = [sum(10.0, 1000.0), sum(-0.3, 0.3)];
-        [count[0], count[1], mean[0], mean[1], variance, 1e-9, 1.0 / variance.sqrt()].map(f32::to_bits)
+        Normalizer { count, mean, variance: RunningSum { value: variance, error: 1e-9 }, scale: 1.0 / variance.sqrt() }
     };
-    words.insert("normalizers", (0..count("normalizers") / NORMALIZER_WORDS).flat_map(|i| normalizer(source, i)).collect());
+    let normalizers: Vec<Normalizer> = (0..count("normalizers") / Normalizer::WORDS).map(|i| normalizer(source, i)).collect();
+    words.insert("normalizers", words_in(&normalizers));
     words.insert("recent", source.floats(count("recent"), 0.0, 500.0));
     words.insert("metrics", source.floats(count("metrics"), 0.0, 1.0));
     words

@@ -40,7 +40,10 @@ pub fn kernels() -> Result<String> {
 
 /// Every buffer: shape and meaning.
 pub fn buffers() -> String {
-    markdown(["buffer", "shape", "meaning"], BUFFERS.iter().map(|buffer| [format!("`{}`", buffer.name), format!("`{}`", buffer.shape), buffer.meaning.into()]))
+    markdown(
+        ["buffer", "shape", "meaning"],
+        BUFFERS.iter().map(|buffer| [format!("`{}`", buffer.name), format!("`{}`", buffer.shape()), buffer.meaning.into()]),
+    )
 }
 
 /// Every configuration key: default and meaning.

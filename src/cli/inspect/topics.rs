@@ -236,10 +236,10 @@ fn activation(network: &Network) -> &'static str {
 }
 
 fn buffers(plan: &Plan) -> String {
-    let bytes: Vec<String> = BUFFERS.iter().map(|buffer| grouped(buffer.bytes(plan)).to_string()).collect();
+    let texts: Vec<[String; 2]> = BUFFERS.iter().map(|buffer| [buffer.shape(), grouped(buffer.bytes(plan)).to_string()]).collect();
     let total = format!("{} bytes ({})", grouped(plan.device_bytes()), mebibytes(plan.device_bytes()));
     let mut rows = vec![["buffer", "shape", "bytes", "meaning"]];
-    rows.extend(BUFFERS.iter().zip(&bytes).map(|(buffer, bytes)| [buffer.name, buffer.shape, bytes, buffer.meaning]));
+    rows.extend(BUFFERS.iter().zip(&texts).map(|(buffer, [shape, bytes])| [buffer.name, shape, bytes, buffer.meaning]));
     columns(&rows, "llr")
         + &format!("\n{total} in all. s agent, n environment, t step, e epoch, k minibatch; T, P, G, F, O as in `inspect plan`:\n")
         + &format!(

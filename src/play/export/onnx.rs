@@ -254,15 +254,13 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
             }
             if let Actions::MultiDiscrete(counts) = discrete {
                 graph.integers("columns", &[1]);
-                let mut first = 0;
                 let mut choices = Vec::new();
-                for (d, &count) in counts.iter().enumerate() {
+                for (d, logits) in discrete.choices().into_iter().enumerate() {
                     let [start, end, part, choice] = ["start", "end", "logits", "choice"].map(|name| format!("{name}.{d}"));
-                    graph.integers(&start, &[first as i64]);
-                    graph.integers(&end, &[(first + count) as i64]);
+                    graph.integers(&start, &[logits.start as i64]);
+                    graph.integers(&end, &[logits.end as i64]);
                     graph.node("Slice", &["logits", &start, &end, "columns"], &part, &[]);
                     graph.most_probable(policy, &part, &choice, false);
-                    first += count;
                     choices.push(choice);
                 }
                 let choices: Vec<&str> = choices.iter().map(String::as_str).collect();

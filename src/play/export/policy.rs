@@ -4,8 +4,7 @@ use crate::program::plan::OBSERVATION_CLIP;
 use crate::spec::config::{Activation, Config};
 use crate::spec::environment::{Actions, Environment};
 use crate::spec::network::{ACTOR, CRITIC, Network};
-use crate::spec::records::NORMALIZER_WORDS;
-use crate::spec::records::normalizer;
+use crate::spec::records::Normalizer;
 use crate::support::error::{Error, Result};
 use crate::train::checkpoint::Checkpoint;
 
@@ -51,13 +50,11 @@ impl Policy {
     /// [`Error::Config`] when there is no such agent.
     pub fn of(config: &Config, environment: &Environment, checkpoint: &Checkpoint, agent: usize) -> Result<Policy> {
         if agent >= config.agents as usize {
-            let help = format!("nearest that works: {}", config.agents - 1);
-            return Err(Error::config("--agent", format!("the run has no agent {agent}"), help));
+            return Err(Error::no_agent(agent, config.agents as usize));
         }
         let actions = &environment.actions;
         let network = Network::new(environment.observation, &config.hidden, actions.outputs(), actions.weighted(), config.activation);
-        let floats = |name: &str| -> Vec<f32> { checkpoint.words_of(name, &[agent]).into_iter().map(f32::from_bits).collect() };
-        let params = floats("params");
+        let params: Vec<f32> = bytemuck::pod_collect_to_vec(&checkpoint.words_of("params", &[agent]));
         let layers = |which: usize| -> Vec<Dense> {
             let base = which * network.block();
             let layer = |(l, layer): (usize, &crate::spec::network::Layer)| {
@@ -70,9 +67,9 @@ impl Policy {
         let head = network.layers[network.layers.len() - 1];
         let log_std = (actions.weighted()..actions.outputs()).map(|k| params[ACTOR * network.block() + head.bias(k)]).collect();
         let normalization = config.normalize_observations.then(|| {
-            let normalizers = floats("normalizers");
-            let column = |i: usize| normalizers.chunks_exact(NORMALIZER_WORDS).take(environment.observation).map(|row| row[i]).collect();
-            Normalization { mean: column(normalizer::MEAN), variance: column(normalizer::VARIANCE), scale: column(normalizer::SCALE) }
+            let normalizers: Vec<Normalizer> = bytemuck::pod_collect_to_vec(&checkpoint.words_of("normalizers", &[agent]));
+            let column = |of: fn(&Normalizer) -> f32| normalizers[..environment.observation].iter().map(of).collect();
+            Normalization { mean: column(|of| of.mean.value), variance: column(|of| of.variance.value), scale: column(|of| of.scale) }
         });
         Ok(Policy {
             environment: environment.name.clone(),

@@ -5,6 +5,7 @@ use crate::program::plan::OBSERVATION_CLIP;
 use crate::spec::config::Activation;
 use crate::spec::environment::Actions;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// The functions of `policy`, which need nothing else. Every name begins with `policy_` or `POLICY_`. Weights are constants in the code: arrays of constants
 /// that are read at a variable index would be copied to every invocation's memory.
@@ -102,15 +103,16 @@ const MOST_PROBABLE: &str = "// The most probable action.\n";
 /// The function for the most probable action.
 fn action(policy: &Policy) -> String {
     let outputs = policy.actions.outputs();
-    // Written out: the most probable of the `count` outputs from `first` on, of several the first one.
-    let choice = |first: usize, count: usize| {
+    // Written out: the most probable of these outputs, of several the first one.
+    let choice = |logits: Range<usize>| {
+        let first = logits.start;
         let mut text = format!("    best = {first}u;\n");
         if policy.masked {
             let _ = writeln!(text, "    largest = select(-1e30, o[{first}], legal[{first}]);");
         } else {
             let _ = writeln!(text, "    largest = o[{first}];");
         }
-        for k in first + 1..first + count {
+        for k in logits.skip(1) {
             let better = if policy.masked { format!("legal[{k}] && (!legal[best] || o[{k}] > largest)") } else { format!("o[{k}] > largest") };
             let _ = writeln!(text, "    if ({better}) {{\n        best = {k}u;\n        largest = o[{k}];\n    }}");
         }
@@ -121,14 +123,12 @@ fn action(policy: &Policy) -> String {
     let chosen = |first: usize| if policy.masked { format!("select(0xffffffffu, best - {first}u, legal[best])") } else { format!("best - {first}u") };
     let variables = "    var best = 0u;\n    var largest = 0.0;\n";
     match &policy.actions {
-        Actions::Discrete(count) => format!("{MOST_PROBABLE}{}{variables}{}    return {};\n}}\n", begin("u32"), choice(0, *count), chosen(0)),
+        Actions::Discrete(count) => format!("{MOST_PROBABLE}{}{variables}{}    return {};\n}}\n", begin("u32"), choice(0..*count), chosen(0)),
         Actions::MultiDiscrete(counts) => {
             let dims = counts.len();
             let mut text = format!("{MOST_PROBABLE}{}{variables}    var action: array<u32, {dims}>;\n", begin(&format!("array<u32, {dims}>")));
-            let mut first = 0;
-            for (d, &count) in counts.iter().enumerate() {
-                let _ = writeln!(text, "{}    action[{d}] = {};", choice(first, count), chosen(first));
-                first += count;
+            for (d, logits) in policy.actions.choices().into_iter().enumerate() {
+                let _ = writeln!(text, "{}    action[{d}] = {};", choice(logits.clone()), chosen(logits.start));
             }
             text + "    return action;\n}\n"
         }
