@@ -405,7 +405,10 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is one of ours"]),
     // The language.
-    discrete(&[("parameters.wind)", "parametres.wind)§")], &["no definition in scope for identifier: `parametres`", "help: declare it, or check its spelling", "did you mean 'parameters'?"]),
+    discrete(
+        &[("parameters.wind)", "parametres.wind)§")],
+        &["no definition in scope for identifier: `parametres`", "help: declare it, or check its spelling", "did you mean 'parameters'?"],
+    ),
     discrete(&[("parameters.wind)", "parameters.wnd)§")], &["invalid field accessor `wnd`", "did you mean 'wind'?"]),
     discrete(&[("let ball_column = i32(rng_below(", "let ball_column = i32(rng_belo(§")], &["`rng_belo`", "did you mean 'rng_below'?"]),
     discrete(&[("let row = i32(place.y);", "let row = i32(flor(place.y));§")], &["`flor`", "did you mean 'floor'?"]),

@@ -19,14 +19,44 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ctrlc", &["cli"]),
 ];
 
+/// The folders in which everything of the standard library may be named.
+const WHOLE_STD: &[&str] = &["run", "bench", "cli"];
+/// What a browser does not have, and the files outside of [`WHOLE_STD`] that name it all the same.
+const STD: &[(&str, &[&str])] = &[
+    // `clock`: the system's clock, unless whoever opens the device hands in another one.
+    ("time::Instant", &["device::clock"]),
+    ("time::SystemTime", &[]),
+    // `engine`: kernels are compiled on all cores.
+    ("thread", &["device::engine"]),
+    // `files` and `checkpoint`: files that a caller names. `cache`: compiled kernels that are kept on disk; `memory`, `process`: what Linux tells below /proc.
+    ("fs", &["support::files", "train::checkpoint", "device::cache", "device::memory", "device::process"]),
+    // `cache`: where the user's caches are. `process`: what drivers read, which is set before they are loaded.
+    ("env", &["device::cache", "device::process"]),
+    ("process", &[]),
+    ("net", &[]),
+    // Channels that block.
+    ("sync::mpsc", &[]),
+    ("sync::Condvar", &[]),
+    ("sync::Barrier", &[]),
+];
+/// What waits for a device, and the files that name it: the one that waits, and for `block_on` those with functions that wrap a future.
+const WAITS: &[(&str, &[&str])] = &[
+    ("PollType", &["device::wait"]),
+    ("map_async", &["device::wait"]),
+    ("map_buffer_on_submit", &["device::wait"]),
+    ("on_submitted_work_done", &["device::wait"]),
+    ("pollster", &["device::wait"]),
+    ("block_on", &["device::wait", "device::gpu", "device::engine", "train::trainer", "play::player", "bench::stopwatch"]),
+];
+
 /// The code of a file, without comments and without its unit tests.
 fn code(text: &str) -> String {
     let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The paths that follow `crate::` in `code`, with groups in braces written out.
-fn paths(code: &str) -> Vec<String> {
+/// The paths that follow `root` (`crate::`) in `code`, with groups in braces written out.
+fn paths(root: &str, code: &str) -> Vec<String> {
     fn expand(prefix: &str, rest: &str, found: &mut Vec<String>) {
         if rest.is_empty() {
             return; // behind the last comma of a group
@@ -54,7 +84,7 @@ fn paths(code: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    code.match_indices("crate::").filter(|(i, _)| !code[..*i].ends_with("pub(in ")).for_each(|(i, word)| expand("", &code[i + word.len()..], &mut found));
+    code.match_indices(root).filter(|(i, _)| !code[..*i].ends_with("pub(in ")).for_each(|(i, word)| expand("", &code[i + word.len()..], &mut found));
     found
 }
 
@@ -100,6 +130,21 @@ fn offence(from: &str, to: &str) -> Option<String> {
     (!allowed).then(|| format!("{from} imports {to}: `{from_folder}` may not know `{to_folder}`"))
 }
 
+/// What `from` names of the standard library that a browser does not have, and of what waits for a device, where it may not.
+fn blocks(from: &str, code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in paths("std::", code).iter().filter(|_| !WHOLE_STD.contains(&folder(from))) {
+        // `use std::time` alone would let anything behind it be named.
+        let reaches = |name: &str| *path == name || path.starts_with(&format!("{name}::")) || name.starts_with(&format!("{path}::"));
+        let refused = STD.iter().filter(|(name, files)| reaches(name) && !files.contains(&from));
+        found.extend(refused.map(|(name, _)| format!("{from} names std::{path}: std::{name} is not there in a browser")));
+    }
+    let words: BTreeSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let refused = WAITS.iter().filter(|(name, files)| words.contains(name) && !files.contains(&from));
+    found.extend(refused.map(|(name, files)| format!("{from} names `{name}`, which only {} may", files.join(", "))));
+    found
+}
+
 /// What `from` imports, directly or through others.
 fn reached<'a>(from: &str, imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
@@ -140,7 +185,8 @@ fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
                 offences.push(format!("{from} names the crate {name}, which only {} may", folders.join(", ")));
             }
         }
-        let to: BTreeSet<&str> = paths(code).iter().filter_map(|path| module_of(path, &modules)).filter(|to| to != from).collect();
+        offences.extend(blocks(from, code));
+        let to: BTreeSet<&str> = paths("crate::", code).iter().filter_map(|path| module_of(path, &modules)).filter(|to| to != from).collect();
         offences.extend(to.iter().filter_map(|to| offence(from, to)));
         imports.insert(from.as_str(), to);
     }
@@ -156,13 +202,26 @@ fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
 
 #[test]
 fn offences_are_found() {
-    let groups = paths(&code(
-        "use crate::spec::{config::Config, network};\nlet x = crate::train::trainer::Trainer::new(); // crate::cli::main\npub(in crate::cli) fn f() {}",
-    ));
+    let groups = paths(
+        "crate::",
+        &code("use crate::spec::{config::Config, network};\nlet x = crate::train::trainer::Trainer::new(); // crate::cli::main\npub(in crate::cli) fn f() {}"),
+    );
     assert_eq!(groups, ["spec::config::Config", "spec::network", "train::trainer::Trainer::new"]);
     assert!(offence("program::plan", "wgsl::units").is_some() && offence("wgsl::units", "program::plan").is_none());
     assert!(offence("reference::gae", "device::gpu").is_some() && offence("play::player", "reference::layouts").is_some());
     assert!(offence("check::selftest", "reference::walk").is_none());
+    for (from, code, count) in [
+        ("train::trainer", "use std::time::Duration;\nuse std::sync::{Arc, Mutex};\nlet x = wait::block_on(future);", 0),
+        ("train::trainer", "use std::time::{Duration, Instant};", 1),
+        ("train::trainer", "use std::time;", 2),
+        ("play::eval", "std::process::exit(1); std::fs::write(path, text); std::thread::sleep(long)", 3),
+        ("run::session", "use std::{fs, thread, time::Instant};", 0),
+        ("device::clock", "use std::time::Instant;", 0),
+        ("device::gpu", "device.poll(wgpu::PollType::Wait { .. }); buffer.map_async(mode, .., f);", 2),
+        ("play::picture", "let words = pollster::block_on(future); let (a, b) = std::sync::mpsc::channel();", 3),
+    ] {
+        assert_eq!(blocks(from, code).len(), count, "{from}, {code}: {:?}", blocks(from, code));
+    }
     let imports = |pairs: &[(&'static str, &[&'static str])]| pairs.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect::<BTreeMap<_, _>>();
     assert!(circles(&imports(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])).is_empty());
     assert_eq!(circles(&imports(&[("a", &["b"]), ("b", &["a"]), ("c", &[])])), ["a -> b", "b -> a"]);

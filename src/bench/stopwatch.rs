@@ -2,6 +2,7 @@
 
 use crate::device::engine::{create_buffer, map_error};
 use crate::device::gpu::Gpu;
+use crate::device::wait::{Mapping, block_on};
 use crate::support::error::Result;
 use std::time::{Duration, Instant};
 
@@ -53,13 +54,9 @@ impl Timestamps {
     /// Seconds between the two timestamps of the last submission.
     fn read(&self, gpu: &Gpu) -> Result<f64> {
         let activity = || "read timestamps".to_string();
-        self.readback.map_async(wgpu::MapMode::Read, .., |_| ());
+        let mapping = Mapping::new(&self.readback);
         gpu.wait(None, activity)?;
-        let ticks: Vec<u64> = {
-            let mapped = self.readback.get_mapped_range(..).map_err(|error| map_error(activity(), error))?;
-            bytemuck::pod_collect_to_vec(&mapped)
-        };
-        self.readback.unmap();
+        let ticks: Vec<u64> = block_on(mapping.read(|bytes| bytemuck::pod_collect_to_vec(bytes))).map_err(|error| map_error(activity(), error))?;
         Ok(ticks[1].wrapping_sub(ticks[0]) as f64 * self.seconds_per_tick)
     }
 }

@@ -1,5 +1,6 @@
 //! Tries an environment on a device: what `ppo-gpu env check` reports.
 
+use crate::device::clock;
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::play::picture::Painter;
@@ -15,7 +16,6 @@ use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::support::text::{grouped, quantity};
 use crate::train::agents::{agent_rows, upload};
-use std::time::Instant;
 
 /// Environments that are tried at once.
 const ENVS: usize = 64;
@@ -96,8 +96,8 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
     let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
     let engine = Engine::new(gpu, &plan, &EngineOptions { checked: true, only: vec![Kernel::Reset, Kernel::Rollout], ..EngineOptions::default() })?;
-    let first = Trial::run(&engine, &plan)?;
-    let second = Trial::run(&engine, &plan)?;
+    let first = Trial::run(gpu, &engine, &plan)?;
+    let second = Trial::run(gpu, &engine, &plan)?;
 
     let mut report = Report { path: environment.name.clone(), findings: Vec::new() };
     let mut say = |verdict: Verdict, at: &str, text: String| {
@@ -251,14 +251,14 @@ struct Trial {
 }
 
 impl Trial {
-    fn run(engine: &Engine, plan: &Plan) -> Result<Trial> {
+    fn run(gpu: &Gpu, engine: &Engine, plan: &Plan) -> Result<Trial> {
         upload(engine, plan, &agent_rows(plan));
         engine.run(&schedule::start())?;
         let start = engine.read("env_lanes")?;
         let rollout = schedule::update_of(plan, Kernel::Rollout);
-        let began = Instant::now();
+        let began = (gpu.clock)();
         engine.run(&rollout)?;
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = clock::since(gpu.clock, began).as_secs_f64();
         let fault = engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code);
         let mut observations = engine.read("observations")?;
         // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.

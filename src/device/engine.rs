@@ -3,6 +3,7 @@
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
 use crate::device::gpu::{ALIGNMENT, Gpu, plan_limits};
+use crate::device::wait;
 use crate::environments::contract;
 use crate::program::buffers::{BUFFERS, Buffer};
 use crate::program::kernel::Kernel;
@@ -185,11 +186,17 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn run_pieces(&self, pieces: &[Piece]) -> Result<()> {
+        wait::block_on(self.complete(pieces))
+    }
+
+    /// [`Engine::run_pieces`] as a future, where nothing may block.
+    pub(crate) async fn complete(&self, pieces: &[Piece]) -> Result<()> {
         let submission = self.submit(pieces, |_| ());
-        self.gpu.wait(Some(submission), || match pieces {
+        let activity = || match pieces {
             [one] => format!("ran kernel `{}`", one.dispatch.kernel.name()),
             _ => "ran kernels".into(),
-        })
+        };
+        self.gpu.done(Some(submission), activity).await
     }
 
     /// Runs dispatches and waits for them.
@@ -208,11 +215,10 @@ pub(crate) fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Resul
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
     let submission = gpu.queue.submit([encoder.finish()]);
-    staging.map_async(wgpu::MapMode::Read, .., |_| ());
+    let mapping = wait::Mapping::new(&staging);
     let activity = || format!("read buffer `{name}`");
     gpu.wait(Some(submission), activity)?;
-    let mapped = staging.get_mapped_range(..).map_err(|error| map_error(activity(), error))?;
-    Ok(bytemuck::cast_slice(&mapped).to_vec())
+    wait::block_on(mapping.read(|bytes| bytemuck::pod_collect_to_vec(bytes))).map_err(|error| map_error(activity(), error))
 }
 
 /// The error for a buffer that could not be mapped.
@@ -226,8 +232,8 @@ pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::Buffe
     let validation = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor { label: Some(name), size, usage, mapped_at_creation: false });
     let failure = |kind, error: wgpu::Error| Error::Device { activity: format!("created buffer `{name}` of {size} bytes"), message: error.to_string(), kind };
-    let invalid = pollster::block_on(validation.pop());
-    if let Some(error) = pollster::block_on(memory.pop()) {
+    let invalid = wait::caught(validation);
+    if let Some(error) = wait::caught(memory) {
         return Err(failure(DeviceFailure::OutOfMemory, error));
     }
     match invalid {
@@ -315,7 +321,7 @@ fn compile(
     };
     let bind_group = bind(&compiled.layout, &resources);
     let part = bind(&compiled.part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
-    if let Some(error) = pollster::block_on(scope.pop()) {
+    if let Some(error) = wait::caught(scope) {
         return Err(Error::Shader { kernel: name.into(), report: error.to_string() });
     }
     let indexed = compiled.bindings.iter().any(|binding| binding.uniform);
@@ -373,7 +379,7 @@ fn compile_source(gpu: &Gpu, name: &str, source: &str, checked: bool, cache: Opt
         compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
         cache: cache.map(KernelCache::pipelines),
     });
-    match pollster::block_on(scope.pop()) {
+    match wait::caught(scope) {
         Some(error) => Err(Error::Shader { kernel: name.into(), report: error.to_string() }),
         None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
     }

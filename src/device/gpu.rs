@@ -1,7 +1,8 @@
 //! The device: adapter choice, limits, and what went wrong on it.
 
+use crate::device::clock::{self, Clock};
 use crate::device::compiled::CompiledKernels;
-use crate::device::{choose, memory, process};
+use crate::device::{choose, memory, process, wait};
 use crate::program::limits::Limits;
 use crate::program::profile::Profile;
 use crate::support::error::{DeviceFailure, Error, Result};
@@ -21,6 +22,8 @@ pub struct Gpu {
     pub info: wgpu::AdapterInfo,
     /// What the adapter allows.
     pub limits: wgpu::Limits,
+    /// What the time is read from wherever work on this device is timed.
+    pub clock: Clock,
     /// The first failure that was reported outside a call, if any.
     failure: Arc<Mutex<Option<(DeviceFailure, String)>>>,
     /// Kernels that were compiled for it.
@@ -29,26 +32,23 @@ pub struct Gpu {
 
 /// Adapters of a backend ("auto" for all), best first: discrete, integrated, virtual, then software.
 pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
-    enumerate(backend, wgpu::InstanceFlags::empty()).iter().map(|adapter| (adapter.get_info(), adapter.limits())).collect()
+    wait::block_on(enumerate(backend, wgpu::InstanceFlags::empty())).iter().map(|adapter| (adapter.get_info(), adapter.limits())).collect()
 }
 
-fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
+async fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
     // Where it is too late for that, drivers run as they are set up by default.
     process::prepare();
-    let on = |backends: wgpu::Backends| {
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.backends = backends;
-        descriptor.flags = flags;
-        pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends))
-    };
-    let mut adapters = match backend {
-        "vulkan" => on(wgpu::Backends::VULKAN),
-        "metal" => on(wgpu::Backends::METAL),
-        "dx12" => on(wgpu::Backends::DX12),
-        "gl" => on(wgpu::Backends::GL),
+    let backends = match backend {
+        "vulkan" => wgpu::Backends::VULKAN,
+        "metal" => wgpu::Backends::METAL,
+        "dx12" => wgpu::Backends::DX12,
+        "gl" => wgpu::Backends::GL,
         // OpenGL only by name: its compute support is too uneven to fall back on in silence.
-        _ => on(wgpu::Backends::PRIMARY),
+        _ => wgpu::Backends::PRIMARY,
     };
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    (descriptor.backends, descriptor.flags) = (backends, flags);
+    let mut adapters = wgpu::Instance::new(descriptor).enumerate_adapters(backends).await;
     // Stable, so that of equals the driver's own order decides.
     adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     adapters
@@ -56,9 +56,13 @@ fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
 
 /// The error for a backend and an adapter that are not there, with those that are.
 pub(crate) fn no_adapter(backend: &str, adapter: &str) -> Error {
+    wait::block_on(none_found(backend, adapter))
+}
+
+async fn none_found(backend: &str, adapter: &str) -> Error {
     let name = if adapter.is_empty() { String::new() } else { format!(", adapter '{adapter}'") };
-    let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { adapters("auto") };
-    let found = others.iter().enumerate().map(|(index, (info, _))| format!("  {}", choose::line(index, info))).collect();
+    let others = if backend == "auto" && adapter.is_empty() { Vec::new() } else { enumerate("auto", wgpu::InstanceFlags::empty()).await };
+    let found = others.iter().enumerate().map(|(index, other)| format!("  {}", choose::line(index, &other.get_info()))).collect();
     Error::NoAdapter { looked_for: format!("backend {backend}{name}"), found }
 }
 
@@ -143,21 +147,34 @@ impl Gpu {
     /// # Errors
     /// Those of [`Gpu::open`].
     pub fn open_with(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
-        let found = enumerate(backend, flags);
+        wait::block_on(Self::request(backend, adapter, flags, limits, clock::system))
+    }
+
+    /// [`Gpu::open`] as a future, where nothing may block; `clock` is what the time is read from.
+    ///
+    /// # Errors
+    /// Those of [`Gpu::open`].
+    pub async fn open_async(backend: &str, adapter: &str, clock: Clock) -> Result<Gpu> {
+        Self::request(backend, adapter, wgpu::InstanceFlags::empty(), required_limits, clock).await
+    }
+
+    async fn request(backend: &str, adapter: &str, flags: wgpu::InstanceFlags, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits, clock: Clock) -> Result<Gpu> {
+        let found = enumerate(backend, flags).await;
         let infos: Vec<wgpu::AdapterInfo> = found.iter().map(wgpu::Adapter::get_info).collect();
         match choose::choose(&infos, adapter)? {
-            Some(chosen) => Self::of_adapter(&found[chosen], limits),
-            None => Err(no_adapter(backend, adapter)),
+            Some(chosen) => Self::of_adapter(&found[chosen], limits, clock).await,
+            None => Err(none_found(backend, adapter).await),
         }
     }
 
     /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
     pub fn open_each(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits, Result<Gpu>)> {
-        let found = enumerate(backend, wgpu::InstanceFlags::empty());
-        found.iter().map(|adapter| (adapter.get_info(), adapter.limits(), Self::of_adapter(adapter, required_limits))).collect()
+        let found = wait::block_on(enumerate(backend, wgpu::InstanceFlags::empty()));
+        let open = |adapter| wait::block_on(Self::of_adapter(adapter, required_limits, clock::system));
+        found.iter().map(|adapter| (adapter.get_info(), adapter.limits(), open(adapter))).collect()
     }
 
-    fn of_adapter(chosen: &wgpu::Adapter, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits) -> Result<Gpu> {
+    async fn of_adapter(chosen: &wgpu::Adapter, limits: impl Fn(&wgpu::Limits) -> wgpu::Limits, clock: Clock) -> Result<Gpu> {
         let info = chosen.get_info();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ppo-gpu"),
@@ -166,7 +183,7 @@ impl Gpu {
             required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE | wgpu::Features::SUBGROUP),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(chosen.request_device(&descriptor)).map_err(|error| Error::Device {
+        let (device, queue) = chosen.request_device(&descriptor).await.map_err(|error| Error::Device {
             activity: format!("opened {}", info.name),
             message: error.to_string(),
             kind: DeviceFailure::Lost,
@@ -194,7 +211,7 @@ impl Gpu {
                 on_loss(DeviceFailure::Lost, format!("the device was lost ({reason:?}) {message}"));
             }
         });
-        Ok(Gpu { device, queue, info, limits: chosen.limits(), failure, compiled: Arc::default() })
+        Ok(Gpu { device, queue, info, limits: chosen.limits(), clock, failure, compiled: Arc::default() })
     }
 
     /// The profile that `name` stands for on this device.
@@ -231,9 +248,14 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] when the device failed meanwhile.
     pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>, activity: impl Fn() -> String) -> Result<()> {
+        wait::block_on(self.done(submission, activity))
+    }
+
+    /// [`Gpu::wait`] as a future, where nothing may block.
+    pub(crate) async fn done(&self, submission: Option<wgpu::SubmissionIndex>, activity: impl Fn() -> String) -> Result<()> {
         self.check(&activity)?;
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: None });
+        let done = wait::done(&self.device, submission).await;
         self.check(&activity)?;
-        waited.map(|_| ()).map_err(|error| Error::Device { activity: activity(), message: error.to_string(), kind: DeviceFailure::Lost })
+        done.map_err(|error| Error::Device { activity: activity(), message: error.to_string(), kind: DeviceFailure::Lost })
     }
 }

@@ -2,10 +2,13 @@
 
 pub mod cache;
 pub mod choose;
+pub mod clock;
 mod compiled;
 pub mod engine;
 pub mod gpu;
 pub mod memory;
 pub mod pace;
 pub mod process;
+pub(crate) mod readback;
 pub mod shader;
+pub(crate) mod wait;

@@ -1,6 +1,7 @@
 //! A compute shader beside the update (benchmarks, pictures), bound by the names in its WGSL.
 
 use crate::device::gpu::Gpu;
+use crate::device::wait;
 use crate::program::kernel::Grid;
 use crate::program::plan::Plan;
 use crate::support::error::{Error, Result};
@@ -64,7 +65,7 @@ impl Program {
         });
         let layout = pipeline.get_bind_group_layout(0);
         let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout: &layout, entries: &entries });
-        match pollster::block_on(scope.pop()) {
+        match wait::caught(scope) {
             Some(report) => Err(error(report.to_string())),
             None => Ok(Program { pipeline, bind_group, groups: shader.groups }),
         }

@@ -6,6 +6,7 @@ use crate::program::profile::Profile;
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
+use crate::support::files;
 use crate::support::text::did_you_mean;
 use std::path::Path;
 
@@ -67,7 +68,7 @@ impl Environment {
     /// [`Environment::parse`].
     pub fn named(name: &str) -> Result<Environment> {
         if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wgsl")) {
-            let source = std::fs::read_to_string(name).map_err(|error| Error::unreadable(name, error))?;
+            let source = files::read_text(Path::new(name))?;
             return Environment::parse(name, &source);
         }
         let known = Self::built_in(name).ok_or_else(|| {

@@ -245,7 +245,8 @@ fn nearest(text: &str, problem: &str) -> String {
     let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
     let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let names = words.chain(WGSL_FUNCTIONS.split_whitespace()).filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    let names =
+        words.chain(WGSL_FUNCTIONS.split_whitespace()).filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     did_you_mean(unknown, names)
 }
 

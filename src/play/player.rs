@@ -2,9 +2,11 @@
 
 use crate::device::engine::{self, Engine};
 use crate::device::gpu::Gpu;
+use crate::device::readback::Readback;
+use crate::device::wait::block_on;
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch};
+use crate::program::schedule::{self, Piece};
 use crate::spec::config::{Config, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::random::seed_words;
@@ -13,7 +15,6 @@ use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::train::agents::{agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
-use bytemuck::Zeroable;
 
 /// How to play.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,9 @@ pub struct Player {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
-    rollout: Vec<Dispatch>,
+    rollout: Vec<Piece>,
+    /// What `faults` and `transitions` are copied to.
+    steps: Readback,
     rows: Vec<Agent>,
     /// Which agents of their run they are.
     agents: Vec<usize>,
@@ -59,8 +62,9 @@ impl Player {
         let rows: Vec<Agent> =
             agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| Agent { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
-        let rollout = schedule::update_of(&plan, Kernel::Rollout);
-        let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, rows, agents };
+        let rollout = schedule::update_of(&plan, Kernel::Rollout).iter().map(|dispatch| dispatch.whole(&plan)).collect();
+        let steps = Readback::new(gpu, &plan, "steps readback", &["faults", "transitions"])?;
+        let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, steps, rows, agents };
         if let Some(checkpoint) = checkpoint {
             player.take(checkpoint);
         }
@@ -96,15 +100,24 @@ impl Player {
     /// [`Error::Played`] when something went wrong with an agent; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
     /// failed.
     pub fn advance(&mut self) -> Result<Vec<Transition>> {
-        self.engine.run(&self.rollout)?;
-        let faults = self.engine.read("faults")?;
-        if let Some((fault, agent)) = faults.into_iter().zip(&self.agents).find_map(|(code, &agent)| Some((Fault::of_code(code)?, agent))) {
+        block_on(self.next())
+    }
+
+    /// [`Player::advance`] as a future, where nothing may block. It has to be awaited to its end.
+    ///
+    /// # Errors
+    /// Those of [`Player::advance`].
+    pub async fn next(&mut self) -> Result<Vec<Transition>> {
+        let mut mapping = None;
+        let submission = self.engine.submit(&self.rollout, |encoder| mapping = Some(self.steps.record(&self.engine, encoder)));
+        let activity = || "ran kernel `rollout`".to_string();
+        self.gpu.done(Some(submission), activity).await?;
+        let words = self.steps.read(&self.engine, mapping.expect("submitting calls the closure"), activity).await?;
+        let (faults, words) = (&words[0], &words[1]);
+        if let Some((fault, agent)) = faults.iter().zip(&self.agents).find_map(|(&code, &agent)| Some((Fault::of_code(code)?, agent))) {
             return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });
         }
-        let words = self.engine.read("transitions")?;
-        let mut transitions = vec![Transition::zeroed(); self.plan.agents * self.plan.batch];
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut transitions);
-        bytes.copy_from_slice(&bytemuck::cast_slice(&words)[..bytes.len()]);
+        let transitions = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * self.plan.batch * Transition::WORDS]);
         self.rows.iter_mut().for_each(Agent::count_update);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));
         Ok(transitions)

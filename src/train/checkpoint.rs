@@ -56,9 +56,10 @@ struct Metadata {
 }
 
 impl Checkpoint {
-    /// A checkpoint of `words`, the contents of the buffers of [`KEPT`] in that order, as a device that trains `plan` holds them.
-    pub fn new(plan: &Plan, words: Vec<Vec<u32>>, seconds: f64, mean_return: Option<f32>) -> Checkpoint {
-        let words: BTreeMap<&'static str, Vec<u32>> = KEPT
+    /// A checkpoint of `words`, the contents of the buffers of [`KEPT`] in that order, as a device that trains `plan` holds them after `updates` updates, or
+    /// after more where every agent had stopped by then.
+    pub fn new(plan: &Plan, updates: u32, words: Vec<Vec<u32>>, seconds: f64, mean_return: Option<f32>) -> Checkpoint {
+        let mut words: BTreeMap<&'static str, Vec<u32>> = KEPT
             .iter()
             .zip(words)
             .map(|(name, mut words)| {
@@ -67,7 +68,8 @@ impl Checkpoint {
                 (*name, words)
             })
             .collect();
-        let updates = agents(&words["agents"]).first().map_or(0, |agent| agent.sequence);
+        let counted: Vec<Agent> = agents(&words["agents"]).into_iter().map(|agent| Agent { sequence: updates, ..agent }).collect();
+        words.insert("agents", bytemuck::pod_collect_to_vec(&counted));
         let environment = plan.environment.sha256();
         let config = plan.config.digest(&environment);
         Checkpoint { updates, seconds, mean_return, environment, config, words }

@@ -1,12 +1,15 @@
 //! Drives training: submits updates ahead, reads metric rows late, stops.
 
-use crate::device::engine::{self, Engine, EngineOptions};
+use crate::device::clock;
+use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::device::pace::{Next, Pace, Position};
-use crate::program::buffers::{Buffer, KEPT};
+use crate::device::readback::Readback;
+use crate::device::wait::{Mapping, block_on};
+use crate::program::buffers::KEPT;
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch};
+use crate::program::schedule::{self, Dispatch, Piece};
 use crate::spec::config::PerAgent;
 use crate::spec::metrics::Row;
 use crate::spec::network::NETWORKS;
@@ -16,11 +19,10 @@ use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
 use crate::train::agents::{agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
-use bytemuck::Zeroable;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Updates that may be queued on the device while the host reads an earlier one's metrics.
 const AHEAD: usize = 3;
@@ -40,13 +42,13 @@ pub struct Trainer {
     pace: Pace,
     /// What is known of the kernels' shares in that.
     shares: Shares,
-    /// Buffers that metric rows are copied to, used in turn.
-    staging: Vec<wgpu::Buffer>,
-    /// What the buffers of [`KEPT`] are copied to, one after the other, from the first such copy on.
-    snapshot: Option<wgpu::Buffer>,
-    /// Updates submitted.
+    /// What metric rows are copied to, used in turn.
+    staging: Vec<Readback>,
+    /// What the buffers of [`KEPT`] are copied to, from the first such copy on.
+    snapshot: Option<Readback>,
+    /// Updates submitted; once every agent has stopped, those until then.
     updates: u32,
-    /// Seconds that they took, those of the call of [`Trainer::run`] that goes on left out.
+    /// Seconds that they took, those of `stretch` left out.
     seconds: f64,
     /// Mean over agents of the mean return in the last row.
     mean_return: Option<f32>,
@@ -54,8 +56,11 @@ pub struct Trainer {
     stopped: bool,
     /// The agents that went wrong, in the order in which they did.
     diverged: Vec<Divergence>,
-    /// Whether the first agent that goes wrong ends [`Trainer::run`].
+    /// Whether the first agent that goes wrong ends training.
     stops_at_divergence: bool,
+    saving: Saving,
+    /// What is under way, from the first call of [`Trainer::next`] to the one that returns no update.
+    stretch: Option<Stretch>,
 }
 
 /// When the state of a run is wanted for a [`Checkpoint`].
@@ -69,17 +74,38 @@ pub enum Saving {
     Period(Duration),
 }
 
-/// The answer to a request to map a buffer.
-type Mapped = std::sync::mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>;
+/// What came of an update.
+#[derive(Debug)]
+pub struct Update {
+    /// A row of metrics for each agent.
+    pub rows: Vec<Row>,
+    /// The state after it, where [`Trainer::set_saving`] asked for that.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// Updates without a break between them.
+struct Stretch {
+    /// Those that were submitted and not read yet, oldest first.
+    in_flight: VecDeque<InFlight>,
+    /// How many may be.
+    ahead: usize,
+    /// Whether no more are submitted.
+    pauses: bool,
+    /// Agents that went wrong, where that ends training.
+    failure: Option<Error>,
+    /// When it began, when the last row was read, and when the last copy for a checkpoint was submitted.
+    began: f64,
+    last_row: f64,
+    last_saved: f64,
+}
 
 /// An update whose metrics are on their way.
 struct InFlight {
     sequence: u32,
-    slot: usize,
     submission: wgpu::SubmissionIndex,
-    mapped: Mapped,
+    metrics: Mapping,
     /// Where the state after it was copied, too.
-    snapshot: Option<Mapped>,
+    snapshot: Option<Mapping>,
 }
 
 impl Trainer {
@@ -96,13 +122,19 @@ impl Trainer {
     /// # Errors
     /// Those of [`Engine::new`].
     pub fn with_options(gpu: Gpu, plan: Plan, options: &EngineOptions) -> Result<Trainer> {
+        block_on(Self::prepare(gpu, plan, options))
+    }
+
+    /// [`Trainer::with_options`] as a future, where nothing may block.
+    ///
+    /// # Errors
+    /// Those of [`Engine::new`].
+    pub async fn prepare(gpu: Gpu, plan: Plan, options: &EngineOptions) -> Result<Trainer> {
         let engine = Engine::new(&gpu, &plan, options)?;
         upload(&engine, &plan, &agent_rows(&plan));
-        engine.run(&schedule::start())?;
-        let size = engine.buffer("metrics").size();
-        let staging = (0..AHEAD)
-            .map(|_| engine::create_buffer(&gpu, "metrics readback", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST))
-            .collect::<Result<_>>()?;
+        let start: Vec<Piece> = schedule::start().iter().map(|dispatch| dispatch.whole(&plan)).collect();
+        engine.complete(&start).await?;
+        let staging = (0..AHEAD).map(|_| Readback::new(&gpu, &plan, "metrics readback", &["metrics"])).collect::<Result<_>>()?;
         let update = schedule::update(&plan);
         let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
         Ok(Trainer {
@@ -120,6 +152,8 @@ impl Trainer {
             stopped: false,
             diverged: Vec::new(),
             stops_at_divergence: false,
+            saving: Saving::Never,
+            stretch: None,
         })
     }
 
@@ -127,10 +161,7 @@ impl Trainer {
     /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight. Called again, it goes on.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were observed (one alone is frozen at its last finite
-    /// parameters, and the others continue), or, after
-    /// [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops early;
-    /// [`Error::Device`] when the device failed.
+    /// Those of [`Trainer::next`].
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
         self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
     }
@@ -139,84 +170,97 @@ impl Trainer {
     /// device copies its buffers, and the host reads the copy.
     ///
     /// # Errors
-    /// Those of [`Trainer::run`], and the first one of `save`, which ends training.
+    /// Those of [`Trainer::next`], and the first one of `save`, which ends training.
     pub fn run_saving(
         &mut self,
         observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
         saving: Saving,
         save: &mut dyn FnMut(Checkpoint) -> Result<()>,
     ) -> Result<()> {
-        let start = Instant::now();
-        let outcome = self.run_from(start, observe, saving, save);
-        self.seconds += start.elapsed().as_secs_f64();
+        self.set_saving(saving);
+        while let Some(update) = block_on(self.next())? {
+            if observe(&update.rows).is_break() {
+                self.pause();
+            }
+            update.checkpoint.map_or(Ok(()), &mut *save)?;
+        }
+        Ok(())
+    }
+
+    /// The next update, while the device works on later ones. None when every agent has stopped, the steps are used up, or after [`Trainer::pause`] all
+    /// updates in flight were returned; after a pause, the next call goes on. A future that is dropped before it is ready loses an update.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were returned (one alone is frozen at its last finite
+    /// parameters, and the others continue), or, after
+    /// [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops early;
+    /// [`Error::Device`] when the device failed.
+    pub async fn next(&mut self) -> Result<Option<Update>> {
+        let now = (self.gpu.clock)();
+        let begins = Stretch { in_flight: VecDeque::new(), ahead: 1, pauses: false, failure: None, began: now, last_row: now, last_saved: now };
+        let mut stretch = self.stretch.take().unwrap_or(begins);
+        let began = stretch.began;
+        let outcome = self.next_of(&mut stretch).await;
+        match outcome {
+            Ok(Some(_)) => self.stretch = Some(stretch),
+            _ => self.seconds += clock::since(self.gpu.clock, began).as_secs_f64(),
+        }
         outcome
     }
 
-    fn run_from(
-        &mut self,
-        start: Instant,
-        observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
-        saving: Saving,
-        save: &mut dyn FnMut(Checkpoint) -> Result<()>,
-    ) -> Result<()> {
-        let mut in_flight: VecDeque<InFlight> = VecDeque::new();
-        let mut breaks_off = false;
-        let (mut last_row, mut last_saved) = (start, start);
-        let mut ahead = 1;
+    async fn next_of(&mut self, stretch: &mut Stretch) -> Result<Option<Update>> {
         loop {
-            while !breaks_off && !self.stopped && self.updates < self.plan.updates && in_flight.len() < ahead {
-                let saves = match saving {
-                    Saving::Never => false,
-                    Saving::Updates(count) => (self.updates + 1).is_multiple_of(count),
-                    Saving::Period(period) => last_saved.elapsed() >= period,
-                };
-                if saves {
-                    // There is one buffer for copies.
-                    if in_flight.iter().any(|update| update.snapshot.is_some()) {
-                        break;
-                    }
-                    last_saved = Instant::now();
-                }
-                in_flight.push_back(self.submit_update(saves)?);
-            }
-            let Some(oldest) = in_flight.pop_front() else { return self.conclusion() };
-            let seconds = || self.seconds + start.elapsed().as_secs_f64();
-            let rows = self.read_rows(&oldest, seconds())?;
+            self.submit_ahead(stretch).await?;
+            let Some(oldest) = stretch.in_flight.pop_front() else {
+                return stretch.failure.take().map_or_else(|| self.conclusion(), Err).map(|()| None);
+            };
+            let sequence = oldest.sequence;
+            let (raw, snapshot) = self.read(oldest).await?;
+            let seconds = self.seconds + clock::since(self.gpu.clock, stretch.began).as_secs_f64();
             // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
-            ahead = if !self.pace.is_known(&self.update) {
+            stretch.ahead = if !self.pace.is_known(&self.update) {
                 1
-            } else if last_row.elapsed() > LONG_UPDATE {
+            } else if clock::since(self.gpu.clock, stretch.last_row) > LONG_UPDATE {
                 2
             } else {
                 AHEAD
             };
-            last_row = Instant::now();
-            let snapshot = oldest.snapshot.as_ref().map(|mapped| self.read_snapshot(mapped, seconds())).transpose()?;
-            if rows.iter().all(|row| row.was_stopped) {
-                // Updates that were queued before the host knew. They changed nothing.
-                self.stopped = true;
+            stretch.last_row = (self.gpu.clock)();
+            // What was queued before the host knew that training ends is of no use, but its buffers are.
+            if self.stopped || stretch.failure.is_some() {
                 continue;
             }
+            let env_steps = (u64::from(sequence) + 1) * (self.plan.batch * self.plan.agents) as u64;
+            let sps = env_steps as f64 / seconds.max(1e-9);
+            let rows: Vec<Row> = raw.iter().zip(0..).map(|(raw, agent)| self.plan.row(raw, agent, seconds, sps)).collect();
+            if rows.iter().all(|row| row.stops || row.was_stopped) {
+                (self.stopped, self.updates) = (true, sequence + 1);
+            }
             self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
-            breaks_off |= observe(&rows).is_break();
             let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
             // Whatever is computed with half of a loop is wrong, for every agent.
             let cut_off = diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP);
-            breaks_off |= cut_off;
             if self.stops_at_divergence && !diverged.is_empty() && !cut_off {
-                // Whatever is still on its way is of no use, but its buffers are.
-                for update in in_flight.drain(..) {
-                    self.read_rows(&update, seconds())?;
-                    update.snapshot.as_ref().map(|mapped| self.read_snapshot(mapped, seconds())).transpose()?;
-                }
-                let agents = diverged.len();
-                return Err(Error::Diverged { first: diverged[0], agents });
+                (stretch.pauses, stretch.failure) = (true, Some(Error::Diverged { first: diverged[0], agents: diverged.len() }));
+                return Ok(Some(Update { rows, checkpoint: None }));
             }
+            stretch.pauses |= cut_off;
             self.diverged.extend(diverged);
-            if let Some((words, seconds)) = snapshot {
-                save(Checkpoint::new(&self.plan, words, seconds, self.mean_return))?;
-            }
+            let checkpoint = snapshot.map(|words| Checkpoint::new(&self.plan, sequence + 1, words, seconds, self.mean_return));
+            return Ok(Some(Update { rows, checkpoint }));
         }
+    }
+
+    /// Submits no more updates for now: [`Trainer::next`] returns those in flight, and then none.
+    pub fn pause(&mut self) {
+        if let Some(stretch) = &mut self.stretch {
+            stretch.pauses = true;
+        }
+    }
+
+    /// When [`Trainer::next`] returns a checkpoint. [`Trainer::run`] and [`Trainer::run_saving`] set this.
+    pub fn set_saving(&mut self, saving: Saving) {
+        self.saving = saving;
     }
 
     /// Whether the first agent that goes wrong ends [`Trainer::run`] with [`Error::Diverged`], so that the caller may [`Trainer::restore`] an earlier state.
@@ -252,17 +296,22 @@ impl Trainer {
         }
     }
 
-    /// The state as it is now, between two calls of [`Trainer::run`].
+    /// The state as it is now, between two calls of [`Trainer::run`]. When every agent has stopped it is that of the update with which the last one did;
+    /// only their environments, and the statistics of these, may be a few updates ahead.
     ///
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
         let words = KEPT.iter().map(|name| self.engine.read(name)).collect::<Result<_>>()?;
-        Ok(Checkpoint::new(&self.plan, words, self.seconds, self.mean_return))
+        Ok(Checkpoint::new(&self.plan, self.updates, words, self.seconds, self.mean_return))
     }
 
     /// Goes back, or forward, to the state of a checkpoint of a run of the same plan; [`Trainer::run`] then goes on as that run would have, to the same bits.
+    ///
+    /// # Panics
+    /// While updates are in flight.
     pub fn restore(&mut self, checkpoint: &Checkpoint) {
+        assert!(self.stretch.is_none(), "updates are in flight: call `pause`, and `next` until it returns none");
         for name in KEPT {
             self.engine.write(name, checkpoint.words(name));
         }
@@ -291,20 +340,41 @@ impl Trainer {
     pub(crate) fn time_submissions(&mut self) -> Result<Vec<Duration>> {
         let (mut position, mut times) = (Position::default(), Vec::new());
         while let Some(next) = self.pace.next(&self.update, &mut position) {
-            let start = Instant::now();
+            let start = (self.gpu.clock)();
             match &next {
                 Next::Together(pieces) => self.engine.run_pieces(pieces)?,
                 Next::Timed(piece) => self.engine.run_pieces(std::slice::from_ref(piece))?,
             }
-            times.push(start.elapsed());
+            let time = clock::since(self.gpu.clock, start);
+            times.push(time);
             if let Next::Timed(piece) = &next {
-                self.pace.take(piece, start.elapsed());
+                self.pace.take(piece, time);
             }
         }
         Ok(times)
     }
 
-    fn submit_update(&mut self, saves: bool) -> Result<InFlight> {
+    /// Submits updates until as many as may be are in flight.
+    async fn submit_ahead(&mut self, stretch: &mut Stretch) -> Result<()> {
+        while !stretch.pauses && !self.stopped && self.updates < self.plan.updates && stretch.in_flight.len() < stretch.ahead {
+            let saves = match self.saving {
+                Saving::Never => false,
+                Saving::Updates(count) => (self.updates + 1).is_multiple_of(count),
+                Saving::Period(period) => clock::since(self.gpu.clock, stretch.last_saved) >= period,
+            };
+            if saves {
+                // There is one buffer for copies.
+                if stretch.in_flight.iter().any(|update| update.snapshot.is_some()) {
+                    break;
+                }
+                stretch.last_saved = (self.gpu.clock)();
+            }
+            stretch.in_flight.push_back(self.submit_update(saves).await?);
+        }
+        Ok(())
+    }
+
+    async fn submit_update(&mut self, saves: bool) -> Result<InFlight> {
         let sequence = self.updates;
         let mut position = Position::default();
         let (mut pieces, mut timed) = (Vec::new(), false);
@@ -319,80 +389,49 @@ impl Trainer {
                 Next::Timed(piece) => {
                     timed = true;
                     // What was submitted before would be timed as well.
-                    self.gpu.wait(None, || format!("ran update {}", sequence + 1))?;
-                    let start = Instant::now();
-                    self.engine.run_pieces(std::slice::from_ref(&piece))?;
-                    self.pace.take(&piece, start.elapsed());
+                    self.gpu.done(None, || format!("ran update {}", sequence + 1)).await?;
+                    let start = (self.gpu.clock)();
+                    self.engine.complete(std::slice::from_ref(&piece)).await?;
+                    self.pace.take(&piece, clock::since(self.gpu.clock, start));
                 }
             }
         }
         if saves && self.snapshot.is_none() {
-            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            let size = KEPT.iter().map(|name| Buffer::named(name).bytes(&self.plan)).sum();
-            self.snapshot = Some(engine::create_buffer(&self.gpu, "checkpoint readback", size, usage)?);
+            self.snapshot = Some(Readback::new(&self.gpu, &self.plan, "checkpoint readback", KEPT)?);
         }
         if timed {
             *self.shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = self.pace.shares(&self.update);
         }
-        let slot = sequence as usize % self.staging.len();
-        let (metrics, staging) = (self.engine.buffer("metrics"), &self.staging[slot]);
-        let (mut mapped, mut snapshot) = (None, None);
+        let (mut metrics, mut snapshot) = (None, None);
         let submission = self.engine.submit(&pieces, |encoder| {
-            encoder.copy_buffer_to_buffer(metrics, 0, staging, 0, metrics.size());
-            mapped = Some(map_on_submit(encoder, staging));
-            if let Some(copy) = self.snapshot.as_ref().filter(|_| saves) {
-                let mut offset = 0;
-                for name in KEPT {
-                    let size = Buffer::named(name).bytes(&self.plan);
-                    encoder.copy_buffer_to_buffer(self.engine.buffer(name), 0, copy, offset, size);
-                    offset += size;
-                }
-                snapshot = Some(map_on_submit(encoder, copy));
-            }
+            metrics = Some(self.staging_of(sequence).record(&self.engine, encoder));
+            snapshot = self.snapshot.as_ref().filter(|_| saves).map(|copy| copy.record(&self.engine, encoder));
         });
         self.updates += 1;
-        let mapped = mapped.expect("submitting calls the closure");
-        Ok(InFlight { sequence, slot, submission, mapped, snapshot })
+        let metrics = metrics.expect("submitting calls the closure");
+        Ok(InFlight { sequence, submission, metrics, snapshot })
     }
 
-    fn read_rows(&self, update: &InFlight, seconds: f64) -> Result<Vec<Row>> {
+    fn staging_of(&self, sequence: u32) -> &Readback {
+        &self.staging[sequence as usize % self.staging.len()]
+    }
+
+    /// The metrics of an update, a row for each agent, and what was copied of the buffers of [`KEPT`].
+    async fn read(&self, update: InFlight) -> Result<(Vec<MetricsRow>, Option<Vec<Vec<u32>>>)> {
         let activity = || format!("ran update {}", update.sequence + 1);
-        self.gpu.wait(Some(update.submission.clone()), activity)?;
-        let mut raw = vec![MetricsRow::zeroed(); self.plan.agents];
-        read_mapped(&self.staging[update.slot], &update.mapped, activity, |bytes| {
-            let words = bytemuck::cast_slice_mut::<MetricsRow, u8>(&mut raw);
-            words.copy_from_slice(&bytes[..words.len()]);
-        })?;
-        self.engine.count_read((raw.len() * size_of::<MetricsRow>()) as u64);
-        if let Some(row) = raw.iter().find(|row| row.sequence != update.sequence) {
+        self.gpu.done(Some(update.submission), activity).await?;
+        let words = self.staging_of(update.sequence).read(&self.engine, update.metrics, activity).await?;
+        let rows: Vec<MetricsRow> = bytemuck::pod_collect_to_vec(&words[0][..self.plan.agents * MetricsRow::WORDS]);
+        if let Some(row) = rows.iter().find(|row| row.sequence != update.sequence) {
             // Some systems report work as done that was cut off.
             let message = format!("the device returned the metrics of update {} instead", row.sequence + 1);
             return Err(Error::Device { activity: activity(), message, kind: DeviceFailure::Lost });
         }
-        let env_steps = (u64::from(update.sequence) + 1) * (self.plan.batch * self.plan.agents) as u64;
-        let sps = env_steps as f64 / seconds.max(1e-9);
-        Ok(raw.iter().zip(0..).map(|(raw, agent)| self.plan.row(raw, agent, seconds, sps)).collect())
-    }
-
-    /// What was copied of the buffers of [`KEPT`], and the time that it is of.
-    fn read_snapshot(&self, mapped: &Mapped, seconds: f64) -> Result<(Vec<Vec<u32>>, f64)> {
-        let copy = self.snapshot.as_ref().expect("it was copied to");
-        let mut words = Vec::new();
-        read_mapped(
-            copy,
-            mapped,
-            || "read the state for a checkpoint".into(),
-            |bytes| {
-                let mut rest = bytes;
-                for name in KEPT {
-                    let (part, after) = rest.split_at(Buffer::named(name).bytes(&self.plan) as usize);
-                    words.push(bytemuck::pod_collect_to_vec(part));
-                    rest = after;
-                }
-            },
-        )?;
-        self.engine.count_read(copy.size());
-        Ok((words, seconds))
+        let snapshot = match (&self.snapshot, update.snapshot) {
+            (Some(copy), Some(mapping)) => Some(copy.read(&self.engine, mapping, || "read the state for a checkpoint".into()).await?),
+            _ => None,
+        };
+        Ok((rows, snapshot))
     }
 
     /// Parameters of all agents, in the padded layout of [`crate::spec::network`]: `[s][P]`.
@@ -434,26 +473,4 @@ impl Trainer {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
-}
-
-/// Asks for a buffer to be mapped once the commands before it are done.
-fn map_on_submit(encoder: &wgpu::CommandEncoder, buffer: &wgpu::Buffer) -> Mapped {
-    let (sender, mapped) = std::sync::mpsc::channel();
-    encoder.map_buffer_on_submit(buffer, wgpu::MapMode::Read, .., move |result| {
-        // The receiver is gone only when the run has already failed.
-        let _ = sender.send(result);
-    });
-    mapped
-}
-
-/// Hands what a mapped buffer holds to `take`, and unmaps it.
-fn read_mapped(buffer: &wgpu::Buffer, mapped: &Mapped, activity: impl Fn() -> String, take: impl FnOnce(&[u8])) -> Result<()> {
-    let answer = mapped.recv().map_err(|error| engine::map_error(activity(), error))?;
-    answer.map_err(|error| engine::map_error(activity(), error))?;
-    {
-        let view = buffer.get_mapped_range(..).map_err(|error| engine::map_error(activity(), error))?;
-        take(&view);
-    }
-    buffer.unmap();
-    Ok(())
 }
