@@ -382,7 +382,7 @@ fn cartpole_is_learned() {
     let plan = Plan::new(&config, profile("auto")).unwrap();
     // By the kernel that makes gradient steps at once where there is one, and by those that make one each.
     for learn_steps in if plan.learn_steps > 0 { vec![plan.learn_steps, 0] } else { vec![0] } {
-        let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &Options::default()).unwrap();
+        let mut trainer = Trainer::with_options(gpu(), Plan { learn_steps, ..plan.clone() }, &EngineOptions::default()).unwrap();
         let rows = train(&mut trainer).unwrap();
         let last = rows.last().unwrap();
         let env_steps = u64::from(last.update) * u64::from(config.envs) * u64::from(config.steps);
