@@ -134,7 +134,7 @@ fn a_seed_decides_everything_and_nothing_else_does() {
     let first = run("a", "--seed 5");
     let sha = text(&first, "params_sha256");
     assert_eq!(text(&run("b", "--seed 5"), "params_sha256"), sha, "another process");
-    for at_once in [1, 3, 0] {
+    for at_once in [1, 0] {
         let split = run(&format!("split-{at_once}"), &format!("--seed 5 --dispatches-per-submit {at_once}"));
         assert_eq!(text(&split, "params_sha256"), sha, "{at_once} dispatches in a submission");
     }
@@ -834,15 +834,16 @@ mod signals {
     /// `nohup ppo-gpu ... &` outlives the terminal, and a script's background job is not ended by the Ctrl-C that is meant for another.
     #[test]
     fn signals_that_were_ignored_at_the_start_stay_ignored() {
-        for (ignored, others) in [("HUP", &["INT", "TERM"][..]), ("INT", &["TERM", "HUP"]), ("TERM", &["HUP"]), ("HUP INT", &["TERM"])] {
-            for other in others {
+        // Each is ignored once, and obeyed once where another is ignored; and two are ignored.
+        {
+            for (ignored, other) in [("HUP", "INT"), ("INT", "TERM"), ("TERM", "HUP"), ("HUP INT", "TERM")] {
                 let desk = Desk::new();
                 let mut running = Running::start_ignoring(&desk, ignored, &format!("{ENDLESS} --json"));
                 ignored.split(' ').for_each(|signal| running.signal(signal));
                 // Whoever obeyed would write once more, or twice, and end.
                 let size = || std::fs::metadata(desk.path("run/metrics.jsonl")).unwrap().len();
                 let (mut seen, mut writes, began) = (size(), 0, Instant::now());
-                while writes < 4 {
+                while writes < 3 {
                     assert!(running.0.try_wait().unwrap().is_none() && began.elapsed() < PATIENCE, "it does not go on after SIG{ignored}");
                     std::thread::sleep(Duration::from_millis(10));
                     let now = size();
@@ -895,9 +896,15 @@ fn inspect_shows_what_a_run_is_made_of() {
 #[test]
 fn shaders_as_printed_are_valid_wgsl() {
     let desk = Desk::new();
-    for (hidden, activation) in ["64,64", "128", "32,32,32"].into_iter().flat_map(|hidden| [(hidden, "tanh"), (hidden, "relu")]) {
+    // All kernels of one network; those that its size makes a difference to, and those that the activation does.
+    let (sized, active) = (["rollout", "evaluate", "gradient", "adam"], ["rollout", "evaluate", "gradient"]);
+    for (hidden, activation) in [("64,64", "tanh"), ("64,64", "relu"), ("128", "tanh"), ("32,32,32", "relu")] {
         let all = Kernel::ALL.iter().filter(|&&kernel| kernel != Kernel::Learn);
-        let kernels = all.filter(|kernel| hidden == "64,64" || ["rollout", "evaluate", "gradient", "adam"].contains(&kernel.name()));
+        let kernels = all.filter(|kernel| match (hidden, activation) {
+            ("64,64", "tanh") => true,
+            ("64,64", _) => active.contains(&kernel.name()),
+            _ => sized.contains(&kernel.name()),
+        });
         for kernel in kernels {
             let source = desk.expect(DONE, &format!("inspect shader {} --hidden {hidden} --activation {activation} --quiet", kernel.name())).stdout;
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));

@@ -19,14 +19,14 @@ fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::EngineOptions) ->
 #[test]
 fn a_device_that_works_is_good_to_go() {
     let desk = Desk::new();
-    let report = desk.expect(DONE, "doctor --seconds 0.2 --json --quiet").json();
+    let report = desk.expect(DONE, "doctor --seconds 0.05 --json --quiet").json();
     assert_eq!(report["good"], true, "{report}");
     assert!(report["program"]["revision"].is_string() && report["system"].is_string());
     let used: Vec<_> = report["devices"].as_array().unwrap().iter().filter(|device| device["used"] == true).collect();
     assert_eq!(used.len(), 1, "{report}");
     let checks: Vec<&str> = used[0]["findings"].as_array().unwrap().iter().map(|finding| finding["check"].as_str().unwrap()).collect();
     assert_eq!(checks, ["limits", "memory", "kernels", "same bits", "training"]);
-    let text = desk.expect(DONE, "doctor --seconds 0.2").stdout;
+    let text = desk.expect(DONE, "doctor --seconds 0.05").stdout;
     assert!(text.contains("This machine is good to go") && text.contains("environment steps per second"), "{text}");
     desk.expect(REFUSED, "doctor --adapter no-such-adapter --seconds 0.1 --quiet");
     assert!(desk.names().is_empty());

@@ -115,7 +115,7 @@ fn wgsl_and_tensors_compute_what_was_learned() {
         "env=CartPole-v1 hidden=64,64",
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
         "env=Probe/Masked hidden=8,5",
-        "env=Pendulum-v1 hidden=64,64 normalize_observations=true normalize_rewards=true",
+        "env=Pendulum-v1 hidden=17,9 normalize_observations=true normalize_rewards=true",
     ] {
         let (plan, checkpoint) = learned(gpu(), keys);
         let environment: &Environment = &plan.environment;

@@ -206,7 +206,11 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                 ("actions", numbers(at(case, "actions")).iter().map(|&action| action as u32).collect()),
                 ("samples", (0..samples).flat_map(|i| [advantages[i], targets[i], values[i], log_probs[i]]).collect()),
             ]);
-            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, ..EngineOptions::default() };
+            let only = match learn_steps {
+                0 => vec![Kernel::MinibatchMoments, Kernel::Gradient, Kernel::SumGradient, Kernel::Adam],
+                _ => vec![Kernel::MinibatchMoments, Kernel::Learn],
+            };
+            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, only, ..EngineOptions::default() };
             let engine = Engine::new(gpu(), &plan, &options).unwrap();
             upload(&engine, &plan, &given);
             // Each step starts from the outside's own state before it: its parameters, and Adam's moments, which follow from its gradients.

@@ -6,6 +6,7 @@ use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::program::schedule::{self, Dispatch};
 use ppo_gpu::spec::environment::Environment;
+use std::collections::BTreeSet;
 
 /// Plans that no kernel can be lucky with: sizes that divide nothing, more than one tile, workgroup and pass, every activation and profile, time limits of
 /// both kinds. `total_steps` leaves several updates, so that the annealed learning rate is inside its range.
@@ -112,11 +113,16 @@ agrees! {
     report Report;
 }
 
-/// Agents that play take the most probable action.
+/// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
+/// for each.
 #[test]
 fn rollout_without_chance() {
     let mut failures = Vec::new();
+    let mut seen = BTreeSet::new();
     for (name, plan) in plans() {
+        if !seen.insert((plan.environment.actions.describe(), plan.environment.masked, plan.lanes_are_units, plan.config.normalize_observations)) {
+            continue;
+        }
         let plan = Plan { deterministic: true, ..plan };
         for dispatch in dispatches(&plan, Kernel::Rollout) {
             let findings = check(&plan, dispatch, 29 + u64::from(dispatch.index), None);
@@ -149,7 +155,7 @@ fn wide_layers_and_long_observations() {
         ("hidden=8", observation(401), profile("gpu")),
         ("hidden=256", observation(4), profile("small")),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
-        ("hidden=36,8", named("2048"), profile("gpu")),
+        ("hidden=12,8", named("2048"), profile("gpu")),
         ("hidden=12 normalize_observations=true", named("2048"), profile("software")),
     ] {
         let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 total_steps=1000 {keys}"));
