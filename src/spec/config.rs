@@ -72,6 +72,7 @@ macro_rules! keys {
         }
 
         /// Every key, in the order in which `inspect config` prints them.
+        #[allow(clippy::needless_update)] // a key may have every option
         pub const KEYS: &[Key] = &[$($(Key {
             name: stringify!($name),
             section: $section,
@@ -110,8 +111,8 @@ keys! {
     "Task" {
         /// Environment to train on: a name from `ppo-gpu env list`, or the path of a .wgsl file
         env: String = "CartPole-v1".into(), "NAME", "Acrobot-v1";
-        /// Environment parameters to override, time_limit among them (`ppo-gpu env show NAME` lists them): gravity=9.8, or gravity=[8,12], drawn for each episode,
-        /// or gravity={low=8,high=12,per="agent"}, drawn for each agent (or episode, or environment)
+        /// Environment parameters to override, time_limit among them (`ppo-gpu env show NAME` lists them): `gravity=9.8`, or `gravity=[8,12]`, drawn for each
+        /// episode, or `gravity={low=8,high=12,per="agent"}`, drawn for each agent (or episode, or environment)
         env_parameters: BTreeMap<String, Setting> = BTreeMap::new(), "TABLE", "gravity=3.7", playable;
         /// Environments of each agent, stepped in parallel
         envs: u32 = 4, in integer(1, 1 << 24), "N", "64";
