@@ -32,8 +32,7 @@ const KEYS: [Key; 6] = [
         excess: |config| f64::from(config.agents) / 16.0,
         lowered: |config, k| {
             // Lists of hyper-parameters would be too long.
-            let lists = [&config.lr, &config.gamma, &config.gae_lambda, &config.clip, &config.entropy_coef, &config.value_coef, &config.max_grad_norm];
-            let has_lists = lists.into_iter().chain(&config.target_kl).any(|values| matches!(values, PerAgent::Each(_)));
+            let has_lists = config.per_agent().any(|(_, values)| matches!(values, PerAgent::Each(_)));
             Config { agents: if has_lists { config.agents } else { (config.agents >> k).max(1) }, ..config.clone() }
         },
         shown: |config| config.agents.to_string(),

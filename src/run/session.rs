@@ -13,7 +13,7 @@ use crate::run::rows::{self, JsonLines, Sink};
 use crate::run::summary::{self, Memory, Summary, is_solved};
 #[cfg(feature = "tensorboard")]
 use crate::run::tensorboard::TensorBoard;
-use crate::spec::config::{Config, OnDivergence, PerAgent, Setting};
+use crate::spec::config::{Config, Key, OnDivergence, PerAgent, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
 use crate::spec::records::Agent;
@@ -25,6 +25,7 @@ use crate::train::trainer::{Saving, Trainer};
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A run that is over.
@@ -110,12 +111,11 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     prepared.finish(saved.directory, saved.manifest)
 }
 
-/// The keys that may change when a run goes on. A different `total_steps` changes what is annealed, from here on.
-pub const RESUMABLE: &[&str] =
-    &["total_steps", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep", "on_divergence", "rollbacks"];
+/// The keys that may change when a run continues. A different `total_steps` changes what is annealed, from here on.
+pub static RESUMABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.resumable));
 
-/// The keys that may be other than in training when agents play.
-pub const PLAYABLE: &[&str] = &["seed", "env_parameters", "backend", "adapter", "profile"];
+/// The keys that may differ from training when agents play.
+pub static PLAYABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.playable));
 
 /// Starts a new run whose agents begin with what those of the run at `path` have learned: parameters, Adam's moments, normalisers. Everything else begins
 /// anew. `agent`: all begin as that one.

@@ -1,12 +1,9 @@
 //! What tells two configurations apart: their values by key, and a digest of those that decide what is computed.
 
-use crate::spec::config::{Config, KEYS};
+use crate::spec::config::{Config, KEYS, Key};
 use crate::support::files::sha256;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// Keys that do not decide what is learned: where it is computed, in which pieces, and what is kept. A profile changes roundings, as another device does.
-pub const WITHOUT_EFFECT: &[&str] = &["on_divergence", "rollbacks", "backend", "adapter", "profile", "dispatches_per_submit", "checkpoint_every", "keep"];
 
 /// Values by key. A parameter of the environment is `env_parameters.NAME`; keys without a value are left out.
 pub type Values = BTreeMap<String, Value>;
@@ -49,12 +46,13 @@ impl Config {
     }
 }
 
-/// Whether a key decides what is learned.
+/// Whether a key decides what is learned. Those that do not say where it is computed, in which pieces, and what is kept; a profile changes roundings, as another
+/// device does, and `on_divergence` and `rollbacks` matter only once something has diverged.
 pub fn has_effect(key: &str) -> bool {
-    !WITHOUT_EFFECT.contains(&key)
+    Key::named(key).is_none_or(|key| !key.without_effect)
 }
 
-/// SHA-256, in hexadecimal digits, of all that decides what is learned: the values but for [`WITHOUT_EFFECT`], and the environment's file, by its own
+/// SHA-256, in hexadecimal digits, of all that decides what is learned: the values of keys that have an effect, and the environment's file, by its own
 /// SHA-256. Keys are in alphabetical order, each on a line with its value as JSON without blanks.
 pub fn digest(values: &Values, environment: &str) -> String {
     let lines = values.iter().filter(|(key, _)| has_effect(key)).map(|(key, value)| format!("{key} {}\n", canonical(value)));
@@ -96,44 +94,9 @@ mod tests {
     #[test]
     fn every_key_that_decides_what_is_learned_changes_the_digest_and_no_other_does() {
         let own = Config::default().digest("a file");
-        let values = [
-            ("env", "Acrobot-v1"),
-            ("env_parameters", "gravity=3"),
-            ("envs", "8"),
-            ("steps", "64"),
-            ("agents", "2"),
-            ("seed", "1"),
-            ("total_steps", "7"),
-            ("target_return", "7"),
-            ("time_limit", "terminal"),
-            ("hidden", "64"),
-            ("activation", "relu"),
-            ("epochs", "1"),
-            ("minibatches", "1"),
-            ("lr", "1"),
-            ("gamma", "1"),
-            ("gae_lambda", "1"),
-            ("clip", "1"),
-            ("entropy_coef", "1"),
-            ("value_coef", "1"),
-            ("max_grad_norm", "1"),
-            ("target_kl", "1"),
-            ("backend", "vulkan"),
-            ("adapter", "x"),
-            ("profile", "gpu"),
-            ("dispatches_per_submit", "1"),
-            ("checkpoint_every", "1"),
-            ("keep", "1"),
-            ("on_divergence", "rollback"),
-            ("rollbacks", "1"),
-        ];
         let defaults = Config::default().values();
         for key in KEYS {
-            // A switch is turned over.
-            let switched = defaults.get(key.name).and_then(Value::as_bool).map(|value| (!value).to_string());
-            let listed = values.iter().find(|(name, _)| *name == key.name).map(|(_, value)| value.to_string());
-            let value = switched.or(listed).unwrap_or_else(|| panic!("this test must change {}", key.name));
-            let other = changed(key.name, &value);
+            let other = changed(key.name, key.example);
             assert_eq!(other.digest("a file") != own, has_effect(key.name), "{}", key.name);
             let named = differing(&other.values(), &defaults);
             assert!(named.len() == 1 && named[0].starts_with(key.name), "{named:?}");

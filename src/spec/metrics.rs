@@ -9,78 +9,6 @@ const HAD_STOPPED: u32 = 1;
 /// Bit of [`MetricsRow::stopped`]: the agent stops with this update.
 const STOPS: u32 = 2;
 
-/// One agent's metrics of one update: a line of `metrics.jsonl`. Numbers that are absent or not finite are written as `null`.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[allow(missing_docs)] // each field is documented in METRICS, once
-pub struct Row {
-    pub agent: u32,
-    pub seed: u64,
-    pub update: u32,
-    pub env_steps: u64,
-    pub seconds: f64,
-    pub sps: f64,
-    pub episodes: u32,
-    pub total_episodes: u64,
-    pub window: u32,
-    pub mean_return: Option<f32>,
-    pub mean_length: Option<f32>,
-    #[serde(deserialize_with = "number_or_null")]
-    pub policy_loss: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub value_loss: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub entropy: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub approx_kl: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub clip_fraction: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub explained_variance: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub grad_norm: f32,
-    #[serde(deserialize_with = "number_or_null")]
-    pub learning_rate: f32,
-    pub gradient_steps: u32,
-    pub stops: bool,
-    pub fault: Option<Fault>,
-    /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
-    #[serde(skip)]
-    pub was_stopped: bool,
-}
-
-impl Row {
-    /// The row of agent `agent`, which has that seed and learns from `batch` steps an update, as the device wrote it, received `seconds` after training began at `sps` environment steps per second.
-    pub fn from_raw(raw: &MetricsRow, agent: u32, seed: u64, batch: u64, seconds: f64, sps: f64) -> Row {
-        let over_window = |value| (raw.window > 0).then_some(value);
-        Row {
-            agent,
-            seed,
-            update: raw.update,
-            env_steps: u64::from(raw.update) * batch,
-            // Microseconds and tenths of steps: more digits mean nothing and make the file longer.
-            seconds: (seconds * 1e6).round() / 1e6,
-            sps: (sps * 10.0).round() / 10.0,
-            episodes: raw.episodes,
-            total_episodes: u64::from(raw.total_episodes[0]) | u64::from(raw.total_episodes[1]) << 32,
-            window: raw.window,
-            mean_return: over_window(raw.mean_return),
-            mean_length: over_window(raw.mean_length),
-            policy_loss: raw.policy_loss,
-            value_loss: raw.value_loss,
-            entropy: raw.entropy,
-            approx_kl: raw.approx_kl,
-            clip_fraction: raw.clip_fraction,
-            explained_variance: raw.explained_variance,
-            grad_norm: raw.grad_norm,
-            learning_rate: raw.learning_rate,
-            gradient_steps: raw.gradient_steps,
-            stops: raw.stopped & STOPS != 0,
-            fault: Fault::of_code(raw.fault),
-            was_stopped: raw.stopped & HAD_STOPPED != 0,
-        }
-    }
-}
-
 impl Row {
     /// Where and how the agent went wrong, if it did.
     pub fn divergence(&self) -> Option<Divergence> {
@@ -107,36 +35,89 @@ pub struct Metric {
     pub tag: &'static str,
 }
 
+/// Declares the metrics: for each, below its meaning, `NAME: TYPE = SOURCE, "UNIT", "HEALTHY VALUES", "TENSORBOARD TAG";`. A float that is not finite is `null` in
+/// JSON; `as "number_or_null"` after its type reads that back as NaN.
 macro_rules! metrics {
-    ($($name:ident $unit:literal $meaning:literal $healthy:literal $tag:literal;)*) => {
+    (
+        |$($argument:ident: $of:ty),*|
+        was_stopped = $was_stopped:expr;
+        $($(#[doc = $meaning:literal])+ $name:ident: $type:ty $(as $read:literal)? = $value:expr, $unit:literal, $healthy:literal, $tag:literal;)*
+    ) => {
+        /// One agent's metrics of one update: a line of `metrics.jsonl`. Numbers that are absent or not finite are written as `null`.
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct Row {
+            $($(#[doc = $meaning])+ $(#[serde(deserialize_with = $read)])? pub $name: $type,)*
+            /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
+            #[serde(skip)]
+            pub was_stopped: bool,
+        }
+
+        impl Row {
+            /// The row of agent `agent`, which has that seed and learns from `batch` steps an update, as the device wrote it, received `seconds` after training
+            /// began at `sps` environment steps per second.
+            pub fn from_raw($($argument: $of),*) -> Row {
+                Row { $($name: $value,)* was_stopped: $was_stopped }
+            }
+        }
+
         /// Every number of a row, in the order in which it is written.
-        pub const METRICS: &[Metric] = &[$(Metric { name: stringify!($name), unit: $unit, meaning: $meaning, healthy: $healthy, tag: $tag },)*];
+        pub const METRICS: &[Metric] =
+            &[$(Metric { name: stringify!($name), unit: $unit, meaning: concat!($($meaning),+).trim_ascii(), healthy: $healthy, tag: $tag },)*];
     };
 }
 
 metrics! {
-    agent "" "agent, counted from 0" "" "";
-    seed "" "the agent's seed: that of the run plus the agent's number" "" "";
-    update "updates" "updates that the agent learned from, this one included" "" "";
-    env_steps "steps" "environment steps of this agent: update * envs * steps" "" "";
-    seconds "s" "wall clock since training began, when the host received the row" "" "time/time_elapsed";
-    sps "steps/s" "environment steps per second of the whole run so far, all agents together" "constant after the first updates" "time/fps";
-    episodes "episodes" "episodes that finished in this update's rollout" "" "";
-    total_episodes "episodes" "episodes that finished since training began" "" "time/episodes";
-    window "episodes" "last finished episodes that mean_return and mean_length are taken over, at most 100" "" "";
-    mean_return "return" "mean undiscounted return of the last finished episodes; null before the first one" "rises; CartPole-v1 is solved from 475" "rollout/ep_rew_mean";
-    mean_length "steps" "mean length of the same episodes; null before the first one" "" "rollout/ep_len_mean";
-    policy_loss "" "clipped surrogate loss, mean over the update's gradient steps" "small and mostly below 0; its size says little" "train/policy_gradient_loss";
-    value_loss "return^2" "half the mean squared error of the values (of clipped and unclipped the larger, where value_clip is on), mean over gradient steps" "falls once returns stop rising" "train/value_loss";
-    entropy "nat" "mean entropy of the policy, mean over gradient steps" "falls slowly from ln(actions); near 0 early means that exploration has ended" "train/entropy";
-    approx_kl "nat" "mean of (ratio - 1) - ln ratio between the rollout's policy and the one that learns, mean over gradient steps" "0.001 to 0.05; more: lower lr or epochs" "train/approx_kl";
-    clip_fraction "fraction" "share of samples whose ratio left 1 +- clip, mean over gradient steps" "0.01 to 0.3; always 0: raise lr" "train/clip_fraction";
-    explained_variance "fraction" "1 - Var(target - value) / Var(target) over the rollout, values from before the update; 0 where targets are constant up to rounding" "rises towards 1; at or below 0 the critic is of no use" "train/explained_variance";
-    grad_norm "" "global norm of the gradient before clipping, mean over gradient steps" "steady; often far above max_grad_norm: lower lr" "train/grad_norm";
-    learning_rate "" "Adam's learning rate in this update" "" "train/learning_rate";
-    gradient_steps "steps" "gradient steps made in this update; fewer than epochs * minibatches where target_kl ended it early" "" "train/gradient_steps";
-    stops "bool" "the agent stops with this update: target_return was reached, or something went wrong" "false until the end" "";
-    fault "name" "the first thing that went wrong: the quantity that is not finite, or what else stopped the agent" "null" "";
+    |raw: &MetricsRow, agent: u32, seed: u64, batch: u64, seconds: f64, sps: f64|
+    was_stopped = raw.stopped & HAD_STOPPED != 0;
+    /// agent, counted from 0
+    agent: u32 = agent, "", "", "";
+    /// the agent's seed: the run's seed plus the agent's number
+    seed: u64 = seed, "", "", "";
+    /// updates that the agent has learned from, including this one
+    update: u32 = raw.update, "updates", "", "";
+    /// environment steps of this agent: update * envs * steps
+    env_steps: u64 = u64::from(raw.update) * batch, "steps", "", "";
+    /// wall-clock time from the start of training until the host received the row
+    seconds: f64 = rounded(seconds, 1e6), "s", "", "time/time_elapsed";
+    /// environment steps per second over the whole run so far, all agents together
+    sps: f64 = rounded(sps, 10.0), "steps/s", "constant after the first updates", "time/fps";
+    /// episodes that finished in this update's rollout
+    episodes: u32 = raw.episodes, "episodes", "", "";
+    /// episodes that finished since training began
+    total_episodes: u64 = u64::from(raw.total_episodes[0]) | u64::from(raw.total_episodes[1]) << 32, "episodes", "", "time/episodes";
+    /// number of recent episodes behind mean_return and mean_length, at most 100
+    window: u32 = raw.window, "episodes", "", "";
+    /// mean undiscounted return of the most recently finished episodes (see window); null until one has finished
+    mean_return: Option<f32> = (raw.window > 0).then_some(raw.mean_return), "return", "rises; CartPole-v1 is solved from 475", "rollout/ep_rew_mean";
+    /// mean length of the same episodes; null until one has finished
+    mean_length: Option<f32> = (raw.window > 0).then_some(raw.mean_length), "steps", "", "rollout/ep_len_mean";
+    /// clipped surrogate loss, mean over the update's gradient steps
+    policy_loss: f32 as "number_or_null" = raw.policy_loss, "", "small and mostly below 0; its size says little", "train/policy_gradient_loss";
+    /// half the mean squared error of the values (with value_clip, the larger of the clipped and the unclipped error), mean over gradient steps
+    value_loss: f32 as "number_or_null" = raw.value_loss, "return^2", "falls once returns stop rising", "train/value_loss";
+    /// mean entropy of the policy, mean over gradient steps
+    entropy: f32 as "number_or_null" = raw.entropy, "nat", "falls slowly from ln(actions); near 0 early: exploration has ended", "train/entropy";
+    /// mean of (ratio - 1) - ln ratio between the rollout's policy and the one being trained, mean over gradient steps
+    approx_kl: f32 as "number_or_null" = raw.approx_kl, "nat", "0.001 to 0.05; more: lower lr or epochs", "train/approx_kl";
+    /// share of samples whose ratio left 1 +- clip, mean over gradient steps
+    clip_fraction: f32 as "number_or_null" = raw.clip_fraction, "fraction", "0.01 to 0.3; always 0: raise lr", "train/clip_fraction";
+    /// 1 - Var(target - value) / Var(target) over the rollout, with the values from before the update; 0 if targets are constant up to rounding
+    explained_variance: f32 as "number_or_null" = raw.explained_variance, "fraction", "rises towards 1; at or below 0 the critic is of no use", "train/explained_variance";
+    /// global norm of the gradient before clipping, mean over gradient steps
+    grad_norm: f32 as "number_or_null" = raw.grad_norm, "", "steady; often far above max_grad_norm: lower lr", "train/grad_norm";
+    /// Adam's learning rate in this update
+    learning_rate: f32 as "number_or_null" = raw.learning_rate, "", "", "train/learning_rate";
+    /// gradient steps made in this update; fewer than epochs * minibatches if target_kl ended it early
+    gradient_steps: u32 = raw.gradient_steps, "steps", "", "train/gradient_steps";
+    /// whether the agent stops with this update: target_return was reached, or something went wrong
+    stops: bool = raw.stopped & STOPS != 0, "bool", "false until the end", "";
+    /// the first thing that went wrong: the quantity that is not finite, or another reason why the agent stopped
+    fault: Option<Fault> = Fault::of_code(raw.fault), "name", "null", "";
+}
+
+/// Microseconds and tenths of steps: more digits mean nothing and make the file longer.
+fn rounded(number: f64, parts: f64) -> f64 {
+    (number * parts).round() / parts
 }
 
 #[cfg(test)]
@@ -178,5 +159,15 @@ mod tests {
         }
         assert_eq!((&json["fault"], &json["stops"], &json["agent"], &json["seed"]), (&"value loss".into(), &true.into(), &2.into(), &9.into()));
         assert_eq!(json["env_steps"], 5 * plan.batch);
+    }
+
+    #[test]
+    fn a_row_is_read_back_whatever_is_not_finite() {
+        let words = [f32::NAN.to_bits(); size_of::<MetricsRow>() / 4];
+        let row = plan().row(bytemuck::cast_ref(&words), 0, 1.0, 2.0);
+        let text = serde_json::to_string(&row).expect("rows are representable in JSON");
+        let read: Row = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(serde_json::to_string(&read).expect("rows are representable in JSON"), text);
+        assert!(read.entropy.is_nan() && read.mean_return.is_none() && read.fault.is_some());
     }
 }

@@ -1,10 +1,10 @@
-//! The tables of ARCHITECTURE.md and README.md, in Markdown, from the lists that the program itself uses. A test compares the documents with them.
+//! The tables of ARCHITECTURE.md and docs/REFERENCE.md, in Markdown, from the lists that the program itself uses. A test compares the documents with them.
 
 use crate::program::buffers::BUFFERS;
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
-use crate::spec::config::{Config, KEYS};
+use crate::spec::config::{Config, KEYS, Key};
 use crate::spec::metrics::METRICS;
 use crate::support::error::Result;
 use crate::wgsl::reflect;
@@ -46,18 +46,25 @@ pub fn buffers() -> String {
     )
 }
 
-/// Every configuration key: default and meaning.
+/// Every configuration key, a table for each section: default, example, meaning, whether it may differ between agents, and when it may change.
 pub fn keys() -> String {
     let defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
-    let default = |name: &str| defaults.get(name).map_or("none".into(), toml::Value::to_string);
-    markdown(["key", "default", "meaning"], KEYS.iter().map(|key| [format!("`{}`", key.name), format!("`{}`", default(key.name)), key.help.into()]))
+    let row = |key: &Key| {
+        let changes: Vec<&str> = [(key.resumable, "on resume"), (key.playable, "in play")].into_iter().filter_map(|(may, when)| may.then_some(when)).collect();
+        let default = defaults.get(key.name).map_or("none".into(), |value| format!("`{value}`"));
+        let per_agent = if key.per_agent { "yes" } else { "" };
+        [format!("`{}`", key.name), default, format!("`{}`", key.example), key.help.into(), per_agent.into(), changes.join(", ")]
+    };
+    let table = |keys: &[Key]| markdown(["key", "default", "example", "meaning", "per agent", "may change"], keys.iter().map(row));
+    KEYS.chunk_by(|a, b| a.section == b.section).map(|keys| format!("### {}\n\n{}", keys[0].section, table(keys))).collect::<Vec<_>>().join("\n")
 }
 
-/// Every metric: unit, definition, healthy range.
+/// Every metric: unit, definition, healthy values, name in TensorBoard.
 pub fn metrics() -> String {
+    let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
     markdown(
-        ["metric", "unit", "definition", "healthy"],
-        METRICS.iter().map(|metric| [format!("`{}`", metric.name), metric.unit.into(), metric.meaning.into(), metric.healthy.into()]),
+        ["metric", "unit", "meaning", "healthy values", "in TensorBoard"],
+        METRICS.iter().map(|metric| [code(metric.name), metric.unit.into(), metric.meaning.into(), metric.healthy.into(), code(metric.tag)]),
     )
 }
 

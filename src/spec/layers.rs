@@ -1,0 +1,116 @@
+//! A configuration from layers and as text. Each layer is a TOML table: the defaults, then a preset or `--config FILE`, then `--set key=value` and flags.
+
+use crate::spec::config::{Config, KEYS};
+use crate::support::error::{Error, Result};
+use crate::support::text::did_you_mean;
+
+impl Config {
+    /// The configuration that `layers` describe, later ones overriding earlier ones.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown key (with the nearest known one) and for a value of the wrong type.
+    pub fn from_layers(layers: impl IntoIterator<Item = toml::Table>) -> Result<Config> {
+        let mut merged = toml::Table::new();
+        for layer in layers {
+            if let Some(name) = layer.keys().find(|name| !KEYS.iter().any(|key| key.name == **name)) {
+                return Err(unknown_key(name));
+            }
+            Config::merge(&mut merged, layer);
+        }
+        let mut config = Config::default();
+        for (name, value) in merged {
+            // Key by key, so that an error names the key it is about.
+            config = config.with(&name, value)?;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Lays `layer` over `below`. Tables are added to, not replaced.
+    pub fn merge(below: &mut toml::Table, layer: toml::Table) {
+        for (name, value) in layer {
+            match (below.get_mut(&name), value) {
+                (Some(toml::Value::Table(table)), toml::Value::Table(more)) => table.extend(more),
+                (_, value) => {
+                    below.insert(name, value);
+                }
+            }
+        }
+    }
+
+    /// This configuration with one key replaced.
+    fn with(self, name: &str, value: toml::Value) -> Result<Config> {
+        let mut table = toml::Table::try_from(&self).expect("every configuration is representable in TOML");
+        let before = table.insert(name.into(), value.clone());
+        table.try_into().map_err(|error: toml::de::Error| {
+            let expected = error.message().lines().next().unwrap_or_default().to_string();
+            let help = match before {
+                Some(before) => format!("a value that works: {name} = {before}"),
+                None => format!("give {name} a number"),
+            };
+            Error::config(name, format!("{value} cannot be used ({expected})"), help)
+        })
+    }
+
+    /// The layer that a TOML text describes.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the parser's report (line and column) when `text` is not TOML.
+    pub fn layer(name: &str, text: &str) -> Result<toml::Table> {
+        text.parse::<toml::Table>().map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
+    }
+
+    /// The layer that one `key=value`, given on the command line, describes. Values are TOML, but text needs no
+    /// quotes, lists no brackets, and whole numbers may be written as `5e6`.
+    pub fn assignment(name: &str, text: &str) -> Result<toml::Table> {
+        let name = name.trim().replace('-', "_");
+        if let Some((table, key)) = name.split_once('.') {
+            return Config::assignment(table, &format!("{key} = {text}"));
+        }
+        if !KEYS.iter().any(|key| key.name == name) {
+            return Err(unknown_key(&name));
+        }
+        let mut defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
+        let default = defaults.remove(&name);
+        let parse = |text: &str| -> toml::Value {
+            format!("v = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v")).unwrap_or_else(|| toml::Value::String(text.to_string()))
+        };
+        let text = text.trim();
+        let value = match &default {
+            Some(toml::Value::String(_)) => toml::Value::String(text.trim_matches('"').to_string()),
+            Some(toml::Value::Table(_)) if text.starts_with('{') => parse(text),
+            Some(toml::Value::Table(_)) => parse(&format!("{{{text}}}")),
+            Some(toml::Value::Array(_)) if !text.starts_with('[') => parse(&format!("[{text}]")),
+            Some(toml::Value::Integer(_)) => match parse(text) {
+                toml::Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => toml::Value::Integer(value as i64),
+                other => other,
+            },
+            _ if text.contains(',') && !text.starts_with('[') => parse(&format!("[{text}]")),
+            _ => parse(text),
+        };
+        Ok(toml::Table::from_iter([(name, value)]))
+    }
+
+    /// The complete configuration as TOML, each key with its meaning above it. Loads back to an equal one.
+    pub fn to_commented_toml(&self) -> String {
+        let table = toml::Table::try_from(self).expect("every configuration is representable in TOML");
+        let mut text = String::new();
+        let mut section = "";
+        for key in KEYS {
+            if key.section != section {
+                section = key.section;
+                text += &format!("{}# ---- {section}\n", if text.is_empty() { "" } else { "\n" });
+            }
+            let value = table.get(key.name).map(toml::Value::to_string);
+            let line = value.map_or(format!("# {} =", key.name), |value| format!("{} = {value}", key.name));
+            text += &format!("# {}\n{line}\n", key.help);
+        }
+        text
+    }
+}
+
+/// The error for a key that does not exist.
+fn unknown_key(name: &str) -> Error {
+    let nearest = did_you_mean(name, KEYS.iter().map(|key| key.name));
+    Error::config(name, "there is no such key", format!("`ppo-gpu inspect config` lists all keys{nearest}"))
+}

@@ -1,0 +1,192 @@
+//! Types of the values that configuration keys have.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A type of values of configuration keys. What it says of its values holds for every key of the type.
+pub(super) trait KeyType: Clone {
+    /// Whether a value may be a list with one number per agent.
+    const PER_AGENT: bool = false;
+
+    /// The value, if it may be such a list.
+    fn per_agent(&self) -> Option<&PerAgent> {
+        None
+    }
+
+    /// The value for any number of agents: a list becomes its first number.
+    fn of_first_agent(&self) -> Self {
+        self.clone()
+    }
+
+    /// Whether there is no value: the key is then left out where a configuration is written.
+    fn is_unset(&self) -> bool {
+        false
+    }
+}
+
+impl KeyType for bool {}
+impl KeyType for u32 {}
+impl KeyType for u64 {}
+impl KeyType for f64 {}
+impl KeyType for String {}
+impl KeyType for Vec<u32> {}
+impl KeyType for BTreeMap<String, Setting> {}
+impl KeyType for TimeLimit {}
+impl KeyType for Activation {}
+impl KeyType for OnDivergence {}
+
+impl KeyType for PerAgent {
+    const PER_AGENT: bool = true;
+
+    fn per_agent(&self) -> Option<&PerAgent> {
+        Some(self)
+    }
+
+    fn of_first_agent(&self) -> Self {
+        PerAgent::Same(self.of(0))
+    }
+}
+
+impl<T: KeyType> KeyType for Option<T> {
+    const PER_AGENT: bool = T::PER_AGENT;
+
+    fn per_agent(&self) -> Option<&PerAgent> {
+        self.as_ref().and_then(T::per_agent)
+    }
+
+    fn of_first_agent(&self) -> Self {
+        self.as_ref().map(T::of_first_agent)
+    }
+
+    fn is_unset(&self) -> bool {
+        self.is_none()
+    }
+}
+
+/// Hidden-layer activation function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
+/// What the end of an episode by its time limit means (Pardo et al. 2018).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeLimit {
+    /// Not an end of the task: the value of the last observation is added to the reward.
+    Bootstrap,
+    /// The same as termination, as PureJaxRL and CleanRL do.
+    Terminal,
+}
+
+/// What becomes of an agent with which something goes wrong: a quantity that is not finite, a state without a legal action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDivergence {
+    /// It stays at its last finite parameters, and the other agents learn on.
+    Freeze,
+    /// All agents go back to the last checkpoint, and those that diverged try again with half of their learning rate.
+    Rollback,
+}
+
+/// A hyper-parameter that is the same for all agents, or has one value per agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number, or a list with one number per agent")]
+pub enum PerAgent {
+    /// One value for every agent.
+    Same(f64),
+    /// One value per agent, in agent order.
+    Each(Vec<f64>),
+}
+
+impl PerAgent {
+    /// The value of agent `s`.
+    pub fn of(&self, s: usize) -> f64 {
+        match self {
+            PerAgent::Same(value) => *value,
+            PerAgent::Each(values) => values[s],
+        }
+    }
+
+    /// All values that were written.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            PerAgent::Same(value) => std::slice::from_ref(value),
+            PerAgent::Each(values) => values,
+        }
+    }
+}
+
+/// What a parameter of the environment is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number, a range [low, high], or { low, high, per }")]
+pub enum Setting {
+    /// The same value everywhere.
+    Value(f64),
+    /// Uniform in a range, drawn anew for each episode.
+    Range([f64; 2]),
+    /// Uniform in a range.
+    Drawn {
+        /// Least value.
+        low: f64,
+        /// Largest value.
+        high: f64,
+        /// What has a value of its own.
+        per: Per,
+    },
+}
+
+/// What a varying parameter of the environment varies with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// Every episode.
+    Episode,
+    /// Every environment, for the whole run.
+    Environment,
+    /// Every agent, in all its environments.
+    Agent,
+}
+
+impl std::fmt::Display for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Setting::Value(value) => write!(f, "{value}"),
+            Setting::Range([low, high]) | Setting::Drawn { low, high, .. } => write!(f, "[{low}, {high}]"),
+        }
+    }
+}
+
+impl Setting {
+    /// Least and largest value.
+    pub fn range(&self) -> [f64; 2] {
+        match *self {
+            Setting::Value(value) => [value; 2],
+            Setting::Range(range) => range,
+            Setting::Drawn { low, high, .. } => [low, high],
+        }
+    }
+
+    /// Whether it has more than one value.
+    pub fn varies(&self) -> bool {
+        !matches!(self, Setting::Value(_))
+    }
+
+    /// Whether it has several values that last longer than an episode.
+    pub(crate) fn outlasts_episodes(&self) -> bool {
+        matches!(self, Setting::Drawn { per: Per::Environment | Per::Agent, .. })
+    }
+
+    /// Seed, time and lane of the random stream, as WGSL that knows the `agent`, the episode's `time` and environment `n`.
+    pub(crate) fn varies_with(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Setting::Value(_) | Setting::Range(_) | Setting::Drawn { per: Per::Episode, .. } => ("agent.seed", "time", "n"),
+            Setting::Drawn { per: Per::Environment, .. } => ("agent.world", "0xffffffffu", "n"),
+            Setting::Drawn { per: Per::Agent, .. } => ("agent.world", "0xffffffffu", "0xffffffffu"),
+        }
+    }
+}
