@@ -163,26 +163,20 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::next`].
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
-        self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
+        self.run_saving(Saving::Never, &mut |update| Ok(observe(&update.rows)))
     }
 
-    /// [`Trainer::run`], with the state handed to `save` now and then, after `observe` got the rows of that update. Training does not wait for it: the
-    /// device copies its buffers, and the host reads the copy.
+    /// [`Trainer::run`] with whole updates, which have the state with them now and then. Training does not wait for that: the device copies its buffers, and
+    /// the host reads the copy.
     ///
     /// # Errors
-    /// Those of [`Trainer::next`], and the first one of `save`, which ends training.
-    pub fn run_saving(
-        &mut self,
-        observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
-        saving: Saving,
-        save: &mut dyn FnMut(Checkpoint) -> Result<()>,
-    ) -> Result<()> {
+    /// Those of [`Trainer::next`], and the first one of `take`, which ends training.
+    pub fn run_saving(&mut self, saving: Saving, take: &mut dyn FnMut(Update) -> Result<ControlFlow<()>>) -> Result<()> {
         self.set_saving(saving);
         while let Some(update) = block_on(self.next())? {
-            if observe(&update.rows).is_break() {
+            if take(update)?.is_break() {
                 self.pause();
             }
-            update.checkpoint.map_or(Ok(()), &mut *save)?;
         }
         Ok(())
     }
