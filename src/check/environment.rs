@@ -1,6 +1,5 @@
 //! Tries an environment on a device: what `ppo-gpu env check` reports.
 
-use crate::device::clock;
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::play::picture::Painter;
@@ -260,9 +259,9 @@ impl Trial {
         engine.run(&schedule::start())?;
         let start = engine.read("env_lanes")?;
         let rollout = schedule::update_of(plan, Kernel::Rollout);
-        let began = (gpu.clock)();
+        let began = gpu.now();
         engine.run(&rollout)?;
-        let seconds = clock::since(gpu.clock, began).as_secs_f64();
+        let seconds = gpu.since(began).as_secs_f64();
         let fault = engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code);
         let mut observations = engine.read("observations")?;
         // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
