@@ -50,7 +50,7 @@ pub use spec::environment::Environment;
 pub use spec::metrics::Row;
 pub use support::error::{Error, Result};
 pub use train::checkpoint::Checkpoint;
-pub use train::trainer::{Saving, Trainer};
+pub use train::trainer::{Saving, Trainer, Update};
 
 /// The README's example compiles.
 #[cfg(doctest)]

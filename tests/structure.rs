@@ -1,5 +1,5 @@
 //! The rule of dependence: a folder of `src/` imports only what stands to its left, and no file imports itself in a circle. The rule is explained in
-//! ARCHITECTURE.md; this reads every path that begins with `crate::`.
+//! ARCHITECTURE.md; this reads every path that begins with `crate::`, and those of the standard library that a browser does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{profile, skip};
+use ppo_gpu::device::clock::Clock;
 use ppo_gpu::device::engine::EngineOptions;
 use ppo_gpu::device::gpu::Gpu;
 use ppo_gpu::program::buffers::BUFFERS;
@@ -13,10 +14,12 @@ use ppo_gpu::spec::metrics::Row;
 use ppo_gpu::spec::records::MetricsRow;
 use ppo_gpu::support::fault::Divergence;
 use ppo_gpu::train::trainer::{Saving, Trainer};
-use ppo_gpu::{Error, Result};
+use ppo_gpu::{Error, Player, PlayerOptions, Result};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 fn gpu() -> Gpu {
     common::gpu().clone()
@@ -123,14 +126,11 @@ fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
             let config = config(None, &format!("{SMALL} env={env} {keys}"));
             let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
             let mut whole = trainer_of(&config, "auto");
-            let mut observe = |more: &[Row]| {
-                rows.extend(more.iter().cloned());
-                ControlFlow::Continue(())
-            };
             whole
-                .run_saving(&mut observe, Saving::Updates(4), &mut |checkpoint| {
-                    checkpoints.push(checkpoint);
-                    Ok(())
+                .run_saving(Saving::Updates(4), &mut |update| {
+                    rows.extend(update.rows);
+                    checkpoints.extend(update.checkpoint);
+                    Ok(ControlFlow::Continue(()))
                 })
                 .unwrap();
             assert_eq!(checkpoints.iter().map(|checkpoint| checkpoint.updates).collect::<Vec<_>>(), [4, 8]);
@@ -269,6 +269,121 @@ fn an_agent_that_reaches_its_target_keeps_the_parameters_it_reached_it_with() {
         assert!(rows.last().unwrap().mean_return.unwrap() >= 30.0);
         assert_eq!(params[s * each..][..each], alone.parameters().unwrap(), "agent {s}");
     }
+}
+
+/// A clock that stands still, and one that is an hour later whenever it is looked at.
+fn still() -> f64 {
+    0.0
+}
+
+fn hours() -> f64 {
+    static HOURS: AtomicU32 = AtomicU32::new(0);
+    3600.0 * f64::from(HOURS.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How many updates are queued when the last agent stops depends on the clock, and on whether dispatches are timed; the checkpoint does not.
+#[test]
+fn the_last_checkpoint_is_of_the_update_with_which_the_last_agent_stopped() {
+    let learning = "envs=64 steps=16 minibatches=2 epochs=4 hidden=16 total_steps=200000 lr=1e-2 value_clip=false max_grad_norm=10 target_return=30 agents=2";
+    let mut parameters = Vec::new();
+    for (clock, dispatches) in [(still as Clock, 1000), (hours, 1000), (hours, 0)] {
+        let config = config(None, &format!("{learning} dispatches_per_submit={dispatches}"));
+        let mut trainer = trainer_at(clock, &config);
+        let rows = train(&mut trainer).unwrap();
+        let last = rows.iter().filter(|row| row.stops).map(|row| row.update).max().expect("every agent stops");
+        assert!(last < trainer.plan().updates, "they stop before the end");
+        let checkpoint = trainer.checkpoint().unwrap();
+        assert_eq!((trainer.updates(), checkpoint.updates), (last, last));
+        assert_eq!(rows.iter().map(|row| row.update).max(), Some(last));
+        assert!(checkpoint.agents().iter().all(|agent| agent.sequence == last && agent.has_stopped()));
+        // Nothing is left to train, for a trainer that continues from it either.
+        let mut other = trainer_at(clock, &config);
+        other.restore(&checkpoint);
+        assert_eq!((train(&mut trainer).unwrap(), train(&mut other).unwrap()), (vec![], vec![]));
+        parameters.push(trainer.parameters().unwrap());
+    }
+    assert!(parameters.iter().all(|other| *other == parameters[0]));
+}
+
+fn trainer_at(clock: Clock, config: &Config) -> Trainer {
+    let mut gpu = gpu();
+    gpu.clock = clock;
+    let plan = Plan::new(config, profile("auto")).unwrap();
+    pollster::block_on(Trainer::prepare(gpu, plan, &EngineOptions::default())).unwrap()
+}
+
+/// The time is that of the clock that the device was opened with, and results do not depend on it.
+#[test]
+fn the_clock_is_the_one_that_was_handed_in() {
+    let config = config(None, SMALL);
+    let expected = outcome(SMALL).0;
+    for clock in [still as Clock, hours] {
+        let gpu = pollster::block_on(Gpu::open_async(&common::backend(), "", clock)).unwrap();
+        let plan = Plan::new(&config, profile("auto")).unwrap();
+        let mut trainer = Trainer::with_options(gpu, plan, &EngineOptions::default()).unwrap();
+        let (mut seconds, mut checkpoints) = (Vec::new(), 0);
+        trainer
+            .run_saving(Saving::Period(Duration::from_secs(60)), &mut |update| {
+                seconds.extend(update.rows.iter().map(|row| row.seconds));
+                checkpoints += usize::from(update.checkpoint.is_some());
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        if clock() == 0.0 {
+            assert!(seconds.iter().all(|&seconds| seconds == 0.0) && checkpoints == 0, "{seconds:?}, {checkpoints} checkpoints");
+        } else {
+            assert!(seconds.iter().all(|&seconds| seconds >= 3600.0 && seconds % 3600.0 == 0.0) && seconds.is_sorted(), "{seconds:?}");
+            assert!(checkpoints > 5, "{checkpoints} checkpoints");
+        }
+        assert_eq!(trainer.parameters().unwrap().iter().map(|value| value.to_bits()).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// One update after the other: the same rows and bits as a run, a pause that loses nothing, and checkpoints of their own updates.
+#[test]
+fn updates_one_by_one_are_those_of_a_run() {
+    let config = config(None, &format!("{SMALL} dispatches_per_submit=1000"));
+    let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
+    let mut whole = trainer_of(&config, "auto");
+    let expected: Vec<Row> = train(&mut whole).unwrap().iter().map(same).collect();
+    let mut trainer = trainer_of(&config, "auto");
+    trainer.set_saving(Saving::Updates(4));
+    let (mut rows, mut saved, mut pauses) = (Vec::new(), Vec::new(), 0);
+    while trainer.updates() < trainer.plan().updates {
+        let mut in_pause = 0;
+        while let Some(update) = pollster::block_on(trainer.next()).unwrap() {
+            rows.extend(update.rows.iter().map(same));
+            in_pause += usize::from(in_pause > 0);
+            if let Some(checkpoint) = update.checkpoint {
+                assert_eq!(checkpoint.updates, rows.len() as u32);
+                saved.push(checkpoint.updates);
+            }
+            if rows.len() % 7 == 0 {
+                trainer.pause();
+                in_pause = 1;
+            }
+        }
+        assert_eq!(rows.len(), trainer.updates() as usize, "a pause ends when all updates in flight were returned");
+        pauses += usize::from(in_pause > 1);
+    }
+    assert!(pauses > 0, "no update was in flight when a pause began");
+    assert_eq!((rows, saved), (expected, vec![4, 8, 12, 16, 20]));
+    assert_eq!(trainer.parameters().unwrap(), whole.parameters().unwrap());
+    assert!(pollster::block_on(trainer.next()).unwrap().is_none(), "the steps are used up");
+}
+
+/// What a player reads comes with the submission that makes the steps.
+#[test]
+fn a_player_reads_its_steps_once() {
+    let config = config(None, SMALL);
+    let options = PlayerOptions { agents: vec![0], envs: 5, steps: 3, seed: 1, deterministic: false };
+    let mut player = Player::new(&gpu(), &config, &Environment::named("CartPole-v1").unwrap(), None, &options).unwrap();
+    let before = player.engine().traffic();
+    let transitions = player.advance().unwrap();
+    assert_eq!(player.engine().traffic().reads - before.reads, 1);
+    let words = player.engine().read("transitions").unwrap();
+    assert_eq!(bytemuck::cast_slice::<_, u32>(&transitions), &words[..transitions.len() * 5]);
+    assert!(transitions.len() == 15 && transitions.iter().all(|transition| transition.reward == 1.0));
 }
 
 /// While training the host writes nothing and reads metric rows only.

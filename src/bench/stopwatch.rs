@@ -56,7 +56,7 @@ impl Timestamps {
         let activity = || "read timestamps".to_string();
         let mapping = Mapping::new(&self.readback);
         gpu.wait(None, activity)?;
-        let ticks: Vec<u64> = block_on(mapping.read(|bytes| bytemuck::pod_collect_to_vec(bytes))).map_err(|error| map_error(activity(), error))?;
+        let ticks: Vec<u64> = block_on(mapping.read(bytemuck::pod_collect_to_vec)).map_err(|error| map_error(activity(), error))?;
         Ok(ticks[1].wrapping_sub(ticks[0]) as f64 * self.seconds_per_tick)
     }
 }

@@ -1,6 +1,5 @@
 //! Tries an environment on a device: what `ppo-gpu env check` reports.
 
-use crate::device::clock;
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::play::picture::Painter;
@@ -262,14 +261,14 @@ impl Trial {
         let read_fault = || Ok(engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code));
         // Where a driver ends loops early, those of the first steps tell, and all others would take as long.
         let (start_of_it, rest) = rollout.split_at(1);
-        let began = (gpu.clock)();
+        let began = gpu.now();
         engine.run(start_of_it)?;
         let mut first_fault: Option<Fault> = read_fault()?;
         if first_fault.map(Fault::kind) != Some(fault::LOOP) {
             engine.run(rest)?;
             first_fault = read_fault()?;
         }
-        let seconds = clock::since(gpu.clock, began).as_secs_f64();
+        let seconds = gpu.since(began).as_secs_f64();
         let mut observations = engine.read("observations")?;
         // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
         observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));

@@ -218,7 +218,7 @@ pub(crate) fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Resul
     let mapping = wait::Mapping::new(&staging);
     let activity = || format!("read buffer `{name}`");
     gpu.wait(Some(submission), activity)?;
-    wait::block_on(mapping.read(|bytes| bytemuck::pod_collect_to_vec(bytes))).map_err(|error| map_error(activity(), error))
+    wait::block_on(mapping.read(bytemuck::pod_collect_to_vec)).map_err(|error| map_error(activity(), error))
 }
 
 /// The error for a buffer that could not be mapped.

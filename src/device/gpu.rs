@@ -7,6 +7,7 @@ use crate::program::limits::Limits;
 use crate::program::profile::Profile;
 use crate::support::error::{DeviceFailure, Error, Result};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Binding alignment that every device satisfies, in bytes.
 pub const ALIGNMENT: u64 = 256;
@@ -212,6 +213,16 @@ impl Gpu {
             }
         });
         Ok(Gpu { device, queue, info, limits: chosen.limits(), clock, failure, compiled: Arc::default() })
+    }
+
+    /// The time by its clock, in seconds.
+    pub(crate) fn now(&self) -> f64 {
+        (self.clock)()
+    }
+
+    /// The time since its clock showed `start`.
+    pub(crate) fn since(&self, start: f64) -> Duration {
+        Duration::try_from_secs_f64(self.now() - start).unwrap_or_default()
     }
 
     /// The profile that `name` stands for on this device.

@@ -1,6 +1,5 @@
 //! `ppo-gpu eval`: how good a saved policy is.
 
-use crate::device::clock;
 use crate::device::gpu::Gpu;
 use crate::play::player::{self, Player};
 use crate::spec::config::Config;
@@ -181,21 +180,21 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     let mut player = Player::new(gpu, config, environment, Some(checkpoint), &play)?;
 
     let mut tallies: Vec<Tally> = agents.iter().map(|_| Tally::new(envs, each, episodes)).collect();
-    let (began, mut told, mut steps) = ((gpu.clock)(), (gpu.clock)(), 0);
+    let (began, mut told, mut steps) = (gpu.now(), gpu.now(), 0);
     while tallies.iter().any(|tally| !tally.is_done()) {
         let transitions = player.advance()?;
         steps += transitions.len();
         for (tally, transitions) in tallies.iter_mut().zip(transitions.chunks_exact(transitions.len() / agents.len())) {
             tally.take(transitions, options.most_steps);
         }
-        if !options.quiet && clock::since(gpu.clock, told) > PERIOD {
-            told = (gpu.clock)();
+        if !options.quiet && gpu.since(told) > PERIOD {
+            told = gpu.now();
             let done: usize = tallies.iter().map(|tally| tally.returns.len()).sum();
             // When stderr is closed there is nobody to tell.
             let _ = writeln!(std::io::stderr(), "{} of {} episodes have ended", grouped(done as u64), grouped((episodes * agents.len()) as u64));
         }
     }
-    let sps = (steps as f64 / clock::since(gpu.clock, began).as_secs_f64()).round();
+    let sps = (steps as f64 / gpu.since(began).as_secs_f64()).round();
     let diverged = checkpoint.divergences(player.plan());
     let of = |agent: usize| diverged.iter().find(|divergence| divergence.agent as usize == agent).copied();
     let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent, of(agent))).collect();

@@ -85,23 +85,17 @@ impl JsonLines {
         Appender::create(path).map(JsonLines)
     }
 
-    /// The file at `path` cut off after the rows of update `last`, to be added to, and its rows. Half a line at its end, which a system that crashed may
-    /// leave, is cut off, too.
+    /// The file at `path`, in which `recorded` was read, cut off after the rows of update `last`, to be added to, and its rows. Half a line at its end, which
+    /// a system that crashed may leave, is cut off, too.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] or [`Error::File`] when it cannot be read or written; [`Error::Config`] naming a line that is no row.
-    pub fn go_on(path: &Path, last: u32) -> Result<(JsonLines, Vec<Row>)> {
-        let (mut rows, mut end) = (Vec::new(), 0);
+    /// [`Error::File`] when it cannot be written.
+    pub fn go_on(path: &Path, recorded: Recorded, last: u32) -> Result<(JsonLines, Vec<Row>)> {
         if !path.exists() {
-            return Ok((JsonLines::create(path)?, rows));
+            return Ok((JsonLines::create(path)?, Vec::new()));
         }
-        for (row, line_end) in read_lines(path)? {
-            if row.update > last {
-                break;
-            }
-            rows.push(row);
-            end = line_end;
-        }
+        let (rows, ends): (Vec<Row>, Vec<u64>) = recorded.0.into_iter().take_while(|(row, _)| row.update <= last).unzip();
+        let end = ends.last().copied().unwrap_or(0);
         let file = File::options().write(true).open(path).map_err(|error| Error::file("open", path, error))?;
         file.set_len(end).map_err(|error| Error::file("write", path, error))?;
         Ok((JsonLines(Appender::append(path)?), rows))
@@ -127,6 +121,25 @@ impl Sink for JsonLines {
 
     fn flush(&mut self) -> Result<()> {
         self.0.flush()
+    }
+}
+
+/// The rows in a file that [`JsonLines`] wrote, and where in the file each ends.
+#[derive(Default)]
+pub struct Recorded(Vec<(Row, u64)>);
+
+impl Recorded {
+    /// Those in the file at `path`; none where there is no file.
+    ///
+    /// # Errors
+    /// Those of [`read`].
+    pub fn read(path: &Path) -> Result<Recorded> {
+        if path.exists() { read_lines(path).map(Recorded) } else { Ok(Recorded::default()) }
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.0.iter().map(|(row, _)| row)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::run::device::DeviceSummary;
 use crate::run::directory::Directory;
 use crate::run::display::{Display, Observers, State};
 use crate::run::manifest::{Manifest, Origin, Rollback};
-use crate::run::rows::{self, JsonLines, Sink};
+use crate::run::rows::{JsonLines, Recorded, Sink};
 use crate::run::summary::{self, Memory, Summary, is_solved};
 #[cfg(feature = "tensorboard")]
 use crate::run::tensorboard::TensorBoard;
@@ -21,8 +21,7 @@ use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::trainer::{Saving, Trainer};
-use std::cell::RefCell;
+use crate::train::trainer::{Saving, Trainer, Update};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -78,7 +77,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
             return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
         }
     }
-    let rows = if saved.directory.metrics().exists() { rows::read(&saved.directory.metrics())? } else { Vec::new() };
+    let recorded = Recorded::read(&saved.directory.metrics())?;
     let mut prepared = Prepared::new(&config, saved.environment, observers)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
@@ -93,7 +92,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         }
         // A row for each update up to the one that the agent stopped with.
         let wanted: u64 = checkpoint.agents().iter().map(|agent| u64::from(agent.update)).sum();
-        let found = rows.iter().filter(|row| row.update <= updates).count() as u64;
+        let found = recorded.rows().filter(|row| row.update <= updates).count() as u64;
         if found < wanted {
             let missing = wanted - found;
             prepared
@@ -108,7 +107,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     checkpoints::forget_after(&saved.directory.checkpoints(), updates, prepared.trainer.plan(), &digests)?;
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
     saved.directory.write_run(&mut saved.manifest, &config)?;
-    prepared.finish(saved.directory, saved.manifest)
+    prepared.finish(saved.directory, saved.manifest, recorded)
 }
 
 /// The keys that may change when a run continues. A different `total_steps` changes what is annealed, from here on.
@@ -198,11 +197,11 @@ impl Prepared {
     fn begin(self, origin: Option<Origin>, out: Option<&Path>) -> Result<Run> {
         let manifest = Manifest::new(self.trainer.plan(), &self.device, origin);
         let directory = Directory::create(self.trainer.plan(), &manifest, out)?;
-        self.finish(directory, manifest)
+        self.finish(directory, manifest, Recorded::default())
     }
 
-    /// Trains to the end, or until something ends it.
-    fn finish(self, directory: Directory, mut manifest: Manifest) -> Result<Run> {
+    /// Trains to the end, or until something ends it. `recorded`: the rows that are kept already.
+    fn finish(self, directory: Directory, mut manifest: Manifest, mut recorded: Recorded) -> Result<Run> {
         let Prepared { mut trainer, device, observers, began } = self;
         let startup_seconds = began.elapsed().as_secs_f64();
         let mut recorder = Recorder::new(trainer.plan(), observers);
@@ -212,11 +211,12 @@ impl Prepared {
         let failure = loop {
             let left = goes_back && manifest.rollbacks.len() < most;
             trainer.stop_at_divergence(left);
-            match (attempt(&mut trainer, &directory, &manifest, &mut recorder)?, &beginning) {
+            match (attempt(&mut trainer, &directory, &manifest, &mut recorder, recorded)?, &beginning) {
                 (Some(error @ Error::Diverged { .. }), Some(beginning)) if left && !recorder.display.is_ended() => {
                     if !go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)? {
                         break Some(error);
                     }
+                    recorded = Recorded::read(&directory.metrics())?;
                 }
                 (failure, _) => break failure,
             }
@@ -231,9 +231,9 @@ impl Prepared {
 }
 
 /// Trains from where the trainer is until the run is done, is ended, or diverges, which is what it returns.
-fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder) -> Result<Option<Error>> {
+fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder, recorded: Recorded) -> Result<Option<Error>> {
     let plan = trainer.plan().clone();
-    let (lines, rows) = JsonLines::go_on(&directory.metrics(), trainer.updates())?;
+    let (lines, rows) = JsonLines::go_on(&directory.metrics(), recorded, trainer.updates())?;
     #[cfg(feature = "tensorboard")]
     let board = TensorBoard::go_on(&directory.tensorboard(), plan.agents, manifest.started(), &rows)?;
     let mut writer = Writer::new(&directory.checkpoints(), &plan, &manifest.digests(&plan.config), lines.file()?)?;
@@ -243,20 +243,23 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
         Box::new(board),
     ];
     recorder.begin(files, &rows);
-    let recorder = RefCell::new(recorder);
     let saving = match plan.config.checkpoint_every {
         0 => Saving::Period(CHECKPOINT_PERIOD),
         updates => Saving::Updates(updates),
     };
     let mut saved = None;
-    let outcome = trainer.run_saving(&mut |rows| recorder.borrow_mut().observe(rows), saving, &mut |checkpoint| {
-        // A checkpoint never knows more than the metrics.
-        recorder.borrow_mut().flush()?;
-        saved = Some(checkpoint.updates);
-        writer.write(checkpoint)
+    let outcome = trainer.run_saving(saving, &mut |Update { rows, checkpoint }| {
+        let flow = recorder.observe(&rows);
+        if let Some(checkpoint) = checkpoint {
+            // A checkpoint never knows more than the metrics.
+            recorder.flush()?;
+            saved = Some(checkpoint.updates);
+            writer.write(checkpoint)?;
+        }
+        Ok(flow)
     });
     // Rows of a run that failed are kept, whatever it failed of.
-    recorder.into_inner().end()?;
+    recorder.end()?;
     let failure = match outcome {
         Err(error @ (Error::Diverged { .. } | Error::Environment { .. })) => Some(error),
         other => other.map(|()| None)?,

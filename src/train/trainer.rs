@@ -1,6 +1,5 @@
 //! Drives training: submits updates ahead, reads metric rows late, stops.
 
-use crate::device::clock;
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::device::pace::{Next, Pace, Position};
@@ -91,12 +90,18 @@ struct Stretch {
     ahead: usize,
     /// Whether no more are submitted.
     pauses: bool,
-    /// Agents that went wrong, where that ends training.
+    /// What ends it once the updates in flight are done: an agent went wrong, and training stops at that.
     failure: Option<Error>,
     /// When it began, when the last row was read, and when the last copy for a checkpoint was submitted.
     began: f64,
     last_row: f64,
     last_saved: f64,
+}
+
+impl Stretch {
+    fn new(now: f64) -> Stretch {
+        Stretch { in_flight: VecDeque::new(), ahead: 1, pauses: false, failure: None, began: now, last_row: now, last_saved: now }
+    }
 }
 
 /// An update whose metrics are on their way.
@@ -163,47 +168,39 @@ impl Trainer {
     /// # Errors
     /// Those of [`Trainer::next`].
     pub fn run(&mut self, observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>) -> Result<()> {
-        self.run_saving(observe, Saving::Never, &mut |_| Ok(()))
+        self.run_saving(Saving::Never, &mut |update| Ok(observe(&update.rows)))
     }
 
-    /// [`Trainer::run`], with the state handed to `save` now and then, after `observe` got the rows of that update. Training does not wait for it: the
-    /// device copies its buffers, and the host reads the copy.
+    /// [`Trainer::run`] with whole updates, which have the state with them now and then. Training does not wait for that: the device copies its buffers, and
+    /// the host reads the copy.
     ///
     /// # Errors
-    /// Those of [`Trainer::next`], and the first one of `save`, which ends training.
-    pub fn run_saving(
-        &mut self,
-        observe: &mut dyn FnMut(&[Row]) -> ControlFlow<()>,
-        saving: Saving,
-        save: &mut dyn FnMut(Checkpoint) -> Result<()>,
-    ) -> Result<()> {
+    /// Those of [`Trainer::next`], and the first one of `take`, which ends training.
+    pub fn run_saving(&mut self, saving: Saving, take: &mut dyn FnMut(Update) -> Result<ControlFlow<()>>) -> Result<()> {
         self.set_saving(saving);
         while let Some(update) = block_on(self.next())? {
-            if observe(&update.rows).is_break() {
+            if take(update)?.is_break() {
                 self.pause();
             }
-            update.checkpoint.map_or(Ok(()), &mut *save)?;
         }
         Ok(())
     }
 
     /// The next update, while the device works on later ones. None when every agent has stopped, the steps are used up, or after [`Trainer::pause`] all
-    /// updates in flight were returned; after a pause, the next call goes on. A future that is dropped before it is ready loses an update.
+    /// updates in flight were returned; after a pause, the next call continues. Each future has to be awaited to its end: after one that was dropped the
+    /// trainer cannot continue.
     ///
     /// # Errors
     /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were returned (one alone is frozen at its last finite
-    /// parameters, and the others continue), or, after
-    /// [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops early;
-    /// [`Error::Device`] when the device failed.
+    /// parameters, and the others continue), or, after [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops
+    /// early; [`Error::Device`] when the device failed.
     pub async fn next(&mut self) -> Result<Option<Update>> {
-        let now = (self.gpu.clock)();
-        let begins = Stretch { in_flight: VecDeque::new(), ahead: 1, pauses: false, failure: None, began: now, last_row: now, last_saved: now };
-        let mut stretch = self.stretch.take().unwrap_or(begins);
-        let began = stretch.began;
+        let mut stretch = self.stretch.take().unwrap_or_else(|| Stretch::new(self.gpu.now()));
         let outcome = self.next_of(&mut stretch).await;
-        match outcome {
-            Ok(Some(_)) => self.stretch = Some(stretch),
-            _ => self.seconds += clock::since(self.gpu.clock, began).as_secs_f64(),
+        if matches!(outcome, Ok(Some(_))) {
+            self.stretch = Some(stretch);
+        } else {
+            self.seconds += self.gpu.since(stretch.began).as_secs_f64();
         }
         outcome
     }
@@ -216,22 +213,19 @@ impl Trainer {
             };
             let sequence = oldest.sequence;
             let (raw, snapshot) = self.read(oldest).await?;
-            let seconds = self.seconds + clock::since(self.gpu.clock, stretch.began).as_secs_f64();
-            // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
-            stretch.ahead = if !self.pace.is_known(&self.update) {
-                1
-            } else if clock::since(self.gpu.clock, stretch.last_row) > LONG_UPDATE {
-                2
-            } else {
-                AHEAD
+            let seconds = self.seconds + self.gpu.since(stretch.began).as_secs_f64();
+            stretch.ahead = match self.gpu.since(stretch.last_row) {
+                // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
+                _ if !self.pace.is_known(&self.update) => 1,
+                time if time > LONG_UPDATE => 2,
+                _ => AHEAD,
             };
-            stretch.last_row = (self.gpu.clock)();
+            stretch.last_row = self.gpu.now();
             // What was queued before the host knew that training ends is of no use, but its buffers are.
             if self.stopped || stretch.failure.is_some() {
                 continue;
             }
-            let env_steps = (u64::from(sequence) + 1) * (self.plan.batch * self.plan.agents) as u64;
-            let sps = env_steps as f64 / seconds.max(1e-9);
+            let sps = (f64::from(sequence) + 1.0) * (self.plan.batch * self.plan.agents) as f64 / seconds.max(1e-9);
             let rows: Vec<Row> = raw.iter().zip(0..).map(|(raw, agent)| self.plan.row(raw, agent, seconds, sps)).collect();
             if rows.iter().all(|row| row.stops || row.was_stopped) {
                 (self.stopped, self.updates) = (true, sequence + 1);
@@ -340,15 +334,15 @@ impl Trainer {
     pub(crate) fn time_submissions(&mut self) -> Result<Vec<Duration>> {
         let (mut position, mut times) = (Position::default(), Vec::new());
         while let Some(next) = self.pace.next(&self.update, &mut position) {
-            let start = (self.gpu.clock)();
-            match &next {
-                Next::Together(pieces) => self.engine.run_pieces(pieces)?,
-                Next::Timed(piece) => self.engine.run_pieces(std::slice::from_ref(piece))?,
-            }
-            let time = clock::since(self.gpu.clock, start);
-            times.push(time);
-            if let Next::Timed(piece) = &next {
-                self.pace.take(piece, time);
+            let pieces = match &next {
+                Next::Together(pieces) => pieces,
+                Next::Timed(piece) => std::slice::from_ref(piece),
+            };
+            let start = self.gpu.now();
+            self.engine.run_pieces(pieces)?;
+            times.push(self.gpu.since(start));
+            if let (Next::Timed(piece), Some(time)) = (&next, times.last()) {
+                self.pace.take(piece, *time);
             }
         }
         Ok(times)
@@ -360,14 +354,14 @@ impl Trainer {
             let saves = match self.saving {
                 Saving::Never => false,
                 Saving::Updates(count) => (self.updates + 1).is_multiple_of(count),
-                Saving::Period(period) => clock::since(self.gpu.clock, stretch.last_saved) >= period,
+                Saving::Period(period) => self.gpu.since(stretch.last_saved) >= period,
             };
             if saves {
                 // There is one buffer for copies.
                 if stretch.in_flight.iter().any(|update| update.snapshot.is_some()) {
                     break;
                 }
-                stretch.last_saved = (self.gpu.clock)();
+                stretch.last_saved = self.gpu.now();
             }
             stretch.in_flight.push_back(self.submit_update(saves).await?);
         }
@@ -390,9 +384,9 @@ impl Trainer {
                     timed = true;
                     // What was submitted before would be timed as well.
                     self.gpu.done(None, || format!("ran update {}", sequence + 1)).await?;
-                    let start = (self.gpu.clock)();
+                    let start = self.gpu.now();
                     self.engine.complete(std::slice::from_ref(&piece)).await?;
-                    self.pace.take(&piece, clock::since(self.gpu.clock, start));
+                    self.pace.take(&piece, self.gpu.since(start));
                 }
             }
         }
