@@ -32,7 +32,7 @@ fn tables_in_the_documents_are_those_of_the_program() {
 fn structures_have_the_words_that_the_host_counts() {
     let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
     let words = |kernel: Kernel, name: &str| {
-        let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap();
+        let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan).text).unwrap();
         reflect::structure(&module, name).unwrap_or_else(|| panic!("{} declares no {name}", kernel.name())).1
     };
     assert_eq!(words(Kernel::Report, "Agent"), AGENT_WORDS);
@@ -40,7 +40,7 @@ fn structures_have_the_words_that_the_host_counts() {
     for name in Environment::names() {
         let config = Config { env: name.into(), ..Config::default() };
         let plan = Plan::new(&config, Profile::named("gpu").unwrap()).unwrap();
-        let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan)).unwrap();
+        let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan).text).unwrap();
         assert_eq!(reflect::structure(&module, "EnvLane").unwrap().1, plan.environment.lane_words, "{name}");
     }
     assert_eq!(words(Kernel::Rollout, "Transition"), TRANSITION_WORDS);
@@ -52,7 +52,7 @@ fn structures_have_the_words_that_the_host_counts() {
 #[test]
 fn rows_have_the_fields_of_the_wgsl() {
     let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
-    let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan)).unwrap();
+    let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan).text).unwrap();
     for (structure, file, first) in [("MetricsRow", "src/spec/metrics.rs", "pub struct RawRow {"), ("Agent", "src/train/agents.rs", "pub struct AgentRow {")] {
         let (fields, _) = reflect::structure(&module, structure).unwrap();
         let source = read(file);
