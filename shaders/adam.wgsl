@@ -6,6 +6,7 @@
 // quantity was not; nor where a new parameter is not finite, which holds back the parameters beside it only.
 // Reads agents, gradients, norms, losses. Writes params, first_moments, second_moments, losses (gradient norm, mark of skipped steps), faults. Twin: src/reference/adam.rs.
 
+//! import dispatch
 //! import grid
 //! import agent
 //! import rng

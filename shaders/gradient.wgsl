@@ -6,6 +6,7 @@
 // One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
+//! import dispatch
 //! import grid
 //! import agent
 //! import add_tile

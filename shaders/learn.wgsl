@@ -5,6 +5,7 @@
 // parameter is not finite.
 // Reads agents, observations, actions, samples, moments, losses. Writes params, first_moments, second_moments, losses, faults. Twin: src/reference/learn.rs.
 
+//! import dispatch
 //! import grid
 //! import agent
 //! import add_tile

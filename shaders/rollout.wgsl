@@ -4,6 +4,7 @@
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
+//! import dispatch
 //! import grid
 //! import rng
 //! import agent

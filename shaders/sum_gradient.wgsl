@@ -2,6 +2,7 @@
 // Weights to outputs that are biases alone (logarithms of standard deviations) are 0 and stay so: their gradient is dropped here.
 // index = gradient step. One lane: four columns, R rows. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
+//! import dispatch
 //! import grid
 //! import fault
 //! import reduce

@@ -32,7 +32,7 @@ fn tables_in_the_documents_are_those_of_the_program() {
 fn modules() -> Vec<(Kernel, naga::Module)> {
     let config = Config { envs: 4, normalize_observations: true, normalize_rewards: true, ..Config::default() };
     let plan = Plan::new(&config, Profile::named("software").unwrap()).unwrap();
-    Kernel::ALL.iter().map(|&kernel| (kernel, reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap())).collect()
+    Kernel::ALL.iter().map(|&kernel| (kernel, reflect::parse(kernel.name(), &compose::compose(kernel, &plan).text).unwrap())).collect()
 }
 
 /// Names, offsets in words and types of a structure's fields, and its size in words, as naga reads them.
@@ -70,7 +70,7 @@ fn records_have_the_layout_of_the_wgsl() {
     for name in Environment::names() {
         let config = Config { env: name.into(), ..Config::default() };
         let plan = Plan::new(&config, Profile::named("gpu").unwrap()).unwrap();
-        let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan)).unwrap();
+        let module = reflect::parse("reset", &compose::compose(Kernel::Reset, &plan).text).unwrap();
         let (fields, words) = layout(&module, "EnvLane").unwrap();
         assert_eq!((&fields[1..], words), (&declared(&RunningEpisode::TYPE, plan.environment.state_words)[..], plan.environment.lane_words), "{name}");
     }

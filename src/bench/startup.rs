@@ -65,7 +65,7 @@ pub(super) fn open(config: &Config) -> Result<(Gpu, f64)> {
 pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, DeviceMemory, Engine)> {
     let began = Instant::now();
     for kernel in schedule::kernels(plan) {
-        reflect::parse(kernel.name(), &compose::compose(kernel, plan))?;
+        reflect::parse(kernel.name(), &compose::compose(kernel, plan).text)?;
     }
     let composition = since(began);
 

@@ -13,7 +13,7 @@ use crate::support::error::{DeviceFailure, Error, Result};
 use crate::wgsl::{compose, reflect};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 /// How an [`Engine`] differs from the one that trains; for tests.
@@ -281,19 +281,19 @@ fn compile(
 ) -> Result<Program> {
     let name = kernel.name();
     let grid = kernel.grid(plan);
-    let source = compose::compose(kernel, plan);
-    let source = match &options.rewrite {
-        Some(rewrite) => rewrite(kernel, source),
-        None => source,
-    };
+    let composed = compose::compose(kernel, plan);
     // A user's environment may contain anything.
-    let foreign = !plan.environment.built_in && kernel.source().contains("//! import environment");
+    let foreign = !plan.environment.built_in && composed.has("environment");
+    let source = match &options.rewrite {
+        Some(rewrite) => rewrite(kernel, composed.text),
+        None => composed.text,
+    };
     let checked = options.checked || foreign;
     let compiles = || compile_source(gpu, name, &source, checked, cache).map_err(|error| with_parameters(plan, name, &source, error));
     let compiled = if options.anew {
         Arc::new(compiles()?)
     } else {
-        let slot = gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{}", without_unused_constants(&source))).into());
+        let slot = gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{source}")).into());
         let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
             Some(compiled) => compiled.clone(),
@@ -326,16 +326,6 @@ fn compile(
     }
     let indexed = compiled.bindings.iter().any(|binding| binding.uniform);
     Ok(Program { compiled, bind_group, part, indexed, workgroups: grid.workgroups(plan) as u32, grain: grid.grain(plan) as u32 })
-}
-
-/// `source` without the constants of the plan that nothing in it names: kernels of two plans that differ in these alone are the same.
-fn without_unused_constants(source: &str) -> String {
-    let mut named: HashMap<&str, usize> = HashMap::new();
-    for word in source.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-        *named.entry(word).or_default() += 1;
-    }
-    let is_unused = |line: &&str| line.strip_prefix("const ").and_then(|rest| rest.split_once(':')).is_some_and(|(name, _)| named.get(name) == Some(&1));
-    source.lines().filter(|line| !is_unused(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// Compiles the WGSL of the kernel `name`; `checked`: with bounds checks and bounded loops.
@@ -382,18 +372,5 @@ fn compile_source(gpu: &Gpu, name: &str, source: &str, checked: bool, cache: Opt
     match wait::caught(scope) {
         Some(error) => Err(Error::Shader { kernel: name.into(), report: error.to_string() }),
         None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_kernel_is_the_same_whatever_it_does_not_name() {
-        let of = |rows: u32, steps: u32| {
-            super::without_unused_constants(&format!("fn f() -> u32 {{ return ROWS; }}\nconst ROWS: u32 = {rows}u;\nconst STEPS: u32 = {steps}u;\n"))
-        };
-        assert_eq!(of(1, 2), of(1, 3));
-        assert_ne!(of(1, 2), of(2, 2));
-        assert!(of(1, 2).contains("const ROWS: u32 = 1u;"));
     }
 }

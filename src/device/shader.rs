@@ -35,7 +35,7 @@ impl Program {
     /// [`Error::Shader`] when it does not compile or names a buffer that is not there.
     pub(crate) fn new<'b>(gpu: &Gpu, plan: &Plan, shader: &Shader<'_>, buffers: impl Fn(&str) -> Option<&'b wgpu::Buffer>) -> Result<Program> {
         let name = shader.name;
-        let source = compose::compose_source(shader.source, shader.grid, plan) + &shader.constants;
+        let source = compose::compose_source(shader.source, shader.grid, plan).text + &shader.constants;
         let module = reflect::parse(name, &source)?;
         let bindings = reflect::module_bindings(&module);
         let error = |report: String| Error::Shader { kernel: name.into(), report };

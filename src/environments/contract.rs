@@ -104,7 +104,7 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
     for profile in PROFILES {
         let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
-        let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan)));
+        let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan).text));
         for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", draw::composed(&plan)))) {
             if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
                 return Err(in_terms_of_the_file(environment, kernel, &composed, &report, ""));

@@ -1,5 +1,5 @@
-//! What a lane of the kernels with networks in them stands for, a sample or units of the networks, and how long its loops are. [`crate::wgsl::dense`] and
-//! [`crate::wgsl::units`] write the text for the two.
+//! The work of one lane in the kernels with networks in them: a sample, or units of the networks; and how long its loops are. The folder
+//! `src/wgsl/network/` writes the text for both.
 
 use crate::program::profile::Profile;
 use crate::spec::network::{Layer, Network};

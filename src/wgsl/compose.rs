@@ -1,13 +1,15 @@
-//! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then what it imports, then the plan's constants.
+//! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then its imports, then the plan's constants.
 //!
 //! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Six names are not files there: `environment`
-//! is the environment's file and what stands between it and the kernels, `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
-//! are written out by [`crate::wgsl::dense`] and [`crate::wgsl::units`] for the plan's layers. Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
+//! is the environment's file with [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
+//! are written for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
 
 use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
 use crate::spec::environment::Actions;
-use crate::wgsl::{environment, network, units};
+use crate::wgsl::environment;
+use crate::wgsl::network::chosen::network_text;
+use std::collections::HashSet;
 
 macro_rules! shared {
     ($($name:literal),* $(,)?) => {
@@ -21,6 +23,7 @@ shared!(
     "agent",
     "canary",
     "categorical",
+    "dispatch",
     "env_lane",
     "env_statistics",
     "fault",
@@ -50,13 +53,30 @@ fn shared(name: &str) -> Option<String> {
     SHARED.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string())
 }
 
-/// The WGSL of `kernel`, exactly as it is compiled.
-pub fn compose(kernel: Kernel, plan: &Plan) -> String {
+/// A kernel's WGSL.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// The whole text, exactly as it is compiled.
+    pub text: String,
+    /// What it imports, directly or through others, in the order in which the text has it.
+    pub imports: Vec<String>,
+}
+
+impl Composed {
+    /// Whether it imports `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.imports.iter().any(|import| import == name)
+    }
+}
+
+/// The WGSL of `kernel`.
+pub fn compose(kernel: Kernel, plan: &Plan) -> Composed {
     compose_source(kernel.source(), kernel.grid(plan), plan)
 }
 
-/// `source` with its imports and all constants, for a kernel of this grid. Tests compose kernels of their own with it.
-pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
+/// `source` with its imports and the constants that either names, for a kernel of this grid. Tests compose kernels of their own with it.
+pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
+    let networks = network_text(plan);
     let lookup = |name: &str| match name {
         "environment" => {
             Some(format!("{}\n// ---- parameters and legal actions\n\n{}", plan.environment.source, environment::glue(&plan.environment, &plan.config)))
@@ -66,36 +86,42 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
             Actions::MultiDiscrete(_) => "policy_multi_discrete",
             Actions::Continuous { .. } => "policy_continuous",
         }),
-        "network" => Some(network::forward(plan, plan.lanes)),
+        "network" => Some(networks.forward(plan.lanes)),
         // Few environments leave most lanes without one.
-        "rollout_network" => Some(network::forward(plan, plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + network::take(plan)),
-        "tile" => Some(network::tile(plan)),
-        "learner" => Some(units::learner(plan)),
+        "rollout_network" => Some(networks.forward(plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + networks.take()),
+        "tile" => Some(networks.tile()),
+        "learner" => Some(networks.learner()),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,
     };
-    let (mut text, imported) = expand(source, lookup);
-    text += "\n// ---- constants of the plan\n\n";
-    if source.contains("Dispatch;") {
-        text += "struct Dispatch {\n    index: u32,  // which part of the kernel's work is meant\n}\n\n";
-    }
+    let mut composed = expand(source, lookup);
     let mut constants = plan.constants();
     let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain(plan))];
     constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
-    if !imported.iter().any(|name| name == "environment") {
+    if !composed.has("environment") {
         constants.push(("OBSERVATION", Constant::U32(plan.environment.observation as u32)));
     }
-    for (name, value) in constants {
-        text += &match value {
+    let named = words(&composed.text);
+    let mut declarations = String::new();
+    for (name, value) in constants.into_iter().filter(|(name, _)| named.contains(name)) {
+        declarations += &match value {
             Constant::U32(value) => format!("const {name}: u32 = {value}u;\n"),
             Constant::F32(value) => format!("const {name}: f32 = {value:e};\n"),
             Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
         };
     }
-    if imported.iter().any(|name| name == "policy") {
-        text += &of_actions(&plan.environment.actions);
+    if composed.has("policy") {
+        declarations += &of_actions(&plan.environment.actions);
     }
-    text
+    composed.text += &format!("\n// ---- constants of the plan\n\n{declarations}");
+    composed
+}
+
+/// The words of `text`, comments left out. Of the plan's constants only those among them are declared, so that two plans whose kernel differs in nothing else
+/// have the same text, and the device compiles it once. A word that only looks like a constant (a field of that name) costs a declaration and no more.
+fn words(text: &str) -> HashSet<&str> {
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect()
 }
 
 /// Constants that the policy has beside its numbers of dimensions and outputs.
@@ -116,11 +142,11 @@ fn of_actions(actions: &Actions) -> String {
 
 /// `source` followed by the shared files that it imports.
 pub fn with_imports(source: &str) -> String {
-    expand(source, |_| None).0
+    expand(source, |_| None).text
 }
 
-/// `source` followed by its imports, each once; and their names.
-fn expand(source: &str, lookup: impl Fn(&str) -> Option<String>) -> (String, Vec<String>) {
+/// `source` followed by its imports, each once.
+fn expand(source: &str, lookup: impl Fn(&str) -> Option<String>) -> Composed {
     let mut text = source.to_string();
     let mut pending: Vec<String> = imports(source);
     let mut done: Vec<String> = Vec::new();
@@ -135,10 +161,40 @@ fn expand(source: &str, lookup: impl Fn(&str) -> Option<String>) -> (String, Vec
         text += &format!("\n// ---- {name}\n\n{body}");
         done.push(name);
     }
-    (text, done)
+    Composed { text, imports: done }
 }
 
 /// Names on the import lines of `source`.
 fn imports(source: &str) -> Vec<String> {
     source.lines().filter_map(|line| line.trim().strip_prefix("//! import ")).map(|name| name.trim().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::PROFILES;
+    use crate::spec::config::Config;
+
+    fn composed(source: &str, change: impl Fn(&mut Plan)) -> Composed {
+        let mut plan = Plan::new(&Config::default(), PROFILES[0]).expect("a plan");
+        change(&mut plan);
+        compose_source(source, Grid { lanes: 8, groups: 1, networks: 1 }, &plan)
+    }
+
+    #[test]
+    fn a_kernel_is_the_same_whatever_it_does_not_name() {
+        let source = "// EPOCHS\nfn f() -> u32 { return GRADIENT_ROWS; }\n";
+        let of = |rows, epochs| composed(source, |plan| (plan.gradient_rows, plan.epochs) = (rows, epochs)).text;
+        assert_eq!(of(1, 2), of(1, 3));
+        assert_ne!(of(1, 2), of(2, 2));
+        assert!(of(1, 2).ends_with("\n\nconst GRADIENT_ROWS: u32 = 1u;\n"), "{}", of(1, 2));
+    }
+
+    #[test]
+    fn imports_of_imports_are_known() {
+        let imports = |source: &str| composed(source, |_| ()).imports;
+        assert_eq!(imports("// environment\n//! import observation\n"), ["observation", "network_input"]);
+        assert!(composed("//! import environment\n", |_| ()).has("environment"));
+        assert!(!composed("fn f() {} // import environment\n", |_| ()).has("environment"));
+    }
 }

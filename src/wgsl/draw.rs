@@ -16,5 +16,5 @@ pub(crate) fn constants(size: u32) -> String {
 
 /// The whole WGSL for environments of `plan`.
 pub(crate) fn composed(plan: &Plan) -> String {
-    compose::compose_source(SOURCE, GRID, plan) + &constants(1)
+    compose::compose_source(SOURCE, GRID, plan).text + &constants(1)
 }

@@ -1,53 +1,73 @@
-//! What stands between the functions of an environment's file and the kernels that call them.
+//! WGSL between the functions of an environment's file and the kernels that call them.
 
 use crate::spec::config::{Config, Setting};
 use crate::spec::environment::{Environment, Parameter};
+use crate::wgsl::writer::{Writer, line};
 
-/// WGSL that stands between the environment's functions and the kernels that call them: its `parameters`, what is observed, and which actions are
-/// legal.
+/// The observation's components, the environment's `parameters`, and its legal actions.
 pub fn glue(environment: &Environment, config: &Config) -> String {
-    let mut text = String::from("//! import agent\n//! import rng\n//! import outcome\n//! import legal\n\n");
+    let mut w = Writer::default();
+    ["agent", "rng", "outcome", "legal"].iter().for_each(|name| line!(w, "//! import {name}"));
     // Software drivers turn a dynamic index into a long array into as many branches as it has elements.
-    text += if environment.binary {
-        "alias Observation = EnvState;\n\nfn observation_of(state: EnvState) -> Observation {\n    return state;\n}\n\n\
-         fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return select(0.0, 1.0, env_component(observation, k));\n}\n\n"
+    w.file(if environment.binary {
+        include_str!("../../shaders/shared/observed_bits.wgsl")
     } else {
-        "struct Observation {\n    components: array<f32, OBSERVATION>,\n}\n\nfn observation_of(state: EnvState) -> Observation {\n    return Observation(env_observe(state));\n}\n\n\
-         fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {\n    return (*observation).components[k];\n}\n\n"
-    };
+        include_str!("../../shaders/shared/observed_floats.wgsl")
+    });
+    parameters(&mut w, environment, config);
+    w.function(
+        "The actions that are legal in `state`, as bits; no bit is set, and none is read, where all of them always are.",
+        "legal_actions(state: EnvState) -> Legal",
+        |w| {
+            w.line("var legal: Legal;");
+            if environment.masked {
+                w.line("var mask = env_action_mask(state);");
+                w.repeat("k", "LOGITS", |w| w.line("legal.bits[k / 32u] |= select(0u, 1u, mask[k]) << (k % 32u);"));
+            }
+            w.line("return legal;");
+        },
+    );
+    w.finish()
+}
+
+/// `parameters` with their values, or with those that `vary_parameters` draws for an episode.
+fn parameters(w: &mut Writer, environment: &Environment, config: &Config) {
     let settings = || environment.parameters.iter().map(|parameter| (parameter, config.env_parameters.get(&parameter.name)));
-    let literal = |parameter: &Parameter, value: f64| if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) };
-    let values: Vec<String> =
-        settings().map(|(parameter, setting)| literal(parameter, setting.map_or(parameter.default, |setting| setting.range()[0]))).collect();
-    let values = format!("EnvParameters({})", values.join(", "));
+    let value = |(parameter, setting): (&Parameter, Option<&Setting>)| literal(parameter, setting.map_or(parameter.default, |setting| setting.range()[0]));
+    let values = format!("EnvParameters({})", settings().map(value).collect::<Vec<_>>().join(", "));
     let varied = settings().any(|(_, setting)| setting.is_some_and(Setting::varies));
     if varied {
-        text += "var<private> parameters: EnvParameters;\n\n";
+        w.line("\nvar<private> parameters: EnvParameters;");
     } else if !environment.parameters.is_empty() {
-        text += &format!("const parameters = {values};\n\n");
+        line!(w, "\nconst parameters = {values};");
     }
-    text += "// Parameters of the episode that began at `time` in environment `n`.\nfn vary_parameters(agent: Agent, time: u32, n: u32) {\n";
-    if varied {
-        text += &format!("    parameters = {values};\n    var rng: Rng;\n");
+    let comment = "Parameters of the episode that began at `time` in environment `n`.";
+    w.function(comment, "vary_parameters(agent: Agent, time: u32, n: u32)", |w| {
+        if !varied {
+            return;
+        }
+        line!(w, "parameters = {values};");
+        w.line("var rng: Rng;");
         for (draw, (parameter, setting)) in settings().enumerate() {
             let Some(setting) = setting.filter(|setting| setting.varies()) else { continue };
-            let [low, high] = setting.range();
-            let value = if parameter.whole {
-                format!("{low}u + rng_below(&rng, {}u)", high - low + 1.0)
-            } else {
-                format!("rng_between(&rng, {}, {})", literal(parameter, low), literal(parameter, high))
-            };
             let (seed, time, lane) = setting.varies_with();
-            text += &format!(
-                "    rng = rng_stream({seed}, PARAMETER_DOMAIN, {time}, {lane});\n    rng.draw = {draw}u;\n    parameters.{} = {value};\n",
-                parameter.name
-            );
+            line!(w, "rng = rng_stream({seed}, PARAMETER_DOMAIN, {time}, {lane});");
+            line!(w, "rng.draw = {draw}u;");
+            line!(w, "parameters.{} = {};", parameter.name, drawn(parameter, setting.range()));
         }
+    });
+}
+
+/// A parameter's value in WGSL.
+fn literal(parameter: &Parameter, value: f64) -> String {
+    if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) }
+}
+
+/// A number from `low` to `high`, both included where it is an integer, drawn from `rng`.
+fn drawn(parameter: &Parameter, [low, high]: [f64; 2]) -> String {
+    if parameter.whole {
+        format!("{low}u + rng_below(&rng, {}u)", high - low + 1.0)
+    } else {
+        format!("rng_between(&rng, {}, {})", literal(parameter, low), literal(parameter, high))
     }
-    text += "}\n\nfn legal_actions(state: EnvState) -> Legal {\n    var legal: Legal;\n";
-    if environment.masked {
-        text += "    var mask = env_action_mask(state);\n    for (var k = 0u; k < LOGITS; k++) {\n        \
-                 legal.bits[k / 32u] |= select(0u, 1u, mask[k]) << (k % 32u);\n    }\n";
-    }
-    text + "    return legal;\n}\n"
 }

@@ -67,7 +67,7 @@ pub fn module_bindings(module: &naga::Module) -> Vec<Binding> {
 /// # Errors
 /// [`Error::Shader`] when it does not compile.
 pub fn bindings(kernel: Kernel, plan: &Plan) -> Result<Vec<Binding>> {
-    Ok(module_bindings(&parse(kernel.name(), &compose::compose(kernel, plan))?))
+    Ok(module_bindings(&parse(kernel.name(), &compose::compose(kernel, plan).text)?))
 }
 
 /// The value of a module's numeric constant.

@@ -117,7 +117,7 @@ fn replay(env: &str, episodes: &[Episode]) -> usize {
         assert_eq!(first as usize, recorded.len(), "{env}: the counts of draws do not add up");
     }
 
-    let mut source = compose_source(REPLAY, Kernel::Reset.grid(&plan), &plan);
+    let mut source = compose_source(REPLAY, Kernel::Reset.grid(&plan), &plan).text;
     for (name, text) in RECORDED {
         source = with_function(&source, name, text);
     }

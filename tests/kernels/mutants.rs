@@ -76,7 +76,7 @@ fn is_in_a_file(text: &str) -> bool {
 fn caught(text: Text, kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: Check) {
     assert!(matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Learner) || is_in_a_file(from), "no file of shaders/ contains `{from}`");
     let Some(plan) = mutant_plan(text) else { return skip("under this profile there is no such text") };
-    assert!(compose(kernel, &plan).contains(from), "{} no longer contains `{from}`", kernel.name());
+    assert!(compose(kernel, &plan).text.contains(from), "{} no longer contains `{from}`", kernel.name());
     let dispatch = Dispatch { kernel, index: if index == LAST_PASS { plan.passes as u32 - 1 } else { index } };
     if !HEALTHY.lock().unwrap().contains(&(text, kernel, dispatch.index)) {
         let healthy = check(&plan, dispatch, 5, None);
@@ -130,7 +130,7 @@ mutants! { Common:
     window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
     last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
-    last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
+    last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < (VALUE_ROWS - 1u) * ENVS)", Unwritten;
     writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(after.value, lane);" => "params[p] = after.value; losses[0] = 0.0;", Foreign;
     writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
     environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;

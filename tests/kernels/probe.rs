@@ -14,7 +14,7 @@ pub fn probe(plan: &Plan, head: &str, body: &str, given: &Words, wanted: &str) -
         "{head}\n//! import grid\n@compute @workgroup_size(LANES)\nfn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {{\n    \
          let place = place_of(workgroup);\n    let s = place.s;\n    let n = place.group * LANES + lane;\n    if (n < ENVS) {{\n{body}\n    }}\n}}\n"
     );
-    let composed = compose_source(&source, Kernel::Reset.grid(plan), plan);
+    let composed = compose_source(&source, Kernel::Reset.grid(plan), plan).text;
     let options = EngineOptions { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| composed.clone())), ..EngineOptions::default() };
     let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     for (name, words) in given {

@@ -38,12 +38,12 @@ fn modules() -> BTreeMap<String, (String, String)> {
     let mut modules = BTreeMap::new();
     let mut add = |plan: &Plan, what: &str| {
         for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(plan)) {
-            let source = compose::compose(kernel, plan);
+            let source = compose::compose(kernel, plan).text;
             modules.entry(shape(&source)).or_insert_with(|| (source, format!("{} of {what}", kernel.name())));
         }
         for (name, source, constants) in OTHERS.into_iter().filter(|(name, ..)| *name != "draw" || plan.environment.pictured) {
             let grid = if name == "step_environments" { Kernel::Rollout.grid(plan) } else { Grid { lanes: 64, groups: 64, networks: 1 } };
-            let source = compose::compose_source(source, grid, plan) + constants;
+            let source = compose::compose_source(source, grid, plan).text + constants;
             modules.entry(shape(&source)).or_insert_with(|| (source, format!("{name} of {what}")));
         }
     };
@@ -122,7 +122,7 @@ fn aliases_in_a_file_are_what_they_stand_for() {
     for profile in ["gpu", "small", "software"] {
         let plan = Plan::with_environment(&config("envs=8 steps=4 hidden=8"), environment.clone(), Profile::named(profile).unwrap()).unwrap();
         for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(&plan)) {
-            let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan)).unwrap();
+            let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan).text).unwrap();
             let objections = objections(&to_spirv(&module)).unwrap();
             assert!(objections.is_empty() || objections.contains("10684"), "{} under {profile}: {objections}", kernel.name());
         }

@@ -68,7 +68,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
             let problem = format!("'{}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it", kernel.name());
             Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
         }
-        (_, Some(kernel)) => Ok(compose::compose(kernel, &plan)),
+        (_, Some(kernel)) => Ok(compose::compose(kernel, &plan).text),
         (Topic::Buffers, _) => Ok(buffers(&plan)),
         (Topic::Kernels, _) => schedule::kernels(&plan),
         _ => Ok(derived(&plan, adapter.as_ref(), &why)),

@@ -1,0 +1,39 @@
+//! What the ways of writing the networks have in common.
+
+use crate::spec::config::Activation;
+
+/// The names of a vector's components.
+pub(crate) const XYZW: [&str; 4] = ["x", "y", "z", "w"];
+
+/// Number `i` of an array of vectors.
+pub(crate) fn element(array: &str, i: usize) -> String {
+    format!("{array}[{}].{}", i / 4, XYZW[i % 4])
+}
+
+/// The text of `shaders/network/NAME.wgsl`.
+macro_rules! file {
+    ($name:literal) => {
+        include_str!(concat!("../../../shaders/network/", $name, ".wgsl"))
+    };
+}
+
+/// `activation` and `activation_slope`.
+pub(crate) fn activation(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Tanh => file!("activation_tanh"),
+        Activation::Relu => file!("activation_relu"),
+    }
+}
+
+/// `network_fetch` and `network_take`, which copy the observation to `h0`.
+pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), file!("take_into_registers")];
+
+/// The same, where the first layer reads observations from memory.
+pub(crate) const FROM_MEMORY: [&str; 2] = [file!("fetch_from_memory"), file!("take_from_memory")];
+
+pub(crate) const SAMPLES_STAGE: &str = file!("samples_stage");
+pub(crate) const SAMPLES_PARTIALS: &str = file!("samples_partials");
+pub(crate) const SAMPLES_LOSSES: &str = file!("samples_losses");
+pub(crate) const UNITS_COMPONENT: &str = file!("units_component");
+pub(crate) const UNITS_PARAMETER: &str = file!("units_parameter");
+pub(crate) const UNITS_LOSSES: &str = file!("units_losses");

@@ -1,0 +1,58 @@
+//! The contract between kernels with networks in them and whatever writes the networks' WGSL.
+
+/// Writes the networks' WGSL for one plan. What comes out is appended to a kernel that imports it; the functions in it are called by kernels alone.
+///
+/// Words of the contract:
+/// - `lane` is the invocation's index in its workgroup; in `learn`, in its network's part of the workgroup.
+/// - `base` is the float of `params` at which the block of one network of one agent begins, a multiple of 4.
+/// - The first lanes have a sample each; the others repeat one or fetch none, and take part in what is uniform.
+/// - *Uniform* functions wait for other lanes: all lanes of the workgroup (in `learn`, of the subgroup) call them, and none inside control flow that differs
+///   between lanes.
+/// - `HEAD`, `LANES` and other names in capitals are constants of the plan ([`crate::wgsl::compose`]).
+///
+/// The text may declare any names, but those of kernels' own and of files that these import. A kernel binds the buffers that the text names.
+pub trait NetworkText {
+    /// The forward pass (import `network`), for the observations that `samples` lanes have at a time: the first ones of a workgroup. A kernel binds `params`
+    /// and `observations`. In this order it calls:
+    ///
+    /// - `network_begin(base: u32, lane: u32)`, uniform: once in a dispatch.
+    /// - `network_fetch(base: u32)`, of each lane that has a sample: its observation begins at word `base` of `observations`. Not uniform.
+    /// - `network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>`, uniform, with the `base` of `network_begin`: the head's outputs for the lane's
+    ///   sample, in order, filled up to whole vectors; of lanes past the first `samples` they may be anything. It may be called again after another
+    ///   `network_fetch`.
+    fn forward(&self, samples: usize) -> String;
+
+    /// Beside [`NetworkText::forward`], for kernels that have the observation at hand (import `rollout_network`):
+    ///
+    /// - `network_take(s: u32, observation: ptr<function, Observation>, base: u32)`, in place of `network_fetch`: `observation` of agent `s`, which the lane
+    ///   has stored at word `base` of `observations` if it is to be stored. Not uniform. It reads components by `seen_component`, which the kernel declares.
+    fn take(&self) -> &'static str;
+
+    /// Both passes for the plan's tiles (import `tile`). A kernel binds `partials: array<Partial>` as well, and calls, beside the functions of
+    /// [`NetworkText::forward`] and in this order:
+    ///
+    /// - `gradient_begin(row: u32, accumulate: bool, lane: u32)`, uniform, once after `network_begin`: the network's columns of a row of partial gradients
+    ///   begin at float `row` of `partials`, laid out as `params`. The dispatch adds to what is there (`accumulate`) or begins anew.
+    /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`, uniform:
+    ///   adds the tile's gradient. `slope` is d loss / d head of the lane's sample, 0 where the lane has none or repeats one. The activations are those that
+    ///   the last `network_forward` left in variables of the text.
+    /// - `gradient_end(row: u32, lane: u32)`, uniform, once after the last tile: the sums are in `partials`, padding included, which is 0.
+    /// - `add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32)`, uniform: stores the sum of all lanes' `value` in the four floats of `partials`
+    ///   from `row` on, added to what is there if it is to `accumulate`.
+    ///
+    /// `Partial` is `f32` or `vec4<f32>`, as suits the text.
+    fn tile(&self) -> String;
+
+    /// Both passes for kernels that make gradient steps themselves (import `learner`): only where the plan has `learn_steps`. A subgroup of the workgroup
+    /// serves each network, all uniform:
+    ///
+    /// - `network_begin(base, lane)` fetches parameters from `params`, and Adam's moments from `first_moments` and `second_moments`; `network_end(base: u32,
+    ///   lane: u32)` stores them. In between no other copy of them is valid.
+    /// - `sums_begin()` at the beginning of a gradient step; then for each tile `network_fetch`, `network_forward` and `network_backward`, as in
+    ///   [`NetworkText::tile`], of which `row` and `accumulate` mean nothing; then `sums_end(network: u32) -> f32`: the squared norm of the gradient of the
+    ///   network (0 the actor's), of which fixed weights have none.
+    /// - `parameters_step(step: AdamStep)` replaces each parameter and its moments, four at a time, by what the kernel's own `moved(step, value, first, second,
+    ///   gradient) -> AdamMoved` makes of them; `transpose_weights(lane: u32)`, after it, brings other copies of the weights up to date.
+    /// - `of_all(value: vec4<f32>) -> vec4<f32>`: the sum of all lanes' values, in every lane.
+    fn learner(&self) -> String;
+}

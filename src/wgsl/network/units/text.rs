@@ -1,0 +1,41 @@
+//! The contract of the networks' text, kept with units on the lanes.
+
+use crate::program::plan::Plan;
+use crate::wgsl::network::parts;
+use crate::wgsl::network::text::NetworkText;
+use crate::wgsl::network::units::shape::Shape;
+use crate::wgsl::network::units::{backward, forward, learner};
+use crate::wgsl::writer::Writer;
+
+/// The networks of `plan`, with units on the lanes.
+pub(crate) struct Units<'a> {
+    pub(crate) plan: &'a Plan,
+}
+
+impl NetworkText for Units<'_> {
+    fn forward(&self, samples: usize) -> String {
+        let shape = Shape::new(self.plan, samples);
+        let mut w = Writer::default();
+        forward::write(&mut w, &shape, false, |w| forward::load_weights(w, &shape, false));
+        w.finish()
+    }
+
+    fn take(&self) -> &'static str {
+        if self.plan.first_layer_is_loop { parts::FROM_MEMORY[1] } else { parts::INTO_REGISTERS[1] }
+    }
+
+    fn tile(&self) -> String {
+        let shape = Shape::new(self.plan, self.plan.tile);
+        let mut w = Writer::default();
+        forward::write(&mut w, &shape, true, |w| forward::load_weights(w, &shape, true));
+        backward::write(&mut w, &shape);
+        w.finish()
+    }
+
+    fn learner(&self) -> String {
+        let shape = Shape::new(self.plan, self.plan.tile);
+        let mut w = Writer::default();
+        learner::write(&mut w, &shape);
+        w.finish()
+    }
+}

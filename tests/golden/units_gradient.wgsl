@@ -1,0 +1,943 @@
+// PPO's losses and their gradient over one minibatch (Schulman et al. 2017, eq. 7 and 9), for the actor (network 0) and the critic (network 1):
+//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch (unless told otherwise);
+//   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
+//   loss = policy loss + c_v value loss - c_e mean entropy.
+// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
+// One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
+// Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
+
+//! import dispatch
+//! import grid
+//! import agent
+//! import add_tile
+//! import tile
+
+@group(0) @binding(0) var<uniform> dispatch: Dispatch;
+@group(0) @binding(1) var<storage, read> agents: array<Agent>;                 // [s]
+@group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;             // [s][P/4]
+@group(0) @binding(3) var<storage, read> observations: array<u32>;             // [s][T+1+F][n][O]
+@group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
+@group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
+@group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
+@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
+
+@compute @workgroup_size(LANES)
+fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let network = place.network;
+    let row = place.group;
+    let gradient_step = dispatch.index / PASSES;
+    let pass_ = dispatch.index % PASSES;
+    let agent = agents[s];
+    let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
+
+    let block = s * PARAMETERS + network * BLOCK;
+    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    let accumulate = pass_ > 0u;
+    network_begin(block, lane);
+    gradient_begin(columns + network * BLOCK, accumulate, lane);
+    var losses = vec4(0.0);
+    // Software drivers do not remove a loop of one round.
+    if (TILES_PER_PASS == 1u) {
+        losses = add_tile(pass_ * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
+    } else {
+        for (var i = 0u; i < TILES_PER_PASS; i++) {
+            losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
+        }
+    }
+    gradient_end(columns + network * BLOCK, lane);
+    add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
+}
+
+// ---- dispatch
+
+// The part of a kernel's work that a dispatch makes.
+
+struct Dispatch {
+    index: u32,
+}
+
+// ---- grid
+
+// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
+// of those that it dispatches.
+
+struct Part {
+    first: u32,
+}
+
+@group(1) @binding(0) var<uniform> part: Part;
+
+struct Place {
+    s: u32,        // agent
+    network: u32,  // 0 where the grid tells no networks apart
+    group: u32,
+}
+
+fn place_of(workgroup: vec3<u32>) -> Place {
+    let i = part.first * GRAIN + workgroup.x;
+    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+}
+
+// ---- agent
+
+// An agent's row of hyper-parameters, written once by the host, and its counters, advanced by the kernel `report`.
+
+struct Agent {
+    seed: vec2<u32>,     // low and high word, like every pair of words here
+    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
+    lr: f32,
+    gamma: f32,
+    gae_lambda: f32,
+    clip: f32,
+    entropy_coef: f32,
+    value_coef: f32,
+    max_grad_norm: f32,
+    target_return: f32,  // stop learning at this mean return; the largest f32 when there is no target
+    target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
+    canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
+    update: u32,         // updates learned from
+    sequence: u32,       // updates executed; runs on after the agent has stopped
+    episodes: vec2<u32>, // episodes finished since the start
+    recent: u32,         // entries of `recent` that are filled, at most WINDOW
+    stopped: u32,        // 1 once the target was reached or a fault was found
+    gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
+    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
+}
+
+// How far the run has come, in environment steps of one environment.
+fn time_of(agent: Agent, t: u32) -> u32 {
+    return agent.sequence * STEPS + t;
+}
+
+// The key of the permutation of an epoch.
+fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
+    return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
+}
+
+// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+fn remaining(agent: Agent) -> f32 {
+    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    if (UPDATES > 16777216u) {
+        return f32(UPDATES - agent.update) / f32(UPDATES);
+    }
+    return 1.0 - f32(agent.update) / f32(UPDATES);
+}
+
+fn learning_rate(agent: Agent) -> f32 {
+    return agent.lr * select(1.0, remaining(agent), ANNEAL_LR);
+}
+
+fn clip_range(agent: Agent) -> f32 {
+    return agent.clip * select(1.0, remaining(agent), ANNEAL_CLIP);
+}
+
+fn entropy_weight(agent: Agent) -> f32 {
+    return agent.entropy_coef * select(1.0, remaining(agent), ANNEAL_ENTROPY);
+}
+
+// ---- add_tile
+
+// The gradient of a tile: fetches samples, runs them through a network, computes their losses and runs the slopes of these back.
+
+//! import rng
+//! import permute
+//! import sample
+//! import policy
+
+// What a sample needs besides its observation.
+struct Drawn {
+    sample: Sample,
+    action: Action,
+    legal: Legal,
+    counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
+}
+
+// Adds the gradient of a tile; returns the losses of the lane's sample.
+fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
+    // Gather.
+    let drawn = draw(s, tile * TILE + lane, lane < TILE, agent, gradient_step);
+
+    // Forward.
+    let block = s * PARAMETERS + network * BLOCK;
+    let head = network_forward(block, lane);
+
+    // Losses and their slopes at the head of either network.
+    let advantage = select(drawn.sample.advantage, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8), NORMALIZE_ADVANTAGES);
+    let actor = actor_loss(head, agent, drawn, advantage);
+    let critic = critic_loss(head, agent, drawn.sample);
+    let is_actor = network == 0u;
+    let weight = drawn.counted / f32(MINIBATCH);
+    var slope: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < HEAD; k++) {
+        slope[k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
+    }
+
+    // Backward.
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
+    return drawn.counted * select(critic.sums, actor.sums, is_actor);
+}
+
+// Fetches sample `i` of the minibatch for the lane, and its observation for the network. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
+    let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+    var drawn: Drawn;
+    if (wanted) {
+        network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS);
+        drawn.sample = samples[s * BATCH + b];
+        load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
+        drawn.counted = select(0.0, 1.0, i < MINIBATCH);
+    }
+    return drawn;
+}
+
+fn load_action(base: u32, drawn: ptr<function, Drawn>) {
+    var words: array<u32, ACTION_WORDS>;
+    // Software drivers do not remove a loop of one round.
+    if (ACTION_WORDS == 1u) {
+        words[0] = actions[base];
+    } else {
+        for (var i = 0u; i < ACTION_WORDS; i++) {
+            words[i] = actions[base + i];
+        }
+    }
+    (*drawn).action = action_from(words);
+    for (var i = 0u; i < MASK_WORDS; i++) {
+        (*drawn).legal.bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
+    }
+}
+
+struct Loss {
+    slope: array<vec4<f32>, HEAD>,  // d loss / d head output
+    sums: vec4<f32>,                // what is reported: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
+}
+
+fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantage: f32) -> Loss {
+    let policy_ = policy(head, drawn.legal);
+    let log_ratio = policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob;
+    let ratio = exp(log_ratio);
+    let unclipped = ratio * advantage;
+    let clip = clip_range(agent);
+    let clipped = clamp(ratio, 1.0 - clip, 1.0 + clip) * advantage;
+    // min() passes the slope of its smaller side; the clipped side has none outside the range and the same one inside.
+    let log_prob_slope = select(0.0, -unclipped, unclipped <= clipped);
+    var loss: Loss;
+    loss.slope = policy_slope(policy_, drawn.action, log_prob_slope, -entropy_weight(agent));
+    // (r - 1) - ln r: unbiased, never negative (Schulman, "Approximating KL divergence", k3).
+    loss.sums = vec4(-min(unclipped, clipped), policy_.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > clip));
+    return loss;
+}
+
+fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Loss {
+    let value = head[0].x;
+    let error = value - sample.value_target;
+    var squared = error * error;
+    var slope = error;
+    if (VALUE_CLIP) {
+        let clip = clip_range(agent);
+        let change = value - sample.value;
+        let clipped_error = sample.value + clamp(change, -clip, clip) - sample.value_target;
+        // Where the clipped error is the larger one the value is outside the range and has no slope; inside they are the same.
+        let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > clip;
+        slope = select(slope, 0.0, clipped_is_larger);
+        squared = max(squared, clipped_error * clipped_error);
+    }
+    var loss: Loss;
+    loss.slope[0].x = agent.value_coef * slope;
+    loss.sums = vec4(0.5 * squared, 0.0, 0.0, 0.0);
+    return loss;
+}
+
+// ---- tile
+
+// Written for this plan's layers by src/wgsl/network/units: a lane has units of each layer.
+// A workgroup's 8 lanes take 4 samples at a time; a vector holds one unit's values for four of them.
+
+// Component `i` mod 4.
+fn component(x: vec4<f32>, i: u32) -> f32 {
+    return select(select(x.x, x.y, i % 4u == 1u), select(x.z, x.w, i % 4u == 3u), i % 4u > 1u);
+}
+
+// The observation of the lane's sample, filled up to whole vectors.
+var<private> h0: array<vec4<f32>, INPUT>;
+// Of the lane's units, b counting them: activations h of each vector v of samples, biases, weights from each input m (`in`) and to each vector k of
+// outputs (`out`); and the biases of the head.
+var<private> h1: array<vec4<f32>, 1>;  // [b][v]
+var<private> in1: array<f32, 3>;  // [b][m]
+var<private> h2: array<vec4<f32>, 1>;  // [b][v]
+var<private> bias0: array<f32, 1>;  // [b]
+var<private> in0: array<f32, 4>;  // [b][m]
+var<private> bias1: array<f32, 1>;  // [b]
+var<private> out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> head_bias: array<vec4<f32>, 1>;  // [k]
+
+// tanh. Drivers' own costs two exponentials, and is NaN for large arguments on some; this one overflows nowhere.
+fn activation(x: vec4<f32>) -> vec4<f32> {
+    let e = exp(-2.0 * abs(x));
+    return sign(x) * ((1.0 - e) / (1.0 + e));
+}
+
+// d activation / d x, from the activation's value h.
+fn activation_slope(h: vec4<f32>) -> vec4<f32> {
+    return 1.0 - h * h;
+}
+
+//! import observation
+
+// Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.
+fn network_fetch(base: u32) {
+    for (var k = 0u; k < OBSERVATION; k++) {
+        h0[k / 4u][k % 4u] = stored_component(base, k);
+    }
+}
+
+// Float `index` of params.
+fn parameter(index: u32) -> f32 {
+    return params[index / 4u][index % 4u];
+}
+
+// Fetches the lane's weights of the network whose block begins at float `base` of params.
+fn network_begin(base: u32, lane: u32) {
+    bias0[0] = select(0.0, parameter(base + 0u + min((0u + lane), 2u)), (0u + lane) < 3u);
+    for (var m = 0u; m < 4u; m++) {
+        let w0 = select(0.0, parameter(base + 4u + m * 4u + min((0u + lane), 2u)), (0u + lane) < 3u);
+        in0[0] = select(in0[0], w0, m == 0u);
+        in0[1] = select(in0[1], w0, m == 1u);
+        in0[2] = select(in0[2], w0, m == 2u);
+        in0[3] = select(in0[3], w0, m == 3u);
+    }
+    bias1[0] = select(0.0, parameter(base + 20u + min((0u + lane), 1u)), (0u + lane) < 2u);
+    for (var c = 0u; c < 1u; c++) {
+        let w0 = select(vec4(0.0), params[base / 4u + 6u + c + min((0u + lane), 2u) * 1u], (0u + lane) < 3u);
+        out1[0] = select(out1[0], w0, c == 0u);
+        let x0 = component(subgroupBroadcast(w0, 0u), lane);
+        in1[0] = select(in1[0], x0, c == 0u + lane / 4u);
+        let x1 = component(subgroupBroadcast(w0, 1u), lane);
+        in1[1] = select(in1[1], x1, c == 0u + lane / 4u);
+        let x2 = component(subgroupBroadcast(w0, 2u), lane);
+        in1[2] = select(in1[2], x2, c == 0u + lane / 4u);
+    }
+    for (var c = 0u; c < 1u; c++) {
+        let w0 = select(vec4(0.0), params[base / 4u + 10u + c + min((0u + lane), 1u) * 1u], (0u + lane) < 2u);
+        out2[0] = select(out2[0], w0, c == 0u);
+    }
+    head_bias[0] = params[base / 4u + 9u];
+}
+
+// h1 from 4 inputs.
+fn forward_0() {
+    {
+        var y0 = vec4(bias0[0]);
+        let x0 = vec4(subgroupBroadcast(h0[0].x, 0u), subgroupBroadcast(h0[0].x, 1u), subgroupBroadcast(h0[0].x, 2u), subgroupBroadcast(h0[0].x, 3u));
+        y0 += in0[0] * x0;
+        let x1 = vec4(subgroupBroadcast(h0[0].y, 0u), subgroupBroadcast(h0[0].y, 1u), subgroupBroadcast(h0[0].y, 2u), subgroupBroadcast(h0[0].y, 3u));
+        y0 += in0[1] * x1;
+        let x2 = vec4(subgroupBroadcast(h0[0].z, 0u), subgroupBroadcast(h0[0].z, 1u), subgroupBroadcast(h0[0].z, 2u), subgroupBroadcast(h0[0].z, 3u));
+        y0 += in0[2] * x2;
+        let x3 = vec4(subgroupBroadcast(h0[0].w, 0u), subgroupBroadcast(h0[0].w, 1u), subgroupBroadcast(h0[0].w, 2u), subgroupBroadcast(h0[0].w, 3u));
+        y0 += in0[3] * x3;
+        h1[0] = activation(y0);
+    }
+}
+
+// h2 from 3 inputs.
+fn forward_1() {
+    {
+        var y0 = vec4(bias1[0]);
+        let x0 = subgroupBroadcast(h1[0], 0u);
+        y0 += in1[0] * x0;
+        let x1 = subgroupBroadcast(h1[0], 1u);
+        y0 += in1[1] * x1;
+        let x2 = subgroupBroadcast(h1[0], 2u);
+        y0 += in1[2] * x2;
+        h2[0] = activation(y0);
+    }
+}
+
+// The head's outputs for the lane's sample: what the lane's units contribute to each sample (`share`), added over the lanes.
+fn forward_head(lane: u32) -> array<vec4<f32>, HEAD> {
+    var head = head_bias;
+    {
+        var y = 0.0;
+        let share0 = h2[0] * out2[0].x;
+        var sum0 = subgroupBroadcast(share0, 0u);
+        sum0 += subgroupBroadcast(share0, 1u);
+        sum0 += subgroupBroadcast(share0, 2u);
+        sum0 += subgroupBroadcast(share0, 3u);
+        sum0 += subgroupBroadcast(share0, 4u);
+        sum0 += subgroupBroadcast(share0, 5u);
+        sum0 += subgroupBroadcast(share0, 6u);
+        sum0 += subgroupBroadcast(share0, 7u);
+        y = select(y, sum0.x, lane == 0u);
+        y = select(y, sum0.y, lane == 1u);
+        y = select(y, sum0.z, lane == 2u);
+        y = select(y, sum0.w, lane == 3u);
+        head[0].x += y;
+    }
+    {
+        var y = 0.0;
+        let share0 = h2[0] * out2[0].y;
+        var sum0 = subgroupBroadcast(share0, 0u);
+        sum0 += subgroupBroadcast(share0, 1u);
+        sum0 += subgroupBroadcast(share0, 2u);
+        sum0 += subgroupBroadcast(share0, 3u);
+        sum0 += subgroupBroadcast(share0, 4u);
+        sum0 += subgroupBroadcast(share0, 5u);
+        sum0 += subgroupBroadcast(share0, 6u);
+        sum0 += subgroupBroadcast(share0, 7u);
+        y = select(y, sum0.x, lane == 0u);
+        y = select(y, sum0.y, lane == 1u);
+        y = select(y, sum0.z, lane == 2u);
+        y = select(y, sum0.w, lane == 3u);
+        head[0].y += y;
+    }
+    return head;
+}
+
+// The head's outputs for the observation of the lane's sample; keeps the hidden activations.
+fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
+    workgroupBarrier();
+    forward_0();
+    forward_1();
+    return forward_head(lane);
+}
+
+//! import whole
+
+alias Partial = vec4<f32>;
+
+// Of the lane's units: slopes of the loss before activation; sums over tiles of the gradients of biases, of weights from each input of the first
+// layer, of weights to each output of the others.
+var<private> d1: array<vec4<f32>, 1>;  // [b][v]
+var<private> d2: array<vec4<f32>, 1>;  // [b][v]
+var<private> sums_bias0: array<f32, 1>;  // [b]
+var<private> sums_in0: array<f32, 4>;  // [b][m]
+var<private> sums_bias1: array<f32, 1>;  // [b]
+var<private> sums_out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> sums_out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> sums_head_bias: array<vec4<f32>, 1>;  // [k]
+var<private> head_slope: array<vec4<f32>, HEAD>;  // of the lane's sample
+
+// d2 from 2 outputs.
+fn backward_2() {
+    {
+        var down0 = vec4(0.0);
+        let own0 = h2[0];
+        let e0 = vec4(subgroupBroadcast(head_slope[0].x, 0u), subgroupBroadcast(head_slope[0].x, 1u), subgroupBroadcast(head_slope[0].x, 2u), subgroupBroadcast(head_slope[0].x, 3u));
+        sums_out2[0].x += dot(own0, e0);
+        down0 += out2[0].x * e0;
+        let e1 = vec4(subgroupBroadcast(head_slope[0].y, 0u), subgroupBroadcast(head_slope[0].y, 1u), subgroupBroadcast(head_slope[0].y, 2u), subgroupBroadcast(head_slope[0].y, 3u));
+        sums_out2[0].y += dot(own0, e1);
+        down0 += out2[0].y * e1;
+        down0 *= activation_slope(own0);
+        d2[0] = down0;
+        sums_bias1[0] += (down0.x + down0.y) + (down0.z + down0.w);
+    }
+    sums_head_bias[0].x += dot(vec4(subgroupBroadcast(head_slope[0].x, 0u), subgroupBroadcast(head_slope[0].x, 1u), subgroupBroadcast(head_slope[0].x, 2u), subgroupBroadcast(head_slope[0].x, 3u)), vec4(1.0));
+    sums_head_bias[0].y += dot(vec4(subgroupBroadcast(head_slope[0].y, 0u), subgroupBroadcast(head_slope[0].y, 1u), subgroupBroadcast(head_slope[0].y, 2u), subgroupBroadcast(head_slope[0].y, 3u)), vec4(1.0));
+}
+
+// d1 from 2 outputs.
+fn backward_1() {
+    {
+        var down0 = vec4(0.0);
+        let own0 = h1[0];
+        let e0 = subgroupBroadcast(d2[0], 0u);
+        sums_out1[0].x += dot(own0, e0);
+        down0 += out1[0].x * e0;
+        let e1 = subgroupBroadcast(d2[0], 1u);
+        sums_out1[0].y += dot(own0, e1);
+        down0 += out1[0].y * e1;
+        down0 *= activation_slope(own0);
+        d1[0] = down0;
+        sums_bias0[0] += (down0.x + down0.y) + (down0.z + down0.w);
+    }
+}
+
+// Gradient of the weights from the observation.
+fn backward_0() {
+    {
+        let x = vec4(subgroupBroadcast(h0[0].x, 0u), subgroupBroadcast(h0[0].x, 1u), subgroupBroadcast(h0[0].x, 2u), subgroupBroadcast(h0[0].x, 3u));
+        sums_in0[0] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].y, 0u), subgroupBroadcast(h0[0].y, 1u), subgroupBroadcast(h0[0].y, 2u), subgroupBroadcast(h0[0].y, 3u));
+        sums_in0[1] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].z, 0u), subgroupBroadcast(h0[0].z, 1u), subgroupBroadcast(h0[0].z, 2u), subgroupBroadcast(h0[0].z, 3u));
+        sums_in0[2] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].w, 0u), subgroupBroadcast(h0[0].w, 1u), subgroupBroadcast(h0[0].w, 2u), subgroupBroadcast(h0[0].w, 3u));
+        sums_in0[3] += dot(d1[0], x);
+    }
+}
+
+// Adds the tile's gradient to the sums, from the loss's slope at the head.
+fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+    head_slope = slope;
+    backward_2();
+    backward_1();
+    backward_0();
+}
+
+// The sum of all lanes' values.
+fn of_all(value: vec4<f32>) -> vec4<f32> {
+    var sum = subgroupBroadcast(value, 0u);
+    sum += subgroupBroadcast(value, 1u);
+    sum += subgroupBroadcast(value, 2u);
+    sum += subgroupBroadcast(value, 3u);
+    sum += subgroupBroadcast(value, 4u);
+    sum += subgroupBroadcast(value, 5u);
+    sum += subgroupBroadcast(value, 6u);
+    sum += subgroupBroadcast(value, 7u);
+    return sum;
+}
+
+// Sums begin at 0, as private variables do; or at what earlier passes left in partials.
+fn gradient_begin(row: u32, accumulate: bool, lane: u32) {
+    if (PASSES > 1u && accumulate) {
+        for (var i = 0u; i < 1u; i++) {
+            let x0 = select(0.0, partials[(row + 0u + i * 4u + min((0u + lane), 3u)) / 4u][(row + 0u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+            sums_bias0[0] = select(sums_bias0[0], x0, i == 0u);
+        }
+        for (var i = 0u; i < 4u; i++) {
+            let x0 = select(0.0, partials[(row + 4u + i * 4u + min((0u + lane), 3u)) / 4u][(row + 4u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+            sums_in0[0] = select(sums_in0[0], x0, i == 0u);
+            sums_in0[1] = select(sums_in0[1], x0, i == 1u);
+            sums_in0[2] = select(sums_in0[2], x0, i == 2u);
+            sums_in0[3] = select(sums_in0[3], x0, i == 3u);
+        }
+        for (var i = 0u; i < 1u; i++) {
+            let x0 = select(0.0, partials[(row + 20u + i * 4u + min((0u + lane), 3u)) / 4u][(row + 20u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+            sums_bias1[0] = select(sums_bias1[0], x0, i == 0u);
+        }
+        for (var i = 0u; i < 1u; i++) {
+            let x0 = select(vec4(0.0), partials[row / 4u + 6u + min((0u + lane), 2u) * 1u + i], (0u + lane) < 3u);
+            sums_out1[0] = select(sums_out1[0], x0, i == 0u);
+        }
+        for (var i = 0u; i < 1u; i++) {
+            let x0 = select(vec4(0.0), partials[row / 4u + 10u + min((0u + lane), 1u) * 1u + i], (0u + lane) < 2u);
+            sums_out2[0] = select(sums_out2[0], x0, i == 0u);
+        }
+        sums_head_bias[0] = partials[row / 4u + 9u];
+    }
+}
+
+// Stores the sums.
+fn gradient_end(row: u32, lane: u32) {
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = sums_bias0[0];
+        if ((0u + lane) < 4u) {
+            partials[(row + 0u + i * 4u + (0u + lane)) / 4u][(row + 0u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 4u; i++) {
+        var x0 = sums_in0[0];
+        x0 = select(x0, sums_in0[1], i == 1u);
+        x0 = select(x0, sums_in0[2], i == 2u);
+        x0 = select(x0, sums_in0[3], i == 3u);
+        if ((0u + lane) < 4u) {
+            partials[(row + 4u + i * 4u + (0u + lane)) / 4u][(row + 4u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = sums_bias1[0];
+        if ((0u + lane) < 4u) {
+            partials[(row + 20u + i * 4u + (0u + lane)) / 4u][(row + 20u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = sums_out1[0];
+        if ((0u + lane) < 3u) {
+            partials[row / 4u + 6u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = sums_out2[0];
+        if ((0u + lane) < 2u) {
+            partials[row / 4u + 10u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    if (lane == 0u) {
+        partials[row / 4u + 9u] = whole(sums_head_bias[0], lane);
+    }
+}
+
+// Adds all lanes' losses to four floats of partials, from float `row` on.
+fn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {
+    let sum = select(vec4(0.0), partials[row / 4u], accumulate) + of_all(value);
+    if (lane == 0u) {
+        partials[row / 4u] = whole(sum, lane);
+    }
+}
+
+// ---- rng
+
+// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
+// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+
+const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
+const ACTION_DOMAIN: u32 = 2u;   // the same
+const STEP_DOMAIN: u32 = 3u;     // the same
+const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+
+const RNG_TAU: f32 = 6.2831853072;  // 2 pi
+
+struct Rng {
+    key: vec2<u32>,
+    lane: u32,
+    draw: u32,  // draws made so far
+}
+
+fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
+    let sum = x.x + x.y;
+    return vec2(sum, ((x.y << rotation) | (x.y >> (32u - rotation))) ^ sum);
+}
+
+fn threefry_even_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 13u), 15u), 26u), 6u);
+}
+
+fn threefry_odd_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 17u), 29u), 16u), 24u);
+}
+
+fn threefry2x32(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
+    let third = 0x1BD11BDAu ^ key.x ^ key.y;
+    var x = counter + key;
+    x = threefry_even_rounds(x) + vec2(key.y, third + 1u);
+    x = threefry_odd_rounds(x) + vec2(third, key.x + 2u);
+    x = threefry_even_rounds(x) + vec2(key.x, key.y + 3u);
+    x = threefry_odd_rounds(x) + vec2(key.y, third + 4u);
+    return threefry_even_rounds(x) + vec2(third, key.x + 5u);
+}
+
+fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
+    return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
+}
+
+// 64 random bits, of which most draws use the first word.
+fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
+    let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
+    (*rng).draw += 1u;
+    return words;
+}
+
+fn rng_bits(rng: ptr<function, Rng>) -> u32 {
+    return rng_words(rng).x;
+}
+
+// Uniform in [0, 1), a multiple of 2^-24.
+fn rng_uniform(rng: ptr<function, Rng>) -> f32 {
+    return f32(rng_bits(rng) >> 8u) * (1.0 / 16777216.0);
+}
+
+// Uniform between two bounds.
+fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
+    return low + (high - low) * rng_uniform(rng);
+}
+
+// Uniform over 0 .. count - 1: the highest word of the product of `count` and 64 random bits (Lemire 2019). Probabilities are off by less than count / 2^64
+// of themselves.
+fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
+    let bits = rng_words(rng);
+    let fraction = bits.x * count;
+    // Whether the low word's share carries over.
+    return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
+}
+
+// The high word of a product.
+fn rng_high_word(a: u32, b: u32) -> u32 {
+    let low = (a & 0xFFFFu) * (b & 0xFFFFu);
+    let first = (a >> 16u) * (b & 0xFFFFu) + (low >> 16u);
+    let second = (a & 0xFFFFu) * (b >> 16u) + (first & 0xFFFFu);
+    return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
+}
+
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+fn rng_normal(rng: ptr<function, Rng>) -> f32 {
+    let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
+    return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
+}
+
+// ---- permute
+
+// A permutation of the BATCH samples, named by a key, evaluated one index at a time: a Feistel network over the next power of two,
+// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/spec/random.rs, permute.
+
+const PERMUTATION_ROUNDS: u32 = 8u;
+
+// MurmurHash3's 32-bit finaliser (Appleby).
+fn scramble(value: u32) -> u32 {
+    var h = value;
+    h = (h ^ (h >> 16u)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13u)) * 0xC2B2AE35u;
+    return h ^ (h >> 16u);
+}
+
+fn permute(index: u32, key: vec2<u32>) -> u32 {
+    let left_mask = (1u << PERMUTATION_LEFT_BITS) - 1u;
+    let right_mask = (1u << PERMUTATION_RIGHT_BITS) - 1u;
+    var x = index;
+    // Ends: the walk follows a cycle of a bijection, and `index` itself, which is inside, lies on it.
+    loop {
+        var left = x >> PERMUTATION_RIGHT_BITS;
+        var right = x & right_mask;
+        for (var round = 0u; round < PERMUTATION_ROUNDS; round += 2u) {
+            left ^= scramble(right ^ (key.x + round * 0x9E3779B9u)) & left_mask;
+            right ^= scramble(left ^ (key.y + (round + 1u) * 0x9E3779B9u)) & right_mask;
+        }
+        x = (left << PERMUTATION_RIGHT_BITS) | right;
+        if (x < BATCH) {
+            break;
+        }
+    }
+    return x;
+}
+
+// ---- sample
+
+// What a gradient step reads of one environment step.
+
+struct Sample {
+    advantage: f32,
+    value_target: f32,  // advantage + value
+    value: f32,     // under the critic of the rollout
+    log_prob: f32,  // under the policy of the rollout
+}
+
+// ---- policy
+
+// The policy of environments with one discrete action: a categorical distribution over LOGITS actions. Twin: src/reference/policy.rs.
+
+//! import categorical
+
+struct Action {
+    choice: u32,
+}
+
+fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
+    var result: Policy;
+    add_categorical(&result, head, legal, 0u, LOGITS);
+    return result;
+}
+
+fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    return Action(sample_categorical(policy, legal, 0u, LOGITS, rng_uniform(rng)));
+}
+
+fn policy_mode(policy: Policy, legal: Legal) -> Action {
+    return Action(most_probable(policy, legal, 0u, LOGITS));
+}
+
+fn policy_log_prob(policy: Policy, action: Action) -> f32 {
+    var p = policy;
+    return p.log_probs[action.choice];
+}
+
+// d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
+fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
+    var p = policy;
+    var slope: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < LOGITS; k++) {
+        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
+    }
+    return slope;
+}
+
+// The first choice in which no action is legal.
+fn choice_without_legal(legal: Legal) -> u32 {
+    if (MASK_WORDS == 0u) {
+        return EVERY_CHOICE;
+    }
+    return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
+}
+
+// What enters the environment.
+fn action_taken(action: Action) -> u32 {
+    return action.choice;
+}
+
+// A word of the action as it is stored.
+fn action_word(action: Action, i: u32) -> u32 {
+    return action.choice;
+}
+
+fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
+    return Action(words[0]);
+}
+
+// ---- observation
+
+// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+
+//! import network_input
+
+fn stored_component(base: u32, k: u32) -> f32 {
+    if (PACKED_OBSERVATIONS) {
+        return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
+    }
+    return network_input(bitcast<f32>(observations[base + k]));
+}
+
+// ---- whole
+
+// The value itself, which compilers cannot see. The one behind software drivers (LLVM) takes a store apart lane by lane, and where a value is used by
+// nothing else it computes the whole expression again for each lane: three times the time of `evaluate`.
+
+fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
+    return select(value, vec4(0.0), lane == 0xffffffffu);
+}
+
+// ---- categorical
+
+// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
+
+//! import legal
+
+struct Policy {
+    log_probs: array<f32, LOGITS>,
+    entropy: f32,
+}
+
+// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+const ILLEGAL_LOGIT: f32 = -1e30;
+
+fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
+    var z = head;
+    return select(ILLEGAL_LOGIT, z[k / 4u][k % 4u], is_legal(legal, k));
+}
+
+// Adds the distribution over the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows.
+fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32) {
+    var largest = logit(head, legal, first);
+    for (var k = 1u; k < count; k++) {
+        largest = max(largest, logit(head, legal, first + k));
+    }
+    var total = 0.0;
+    for (var k = 0u; k < count; k++) {
+        total += exp(logit(head, legal, first + k) - largest);
+    }
+    let log_total = log(total) + largest;
+    for (var k = 0u; k < count; k++) {
+        let log_prob = logit(head, legal, first + k) - log_total;
+        (*policy).log_probs[first + k] = log_prob;
+        (*policy).entropy -= exp(log_prob) * log_prob;
+    }
+}
+
+// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
+    var p = policy;
+    var choice = 0u;
+    var cumulative = 0.0;
+    for (var k = 0u; k < count; k++) {
+        if (uniform >= cumulative && is_legal(legal, first + k)) {
+            choice = k;
+        }
+        cumulative += exp(p.log_probs[first + k]);
+    }
+    return choice;
+}
+
+// The most probable choice among the same logits, counted from `first`; of several the first one.
+fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
+    var p = policy;
+    var choice = 0u;
+    var found = false;
+    for (var k = 0u; k < count; k++) {
+        if (is_legal(legal, first + k) && (!found || p.log_probs[first + k] > p.log_probs[first + choice])) {
+            choice = k;
+            found = true;
+        }
+    }
+    return choice;
+}
+
+// d(log_prob_slope * log pi(choice) + entropy_slope * H)/d logit k, of a distribution with entropy H:
+// d log pi(a)/dz_k = [k = a] - pi_k;  dH/dz_k = -pi_k (log pi_k + H).
+fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: f32, entropy_slope: f32) -> f32 {
+    let p = exp(log_prob);
+    return log_prob_slope * (select(0.0, 1.0, chosen) - p) - entropy_slope * p * (log_prob + entropy);
+}
+
+// ---- network_input
+
+// What the networks are given of a component of an observation.
+
+fn network_input(x: f32) -> f32 {
+    return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);
+}
+
+// ---- legal
+
+// Which discrete actions are legal: a bit for each of the LOGITS, kept behind the action in `actions`. Without masks (MASK_WORDS = 0) all are.
+
+struct Legal {
+    bits: array<u32, max(MASK_WORDS, 1u)>,
+}
+
+fn is_legal(legal: Legal, k: u32) -> bool {
+    if (MASK_WORDS == 0u) {
+        return true;
+    }
+    var l = legal;
+    return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;
+}
+
+// Whether one of the `count` actions from `first` on is legal.
+fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
+    var some = false;
+    for (var k = first; k < first + count; k++) {
+        some = some || is_legal(legal, k);
+    }
+    return some;
+}
+
+// Stands for no choice where each has a legal action.
+const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
+
+// ---- constants of the plan
+
+const OBSERVATION_WORDS: u32 = 4u;
+const PACKED_OBSERVATIONS: bool = false;
+const INPUT: u32 = 1u;
+const HEAD: u32 = 1u;
+const LOGITS: u32 = 2u;
+const ACTION_WORDS: u32 = 1u;
+const MASK_WORDS: u32 = 0u;
+const ENVS: u32 = 8u;
+const STEPS: u32 = 4u;
+const BATCH: u32 = 32u;
+const MINIBATCHES: u32 = 2u;
+const MINIBATCH: u32 = 16u;
+const EPOCHS: u32 = 4u;
+const UPDATES: u32 = 15625u;
+const VALUE_ROWS: u32 = 6u;
+const BLOCK: u32 = 48u;
+const PARAMETERS: u32 = 96u;
+const GRADIENT_COLUMNS: u32 = 104u;
+const GRADIENT_ROWS: u32 = 1u;
+const PASSES: u32 = 1u;
+const TILE: u32 = 4u;
+const TILES_PER_PASS: u32 = 4u;
+const PERMUTATION_LEFT_BITS: u32 = 2u;
+const PERMUTATION_RIGHT_BITS: u32 = 3u;
+const NORMALIZE_OBSERVATIONS: bool = false;
+const NORMALIZE_ADVANTAGES: bool = true;
+const OBSERVATION_CLIP: f32 = 1e1;
+const ANNEAL_LR: bool = true;
+const ANNEAL_CLIP: bool = false;
+const ANNEAL_ENTROPY: bool = false;
+const VALUE_CLIP: bool = true;
+const LANES: u32 = 8u;
+const GROUPS: u32 = 1u;
+const GRID_NETWORKS: u32 = 2u;
+const GRAIN: u32 = 1u;
+const OBSERVATION: u32 = 4u;

@@ -1,0 +1,1263 @@
+// Gradient steps, one after the other, each of one minibatch: losses and gradient (shaders/gradient.wgsl), clipping and Adam (shaders/adam.wgsl), where a
+// minibatch is so small that one subgroup a network computes its gradient at once. Parameters, moments and gradients stay in registers.
+// index = LEARN_STEPS gradient steps of the update. One workgroup: an agent; its first subgroup is the actor's, its second the critic's.
+// Nothing is written to parameters and moments once the agent has stopped, the gradient is not finite or an earlier quantity was not; nor where a new
+// parameter is not finite.
+// Reads agents, observations, actions, samples, moments, losses. Writes params, first_moments, second_moments, losses, faults. Twin: src/reference/learn.rs.
+
+//! import dispatch
+//! import grid
+//! import agent
+//! import add_tile
+//! import adam_step
+//! import fault
+//! import learner
+
+@group(0) @binding(0) var<uniform> dispatch: Dispatch;
+@group(0) @binding(1) var<storage, read> agents: array<Agent>;                      // [s]
+@group(0) @binding(2) var<storage, read> observations: array<u32>;                  // [s][T+1+F][n][O]
+@group(0) @binding(3) var<storage, read> actions: array<u32>;                       // [s][t][n][W]
+@group(0) @binding(4) var<storage, read> samples: array<Sample>;                    // [s][t][n]
+@group(0) @binding(5) var<storage, read> moments: array<vec2<f32>>;                 // [s][e][k]
+@group(0) @binding(6) var<storage, read_write> params: array<vec4<f32>>;            // [s][P/4]
+@group(0) @binding(7) var<storage, read_write> first_moments: array<vec4<f32>>;     // [s][P/4]
+@group(0) @binding(8) var<storage, read_write> second_moments: array<vec4<f32>>;    // [s][P/4]
+@group(0) @binding(9) var<storage, read_write> losses: array<vec4<f32>>;            // [s][e][k][8/4]
+@group(0) @binding(10) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
+
+// What each network has to say to the other about a step.
+struct Said {
+    squares: f32,    // squared norm of its gradient
+    approx_kl: f32,  // the actor's
+    fault: u32,      // of its losses
+}
+
+var<workgroup> said: array<Said, 2>;
+var<private> learns: bool;       // in this step
+var<private> lane_fault: u32;    // first quantity that the lane found not finite
+
+@compute @workgroup_size(LANES)
+fn learn(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
+    let s = place_of(workgroup).s;
+    let network = invocation / SUBGROUP;
+    let lane = invocation % SUBGROUP;
+    let agent = agents[s];
+    let block = s * PARAMETERS + network * BLOCK;
+    let first_step = dispatch.index * LEARN_STEPS;
+    let of_first = s * EPOCHS * MINIBATCHES + first_step;
+
+    network_begin(block, lane);
+    lane_fault = atomicLoad(&faults[s]);
+    var skipped = false;
+    if (TARGET_KL && first_step > 0u) {
+        skipped = losses[(of_first - 1u) * LOSSES / 4u + 1u].z != 0.0;
+    }
+    for (var i = 0u; i < LEARN_STEPS; i++) {
+        let moment = moments[of_first + i];
+        sums_begin();
+        var loss_sums = vec4(0.0);
+        for (var tile = 0u; tile < TILES_PER_PASS; tile++) {
+            loss_sums += add_tile(tile, s, network, first_step + i, agent, moment, false, lane);
+        }
+        let mean = of_all(loss_sums) / f32(MINIBATCH);
+        let squares = sums_end(network);
+
+        // The ratio of the probabilities may overflow the estimate of the KL divergence; that alone is no fault.
+        var fault = select(FAULT_ENTROPY, NO_FAULT, is_finite(mean.y));
+        fault = select(select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, network == 0u), fault, is_finite(mean.x));
+        workgroupBarrier();
+        if (lane == 0u) {
+            said[network] = Said(squares, mean.z, fault);
+        }
+        workgroupBarrier();
+        let norm = sqrt(said[0].squares + said[1].squares);
+        fault = min(said[0].fault, said[1].fault);
+        lane_fault = min(lane_fault, min(fault, select(FAULT_GRADIENT, NO_FAULT, is_finite(norm))));
+        if (TARGET_KL) {
+            skipped = skipped || !(said[0].approx_kl <= 1.5 * agent.target_kl);
+        }
+        if (lane == 0u) {
+            let of_critic = vec4(mean.x, norm, select(0.0, 1.0, skipped), 0.0);
+            losses[(of_first + i) * LOSSES / 4u + network] = whole(select(of_critic, mean, network == 0u), lane);
+        }
+        learns = agent.stopped == 0u && !skipped && lane_fault > FAULT_GRADIENT;
+        parameters_step(adam_step(agent, first_step + i, norm));
+        transpose_weights(lane);
+    }
+    network_end(block, lane);
+    atomicMin(&faults[s], lane_fault);
+}
+
+// The parameters of a step, or those before it.
+fn moved(step: AdamStep, value: vec4<f32>, first: vec4<f32>, second: vec4<f32>, gradient: vec4<f32>) -> AdamMoved {
+    let after = adam_moved(step, value, first, second, gradient);
+    let finite = are_finite(after.value);
+    lane_fault = min(lane_fault, select(FAULT_PARAMETER, NO_FAULT, finite || !learns));
+    let moves = learns && finite;
+    return AdamMoved(select(value, after.value, moves), select(first, after.first, moves), select(second, after.second, moves));
+}
+
+// ---- dispatch
+
+// The part of a kernel's work that a dispatch makes.
+
+struct Dispatch {
+    index: u32,
+}
+
+// ---- grid
+
+// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
+// of those that it dispatches.
+
+struct Part {
+    first: u32,
+}
+
+@group(1) @binding(0) var<uniform> part: Part;
+
+struct Place {
+    s: u32,        // agent
+    network: u32,  // 0 where the grid tells no networks apart
+    group: u32,
+}
+
+fn place_of(workgroup: vec3<u32>) -> Place {
+    let i = part.first * GRAIN + workgroup.x;
+    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+}
+
+// ---- agent
+
+// An agent's row of hyper-parameters, written once by the host, and its counters, advanced by the kernel `report`.
+
+struct Agent {
+    seed: vec2<u32>,     // low and high word, like every pair of words here
+    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
+    lr: f32,
+    gamma: f32,
+    gae_lambda: f32,
+    clip: f32,
+    entropy_coef: f32,
+    value_coef: f32,
+    max_grad_norm: f32,
+    target_return: f32,  // stop learning at this mean return; the largest f32 when there is no target
+    target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
+    canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
+    update: u32,         // updates learned from
+    sequence: u32,       // updates executed; runs on after the agent has stopped
+    episodes: vec2<u32>, // episodes finished since the start
+    recent: u32,         // entries of `recent` that are filled, at most WINDOW
+    stopped: u32,        // 1 once the target was reached or a fault was found
+    gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
+    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
+}
+
+// How far the run has come, in environment steps of one environment.
+fn time_of(agent: Agent, t: u32) -> u32 {
+    return agent.sequence * STEPS + t;
+}
+
+// The key of the permutation of an epoch.
+fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
+    return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
+}
+
+// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+fn remaining(agent: Agent) -> f32 {
+    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    if (UPDATES > 16777216u) {
+        return f32(UPDATES - agent.update) / f32(UPDATES);
+    }
+    return 1.0 - f32(agent.update) / f32(UPDATES);
+}
+
+fn learning_rate(agent: Agent) -> f32 {
+    return agent.lr * select(1.0, remaining(agent), ANNEAL_LR);
+}
+
+fn clip_range(agent: Agent) -> f32 {
+    return agent.clip * select(1.0, remaining(agent), ANNEAL_CLIP);
+}
+
+fn entropy_weight(agent: Agent) -> f32 {
+    return agent.entropy_coef * select(1.0, remaining(agent), ANNEAL_ENTROPY);
+}
+
+// ---- add_tile
+
+// The gradient of a tile: fetches samples, runs them through a network, computes their losses and runs the slopes of these back.
+
+//! import rng
+//! import permute
+//! import sample
+//! import policy
+
+// What a sample needs besides its observation.
+struct Drawn {
+    sample: Sample,
+    action: Action,
+    legal: Legal,
+    counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
+}
+
+// Adds the gradient of a tile; returns the losses of the lane's sample.
+fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
+    // Gather.
+    let drawn = draw(s, tile * TILE + lane, lane < TILE, agent, gradient_step);
+
+    // Forward.
+    let block = s * PARAMETERS + network * BLOCK;
+    let head = network_forward(block, lane);
+
+    // Losses and their slopes at the head of either network.
+    let advantage = select(drawn.sample.advantage, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8), NORMALIZE_ADVANTAGES);
+    let actor = actor_loss(head, agent, drawn, advantage);
+    let critic = critic_loss(head, agent, drawn.sample);
+    let is_actor = network == 0u;
+    let weight = drawn.counted / f32(MINIBATCH);
+    var slope: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < HEAD; k++) {
+        slope[k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
+    }
+
+    // Backward.
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
+    return drawn.counted * select(critic.sums, actor.sums, is_actor);
+}
+
+// Fetches sample `i` of the minibatch for the lane, and its observation for the network. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
+    let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+    var drawn: Drawn;
+    if (wanted) {
+        network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS);
+        drawn.sample = samples[s * BATCH + b];
+        load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
+        drawn.counted = select(0.0, 1.0, i < MINIBATCH);
+    }
+    return drawn;
+}
+
+fn load_action(base: u32, drawn: ptr<function, Drawn>) {
+    var words: array<u32, ACTION_WORDS>;
+    // Software drivers do not remove a loop of one round.
+    if (ACTION_WORDS == 1u) {
+        words[0] = actions[base];
+    } else {
+        for (var i = 0u; i < ACTION_WORDS; i++) {
+            words[i] = actions[base + i];
+        }
+    }
+    (*drawn).action = action_from(words);
+    for (var i = 0u; i < MASK_WORDS; i++) {
+        (*drawn).legal.bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
+    }
+}
+
+struct Loss {
+    slope: array<vec4<f32>, HEAD>,  // d loss / d head output
+    sums: vec4<f32>,                // what is reported: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
+}
+
+fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantage: f32) -> Loss {
+    let policy_ = policy(head, drawn.legal);
+    let log_ratio = policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob;
+    let ratio = exp(log_ratio);
+    let unclipped = ratio * advantage;
+    let clip = clip_range(agent);
+    let clipped = clamp(ratio, 1.0 - clip, 1.0 + clip) * advantage;
+    // min() passes the slope of its smaller side; the clipped side has none outside the range and the same one inside.
+    let log_prob_slope = select(0.0, -unclipped, unclipped <= clipped);
+    var loss: Loss;
+    loss.slope = policy_slope(policy_, drawn.action, log_prob_slope, -entropy_weight(agent));
+    // (r - 1) - ln r: unbiased, never negative (Schulman, "Approximating KL divergence", k3).
+    loss.sums = vec4(-min(unclipped, clipped), policy_.entropy, (ratio - 1.0) - log_ratio, select(0.0, 1.0, abs(ratio - 1.0) > clip));
+    return loss;
+}
+
+fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Loss {
+    let value = head[0].x;
+    let error = value - sample.value_target;
+    var squared = error * error;
+    var slope = error;
+    if (VALUE_CLIP) {
+        let clip = clip_range(agent);
+        let change = value - sample.value;
+        let clipped_error = sample.value + clamp(change, -clip, clip) - sample.value_target;
+        // Where the clipped error is the larger one the value is outside the range and has no slope; inside they are the same.
+        let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > clip;
+        slope = select(slope, 0.0, clipped_is_larger);
+        squared = max(squared, clipped_error * clipped_error);
+    }
+    var loss: Loss;
+    loss.slope[0].x = agent.value_coef * slope;
+    loss.sums = vec4(0.5 * squared, 0.0, 0.0, 0.0);
+    return loss;
+}
+
+// ---- adam_step
+
+// A step of Adam, clipped by the gradient's global norm; see shaders/adam.wgsl.
+
+// What all parameters of an agent have in common.
+struct AdamStep {
+    scale: f32,              // of the gradient
+    first_correction: f32,   // 1 - b1^n
+    second_correction: f32,  // 1 - b2^n
+    lr: f32,
+}
+
+struct AdamMoved {
+    value: vec4<f32>,
+    first: vec4<f32>,
+    second: vec4<f32>,
+}
+
+// For gradient step `index` of the update.
+fn adam_step(agent: Agent, index: u32, norm: f32) -> AdamStep {
+    let count = f32(agent.gradient_steps) + f32(index + 1u);
+    let scale = select(agent.max_grad_norm / norm, 1.0, norm < agent.max_grad_norm);
+    return AdamStep(scale, bias_correction(count * LN_BETA1), bias_correction(count * LN_BETA2), learning_rate(agent));
+}
+
+fn adam_moved(step: AdamStep, value: vec4<f32>, earlier_first: vec4<f32>, earlier_second: vec4<f32>, whole_gradient: vec4<f32>) -> AdamMoved {
+    let gradient = whole_gradient * step.scale;
+    let first = earlier_first + ONE_MINUS_BETA1 * (gradient - earlier_first);
+    let second = earlier_second + ONE_MINUS_BETA2 * (gradient * gradient - earlier_second);
+    let first_corrected = first / step.first_correction;
+    let second_corrected = second / step.second_correction;
+    return AdamMoved(value - step.lr * first_corrected / (sqrt(second_corrected) + ADAM_EPSILON), first, second);
+}
+
+fn are_finite(x: vec4<f32>) -> bool {
+    return is_finite(x.x) && is_finite(x.y) && is_finite(x.z) && is_finite(x.w);
+}
+
+// 1 - e^x for x < 0. The difference would lose most of its digits for small x, that is, in the first steps: there it is the Taylor series, whose
+// first omitted term is x^9/10! relative to x: under 2^-24 / 100 at the switch.
+fn bias_correction(x: f32) -> f32 {
+    let series = -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0))))))));
+    return select(series, 1.0 - exp(x), x < -0.5);
+}
+
+// ---- fault
+
+// Codes of what went wrong, most of them quantities that are not finite, in the order of the pipeline: the smallest code of an agent is the first one.
+// The low 16 bits say which of several. Names: src/support/fault.rs.
+
+const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
+const FAULT_OBSERVATION: u32 = 0x20000u;
+const FAULT_NO_LEGAL_ACTION: u32 = 0x30000u; // plus the choice in which none is legal
+const FAULT_POLICY_OUTPUT: u32 = 0x40000u;
+const FAULT_REWARD: u32 = 0x50000u;
+const FAULT_VALUE: u32 = 0x60000u;
+const FAULT_ADVANTAGE: u32 = 0x70000u;
+const FAULT_POLICY_LOSS: u32 = 0x80000u;
+const FAULT_ENTROPY: u32 = 0x90000u;
+const FAULT_VALUE_LOSS: u32 = 0xA0000u;
+const FAULT_GRADIENT: u32 = 0xB0000u;
+const FAULT_PARAMETER: u32 = 0xC0000u;
+const FAULT_OBSERVATION_MOMENTS: u32 = 0xD0000u;
+const FAULT_RETURN_MOMENTS: u32 = 0xE0000u;
+const NO_FAULT: u32 = 0xFFFFFFFFu;
+
+// By bits: comparisons of NaN are not dependable across drivers.
+fn is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7F800000u) != 0x7F800000u;
+}
+
+// ---- learner
+
+// Written for this plan's layers by src/wgsl/network/units: a lane has units of each layer.
+// A workgroup's 8 lanes take 4 samples at a time; a vector holds one unit's values for four of them.
+
+// Component `i` mod 4.
+fn component(x: vec4<f32>, i: u32) -> f32 {
+    return select(select(x.x, x.y, i % 4u == 1u), select(x.z, x.w, i % 4u == 3u), i % 4u > 1u);
+}
+
+// The observation of the lane's sample, filled up to whole vectors.
+var<private> h0: array<vec4<f32>, INPUT>;
+// Of the lane's units, b counting them: activations h of each vector v of samples, biases, weights from each input m (`in`) and to each vector k of
+// outputs (`out`); and the biases of the head.
+var<private> h1: array<vec4<f32>, 1>;  // [b][v]
+var<private> in1: array<f32, 3>;  // [b][m]
+var<private> h2: array<vec4<f32>, 1>;  // [b][v]
+var<private> bias0: array<f32, 1>;  // [b]
+var<private> in0: array<f32, 4>;  // [b][m]
+var<private> bias1: array<f32, 1>;  // [b]
+var<private> out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> head_bias: array<vec4<f32>, 1>;  // [k]
+
+// tanh. Drivers' own costs two exponentials, and is NaN for large arguments on some; this one overflows nowhere.
+fn activation(x: vec4<f32>) -> vec4<f32> {
+    let e = exp(-2.0 * abs(x));
+    return sign(x) * ((1.0 - e) / (1.0 + e));
+}
+
+// d activation / d x, from the activation's value h.
+fn activation_slope(h: vec4<f32>) -> vec4<f32> {
+    return 1.0 - h * h;
+}
+
+//! import observation
+
+// Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.
+fn network_fetch(base: u32) {
+    for (var k = 0u; k < OBSERVATION; k++) {
+        h0[k / 4u][k % 4u] = stored_component(base, k);
+    }
+}
+
+// Fetches the lane's parameters and moments of the network whose block begins at float `base`.
+fn network_begin(base: u32, lane: u32) {
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, params[(base + 0u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 0u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        bias0[0] = select(bias0[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 4u; i++) {
+        let x0 = select(0.0, params[(base + 4u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 4u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        in0[0] = select(in0[0], x0, i == 0u);
+        in0[1] = select(in0[1], x0, i == 1u);
+        in0[2] = select(in0[2], x0, i == 2u);
+        in0[3] = select(in0[3], x0, i == 3u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, params[(base + 20u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 20u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        bias1[0] = select(bias1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), params[base / 4u + 6u + min((0u + lane), 2u) * 1u + i], (0u + lane) < 3u);
+        out1[0] = select(out1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), params[base / 4u + 10u + min((0u + lane), 1u) * 1u + i], (0u + lane) < 2u);
+        out2[0] = select(out2[0], x0, i == 0u);
+    }
+    head_bias[0] = params[base / 4u + 9u];
+    transpose_weights(lane);
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, first_moments[(base + 0u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 0u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        first_bias0[0] = select(first_bias0[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 4u; i++) {
+        let x0 = select(0.0, first_moments[(base + 4u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 4u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        first_in0[0] = select(first_in0[0], x0, i == 0u);
+        first_in0[1] = select(first_in0[1], x0, i == 1u);
+        first_in0[2] = select(first_in0[2], x0, i == 2u);
+        first_in0[3] = select(first_in0[3], x0, i == 3u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, first_moments[(base + 20u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 20u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        first_bias1[0] = select(first_bias1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), first_moments[base / 4u + 6u + min((0u + lane), 2u) * 1u + i], (0u + lane) < 3u);
+        first_out1[0] = select(first_out1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), first_moments[base / 4u + 10u + min((0u + lane), 1u) * 1u + i], (0u + lane) < 2u);
+        first_out2[0] = select(first_out2[0], x0, i == 0u);
+    }
+    first_head_bias[0] = first_moments[base / 4u + 9u];
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, second_moments[(base + 0u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 0u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        second_bias0[0] = select(second_bias0[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 4u; i++) {
+        let x0 = select(0.0, second_moments[(base + 4u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 4u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        second_in0[0] = select(second_in0[0], x0, i == 0u);
+        second_in0[1] = select(second_in0[1], x0, i == 1u);
+        second_in0[2] = select(second_in0[2], x0, i == 2u);
+        second_in0[3] = select(second_in0[3], x0, i == 3u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(0.0, second_moments[(base + 20u + i * 4u + min((0u + lane), 3u)) / 4u][(base + 20u + i * 4u + min((0u + lane), 3u)) % 4u], (0u + lane) < 4u);
+        second_bias1[0] = select(second_bias1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), second_moments[base / 4u + 6u + min((0u + lane), 2u) * 1u + i], (0u + lane) < 3u);
+        second_out1[0] = select(second_out1[0], x0, i == 0u);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        let x0 = select(vec4(0.0), second_moments[base / 4u + 10u + min((0u + lane), 1u) * 1u + i], (0u + lane) < 2u);
+        second_out2[0] = select(second_out2[0], x0, i == 0u);
+    }
+    second_head_bias[0] = second_moments[base / 4u + 9u];
+}
+
+// Stores them.
+fn network_end(base: u32, lane: u32) {
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = bias0[0];
+        if ((0u + lane) < 4u) {
+            params[(base + 0u + i * 4u + (0u + lane)) / 4u][(base + 0u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 4u; i++) {
+        var x0 = in0[0];
+        x0 = select(x0, in0[1], i == 1u);
+        x0 = select(x0, in0[2], i == 2u);
+        x0 = select(x0, in0[3], i == 3u);
+        if ((0u + lane) < 4u) {
+            params[(base + 4u + i * 4u + (0u + lane)) / 4u][(base + 4u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = bias1[0];
+        if ((0u + lane) < 4u) {
+            params[(base + 20u + i * 4u + (0u + lane)) / 4u][(base + 20u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = out1[0];
+        if ((0u + lane) < 3u) {
+            params[base / 4u + 6u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = out2[0];
+        if ((0u + lane) < 2u) {
+            params[base / 4u + 10u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    if (lane == 0u) {
+        params[base / 4u + 9u] = whole(head_bias[0], lane);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = first_bias0[0];
+        if ((0u + lane) < 4u) {
+            first_moments[(base + 0u + i * 4u + (0u + lane)) / 4u][(base + 0u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 4u; i++) {
+        var x0 = first_in0[0];
+        x0 = select(x0, first_in0[1], i == 1u);
+        x0 = select(x0, first_in0[2], i == 2u);
+        x0 = select(x0, first_in0[3], i == 3u);
+        if ((0u + lane) < 4u) {
+            first_moments[(base + 4u + i * 4u + (0u + lane)) / 4u][(base + 4u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = first_bias1[0];
+        if ((0u + lane) < 4u) {
+            first_moments[(base + 20u + i * 4u + (0u + lane)) / 4u][(base + 20u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = first_out1[0];
+        if ((0u + lane) < 3u) {
+            first_moments[base / 4u + 6u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = first_out2[0];
+        if ((0u + lane) < 2u) {
+            first_moments[base / 4u + 10u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    if (lane == 0u) {
+        first_moments[base / 4u + 9u] = whole(first_head_bias[0], lane);
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = second_bias0[0];
+        if ((0u + lane) < 4u) {
+            second_moments[(base + 0u + i * 4u + (0u + lane)) / 4u][(base + 0u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 4u; i++) {
+        var x0 = second_in0[0];
+        x0 = select(x0, second_in0[1], i == 1u);
+        x0 = select(x0, second_in0[2], i == 2u);
+        x0 = select(x0, second_in0[3], i == 3u);
+        if ((0u + lane) < 4u) {
+            second_moments[(base + 4u + i * 4u + (0u + lane)) / 4u][(base + 4u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = second_bias1[0];
+        if ((0u + lane) < 4u) {
+            second_moments[(base + 20u + i * 4u + (0u + lane)) / 4u][(base + 20u + i * 4u + (0u + lane)) % 4u] = whole(vec4(x0), lane).x;
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = second_out1[0];
+        if ((0u + lane) < 3u) {
+            second_moments[base / 4u + 6u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    for (var i = 0u; i < 1u; i++) {
+        var x0 = second_out2[0];
+        if ((0u + lane) < 2u) {
+            second_moments[base / 4u + 10u + (0u + lane) * 1u + i] = whole(x0, lane);
+        }
+    }
+    if (lane == 0u) {
+        second_moments[base / 4u + 9u] = whole(second_head_bias[0], lane);
+    }
+}
+
+// Weights into the lane's units, from those that lanes have to each output of theirs.
+fn transpose_weights(lane: u32) {
+    for (var c = 0u; c < 1u; c++) {
+        var w0 = out1[0];
+        let x0 = component(subgroupBroadcast(w0, 0u), lane);
+        in1[0] = select(in1[0], x0, c == 0u + lane / 4u);
+        let x1 = component(subgroupBroadcast(w0, 1u), lane);
+        in1[1] = select(in1[1], x1, c == 0u + lane / 4u);
+        let x2 = component(subgroupBroadcast(w0, 2u), lane);
+        in1[2] = select(in1[2], x2, c == 0u + lane / 4u);
+    }
+}
+
+// h1 from 4 inputs.
+fn forward_0() {
+    {
+        var y0 = vec4(bias0[0]);
+        let x0 = vec4(subgroupBroadcast(h0[0].x, 0u), subgroupBroadcast(h0[0].x, 1u), subgroupBroadcast(h0[0].x, 2u), subgroupBroadcast(h0[0].x, 3u));
+        y0 += in0[0] * x0;
+        let x1 = vec4(subgroupBroadcast(h0[0].y, 0u), subgroupBroadcast(h0[0].y, 1u), subgroupBroadcast(h0[0].y, 2u), subgroupBroadcast(h0[0].y, 3u));
+        y0 += in0[1] * x1;
+        let x2 = vec4(subgroupBroadcast(h0[0].z, 0u), subgroupBroadcast(h0[0].z, 1u), subgroupBroadcast(h0[0].z, 2u), subgroupBroadcast(h0[0].z, 3u));
+        y0 += in0[2] * x2;
+        let x3 = vec4(subgroupBroadcast(h0[0].w, 0u), subgroupBroadcast(h0[0].w, 1u), subgroupBroadcast(h0[0].w, 2u), subgroupBroadcast(h0[0].w, 3u));
+        y0 += in0[3] * x3;
+        h1[0] = activation(y0);
+    }
+}
+
+// h2 from 3 inputs.
+fn forward_1() {
+    {
+        var y0 = vec4(bias1[0]);
+        let x0 = subgroupBroadcast(h1[0], 0u);
+        y0 += in1[0] * x0;
+        let x1 = subgroupBroadcast(h1[0], 1u);
+        y0 += in1[1] * x1;
+        let x2 = subgroupBroadcast(h1[0], 2u);
+        y0 += in1[2] * x2;
+        h2[0] = activation(y0);
+    }
+}
+
+// The head's outputs for the lane's sample: what the lane's units contribute to each sample (`share`), added over the lanes.
+fn forward_head(lane: u32) -> array<vec4<f32>, HEAD> {
+    var head = head_bias;
+    {
+        var y = 0.0;
+        let share0 = h2[0] * out2[0].x;
+        var sum0 = subgroupBroadcast(share0, 0u);
+        sum0 += subgroupBroadcast(share0, 1u);
+        sum0 += subgroupBroadcast(share0, 2u);
+        sum0 += subgroupBroadcast(share0, 3u);
+        sum0 += subgroupBroadcast(share0, 4u);
+        sum0 += subgroupBroadcast(share0, 5u);
+        sum0 += subgroupBroadcast(share0, 6u);
+        sum0 += subgroupBroadcast(share0, 7u);
+        y = select(y, sum0.x, lane == 0u);
+        y = select(y, sum0.y, lane == 1u);
+        y = select(y, sum0.z, lane == 2u);
+        y = select(y, sum0.w, lane == 3u);
+        head[0].x += y;
+    }
+    {
+        var y = 0.0;
+        let share0 = h2[0] * out2[0].y;
+        var sum0 = subgroupBroadcast(share0, 0u);
+        sum0 += subgroupBroadcast(share0, 1u);
+        sum0 += subgroupBroadcast(share0, 2u);
+        sum0 += subgroupBroadcast(share0, 3u);
+        sum0 += subgroupBroadcast(share0, 4u);
+        sum0 += subgroupBroadcast(share0, 5u);
+        sum0 += subgroupBroadcast(share0, 6u);
+        sum0 += subgroupBroadcast(share0, 7u);
+        y = select(y, sum0.x, lane == 0u);
+        y = select(y, sum0.y, lane == 1u);
+        y = select(y, sum0.z, lane == 2u);
+        y = select(y, sum0.w, lane == 3u);
+        head[0].y += y;
+    }
+    return head;
+}
+
+// The head's outputs for the observation of the lane's sample; keeps the hidden activations.
+fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
+    workgroupBarrier();
+    forward_0();
+    forward_1();
+    return forward_head(lane);
+}
+
+//! import whole
+
+// Of the lane's units: slopes of the loss before activation; sums over tiles of the gradients of biases, of weights from each input of the first
+// layer, of weights to each output of the others.
+var<private> d1: array<vec4<f32>, 1>;  // [b][v]
+var<private> d2: array<vec4<f32>, 1>;  // [b][v]
+var<private> sums_bias0: array<f32, 1>;  // [b]
+var<private> sums_in0: array<f32, 4>;  // [b][m]
+var<private> sums_bias1: array<f32, 1>;  // [b]
+var<private> sums_out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> sums_out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> sums_head_bias: array<vec4<f32>, 1>;  // [k]
+var<private> head_slope: array<vec4<f32>, HEAD>;  // of the lane's sample
+
+// d2 from 2 outputs.
+fn backward_2() {
+    {
+        var down0 = vec4(0.0);
+        let own0 = h2[0];
+        let e0 = vec4(subgroupBroadcast(head_slope[0].x, 0u), subgroupBroadcast(head_slope[0].x, 1u), subgroupBroadcast(head_slope[0].x, 2u), subgroupBroadcast(head_slope[0].x, 3u));
+        sums_out2[0].x += dot(own0, e0);
+        down0 += out2[0].x * e0;
+        let e1 = vec4(subgroupBroadcast(head_slope[0].y, 0u), subgroupBroadcast(head_slope[0].y, 1u), subgroupBroadcast(head_slope[0].y, 2u), subgroupBroadcast(head_slope[0].y, 3u));
+        sums_out2[0].y += dot(own0, e1);
+        down0 += out2[0].y * e1;
+        down0 *= activation_slope(own0);
+        d2[0] = down0;
+        sums_bias1[0] += (down0.x + down0.y) + (down0.z + down0.w);
+    }
+    sums_head_bias[0].x += dot(vec4(subgroupBroadcast(head_slope[0].x, 0u), subgroupBroadcast(head_slope[0].x, 1u), subgroupBroadcast(head_slope[0].x, 2u), subgroupBroadcast(head_slope[0].x, 3u)), vec4(1.0));
+    sums_head_bias[0].y += dot(vec4(subgroupBroadcast(head_slope[0].y, 0u), subgroupBroadcast(head_slope[0].y, 1u), subgroupBroadcast(head_slope[0].y, 2u), subgroupBroadcast(head_slope[0].y, 3u)), vec4(1.0));
+}
+
+// d1 from 2 outputs.
+fn backward_1() {
+    {
+        var down0 = vec4(0.0);
+        let own0 = h1[0];
+        let e0 = subgroupBroadcast(d2[0], 0u);
+        sums_out1[0].x += dot(own0, e0);
+        down0 += out1[0].x * e0;
+        let e1 = subgroupBroadcast(d2[0], 1u);
+        sums_out1[0].y += dot(own0, e1);
+        down0 += out1[0].y * e1;
+        down0 *= activation_slope(own0);
+        d1[0] = down0;
+        sums_bias0[0] += (down0.x + down0.y) + (down0.z + down0.w);
+    }
+}
+
+// Gradient of the weights from the observation.
+fn backward_0() {
+    {
+        let x = vec4(subgroupBroadcast(h0[0].x, 0u), subgroupBroadcast(h0[0].x, 1u), subgroupBroadcast(h0[0].x, 2u), subgroupBroadcast(h0[0].x, 3u));
+        sums_in0[0] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].y, 0u), subgroupBroadcast(h0[0].y, 1u), subgroupBroadcast(h0[0].y, 2u), subgroupBroadcast(h0[0].y, 3u));
+        sums_in0[1] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].z, 0u), subgroupBroadcast(h0[0].z, 1u), subgroupBroadcast(h0[0].z, 2u), subgroupBroadcast(h0[0].z, 3u));
+        sums_in0[2] += dot(d1[0], x);
+    }
+    {
+        let x = vec4(subgroupBroadcast(h0[0].w, 0u), subgroupBroadcast(h0[0].w, 1u), subgroupBroadcast(h0[0].w, 2u), subgroupBroadcast(h0[0].w, 3u));
+        sums_in0[3] += dot(d1[0], x);
+    }
+}
+
+// Adds the tile's gradient to the sums, from the loss's slope at the head.
+fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+    head_slope = slope;
+    backward_2();
+    backward_1();
+    backward_0();
+}
+
+// The sum of all lanes' values.
+fn of_all(value: vec4<f32>) -> vec4<f32> {
+    var sum = subgroupBroadcast(value, 0u);
+    sum += subgroupBroadcast(value, 1u);
+    sum += subgroupBroadcast(value, 2u);
+    sum += subgroupBroadcast(value, 3u);
+    sum += subgroupBroadcast(value, 4u);
+    sum += subgroupBroadcast(value, 5u);
+    sum += subgroupBroadcast(value, 6u);
+    sum += subgroupBroadcast(value, 7u);
+    return sum;
+}
+
+// Adam's moments of the lane's parameters.
+var<private> first_bias0: array<f32, 1>;  // [b]
+var<private> first_in0: array<f32, 4>;  // [b][m]
+var<private> first_bias1: array<f32, 1>;  // [b]
+var<private> first_out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> first_out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> first_head_bias: array<vec4<f32>, 1>;  // [k]
+var<private> second_bias0: array<f32, 1>;  // [b]
+var<private> second_in0: array<f32, 4>;  // [b][m]
+var<private> second_bias1: array<f32, 1>;  // [b]
+var<private> second_out1: array<vec4<f32>, 1>;  // [b][k]
+var<private> second_out2: array<vec4<f32>, 1>;  // [b][k]
+var<private> second_head_bias: array<vec4<f32>, 1>;  // [k]
+
+// The sums of gradients begin at 0.
+fn sums_begin() {
+    sums_bias0[0] = 0.0;
+    sums_in0[0] = 0.0;
+    sums_in0[1] = 0.0;
+    sums_in0[2] = 0.0;
+    sums_in0[3] = 0.0;
+    sums_bias1[0] = 0.0;
+    sums_out1[0] = vec4(0.0);
+    sums_out2[0] = vec4(0.0);
+    sums_head_bias[0] = vec4(0.0);
+}
+
+// The squared norm of the network's gradient, of which those of fixed weights are dropped.
+fn sums_end(network: u32) -> f32 {
+    var squares = vec4(0.0);
+    {
+        let g = vec4(sums_bias0[0], 0.0, 0.0, 0.0);
+        squares += g * g;
+    }
+    {
+        let g = vec4(sums_in0[0], sums_in0[1], sums_in0[2], sums_in0[3]);
+        squares += g * g;
+    }
+    {
+        let g = vec4(sums_bias1[0], 0.0, 0.0, 0.0);
+        squares += g * g;
+    }
+    {
+        let g = sums_out1[0];
+        squares += g * g;
+    }
+    {
+        let g = sums_out2[0];
+        squares += g * g;
+    }
+    let sum = of_all(squares);
+    var square = (sum.x + sum.y) + (sum.z + sum.w);
+    square += dot(sums_head_bias[0], sums_head_bias[0]);
+    return square;
+}
+
+// Moves all that the lane holds, four parameters at a time.
+fn parameters_step(step: AdamStep) {
+    {
+        let x = moved(step, vec4(bias0[0], 0.0, 0.0, 0.0), vec4(first_bias0[0], 0.0, 0.0, 0.0), vec4(second_bias0[0], 0.0, 0.0, 0.0), vec4(sums_bias0[0], 0.0, 0.0, 0.0));
+        bias0[0] = x.value.x;
+        first_bias0[0] = x.first.x;
+        second_bias0[0] = x.second.x;
+    }
+    {
+        let x = moved(step, vec4(in0[0], in0[1], in0[2], in0[3]), vec4(first_in0[0], first_in0[1], first_in0[2], first_in0[3]), vec4(second_in0[0], second_in0[1], second_in0[2], second_in0[3]), vec4(sums_in0[0], sums_in0[1], sums_in0[2], sums_in0[3]));
+        in0[0] = x.value.x;
+        in0[1] = x.value.y;
+        in0[2] = x.value.z;
+        in0[3] = x.value.w;
+        first_in0[0] = x.first.x;
+        first_in0[1] = x.first.y;
+        first_in0[2] = x.first.z;
+        first_in0[3] = x.first.w;
+        second_in0[0] = x.second.x;
+        second_in0[1] = x.second.y;
+        second_in0[2] = x.second.z;
+        second_in0[3] = x.second.w;
+    }
+    {
+        let x = moved(step, vec4(bias1[0], 0.0, 0.0, 0.0), vec4(first_bias1[0], 0.0, 0.0, 0.0), vec4(second_bias1[0], 0.0, 0.0, 0.0), vec4(sums_bias1[0], 0.0, 0.0, 0.0));
+        bias1[0] = x.value.x;
+        first_bias1[0] = x.first.x;
+        second_bias1[0] = x.second.x;
+    }
+    {
+        let x = moved(step, out1[0], first_out1[0], second_out1[0], sums_out1[0]);
+        out1[0] = x.value;
+        first_out1[0] = x.first;
+        second_out1[0] = x.second;
+    }
+    {
+        let x = moved(step, out2[0], first_out2[0], second_out2[0], sums_out2[0]);
+        out2[0] = x.value;
+        first_out2[0] = x.first;
+        second_out2[0] = x.second;
+    }
+    {
+        let x = moved(step, head_bias[0], first_head_bias[0], second_head_bias[0], sums_head_bias[0]);
+        head_bias[0] = x.value;
+        first_head_bias[0] = x.first;
+        second_head_bias[0] = x.second;
+    }
+}
+
+// ---- rng
+
+// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
+// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+
+const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
+const ACTION_DOMAIN: u32 = 2u;   // the same
+const STEP_DOMAIN: u32 = 3u;     // the same
+const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+
+const RNG_TAU: f32 = 6.2831853072;  // 2 pi
+
+struct Rng {
+    key: vec2<u32>,
+    lane: u32,
+    draw: u32,  // draws made so far
+}
+
+fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
+    let sum = x.x + x.y;
+    return vec2(sum, ((x.y << rotation) | (x.y >> (32u - rotation))) ^ sum);
+}
+
+fn threefry_even_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 13u), 15u), 26u), 6u);
+}
+
+fn threefry_odd_rounds(x: vec2<u32>) -> vec2<u32> {
+    return threefry_round(threefry_round(threefry_round(threefry_round(x, 17u), 29u), 16u), 24u);
+}
+
+fn threefry2x32(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
+    let third = 0x1BD11BDAu ^ key.x ^ key.y;
+    var x = counter + key;
+    x = threefry_even_rounds(x) + vec2(key.y, third + 1u);
+    x = threefry_odd_rounds(x) + vec2(third, key.x + 2u);
+    x = threefry_even_rounds(x) + vec2(key.x, key.y + 3u);
+    x = threefry_odd_rounds(x) + vec2(key.y, third + 4u);
+    return threefry_even_rounds(x) + vec2(third, key.x + 5u);
+}
+
+fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
+    return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
+}
+
+// 64 random bits, of which most draws use the first word.
+fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
+    let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
+    (*rng).draw += 1u;
+    return words;
+}
+
+fn rng_bits(rng: ptr<function, Rng>) -> u32 {
+    return rng_words(rng).x;
+}
+
+// Uniform in [0, 1), a multiple of 2^-24.
+fn rng_uniform(rng: ptr<function, Rng>) -> f32 {
+    return f32(rng_bits(rng) >> 8u) * (1.0 / 16777216.0);
+}
+
+// Uniform between two bounds.
+fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
+    return low + (high - low) * rng_uniform(rng);
+}
+
+// Uniform over 0 .. count - 1: the highest word of the product of `count` and 64 random bits (Lemire 2019). Probabilities are off by less than count / 2^64
+// of themselves.
+fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
+    let bits = rng_words(rng);
+    let fraction = bits.x * count;
+    // Whether the low word's share carries over.
+    return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
+}
+
+// The high word of a product.
+fn rng_high_word(a: u32, b: u32) -> u32 {
+    let low = (a & 0xFFFFu) * (b & 0xFFFFu);
+    let first = (a >> 16u) * (b & 0xFFFFu) + (low >> 16u);
+    let second = (a & 0xFFFFu) * (b >> 16u) + (first & 0xFFFFu);
+    return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
+}
+
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+fn rng_normal(rng: ptr<function, Rng>) -> f32 {
+    let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
+    return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
+}
+
+// ---- permute
+
+// A permutation of the BATCH samples, named by a key, evaluated one index at a time: a Feistel network over the next power of two,
+// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/spec/random.rs, permute.
+
+const PERMUTATION_ROUNDS: u32 = 8u;
+
+// MurmurHash3's 32-bit finaliser (Appleby).
+fn scramble(value: u32) -> u32 {
+    var h = value;
+    h = (h ^ (h >> 16u)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13u)) * 0xC2B2AE35u;
+    return h ^ (h >> 16u);
+}
+
+fn permute(index: u32, key: vec2<u32>) -> u32 {
+    let left_mask = (1u << PERMUTATION_LEFT_BITS) - 1u;
+    let right_mask = (1u << PERMUTATION_RIGHT_BITS) - 1u;
+    var x = index;
+    // Ends: the walk follows a cycle of a bijection, and `index` itself, which is inside, lies on it.
+    loop {
+        var left = x >> PERMUTATION_RIGHT_BITS;
+        var right = x & right_mask;
+        for (var round = 0u; round < PERMUTATION_ROUNDS; round += 2u) {
+            left ^= scramble(right ^ (key.x + round * 0x9E3779B9u)) & left_mask;
+            right ^= scramble(left ^ (key.y + (round + 1u) * 0x9E3779B9u)) & right_mask;
+        }
+        x = (left << PERMUTATION_RIGHT_BITS) | right;
+        if (x < BATCH) {
+            break;
+        }
+    }
+    return x;
+}
+
+// ---- sample
+
+// What a gradient step reads of one environment step.
+
+struct Sample {
+    advantage: f32,
+    value_target: f32,  // advantage + value
+    value: f32,     // under the critic of the rollout
+    log_prob: f32,  // under the policy of the rollout
+}
+
+// ---- policy
+
+// The policy of environments with one discrete action: a categorical distribution over LOGITS actions. Twin: src/reference/policy.rs.
+
+//! import categorical
+
+struct Action {
+    choice: u32,
+}
+
+fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
+    var result: Policy;
+    add_categorical(&result, head, legal, 0u, LOGITS);
+    return result;
+}
+
+fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    return Action(sample_categorical(policy, legal, 0u, LOGITS, rng_uniform(rng)));
+}
+
+fn policy_mode(policy: Policy, legal: Legal) -> Action {
+    return Action(most_probable(policy, legal, 0u, LOGITS));
+}
+
+fn policy_log_prob(policy: Policy, action: Action) -> f32 {
+    var p = policy;
+    return p.log_probs[action.choice];
+}
+
+// d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
+fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
+    var p = policy;
+    var slope: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < LOGITS; k++) {
+        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
+    }
+    return slope;
+}
+
+// The first choice in which no action is legal.
+fn choice_without_legal(legal: Legal) -> u32 {
+    if (MASK_WORDS == 0u) {
+        return EVERY_CHOICE;
+    }
+    return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
+}
+
+// What enters the environment.
+fn action_taken(action: Action) -> u32 {
+    return action.choice;
+}
+
+// A word of the action as it is stored.
+fn action_word(action: Action, i: u32) -> u32 {
+    return action.choice;
+}
+
+fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
+    return Action(words[0]);
+}
+
+// ---- observation
+
+// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+
+//! import network_input
+
+fn stored_component(base: u32, k: u32) -> f32 {
+    if (PACKED_OBSERVATIONS) {
+        return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
+    }
+    return network_input(bitcast<f32>(observations[base + k]));
+}
+
+// ---- whole
+
+// The value itself, which compilers cannot see. The one behind software drivers (LLVM) takes a store apart lane by lane, and where a value is used by
+// nothing else it computes the whole expression again for each lane: three times the time of `evaluate`.
+
+fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
+    return select(value, vec4(0.0), lane == 0xffffffffu);
+}
+
+// ---- categorical
+
+// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
+
+//! import legal
+
+struct Policy {
+    log_probs: array<f32, LOGITS>,
+    entropy: f32,
+}
+
+// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+const ILLEGAL_LOGIT: f32 = -1e30;
+
+fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
+    var z = head;
+    return select(ILLEGAL_LOGIT, z[k / 4u][k % 4u], is_legal(legal, k));
+}
+
+// Adds the distribution over the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows.
+fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32) {
+    var largest = logit(head, legal, first);
+    for (var k = 1u; k < count; k++) {
+        largest = max(largest, logit(head, legal, first + k));
+    }
+    var total = 0.0;
+    for (var k = 0u; k < count; k++) {
+        total += exp(logit(head, legal, first + k) - largest);
+    }
+    let log_total = log(total) + largest;
+    for (var k = 0u; k < count; k++) {
+        let log_prob = logit(head, legal, first + k) - log_total;
+        (*policy).log_probs[first + k] = log_prob;
+        (*policy).entropy -= exp(log_prob) * log_prob;
+    }
+}
+
+// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
+    var p = policy;
+    var choice = 0u;
+    var cumulative = 0.0;
+    for (var k = 0u; k < count; k++) {
+        if (uniform >= cumulative && is_legal(legal, first + k)) {
+            choice = k;
+        }
+        cumulative += exp(p.log_probs[first + k]);
+    }
+    return choice;
+}
+
+// The most probable choice among the same logits, counted from `first`; of several the first one.
+fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
+    var p = policy;
+    var choice = 0u;
+    var found = false;
+    for (var k = 0u; k < count; k++) {
+        if (is_legal(legal, first + k) && (!found || p.log_probs[first + k] > p.log_probs[first + choice])) {
+            choice = k;
+            found = true;
+        }
+    }
+    return choice;
+}
+
+// d(log_prob_slope * log pi(choice) + entropy_slope * H)/d logit k, of a distribution with entropy H:
+// d log pi(a)/dz_k = [k = a] - pi_k;  dH/dz_k = -pi_k (log pi_k + H).
+fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: f32, entropy_slope: f32) -> f32 {
+    let p = exp(log_prob);
+    return log_prob_slope * (select(0.0, 1.0, chosen) - p) - entropy_slope * p * (log_prob + entropy);
+}
+
+// ---- network_input
+
+// What the networks are given of a component of an observation.
+
+fn network_input(x: f32) -> f32 {
+    return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);
+}
+
+// ---- legal
+
+// Which discrete actions are legal: a bit for each of the LOGITS, kept behind the action in `actions`. Without masks (MASK_WORDS = 0) all are.
+
+struct Legal {
+    bits: array<u32, max(MASK_WORDS, 1u)>,
+}
+
+fn is_legal(legal: Legal, k: u32) -> bool {
+    if (MASK_WORDS == 0u) {
+        return true;
+    }
+    var l = legal;
+    return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;
+}
+
+// Whether one of the `count` actions from `first` on is legal.
+fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
+    var some = false;
+    for (var k = first; k < first + count; k++) {
+        some = some || is_legal(legal, k);
+    }
+    return some;
+}
+
+// Stands for no choice where each has a legal action.
+const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
+
+// ---- constants of the plan
+
+const OBSERVATION_WORDS: u32 = 4u;
+const PACKED_OBSERVATIONS: bool = false;
+const INPUT: u32 = 1u;
+const HEAD: u32 = 1u;
+const LOGITS: u32 = 2u;
+const ACTION_WORDS: u32 = 1u;
+const MASK_WORDS: u32 = 0u;
+const ENVS: u32 = 8u;
+const STEPS: u32 = 4u;
+const BATCH: u32 = 32u;
+const MINIBATCHES: u32 = 2u;
+const MINIBATCH: u32 = 16u;
+const EPOCHS: u32 = 4u;
+const UPDATES: u32 = 15625u;
+const VALUE_ROWS: u32 = 6u;
+const BLOCK: u32 = 48u;
+const PARAMETERS: u32 = 96u;
+const GRADIENT_COLUMNS: u32 = 104u;
+const GRADIENT_ROWS: u32 = 1u;
+const TILE: u32 = 4u;
+const TILES_PER_PASS: u32 = 4u;
+const LEARN_STEPS: u32 = 8u;
+const PERMUTATION_LEFT_BITS: u32 = 2u;
+const PERMUTATION_RIGHT_BITS: u32 = 3u;
+const SUBGROUP: u32 = 8u;
+const LOSSES: u32 = 8u;
+const NORMALIZE_OBSERVATIONS: bool = false;
+const NORMALIZE_ADVANTAGES: bool = true;
+const OBSERVATION_CLIP: f32 = 1e1;
+const TARGET_KL: bool = false;
+const ANNEAL_LR: bool = true;
+const ANNEAL_CLIP: bool = false;
+const ANNEAL_ENTROPY: bool = false;
+const VALUE_CLIP: bool = true;
+const ONE_MINUS_BETA1: f32 = 1e-1;
+const ONE_MINUS_BETA2: f32 = 1e-3;
+const LN_BETA1: f32 = -1.05360515e-1;
+const LN_BETA2: f32 = -1.0005003e-3;
+const ADAM_EPSILON: f32 = 1e-5;
+const LANES: u32 = 16u;
+const GROUPS: u32 = 1u;
+const GRID_NETWORKS: u32 = 1u;
+const GRAIN: u32 = 1u;
+const OBSERVATION: u32 = 4u;
