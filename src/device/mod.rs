@@ -3,9 +3,9 @@
 pub mod cache;
 pub mod choose;
 mod compiled;
+mod compiler;
 pub mod engine;
 pub mod gpu;
 pub mod memory;
 pub mod pace;
 pub mod process;
-pub mod shader;

@@ -1,10 +1,10 @@
 //! Lets what was learned play, without learning from it: for evaluation, and to be watched.
 
-use crate::device::engine::{self, Engine};
+use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
-use crate::program::kernel::Kernel;
+use crate::environments::contract;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch};
+use crate::program::schedule;
 use crate::spec::config::{Config, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::random::seed_words;
@@ -67,7 +67,6 @@ pub struct Player {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
-    rollout: Vec<Dispatch>,
     rows: Vec<AgentRow>,
     /// Which agents of their run they are.
     agents: Vec<usize>,
@@ -84,18 +83,17 @@ impl Player {
         let sizes = Config { agents: agents.len() as u32, envs: options.envs, steps: options.steps, minibatches: 1, epochs: 1, ..config.clone() };
         let plan = Plan::with_environment(&sizes, environment.clone(), gpu.profile(&config.profile))?;
         let plan = Plan { deterministic: options.deterministic, ..plan };
-        let only = vec![Kernel::Reset, Kernel::Rollout];
-        let engine = Engine::new(gpu, &plan, &engine::EngineOptions { only, cached: true, ..engine::EngineOptions::default() })?;
+        let cached = EngineOptions { cached: true, ..EngineOptions::default() };
+        let engine = Engine::new(gpu, &plan, schedule::playing(&plan), &cached).map_err(|error| contract::with_parameters(&plan, error))?;
         let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
         let rows: Vec<AgentRow> =
             agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| AgentRow { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
-        let rollout = schedule::update_of(&plan, Kernel::Rollout);
-        let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, rows, agents };
+        let mut player = Player { gpu: gpu.clone(), plan, engine, rows, agents };
         if let Some(checkpoint) = checkpoint {
             player.take(checkpoint);
         }
-        player.engine.run(&schedule::start())?;
+        player.engine.run(&player.engine.program().once)?;
         Ok(player)
     }
 
@@ -108,7 +106,7 @@ impl Player {
         let moves = varies && self.agents != agents;
         self.agents = agents.to_vec();
         self.take(checkpoint);
-        if moves { self.engine.run(&schedule::start()) } else { Ok(()) }
+        if moves { self.engine.run(&self.engine.program().once) } else { Ok(()) }
     }
 
     fn take(&mut self, checkpoint: &Checkpoint) {
@@ -127,7 +125,7 @@ impl Player {
     /// [`Error::Played`] when something went wrong with an agent; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
     /// failed.
     pub fn advance(&mut self) -> Result<Vec<Transition>> {
-        self.engine.run(&self.rollout)?;
+        self.engine.run(&self.engine.program().update)?;
         let faults = self.engine.read("faults")?;
         if let Some((fault, agent)) = faults.into_iter().zip(&self.agents).find_map(|(code, &agent)| Some((Fault::of_code(code)?, agent))) {
             return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });

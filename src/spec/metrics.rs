@@ -167,7 +167,7 @@ metrics! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::kernel::Kernel;
+    use crate::program::kernel;
     use crate::program::plan::Plan;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
@@ -187,7 +187,7 @@ mod tests {
         }
         let expected = offsets!(total_episodes sequence update episodes window fault stopped mean_return mean_length policy_loss value_loss entropy
             approx_kl clip_fraction explained_variance grad_norm learning_rate gradient_steps padding);
-        let module = reflect::parse("report", &compose::compose(Kernel::Report, &plan())).expect("report compiles");
+        let module = reflect::parse("report", &compose::compose(kernel::report(&plan()), &plan())).expect("report compiles");
         let (members, words) = reflect::structure(&module, "MetricsRow").expect("report declares MetricsRow");
         assert_eq!(members, expected);
         assert_eq!([size_of::<RawRow>() / 4, METRICS_WORDS], [words, words]);

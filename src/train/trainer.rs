@@ -3,10 +3,10 @@
 use crate::device::engine::{self, Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::device::pace::{Next, Pace, Position};
+use crate::environments::contract;
 use crate::program::buffers::{Buffer, KEPT};
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch};
+use crate::program::schedule::{self, Step};
 use crate::spec::config::PerAgent;
 use crate::spec::metrics::{RawRow, Row};
 use crate::spec::network::NETWORKS;
@@ -28,14 +28,14 @@ const AHEAD: usize = 3;
 const LONG_UPDATE: Duration = Duration::from_millis(100);
 
 /// Each kernel's share of an update's time, as far as it is known; written by the trainer.
-pub type Shares = Arc<Mutex<Vec<(Kernel, f64)>>>;
+pub type Shares = Arc<Mutex<Vec<(&'static str, f64)>>>;
 
 /// A training run on a device.
 pub struct Trainer {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
-    update: Vec<Dispatch>,
+    update: Vec<Step>,
     /// How long dispatches take, so that no submission takes too long.
     pace: Pace,
     /// What is known of the kernels' shares in that.
@@ -96,15 +96,16 @@ impl Trainer {
     /// # Errors
     /// Those of [`Engine::new`].
     pub fn with_options(gpu: Gpu, plan: Plan, options: &EngineOptions) -> Result<Trainer> {
-        let engine = Engine::new(&gpu, &plan, options)?;
+        let program = schedule::training(&plan);
+        let engine = Engine::new(&gpu, &plan, program, options).map_err(|error| contract::with_parameters(&plan, error))?;
         upload(&engine, &plan, &agent_rows(&plan));
-        engine.run(&schedule::start())?;
+        engine.run(&engine.program().once)?;
         let size = engine.buffer("metrics").size();
         let staging = (0..AHEAD)
             .map(|_| engine::create_buffer(&gpu, "metrics readback", size, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST))
             .collect::<Result<_>>()?;
-        let update = schedule::update(&plan);
-        let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
+        let update = engine.program().update.clone();
+        let pace = Pace::new(plan.config.dispatches_per_submit as usize, engine.program());
         Ok(Trainer {
             gpu,
             plan,

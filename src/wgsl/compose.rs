@@ -50,13 +50,33 @@ fn shared(name: &str) -> Option<String> {
     SHARED.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string())
 }
 
+/// The WGSL of a kernel, and what it consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// All of it, as it is compiled.
+    pub text: String,
+    /// Names that it imports, directly or through others.
+    pub imports: Vec<String>,
+}
+
 /// The WGSL of `kernel`, exactly as it is compiled.
 pub fn compose(kernel: Kernel, plan: &Plan) -> String {
-    compose_source(kernel.source(), kernel.grid(plan), plan)
+    compose_with(kernel, plan, &[]).text
+}
+
+/// The WGSL of `kernel` in a program that has constants of its own.
+pub fn compose_with(kernel: Kernel, plan: &Plan, constants: &[(&'static str, Constant)]) -> Composed {
+    let mut composed = composed(kernel.source, kernel.grid, plan);
+    composed.text += &declarations(constants);
+    composed
 }
 
 /// `source` with its imports and all constants, for a kernel of this grid. Tests compose kernels of their own with it.
 pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
+    composed(source, grid, plan).text
+}
+
+fn composed(source: &str, grid: Grid, plan: &Plan) -> Composed {
     let lookup = |name: &str| match name {
         "environment" => {
             Some(format!("{}\n// ---- parameters and legal actions\n\n{}", plan.environment.source, environment::glue(&plan.environment, &plan.config)))
@@ -74,28 +94,32 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> String {
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,
     };
-    let (mut text, imported) = expand(source, lookup);
+    let (mut text, imports) = expand(source, lookup);
     text += "\n// ---- constants of the plan\n\n";
     if source.contains("Dispatch;") {
         text += "struct Dispatch {\n    index: u32,  // which part of the kernel's work is meant\n}\n\n";
     }
     let mut constants = plan.constants();
-    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain(plan))];
+    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain())];
     constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
-    if !imported.iter().any(|name| name == "environment") {
+    if !imports.iter().any(|name| name == "environment") {
         constants.push(("OBSERVATION", Constant::U32(plan.environment.observation as u32)));
     }
-    for (name, value) in constants {
-        text += &match value {
-            Constant::U32(value) => format!("const {name}: u32 = {value}u;\n"),
-            Constant::F32(value) => format!("const {name}: f32 = {value:e};\n"),
-            Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
-        };
-    }
-    if imported.iter().any(|name| name == "policy") {
+    text += &declarations(&constants);
+    if imports.iter().any(|name| name == "policy") {
         text += &of_actions(&plan.environment.actions);
     }
-    text
+    Composed { text, imports }
+}
+
+/// Constants as WGSL declares them.
+fn declarations(constants: &[(&'static str, Constant)]) -> String {
+    let declaration = |(name, value): &(&str, Constant)| match value {
+        Constant::U32(value) => format!("const {name}: u32 = {value}u;\n"),
+        Constant::F32(value) => format!("const {name}: f32 = {value:e};\n"),
+        Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
+    };
+    constants.iter().map(declaration).collect()
 }
 
 /// Constants that the policy has beside its numbers of dimensions and outputs.

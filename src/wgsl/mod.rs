@@ -2,7 +2,6 @@
 
 pub mod compose;
 pub mod dense;
-pub mod draw;
 pub mod environment;
 pub mod network;
 pub mod reflect;
