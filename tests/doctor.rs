@@ -60,13 +60,17 @@ fn a_kernel_that_computes_something_else_is_named() {
 
 #[test]
 fn a_kernel_that_does_not_compile_is_named() {
-    let found = examine(&gpu().limits, &|| engine::EngineOptions {
-        rewrite: Some(Box::new(|of, source| if of == "report" { source + "\nfn broken( {" } else { source })),
-        ..engine::EngineOptions::default()
-    });
-    let last = found.last().unwrap();
-    assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad));
-    assert!(last.text.contains("`report` does not compile"), "{last:?}");
+    // What is found by parsing, and what only validation finds.
+    for broken in ["\nfn broken( {", "\nfn broken() -> u32 {}\n"] {
+        let found = examine(&gpu().limits, &|| engine::EngineOptions {
+            rewrite: Some(Box::new(move |of, source| if of == "report" { source + broken } else { source })),
+            ..engine::EngineOptions::default()
+        });
+        let last = found.last().unwrap();
+        assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad));
+        assert!(last.text.contains("`report` does not compile"), "{last:?}");
+        assert!(format!("{last:?}").contains("report.wgsl:"), "no line is named: {last:?}");
+    }
 }
 
 #[test]

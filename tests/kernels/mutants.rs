@@ -60,8 +60,11 @@ fn mutant_plan(text: Text) -> Option<Plan> {
 /// Stands for the last pass of the first gradient step, where samples run out.
 const LAST_PASS: u32 = u32::MAX;
 
+/// A dispatch of a kernel in the plan of a text.
+type Tried = (Text, &'static str, u32);
+
 /// Kernels that were seen to pass unbroken.
-static HEALTHY: LazyLock<Mutex<BTreeSet<(Text, &str, u32)>>> = LazyLock::new(Mutex::default);
+static HEALTHY: LazyLock<Mutex<BTreeSet<Tried>>> = LazyLock::new(Mutex::default);
 
 /// Whether a file of shaders/ contains `text`.
 fn is_in_a_file(text: &str) -> bool {
