@@ -11,8 +11,10 @@ use common::skip;
 use desk::INTERRUPTED;
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED, finish};
 use ppo_gpu::program::buffers::BUFFERS;
-use ppo_gpu::program::kernel::Kernel;
-use ppo_gpu::spec::config::KEYS;
+use ppo_gpu::program::kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::Profile;
+use ppo_gpu::spec::config::{Config, KEYS};
 use ppo_gpu::spec::metrics::METRICS;
 use serde_json::Value;
 #[cfg(target_os = "linux")]
@@ -886,7 +888,9 @@ fn inspect_shows_what_a_run_is_made_of() {
     all(show("plan"), &mut ["CartPole-v1", "seeds 0 to 2", "4-4-2", "128", "1,024", "profile", "largest buffer"].into_iter());
     let shapes: Vec<String> = BUFFERS.iter().map(|buffer| buffer.shape()).collect();
     all(show("buffers"), &mut BUFFERS.iter().zip(&shapes).flat_map(|(buffer, shape)| [buffer.name, shape, buffer.meaning]));
-    all(show("kernels"), &mut Kernel::ALL.iter().filter(|&&kernel| kernel != Kernel::Learn).flat_map(|kernel| [kernel.name(), kernel.summary()]));
+    // Without `learn`.
+    let plan = Plan::new(&Config::default(), Profile::named("gpu").unwrap()).unwrap();
+    all(show("kernels"), &mut kernel::all(&plan).into_iter().flat_map(|kernel| [kernel.name, kernel.summary]));
     all(show("metrics"), &mut METRICS.iter().flat_map(|metric| [metric.name, metric.unit, metric.meaning, metric.healthy]));
     all(show("config"), &mut KEYS.iter().flat_map(|key| [key.name, key.help]));
     assert!(desk.names().is_empty());
@@ -899,17 +903,17 @@ fn shaders_as_printed_are_valid_wgsl() {
     // All kernels of one network; those that its size makes a difference to, and those that the activation does.
     let (sized, active) = (["rollout", "evaluate", "gradient", "adam"], ["rollout", "evaluate", "gradient"]);
     for (hidden, activation) in [("64,64", "tanh"), ("64,64", "relu"), ("128", "tanh"), ("32,32,32", "relu")] {
-        let all = Kernel::ALL.iter().filter(|&&kernel| kernel != Kernel::Learn);
+        let all = kernel::NAMES.iter().filter(|&&kernel| kernel != "learn");
         let kernels = all.filter(|kernel| match (hidden, activation) {
             ("64,64", "tanh") => true,
-            ("64,64", _) => active.contains(&kernel.name()),
-            _ => sized.contains(&kernel.name()),
+            ("64,64", _) => active.contains(kernel),
+            _ => sized.contains(kernel),
         });
         for kernel in kernels {
-            let source = desk.expect(DONE, &format!("inspect shader {} --hidden {hidden} --activation {activation} --quiet", kernel.name())).stdout;
+            let source = desk.expect(DONE, &format!("inspect shader {kernel} --hidden {hidden} --activation {activation} --quiet")).stdout;
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
             let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
-            assert_eq!(names, [kernel.name()]);
+            assert_eq!(names, [*kernel]);
             let checked = ppo_gpu::wgsl::reflect::validator().validate(&module);
             checked.unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
         }

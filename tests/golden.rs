@@ -5,7 +5,7 @@
 //! PPO_GPU_RENEW_GOLDEN=1 cargo test --test golden && git diff tests/golden
 //! ```
 
-use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::kernel;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::spec::config::Config;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The kernels with networks in them.
-const KERNELS: [Kernel; 4] = [Kernel::Rollout, Kernel::Evaluate, Kernel::Gradient, Kernel::Learn];
+const KERNELS: [&str; 4] = ["rollout", "evaluate", "gradient", "learn"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -27,8 +27,8 @@ fn golden() -> BTreeMap<String, String> {
     for (name, profile) in [("samples", "gpu"), ("units", "software")] {
         let plan = Plan::new(&config, Profile::named(profile).unwrap()).unwrap();
         assert_eq!(plan.lanes_are_units, name == "units");
-        for kernel in KERNELS.into_iter().filter(|kernel| kernel.is_for(&plan)) {
-            files.insert(format!("{name}_{}.wgsl", kernel.name()), compose(kernel, &plan).text);
+        for kernel in kernel::all(&plan).into_iter().filter(|kernel| KERNELS.contains(&kernel.name)) {
+            files.insert(format!("{name}_{}.wgsl", kernel.name), compose(kernel, &plan).text);
         }
     }
     files

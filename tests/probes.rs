@@ -86,7 +86,7 @@ impl Probe {
             Broken::Text(from, to) => {
                 let found = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
                 let seen_by_kernel = found.clone();
-                let rewrite = move |_, source: String| {
+                let rewrite = move |_: &str, source: String| {
                     seen_by_kernel.fetch_or(source.contains(from), std::sync::atomic::Ordering::Relaxed);
                     source.replace(from, to)
                 };

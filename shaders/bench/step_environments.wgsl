@@ -2,6 +2,7 @@
 // Random numbers are named by the length of the running episode, so that the kernel can be repeated without an index.
 // One lane: one environment. Reads agents. Writes env_lanes, faults.
 
+//! import grid
 //! import rng
 //! import agent
 //! import canary
@@ -15,9 +16,10 @@
 @group(0) @binding(2) var<storage, read_write> faults: array<atomic<u32>>;    // [s]
 
 @compute @workgroup_size(LANES)
-fn step_environments(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let s = group.y;
-    let n = (group.x + group.z * FOLD) * LANES + lane;
+fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let n = place.group * LANES + lane;
     if (n >= ENVS) {
         return;
     }

@@ -4,9 +4,7 @@ use crate::bench::peaks::Peaks;
 use crate::bench::stopwatch::Stopwatch;
 use crate::device::engine::Engine;
 use crate::program::buffers::Buffer;
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule;
 use crate::spec::network::{ACTOR, CRITIC, NETWORKS, Network};
 use crate::support::error::Result;
 
@@ -43,8 +41,8 @@ struct Work {
 /// [`crate::Error::Device`] when the device fails.
 pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
     let mut rows = Vec::new();
-    for &kernel in Kernel::ALL {
-        let dispatches = schedule::update_of(plan, kernel);
+    for kernel in engine.program().kernels.iter().map(|kernel| kernel.name) {
+        let dispatches = engine.program().update_of(kernel);
         if dispatches.is_empty() {
             continue;
         }
@@ -54,7 +52,7 @@ pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, pla
         let rate = |amount: f64| (amount > 0.0).then_some(amount / seconds * 1e-9);
         let (gflops, gbytes) = (rate(work.operations), rate(work.bytes));
         let of_peak = [gflops.map(|rate| rate / peaks.gflops), gbytes.map(|rate| rate / peaks.gbytes)].into_iter().flatten().reduce(f64::max);
-        rows.push(KernelTime { kernel: kernel.name(), dispatches: dispatches.len(), seconds, share: 0.0, gflops, gbytes, of_peak });
+        rows.push(KernelTime { kernel, dispatches: dispatches.len(), seconds, share: 0.0, gflops, gbytes, of_peak });
     }
     let total: f64 = rows.iter().map(|row| row.seconds * row.dispatches as f64).sum();
     for row in &mut rows {
@@ -68,41 +66,41 @@ fn weights(network: &Network, which: usize) -> usize {
     network.layers.iter().enumerate().map(|(l, layer)| layer.inputs * network.outputs(which, l)).sum()
 }
 
-fn work(kernel: Kernel, plan: &Plan) -> Work {
+fn work(kernel: &str, plan: &Plan) -> Work {
     let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
     let observation = 4 * plan.observation_words();
     // Words of `transitions` and `samples` for each step.
     let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| Buffer::named(name).words(plan) * 4 / (plan.agents * plan.batch));
     let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
     let (operations, bytes) = match kernel {
-        Kernel::Rollout => {
+        "rollout" => {
             let lane = 4 * plan.environment.lane_words;
             let steps = plan.envs * plan.steps_per_dispatch;
             (2 * actor * steps, steps * (observation + action + transition) + plan.envs * 2 * lane)
         }
-        Kernel::Evaluate => {
+        "evaluate" => {
             let values = plan.value_rows() * plan.envs;
             (2 * critic * values, values * (observation + 4))
         }
-        Kernel::Gae => (0, plan.batch * (transition + 4 + sample)),
+        "gae" => (0, plan.batch * (transition + 4 + sample)),
         // Whole samples: memory is not read in smaller pieces.
-        Kernel::MinibatchMoments => (0, plan.epochs * plan.batch * sample),
-        Kernel::Gradient => {
+        "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
+        "gradient" => {
             // Of one pass.
             let samples = plan.minibatch.div_ceil(plan.passes);
             (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * rows * columns)
         }
-        Kernel::SumGradient => (0, 4 * (rows + 1) * columns),
+        "sum_gradient" => (0, 4 * (rows + 1) * columns),
         // Reads the gradient; reads and writes parameters and both moments.
-        Kernel::Adam => (0, 4 * plan.network.padded_parameters() * 7),
-        Kernel::Learn => {
+        "adam" => (0, 4 * plan.network.padded_parameters() * 7),
+        "learn" => {
             let samples = plan.learn_steps * plan.minibatch;
             (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * plan.network.padded_parameters() * 6)
         }
-        Kernel::ObservationMoments => (0, plan.batch * observation),
-        Kernel::UpdateNormalizers => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
-        // How far `report` reads depends on how many episodes ended.
-        Kernel::Reset | Kernel::Report => (0, 0),
+        "observation_moments" => (0, plan.batch * observation),
+        "update_normalizers" => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
+        // How far `report` reads depends on how many episodes ended, and of other kernels nothing is known.
+        _ => (0, 0),
     };
     Work { operations: (plan.agents * operations) as f64, bytes: (plan.agents * bytes) as f64 }
 }
@@ -119,13 +117,13 @@ mod tests {
         // 4-64-64-2 and 4-64-64-1.
         let (actor, critic) = (4 * 64 + 64 * 64 + 64 * 2, 4 * 64 + 64 * 64 + 64);
         assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
-        assert_eq!(work(Kernel::Gradient, &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
+        assert_eq!(work("gradient", &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
         // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
-        assert_eq!(work(Kernel::Rollout, &plan).bytes, (2 * (4 * 32 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
+        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 32 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
 
         // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
         let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };
         let plan = Plan::new(&game, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
-        assert_eq!(work(Kernel::Evaluate, &plan).bytes, (plan.value_rows() * 4 * (13 * 4 + 4)) as f64);
+        assert_eq!(work("evaluate", &plan).bytes, (plan.value_rows() * 4 * (13 * 4 + 4)) as f64);
     }
 }

@@ -1,11 +1,11 @@
 //! What the device can do at most, measured by two kernels: arithmetic and memory.
 
 use crate::bench::stopwatch::Stopwatch;
-use crate::device::engine::create_buffer;
+use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
-use crate::device::shader::{Program, Shader};
-use crate::program::kernel::Grid;
-use crate::program::plan::Plan;
+use crate::program::kernel::{Grid, Kernel};
+use crate::program::plan::{Constant, Plan};
+use crate::program::schedule::{Dispatch, Program};
 use crate::support::error::Result;
 use std::time::Duration;
 
@@ -38,39 +38,32 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopw
     // A dispatch of some milliseconds on either kind of device.
     let (groups, rounds) = if software { (256, 8) } else { (8192, 8) };
     let unrolled = plan.profile.straight_line_limit > 0;
-    let shader = Shader {
-        name: "peak_fma",
-        source: include_str!("../../shaders/bench/peak_fma.wgsl"),
-        constants: format!("const UNROLLED: bool = {unrolled};\nconst ROUNDS: u32 = {rounds}u;\n"),
-        grid: Grid { lanes: LANES, groups: groups as usize, networks: 1 },
-        groups: [groups, 1, 1],
-    };
-    let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-    let factors = create_buffer(gpu, "factors", 16, storage)?;
+    let mut program = Program::new(vec![("factors", 16), ("sums", (groups * LANES) as u64 * 16)]);
+    program.constants = vec![("UNROLLED", Constant::Bool(unrolled)), ("ROUNDS", Constant::U32(rounds))];
+    program.then(peak("peak_fma", "arithmetic", include_str!("../../shaders/bench/peak_fma.wgsl"), groups), 0);
+    let engine = Engine::new(gpu, plan, program, &EngineOptions::default())?;
     // Both far from where numbers become denormal: x converges to b / (1 - a) = 1.
-    gpu.queue.write_buffer(&factors, 0, bytemuck::cast_slice(&[0.75f32, 0.25, 0.0, 0.0]));
-    let sums = create_buffer(gpu, "sums", u64::from(groups) * LANES as u64 * 16, storage)?;
-    let fma = Program::new(gpu, plan, &shader, |name| Some(if name == "factors" { &factors } else { &sums }))?;
-    let stopwatch = Stopwatch::new(gpu, budget, &|pass, _| fma.encode(pass))?;
+    engine.write("factors", bytemuck::cast_slice(&[0.75f32, 0.25, 0.0, 0.0]));
+    let fma = |pass: &mut wgpu::ComputePass<'_>, _| engine.encode(pass, Dispatch { kernel: "peak_fma", index: 0 });
+    let stopwatch = Stopwatch::new(gpu, budget, &fma)?;
     let bodies = if unrolled { UNROLLED_BODIES } else { rounds };
-    let operations = f64::from(groups) * LANES as f64 * BODY_OPERATIONS * f64::from(bodies);
-    let gflops = operations / stopwatch.seconds(&|pass, _| fma.encode(pass))? * 1e-9;
+    let operations = (groups * LANES) as f64 * BODY_OPERATIONS * f64::from(bodies);
+    let gflops = operations / stopwatch.seconds(&fma)? * 1e-9;
 
     let allowed = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
     // Above the caches of either: 50 MiB in the largest GPUs, a core's share in processors.
     let wanted = if software { 64 << 20 } else { 256 << 20 };
     let groups = wanted.min(allowed) / (LANES as u64 * COPIED_BYTES);
     let copy_bytes = groups * LANES as u64 * COPIED_BYTES;
-    let shader = Shader {
-        name: "peak_copy",
-        source: include_str!("../../shaders/bench/peak_copy.wgsl"),
-        constants: String::new(),
-        grid: Grid { lanes: LANES, groups: groups as usize, networks: 1 },
-        groups: [groups as u32, 1, 1],
-    };
-    let source = create_buffer(gpu, "source", copy_bytes, storage)?;
-    let destination = create_buffer(gpu, "destination", copy_bytes, storage)?;
-    let copy = Program::new(gpu, plan, &shader, |name| Some(if name == "source" { &source } else { &destination }))?;
-    let gbytes = 2.0 * copy_bytes as f64 / stopwatch.seconds(&|pass, _| copy.encode(pass))? * 1e-9;
+    let mut program = Program::new(vec![("source", copy_bytes), ("destination", copy_bytes)]);
+    program.then(peak("peak_copy", "memory", include_str!("../../shaders/bench/peak_copy.wgsl"), groups as usize), 0);
+    let engine = Engine::new(gpu, plan, program, &EngineOptions::default())?;
+    let copy = |pass: &mut wgpu::ComputePass<'_>, _| engine.encode(pass, Dispatch { kernel: "peak_copy", index: 0 });
+    let gbytes = 2.0 * copy_bytes as f64 / stopwatch.seconds(&copy)? * 1e-9;
     Ok((stopwatch, Peaks { gflops, gbytes, copy_bytes }))
+}
+
+/// A kernel that takes `what` to its peak, in few enough workgroups for one dispatch.
+fn peak(name: &'static str, what: &'static str, source: &'static str, groups: usize) -> Kernel {
+    Kernel { name, summary: what, source, grid: Grid { lanes: LANES, groups, networks: 1, agents: 1 } }
 }

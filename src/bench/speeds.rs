@@ -1,11 +1,11 @@
 //! Environment steps a second: of the environment alone, with the policy acting, and of training.
 
 use crate::bench::stopwatch::Stopwatch;
+use crate::device::engine::EngineOptions;
 use crate::device::gpu::Gpu;
-use crate::device::shader::{Program, Shader};
-use crate::program::kernel::Kernel;
+use crate::program::kernel::{self, Kernel};
 use crate::program::plan::Plan;
-use crate::program::schedule;
+use crate::program::schedule::{Dispatch, Program};
 use crate::support::error::Result;
 use crate::train::trainer::Trainer;
 use std::ops::ControlFlow;
@@ -44,20 +44,13 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let engine = trainer.engine();
     let steps = (plan.agents * plan.envs * plan.steps_per_dispatch) as f64;
 
-    let grid = Kernel::Rollout.grid(plan);
-    // WebGPU allows 65,535 workgroups along an axis.
-    let fold = 1 << 15;
-    let shader = Shader {
-        name: "step_environments",
-        source: include_str!("../../shaders/bench/step_environments.wgsl"),
-        constants: format!("const FOLD: u32 = {fold}u;\n"),
-        grid,
-        groups: [grid.groups.min(fold) as u32, plan.agents as u32, grid.groups.div_ceil(fold) as u32],
-    };
-    let program = Program::new(gpu, plan, &shader, |name| Some(engine.buffer(name)))?;
-    let environment = steps / stopwatch.seconds(&|pass, _| program.encode(pass))?;
+    let mut program = Program::new(Vec::new());
+    let (name, source) = ("step_environments", include_str!("../../shaders/bench/step_environments.wgsl"));
+    program.then(Kernel { name, summary: "steps environments with random actions", source, ..kernel::rollout(plan) }, 0);
+    let stepping = engine.beside(program, &EngineOptions::default())?;
+    let environment = steps / stopwatch.seconds(&|pass, _| stepping.encode(pass, Dispatch { kernel: name, index: 0 }))?;
 
-    let rollout = schedule::update_of(plan, Kernel::Rollout);
+    let rollout = engine.program().update_of("rollout");
     let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;

@@ -64,14 +64,15 @@ pub(super) fn open(config: &Config) -> Result<(Gpu, f64)> {
 /// Those of [`Engine::new`].
 pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, DeviceMemory, Engine)> {
     let began = Instant::now();
-    for kernel in schedule::kernels(plan) {
-        reflect::parse(kernel.name(), &compose::compose(kernel, plan).text)?;
+    let program = schedule::training(plan);
+    for &kernel in &program.kernels {
+        reflect::parse(kernel.name, &compose::compose(kernel, plan).text)?;
     }
     let composition = since(began);
 
     let (before, process) = (allocator(gpu), resident_bytes());
     let began = Instant::now();
-    let engine = Engine::new(gpu, plan, &EngineOptions { cached: true, anew: true, ..EngineOptions::default() })?;
+    let engine = Engine::new(gpu, plan, program, &EngineOptions { cached: true, anew: true, ..EngineOptions::default() })?;
     let pipelines = since(began);
 
     let began = Instant::now();
@@ -81,8 +82,8 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
     let parameters = since(began);
 
     let began = Instant::now();
-    engine.run(&schedule::start())?;
-    engine.run(&schedule::update(plan))?;
+    engine.run(&engine.program().once)?;
+    engine.run(&engine.program().update)?;
     let first_dispatches = since(began);
 
     let began = Instant::now();

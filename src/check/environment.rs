@@ -2,9 +2,9 @@
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
+use crate::environments::contract;
 use crate::play::picture::Painter;
 use crate::play::player::{self, Player};
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::schedule;
 use crate::reference::layouts::{self};
@@ -94,7 +94,8 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let steps = (FLOATS / ENVS / environment.observation).clamp(*STEPS.start(), *STEPS.end());
     let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
     let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
-    let engine = Engine::new(gpu, &plan, &EngineOptions { checked: true, only: vec![Kernel::Reset, Kernel::Rollout], ..EngineOptions::default() })?;
+    let options = EngineOptions { checked: true, ..EngineOptions::default() };
+    let engine = Engine::new(gpu, &plan, schedule::playing(&plan), &options).map_err(|error| contract::with_parameters(&plan, error))?;
     let first = Trial::run(gpu, &engine, &plan)?;
 
     let mut report = Report { path: environment.name.clone(), findings: Vec::new() };
@@ -255,9 +256,9 @@ struct Trial {
 impl Trial {
     fn run(gpu: &Gpu, engine: &Engine, plan: &Plan) -> Result<Trial> {
         upload(engine, plan, &agent_rows(plan));
-        engine.run(&schedule::start())?;
+        engine.run(&engine.program().once)?;
         let start = engine.read("env_lanes")?;
-        let rollout = schedule::update_of(plan, Kernel::Rollout);
+        let rollout = &engine.program().update;
         let read_fault = || Ok(engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code));
         // Where a driver ends loops early, those of the first steps tell, and all others would take as long.
         let (start_of_it, rest) = rollout.split_at(1);

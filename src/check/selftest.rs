@@ -2,9 +2,8 @@
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
-use crate::program::buffers::BUFFERS;
 use crate::program::plan::Plan;
-use crate::program::schedule;
+use crate::program::schedule::Step;
 use crate::reference::compare::{Words, compare, describe};
 use crate::reference::decision::Ambiguous;
 use crate::reference::memory::Memory;
@@ -81,12 +80,11 @@ fn small(plan: &Plan, seed: u64) -> Config {
 fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Result<std::result::Result<usize, Ambiguous>> {
     let trainer = Trainer::with_options(gpu.clone(), plan.clone(), &options())?;
     let engine = trainer.engine();
-    let update = schedule::update(plan);
     let mut before = download(engine)?;
     let mut checked = 0;
-    for &dispatch in &update {
+    for &Step::Dispatch(dispatch) in &engine.program().update {
         if !walk::covers(plan, dispatch.kernel) {
-            engine.run(&[dispatch])?;
+            engine.run(&[Step::Dispatch(dispatch)])?;
             before = download(engine)?;
             continue;
         }
@@ -94,11 +92,11 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Resu
         if let Err(ambiguous) = walk::run(plan, dispatch, &mut memory) {
             return Ok(Err(ambiguous));
         }
-        engine.run(&[dispatch])?;
+        engine.run(&[Step::Dispatch(dispatch)])?;
         let after = download(engine)?;
         let findings = compare(&memory, &after);
         if !findings.is_empty() {
-            let activity = format!("checked kernel `{}` (index {}) against the reference", dispatch.kernel.name(), dispatch.index);
+            let activity = format!("checked kernel `{}` (index {}) against the reference", dispatch.kernel, dispatch.index);
             return Err(Error::Device { activity, message: describe(&findings), kind: DeviceFailure::Wrong });
         }
         before = after;
@@ -108,5 +106,5 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Resu
 }
 
 fn download(engine: &Engine) -> Result<Words> {
-    BUFFERS.iter().map(|buffer| Ok((buffer.name, engine.read(buffer.name)?))).collect()
+    engine.program().buffers.iter().map(|&(name, _)| Ok((name, engine.read(name)?))).collect()
 }

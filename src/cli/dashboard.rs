@@ -145,7 +145,7 @@ impl Dashboard {
         let mut shares = self.shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let bar = |share: f64| "#".repeat((share * 10.0).round() as usize);
-        shares.into_iter().map(|(kernel, share)| Line::from(format!("{:<17}{:>4.0}% {}", kernel.name(), 100.0 * share, bar(share)))).collect()
+        shares.into_iter().map(|(kernel, share)| Line::from(format!("{kernel:<17}{:>4.0}% {}", 100.0 * share, bar(share)))).collect()
     }
 }
 
@@ -208,7 +208,6 @@ pub fn draw_on<B: Backend>(terminal: &mut ratatui::Terminal<B>, dashboard: &Dash
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::kernel::Kernel;
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
     use crate::spec::records::MetricsRow;
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn everything_that_matters_is_on_80_by_24() {
         let plan = Plan::new(&Config::default(), Profile::named("gpu").expect("a profile")).expect("the defaults fit together");
-        let shares: Shares = Arc::new(Mutex::new(vec![(Kernel::Rollout, 0.25), (Kernel::Gradient, 0.75)]));
+        let shares: Shares = Arc::new(Mutex::new(vec![("rollout", 0.25), ("gradient", 0.75)]));
         let mut dashboard = Dashboard::new(&plan, "a device", shares);
         assert!(shown(&dashboard, None).contains("preparing the device"));
         let raw = MetricsRow { approx_kl: 0.0123, value_loss: 4.5, learning_rate: 2.5e-4, fault: u32::MAX, ..MetricsRow::zeroed() };

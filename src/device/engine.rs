@@ -2,19 +2,17 @@
 
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
+use crate::device::compiler::{Compiler, is_foreign};
 use crate::device::gpu::{ALIGNMENT, Gpu, plan_limits};
 use crate::device::wait;
-use crate::environments::contract;
-use crate::program::buffers::{BUFFERS, Buffer};
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch, Piece};
+use crate::program::schedule::{Dispatch, Piece, Program, Step};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::wgsl::{compose, reflect};
-use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// How an [`Engine`] differs from the one that trains; for tests.
 #[derive(Default)]
@@ -25,16 +23,14 @@ pub struct EngineOptions {
     pub guard_words: usize,
     /// Changes a kernel's composed WGSL before it is compiled.
     pub rewrite: Option<Rewrite>,
-    /// Compile these kernels only; all that the plan needs when empty.
-    pub only: Vec<Kernel>,
     /// Keep compiled kernels on disk, and take them from there.
     pub cached: bool,
     /// Compile even what this device has compiled before: to measure how long that takes.
     pub anew: bool,
 }
 
-/// A change of a kernel's WGSL.
-pub type Rewrite = Box<dyn Fn(Kernel, String) -> String + Send + Sync>;
+/// A change of the WGSL of the kernel of this name.
+pub type Rewrite = Box<dyn Fn(&str, String) -> String + Send + Sync>;
 
 /// What went between host and device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +44,8 @@ pub struct Traffic {
 }
 
 /// A compiled kernel and what it binds.
-struct Program {
+struct Bound {
+    kernel: Kernel,
     compiled: Arc<Compiled>,
     bind_group: wgpu::BindGroup,
     /// Binds the number of the first part, from the same buffer of integers as the dispatch's index.
@@ -60,22 +57,24 @@ struct Program {
     grain: u32,
 }
 
-/// Buffers and kernels of one plan on one device.
+/// A program on a device: its buffers and its compiled kernels.
 pub struct Engine {
     gpu: Gpu,
     plan: Plan,
+    program: Program,
     buffers: BTreeMap<&'static str, wgpu::Buffer>,
-    programs: BTreeMap<Kernel, Program>,
+    /// The kernels of the program.
+    bound: Vec<Bound>,
     traffic: Cell<Traffic>,
 }
 
 impl Engine {
-    /// Allocates every buffer (zeroed) and compiles every kernel that `plan` needs.
+    /// Allocates the buffers of `program` (zeroed) and compiles its kernels. `plan` is what the program was made for.
     ///
     /// # Errors
     /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
     /// [`Error::Shader`] naming the kernel that does not compile.
-    pub fn new(gpu: &Gpu, plan: &Plan, options: &EngineOptions) -> Result<Engine> {
+    pub fn new(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions) -> Result<Engine> {
         let memory = gpu.available_memory();
         plan.check_limits(&plan_limits(&gpu.limits), memory, &gpu.info.name)?;
         if gpu.is_software() {
@@ -84,43 +83,73 @@ impl Engine {
         if let Some(available) = memory {
             plan.check_memory(available, &gpu.info.name)?;
         }
-        let mut buffers = BTreeMap::new();
-        for buffer in BUFFERS {
-            let size = buffer.bytes(plan) + 4 * options.guard_words as u64;
+        Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
+    }
+
+    /// An engine of another program for the same plan, which shares the buffers of this one, and allocates those that this one lacks.
+    ///
+    /// # Errors
+    /// Those of [`Engine::new`] but the first.
+    pub fn beside(&self, program: Program, options: &EngineOptions) -> Result<Engine> {
+        Self::with_buffers(&self.gpu, &self.plan, program, options, self.buffers.clone())
+    }
+
+    fn with_buffers(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions, mut buffers: BTreeMap<&'static str, wgpu::Buffer>) -> Result<Engine> {
+        for &(name, bytes) in &program.buffers {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-            buffers.insert(buffer.name, create_buffer(gpu, buffer.name, size, usage)?);
+            buffers.insert(name, create_buffer(gpu, name, bytes + 4 * options.guard_words as u64, usage)?);
         }
-        let indices = index_buffer(gpu, plan)?;
-        let kernels = if options.only.is_empty() { schedule::kernels(plan) } else { options.only.clone() };
+        let indices = index_buffer(gpu, &program)?;
         let cache = if options.cached { KernelCache::open(gpu) } else { None };
+        let compiler = Compiler { gpu, cache: cache.as_ref(), anew: options.anew };
         // Compilation is the longest part of start-up and every kernel's is independent.
-        let compiled: Vec<Result<(Kernel, Program)>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = kernels
-                .iter()
-                .map(|&kernel| {
-                    let (buffers, indices, cache) = (&buffers, &indices, cache.as_ref());
-                    scope.spawn(move || Ok((kernel, compile(gpu, plan, kernel, options, buffers, indices, cache)?)))
+        let bound: Vec<Result<Bound>> = std::thread::scope(|scope| {
+            let bind = |&kernel| {
+                let (compiler, program, buffers, indices) = (&compiler, &program, &buffers, &indices);
+                scope.spawn(move || {
+                    let composed = compose::compose_with(kernel, plan, &program.constants);
+                    // A user's environment may contain anything.
+                    let checked = options.checked || !plan.environment.built_in && is_foreign(&composed.imports);
+                    let source = match &options.rewrite {
+                        Some(rewrite) => rewrite(kernel.name, composed.text),
+                        None => composed.text,
+                    };
+                    bind(gpu, kernel, compiler.compile(kernel.name, &source, checked)?, buffers, indices)
                 })
-                .collect();
+            };
+            let threads: Vec<_> = program.kernels.iter().map(bind).collect();
             let joined = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             joined.collect()
         });
-        let programs = compiled.into_iter().collect::<Result<_>>()?;
+        let bound = bound.into_iter().collect::<Result<_>>()?;
         gpu.check(|| "compiled kernels".into())?;
         if let Some(cache) = &cache {
             cache.save();
         }
-        Ok(Engine { gpu: gpu.clone(), plan: plan.clone(), buffers, programs, traffic: Cell::default() })
+        Ok(Engine { gpu: gpu.clone(), plan: plan.clone(), program, buffers, bound, traffic: Cell::default() })
+    }
+
+    /// What it executes.
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The buffer called `name`.
+    ///
+    /// # Panics
+    /// When there is none.
     pub fn buffer(&self, name: &str) -> &wgpu::Buffer {
-        &self.buffers[Buffer::named(name).name]
+        self.buffers.get(name).unwrap_or_else(|| panic!("no buffer is called {name}"))
+    }
+
+    /// The kernel called `name`. There are about ten.
+    fn bound(&self, name: &str) -> &Bound {
+        self.bound.iter().find(|bound| bound.kernel.name == name).unwrap_or_else(|| panic!("the program has no kernel {name}"))
     }
 
     /// What a kernel of this engine binds.
-    pub fn bindings(&self, kernel: Kernel) -> &[reflect::Binding] {
-        &self.programs[&kernel].compiled.bindings
+    pub fn bindings(&self, kernel: &str) -> &[reflect::Binding] {
+        &self.bound(kernel).compiled.bindings
     }
 
     /// What went between host and device so far.
@@ -153,20 +182,20 @@ impl Engine {
 
     /// Records a dispatch.
     pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: Dispatch) {
-        self.encode_piece(pass, &dispatch.whole(&self.plan));
+        self.encode_piece(pass, &self.all_parts(dispatch));
     }
 
     fn encode_piece(&self, pass: &mut wgpu::ComputePass<'_>, piece: &Piece) {
-        let program = &self.programs[&piece.dispatch.kernel];
-        pass.set_pipeline(&program.compiled.pipeline);
+        let bound = self.bound(piece.dispatch.kernel);
+        pass.set_pipeline(&bound.compiled.pipeline);
         let offset = [piece.dispatch.index * ALIGNMENT as u32];
-        pass.set_bind_group(0, &program.bind_group, if program.indexed { &offset } else { &[] });
+        pass.set_bind_group(0, &bound.bind_group, if bound.indexed { &offset } else { &[] });
         // WebGPU allows 65,535 workgroups along an axis.
-        let at_once = (65_535 / program.grain).max(1);
+        let at_once = (65_535 / bound.grain).max(1);
         for first in piece.parts.clone().step_by(at_once as usize) {
             let end = piece.parts.end.min(first + at_once);
-            pass.set_bind_group(1, &program.part, &[first * ALIGNMENT as u32]);
-            pass.dispatch_workgroups(program.workgroups.min(end * program.grain) - first * program.grain, 1, 1);
+            pass.set_bind_group(1, &bound.part, &[first * ALIGNMENT as u32]);
+            pass.dispatch_workgroups(bound.workgroups.min(end * bound.grain) - first * bound.grain, 1, 1);
         }
     }
 
@@ -193,24 +222,33 @@ impl Engine {
     pub(crate) async fn complete(&self, pieces: &[Piece]) -> Result<()> {
         let submission = self.submit(pieces, |_| ());
         let activity = || match pieces {
-            [one] => format!("ran kernel `{}`", one.dispatch.kernel.name()),
+            [one] => format!("ran kernel `{}`", one.dispatch.kernel),
             _ => "ran kernels".into(),
         };
         self.gpu.done(Some(submission), activity).await
     }
 
-    /// Runs dispatches and waits for them.
+    /// A dispatch as one piece.
+    pub fn all_parts(&self, dispatch: Dispatch) -> Piece {
+        Piece { dispatch, parts: 0..self.bound(dispatch.kernel).kernel.grid.parts() }
+    }
+
+    /// Steps as pieces, none of them cut.
+    pub fn pieces(&self, steps: &[Step]) -> Vec<Piece> {
+        steps.iter().map(|&Step::Dispatch(dispatch)| self.all_parts(dispatch)).collect()
+    }
+
+    /// Runs steps and waits for them.
     ///
     /// # Errors
     /// [`Error::Device`] when the device failed.
-    pub fn run(&self, dispatches: &[Dispatch]) -> Result<()> {
-        let pieces: Vec<Piece> = dispatches.iter().map(|dispatch| dispatch.whole(&self.plan)).collect();
-        self.run_pieces(&pieces)
+    pub fn run(&self, steps: &[Step]) -> Result<()> {
+        self.run_pieces(&self.pieces(steps))
     }
 }
 
 /// Reads a whole buffer, called `name`.
-pub(crate) fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Result<Vec<u32>> {
+fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Result<Vec<u32>> {
     let staging = create_buffer(gpu, "readback", source.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
     let mut encoder = gpu.device.create_command_encoder(&Default::default());
     encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
@@ -244,9 +282,8 @@ pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::Buffe
 
 /// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch picks its index, and its first part, by dynamic offset, so nothing is written
 /// while training.
-fn index_buffer(gpu: &Gpu, plan: &Plan) -> Result<wgpu::Buffer> {
-    let indices = schedule::update(plan).into_iter().map(|dispatch| dispatch.index);
-    let largest = indices.chain(Kernel::ALL.iter().map(|kernel| kernel.grid(plan).parts(plan))).max().unwrap_or(0);
+fn index_buffer(gpu: &Gpu, program: &Program) -> Result<wgpu::Buffer> {
+    let largest = program.largest_number();
     let buffer = create_buffer(gpu, "dispatch", (u64::from(largest) + 1) * ALIGNMENT, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
     let mut words = vec![0u32; (largest as usize + 1) * ALIGNMENT as usize / 4];
     for index in 0..=largest {
@@ -256,51 +293,9 @@ fn index_buffer(gpu: &Gpu, plan: &Plan) -> Result<wgpu::Buffer> {
     Ok(buffer)
 }
 
-/// An error of a kernel in terms of the environment's file, where the file compiles with its standard parameters: constants are folded, so that, say, the root
-/// of a parameter below 0 is found here.
-fn with_parameters(plan: &Plan, kernel: &str, composed: &str, error: Error) -> Error {
-    match error {
-        Error::Shader { report, .. } if !plan.config.env_parameters.is_empty() => {
-            let settings: Vec<String> = plan.config.env_parameters.iter().map(|(name, setting)| format!("{name} = {setting}")).collect();
-            let why = format!("the file compiles with its standard parameters, and not with {}", settings.join(", "));
-            contract::in_terms_of_the_file(&plan.environment, kernel, composed, &report, &why)
-        }
-        other => other,
-    }
-}
-
-/// Compiles a kernel, or takes it from those that the device has compiled before, and binds the buffers that its WGSL names.
-fn compile(
-    gpu: &Gpu,
-    plan: &Plan,
-    kernel: Kernel,
-    options: &EngineOptions,
-    buffers: &BTreeMap<&'static str, wgpu::Buffer>,
-    indices: &wgpu::Buffer,
-    cache: Option<&KernelCache>,
-) -> Result<Program> {
-    let name = kernel.name();
-    let grid = kernel.grid(plan);
-    let composed = compose::compose(kernel, plan);
-    // A user's environment may contain anything.
-    let foreign = !plan.environment.built_in && composed.has("environment");
-    let source = match &options.rewrite {
-        Some(rewrite) => rewrite(kernel, composed.text),
-        None => composed.text,
-    };
-    let checked = options.checked || foreign;
-    let compiles = || compile_source(gpu, name, &source, checked, cache).map_err(|error| with_parameters(plan, name, &source, error));
-    let compiled = if options.anew {
-        Arc::new(compiles()?)
-    } else {
-        let slot = gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{source}")).into());
-        let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*known {
-            Some(compiled) => compiled.clone(),
-            None => known.insert(Arc::new(compiles()?)).clone(),
-        }
-    };
-
+/// Binds to a compiled kernel the buffers that its WGSL names.
+fn bind(gpu: &Gpu, kernel: Kernel, compiled: Arc<Compiled>, buffers: &BTreeMap<&'static str, wgpu::Buffer>, indices: &wgpu::Buffer) -> Result<Bound> {
+    let name = kernel.name;
     let integer = || wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size: std::num::NonZeroU64::new(4) });
     let resources: Vec<wgpu::BindGroupEntry> = compiled
         .bindings
@@ -316,61 +311,15 @@ fn compile(
         })
         .collect::<Result<_>>()?;
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let bind = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry]| {
+    let group = |layout: &wgpu::BindGroupLayout, entries: &[wgpu::BindGroupEntry]| {
         gpu.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(name), layout, entries })
     };
-    let bind_group = bind(&compiled.layout, &resources);
-    let part = bind(&compiled.part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
+    let bind_group = group(&compiled.layout, &resources);
+    let part = group(&compiled.part_layout, &[wgpu::BindGroupEntry { binding: 0, resource: integer() }]);
     if let Some(error) = wait::caught(scope) {
         return Err(Error::Shader { kernel: name.into(), report: error.to_string() });
     }
     let indexed = compiled.bindings.iter().any(|binding| binding.uniform);
-    Ok(Program { compiled, bind_group, part, indexed, workgroups: grid.workgroups(plan) as u32, grain: grid.grain(plan) as u32 })
-}
-
-/// Compiles the WGSL of the kernel `name`; `checked`: with bounds checks and bounded loops.
-fn compile_source(gpu: &Gpu, name: &str, source: &str, checked: bool, cache: Option<&KernelCache>) -> Result<Compiled> {
-    // Group 1 is the same for all kernels: the first part.
-    let module = reflect::parse(name, source)?;
-    let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
-    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
-    let module = if checked {
-        gpu.device.create_shader_module(descriptor)
-    } else {
-        // SAFETY: the kernels are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, and every loop in
-        // them ends; the shader tests run the same kernels with guard words around every buffer.
-        unsafe { gpu.device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
-    };
-    let layout_entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform, min_binding_size: None },
-        count: None,
-    };
-    let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
-        .iter()
-        .map(|binding| {
-            let storage = wgpu::BufferBindingType::Storage { read_only: !binding.writable };
-            layout_entry(binding.index, if binding.uniform { wgpu::BufferBindingType::Uniform } else { storage })
-        })
-        .collect();
-    let layout_of =
-        |entries: &[wgpu::BindGroupLayoutEntry]| gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
-    let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, wgpu::BufferBindingType::Uniform)]));
-    let bind_group_layouts = &[Some(&layout), Some(&part_layout)];
-    let pipeline_layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts, immediate_size: 0 });
-    let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(name),
-        layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: Some(name),
-        // The kernels write workgroup memory before they read it.
-        compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
-        cache: cache.map(KernelCache::pipelines),
-    });
-    match wait::caught(scope) {
-        Some(error) => Err(Error::Shader { kernel: name.into(), report: error.to_string() }),
-        None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
-    }
+    let (workgroups, grain) = (kernel.grid.workgroups() as u32, kernel.grid.grain() as u32);
+    Ok(Bound { kernel, compiled, bind_group, part, indexed, workgroups, grain })
 }

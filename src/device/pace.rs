@@ -5,10 +5,7 @@
 //! computed does not depend on it: pieces run in the same order, whatever submission they are in, and a piece does not read what another piece of its
 //! dispatch writes.
 
-use crate::program::kernel::Kernel;
-use crate::program::plan::Plan;
-use crate::program::schedule::{Dispatch, Piece};
-use std::collections::BTreeMap;
+use crate::program::schedule::{Dispatch, Piece, Program, Step};
 use std::time::Duration;
 
 /// Expected length of a submission: half of the 100 ms that none should exceed, since devices are shared and slow down.
@@ -25,7 +22,8 @@ const GROWTH: u32 = 8;
 pub struct Pace {
     /// Dispatches in a submission; 0: as many pieces as are expected to take [`BUDGET`].
     fixed: usize,
-    kernels: BTreeMap<Kernel, Known>,
+    /// In the order of the program's kernels.
+    kernels: Vec<(&'static str, Known)>,
 }
 
 /// What is known of a kernel.
@@ -64,39 +62,43 @@ pub enum Next {
     Together(Vec<Piece>),
 }
 
-/// How far a list of dispatches was submitted.
+/// How far a list of steps was submitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
-    dispatch: usize,
+    step: usize,
     part: u32,
 }
 
 impl Pace {
-    /// Submissions of `fixed` dispatches of `plan`, or, where it is 0, of measured length.
-    pub fn new(fixed: usize, plan: &Plan) -> Pace {
-        let known = |kernel: Kernel| Known { parts: kernel.grid(plan).parts(plan), next: 1, counted: 0, part: Duration::ZERO, compiled: false };
-        Pace { fixed, kernels: Kernel::ALL.iter().map(|&kernel| (kernel, known(kernel))).collect() }
+    /// Submissions of `fixed` dispatches of `program`, or, where it is 0, of measured length.
+    pub fn new(fixed: usize, program: &Program) -> Pace {
+        let unknown = |parts: u32| Known { parts, next: 1, counted: 0, part: Duration::ZERO, compiled: false };
+        Pace { fixed, kernels: program.kernels.iter().map(|kernel| (kernel.name, unknown(kernel.grid.parts()))).collect() }
     }
 
-    /// The share of each kernel in the time of `dispatches`, of those whose time is known.
-    pub fn shares(&self, dispatches: &[Dispatch]) -> Vec<(Kernel, f64)> {
-        let mut seconds: BTreeMap<Kernel, f64> = BTreeMap::new();
-        for dispatch in dispatches {
-            let known = &self.kernels[&dispatch.kernel];
-            *seconds.entry(dispatch.kernel).or_default() += known.part.as_secs_f64() * f64::from(known.parts);
-        }
-        let total: f64 = seconds.values().sum();
-        seconds.into_iter().filter(|(_, seconds)| *seconds > 0.0).map(|(kernel, seconds)| (kernel, seconds / total)).collect()
+    fn known(&self, dispatch: Dispatch) -> &Known {
+        let known = self.kernels.iter().find(|(name, _)| *name == dispatch.kernel);
+        &known.expect("every kernel has an entry").1
     }
 
-    /// Whether nothing of `dispatches` has to be timed any more. Until then, submitting waits for the device.
-    pub fn is_known(&self, dispatches: &[Dispatch]) -> bool {
-        self.fixed > 0 || dispatches.iter().all(|dispatch| self.kernels[&dispatch.kernel].is_enough())
+    /// The share of each kernel in the time of `steps`, of those whose time is known.
+    pub fn shares(&self, steps: &[Step]) -> Vec<(&'static str, f64)> {
+        let dispatches = |name: &str| steps.iter().filter(|Step::Dispatch(dispatch)| dispatch.kernel == name).count();
+        let seconds = |(name, known): &(&'static str, Known)| (*name, dispatches(name) as f64 * known.part.as_secs_f64() * f64::from(known.parts));
+        let seconds: Vec<(&str, f64)> = self.kernels.iter().map(seconds).filter(|(_, seconds)| *seconds > 0.0).collect();
+        let total: f64 = seconds.iter().map(|(_, seconds)| seconds).sum();
+        seconds.into_iter().map(|(kernel, seconds)| (kernel, seconds / total)).collect()
+    }
+
+    /// Whether nothing of `steps` has to be timed any more. Until then, submitting waits for the device.
+    pub fn is_known(&self, steps: &[Step]) -> bool {
+        self.fixed > 0 || steps.iter().all(|&Step::Dispatch(dispatch)| self.known(dispatch).is_enough())
     }
 
     /// Takes the time of a piece that ran alone.
     pub fn take(&mut self, piece: &Piece, time: Duration) {
-        let known = self.kernels.get_mut(&piece.dispatch.kernel).expect("every kernel has an entry");
+        let known = self.kernels.iter_mut().find(|(name, _)| *name == piece.dispatch.kernel);
+        let known = &mut known.expect("every kernel has an entry").1;
         let parts = piece.parts.end - piece.parts.start;
         if !known.compiled {
             known.compiled = true;
@@ -110,12 +112,12 @@ impl Pace {
         known.next = fitting(of_part).min(parts * GROWTH).min(known.parts);
     }
 
-    /// What of `dispatches` to submit after what was before `position`, which is moved on. None at the end.
-    pub fn next(&self, dispatches: &[Dispatch], position: &mut Position) -> Option<Next> {
+    /// What of `steps` to submit after what was before `position`, which is moved on. None at the end.
+    pub fn next(&self, steps: &[Step], position: &mut Position) -> Option<Next> {
         let mut pieces = Vec::new();
         let mut together = Duration::ZERO;
-        while let Some(&dispatch) = dispatches.get(position.dispatch) {
-            let known = &self.kernels[&dispatch.kernel];
+        while let Some(&Step::Dispatch(dispatch)) = steps.get(position.step) {
+            let known = self.known(dispatch);
             let left = known.parts - position.part;
             let parts = if self.fixed > 0 {
                 left
@@ -133,7 +135,7 @@ impl Pace {
                 break;
             };
             let piece = Piece { dispatch, parts: position.part..position.part + parts };
-            *position = if parts == left { Position { dispatch: position.dispatch + 1, part: 0 } } else { Position { part: piece.parts.end, ..*position } };
+            *position = if parts == left { Position { step: position.step + 1, part: 0 } } else { Position { part: piece.parts.end, ..*position } };
             if self.fixed == 0 && !known.is_enough() {
                 return Some(Next::Timed(piece));
             }
@@ -150,22 +152,28 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::plan::Plan;
     use crate::program::profile::Profile;
+    use crate::program::schedule;
     use crate::spec::config::Config;
 
     /// Rollout has 8 parts, all others have what they have.
-    fn plan() -> Plan {
+    fn program() -> Program {
         let config = Config { envs: 64 * 8, steps: 32, minibatches: 4, ..Config::default() };
-        Plan::new(&config, Profile::named("gpu").expect("exists")).expect("fits")
+        schedule::training(&Plan::new(&config, Profile::named("gpu").expect("exists")).expect("fits"))
+    }
+
+    fn all_parts(program: &Program, dispatch: Dispatch) -> Piece {
+        Piece { dispatch, parts: 0..program.kernel(dispatch.kernel).expect("a kernel").grid.parts() }
     }
 
     /// Submits `list` on a device where a part of a kernel takes `part(kernel)` and compilation a second; returns what was submitted, timed or not.
-    fn submit(pace: &mut Pace, list: &[Dispatch], part: impl Fn(Kernel) -> Duration) -> Vec<(bool, Vec<Piece>)> {
+    fn submit(pace: &mut Pace, list: &[Step], part: impl Fn(&str) -> Duration) -> Vec<(bool, Vec<Piece>)> {
         let (mut position, mut all) = (Position::default(), Vec::new());
         while let Some(next) = pace.next(list, &mut position) {
             match next {
                 Next::Timed(piece) => {
-                    let compilation = if pace.kernels[&piece.dispatch.kernel].compiled { Duration::ZERO } else { Duration::from_secs(1) };
+                    let compilation = if pace.known(piece.dispatch).compiled { Duration::ZERO } else { Duration::from_secs(1) };
                     pace.take(&piece, part(piece.dispatch.kernel) * (piece.parts.end - piece.parts.start) + compilation);
                     all.push((true, vec![piece]));
                 }
@@ -176,55 +184,55 @@ mod tests {
     }
 
     /// Every part of every dispatch, once, in order.
-    fn is_all_of(list: &[Dispatch], plan: &Plan, submitted: &[(bool, Vec<Piece>)]) {
+    fn is_all_of(list: &[Step], program: &Program, submitted: &[(bool, Vec<Piece>)]) {
         let each = |piece: &Piece| piece.parts.clone().map(|part| (piece.dispatch, part)).collect::<Vec<_>>();
         let parts: Vec<(Dispatch, u32)> = submitted.iter().flat_map(|(_, pieces)| pieces.iter().flat_map(each)).collect();
-        let whole: Vec<(Dispatch, u32)> = list.iter().flat_map(|dispatch| each(&dispatch.whole(plan))).collect();
+        let whole: Vec<(Dispatch, u32)> = list.iter().flat_map(|&Step::Dispatch(dispatch)| each(&all_parts(program, dispatch))).collect();
         assert!(parts == whole, "{submitted:?}");
     }
 
     #[test]
     fn submissions_stay_within_the_budget_once_times_are_known() {
-        let plan = plan();
-        let list = crate::program::schedule::update(&plan);
+        let program = program();
+        let list = &program.update[..];
         // 8 parts of 20 ms: two in a submission. Everything else is short.
-        let part = |kernel| if kernel == Kernel::Rollout { Duration::from_millis(20) } else { Duration::from_micros(10) };
+        let part = |kernel: &str| if kernel == "rollout" { Duration::from_millis(20) } else { Duration::from_micros(10) };
         let length = |pieces: &[Piece]| pieces.iter().map(|piece| part(piece.dispatch.kernel) * (piece.parts.end - piece.parts.start)).sum::<Duration>();
-        let mut pace = Pace::new(0, &plan);
+        let mut pace = Pace::new(0, &program);
         for _ in 0..4 {
-            let submitted = submit(&mut pace, &list, part);
-            is_all_of(&list, &plan, &submitted);
+            let submitted = submit(&mut pace, list, part);
+            is_all_of(list, &program, &submitted);
             assert!(submitted.iter().all(|(_, pieces)| length(pieces) <= BUDGET), "{submitted:?}");
         }
-        assert!(pace.is_known(&list));
-        let submitted = submit(&mut pace, &list, part);
+        assert!(pace.is_known(list));
+        let submitted = submit(&mut pace, list, part);
         assert!(submitted.iter().all(|(timed, _)| !timed));
-        assert_eq!(submitted[0].1, [Piece { dispatch: list[0], parts: 0..2 }]);
+        assert_eq!(submitted[0].1, [Piece { dispatch: Dispatch { kernel: "rollout", index: 0 }, parts: 0..2 }]);
         // 160 ms of rollout two parts at a time, then some 30 ms of everything else, of which some comes along with the last two parts.
         assert_eq!(submitted.len(), 5, "{submitted:?}");
-        let cut = submitted.iter().flat_map(|(_, pieces)| pieces).filter(|piece| **piece != piece.dispatch.whole(&plan));
-        assert!(cut.into_iter().all(|piece| piece.dispatch.kernel == Kernel::Rollout));
+        let cut = submitted.iter().flat_map(|(_, pieces)| pieces).filter(|piece| **piece != all_parts(&program, piece.dispatch));
+        assert!(cut.into_iter().all(|piece| piece.dispatch.kernel == "rollout"));
     }
 
     #[test]
     fn compilation_does_not_count_and_pieces_grow() {
-        let plan = plan();
-        let list = vec![Dispatch { kernel: Kernel::Rollout, index: 0 }; 5];
-        let mut pace = Pace::new(0, &plan);
-        let submitted = submit(&mut pace, &list, |_| Duration::from_micros(1));
-        is_all_of(&list, &plan, &submitted);
+        let program = program();
+        let list = &[Step::Dispatch(Dispatch { kernel: "rollout", index: 0 }); 5];
+        let mut pace = Pace::new(0, &program);
+        let submitted = submit(&mut pace, list, |_| Duration::from_micros(1));
+        is_all_of(list, &program, &submitted);
         let sizes: Vec<u32> = submitted.iter().filter(|(timed, _)| *timed).map(|(_, pieces)| pieces[0].parts.end - pieces[0].parts.start).collect();
         // The first part compiles; the next tells that all fit.
         assert_eq!(sizes, [1, 1, 6, 8, 8, 8]);
-        assert!(pace.is_known(&list));
+        assert!(pace.is_known(list));
     }
 
     #[test]
     fn a_fixed_number_of_dispatches_is_neither_timed_nor_cut() {
-        let plan = plan();
-        let list = crate::program::schedule::update(&plan);
-        let submitted = submit(&mut Pace::new(5, &plan), &list, |_| Duration::from_secs(1));
-        is_all_of(&list, &plan, &submitted);
+        let program = program();
+        let list = &program.update[..];
+        let submitted = submit(&mut Pace::new(5, &program), list, |_| Duration::from_secs(1));
+        is_all_of(list, &program, &submitted);
         assert!(submitted.iter().all(|(timed, pieces)| !timed && pieces.len() <= 5));
         assert_eq!(submitted.len(), list.len().div_ceil(5));
     }

@@ -1,13 +1,12 @@
 //! What an environment's WGSL file must declare, and what is wrong with one that does not.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
+use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter};
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
-use crate::wgsl::draw;
 use crate::wgsl::{compose, reflect};
 use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
 
@@ -104,10 +103,13 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
     for profile in PROFILES {
         let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
-        let kernels = [Kernel::Reset, Kernel::Rollout].map(|kernel| (kernel.name(), compose::compose(kernel, &plan).text));
-        for (kernel, composed) in kernels.into_iter().chain(environment.pictured.then(|| ("draw", draw::composed(&plan)))) {
-            if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
-                return Err(in_terms_of_the_file(environment, kernel, &composed, &report, ""));
+        let drawing = environment.pictured.then(|| schedule::drawing(1));
+        for program in [Some(schedule::playing(&plan)), drawing].into_iter().flatten() {
+            for kernel in program.kernels {
+                let composed = compose::compose_with(kernel, &plan, &program.constants).text;
+                if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
+                    return Err(in_terms_of_the_file(environment, kernel.name, &composed, &report, ""));
+                }
             }
         }
     }
@@ -116,7 +118,7 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose whole text is `composed`. `why` is what there is to say about it
 /// besides.
-pub(crate) fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
+fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
     let file = File { name: &environment.name, source: &environment.source };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down; a name is declared where the file declares it.
@@ -134,6 +136,20 @@ pub(crate) fn in_terms_of_the_file(environment: &Environment, kernel: &str, comp
         format!("{why}\n{report}")
     };
     file.error(named().or(line), problem, help)
+}
+
+/// An error of a kernel in terms of the environment's file, where the file compiles with its standard parameters: constants are folded, so that, say, the root
+/// of a parameter below 0 is found when the kernels of a run are compiled. All other errors stay as they are.
+pub fn with_parameters(plan: &Plan, error: Error) -> Error {
+    match error {
+        Error::Shader { kernel, report } if !plan.config.env_parameters.is_empty() => {
+            let settings: Vec<String> = plan.config.env_parameters.iter().map(|(name, setting)| format!("{name} = {setting}")).collect();
+            let why = format!("the file compiles with its standard parameters, and not with {}", settings.join(", "));
+            let composed = kernel::all(plan).into_iter().find(|known| known.name == kernel).map(|kernel| compose::compose(kernel, plan));
+            in_terms_of_the_file(&plan.environment, &kernel, &composed.map_or(String::new(), |composed| composed.text), &report, &why)
+        }
+        other => other,
+    }
 }
 
 /// What the file is compiled with to be read: stand-ins for what kernels provide.

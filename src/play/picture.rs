@@ -1,13 +1,12 @@
 //! Pictures of environments, drawn on the device by `env_pixel`.
 
-use crate::device::engine;
+use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
-use crate::device::shader::{Program, Shader};
 use crate::play::player::{self, Player};
+use crate::program::schedule;
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
-use crate::wgsl::draw;
 
 /// Pixels along the sides of a picture, at most.
 pub const MOST_SIZE: u32 = 2048;
@@ -42,9 +41,7 @@ impl Picture {
 
 /// Draws the first environment of a player's first agent.
 pub struct Painter {
-    gpu: Gpu,
-    program: Program,
-    pixels: wgpu::Buffer,
+    engine: Engine,
     size: u32,
     /// Name of the environment.
     environment: String,
@@ -57,7 +54,7 @@ impl Painter {
     /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; [`Error::Shader`] when the kernel
     /// does not compile.
     pub fn new(player: &Player, size: u32) -> Result<Painter> {
-        let (gpu, plan) = (player.gpu(), player.plan());
+        let plan = player.plan();
         if !plan.environment.pictured {
             return Err(Error::Environment {
                 path: plan.environment.name.clone(),
@@ -70,18 +67,8 @@ impl Painter {
             let nearest = size.clamp(1, MOST_SIZE);
             return Err(Error::config("--size", format!("{size} is out of range (1 to {MOST_SIZE})"), format!("nearest that works: {nearest}")));
         }
-        let count = (size * size) as usize;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let pixels = engine::create_buffer(gpu, "pixels", 4 * count as u64, usage)?;
-        let shader = Shader {
-            name: "draw",
-            source: draw::SOURCE,
-            constants: draw::constants(size),
-            grid: draw::GRID,
-            groups: [count.div_ceil(draw::GRID.lanes) as u32, 1, 1],
-        };
-        let program = Program::new(gpu, plan, &shader, |name| Some(if name == "pixels" { &pixels } else { player.engine().buffer(name) }))?;
-        Ok(Painter { gpu: gpu.clone(), program, pixels, size, environment: plan.environment.name.clone() })
+        let engine = player.engine().beside(schedule::drawing(size), &EngineOptions::default())?;
+        Ok(Painter { engine, size, environment: plan.environment.name.clone() })
     }
 
     /// Draws the environment as it is now.
@@ -89,10 +76,8 @@ impl Painter {
     /// # Errors
     /// [`Error::Environment`] when the driver ends a loop of `env_pixel` early; [`Error::Device`] when the device failed.
     pub fn draw(&self) -> Result<Picture> {
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        self.program.encode(&mut encoder.begin_compute_pass(&Default::default()));
-        self.gpu.queue.submit([encoder.finish()]);
-        let rgba = engine::read_buffer(&self.gpu, &self.pixels, "pixels")?;
+        self.engine.submit(&self.engine.pieces(&self.engine.program().update), |_| ());
+        let rgba = self.engine.read("pixels")?;
         if rgba.iter().any(|pixel| pixel >> 24 != 255) {
             return Err(Error::loops(&self.environment));
         }

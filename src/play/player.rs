@@ -1,10 +1,10 @@
 //! Lets what was learned play, without learning from it: for evaluation, and to be watched.
 
-use crate::device::engine::{self, Engine};
+use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::device::readback::Readback;
 use crate::device::wait::block_on;
-use crate::program::kernel::Kernel;
+use crate::environments::contract;
 use crate::program::plan::Plan;
 use crate::program::schedule::{self, Piece};
 use crate::spec::config::{Config, Setting};
@@ -56,19 +56,19 @@ impl Player {
         let sizes = Config { agents: agents.len() as u32, envs: options.envs, steps: options.steps, minibatches: 1, epochs: 1, ..config.clone() };
         let plan = Plan::with_environment(&sizes, environment.clone(), gpu.profile(&config.profile))?;
         let plan = Plan { deterministic: options.deterministic, ..plan };
-        let only = vec![Kernel::Reset, Kernel::Rollout];
-        let engine = Engine::new(gpu, &plan, &engine::EngineOptions { only, cached: true, ..engine::EngineOptions::default() })?;
+        let cached = EngineOptions { cached: true, ..EngineOptions::default() };
+        let engine = Engine::new(gpu, &plan, schedule::playing(&plan), &cached).map_err(|error| contract::with_parameters(&plan, error))?;
         let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
         let rows: Vec<Agent> =
             agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| Agent { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
-        let rollout = schedule::update_of(&plan, Kernel::Rollout).iter().map(|dispatch| dispatch.whole(&plan)).collect();
+        let rollout = engine.pieces(&engine.program().update);
         let steps = Readback::new(gpu, &plan, "steps readback", &["faults", "transitions"])?;
         let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, steps, rows, agents };
         if let Some(checkpoint) = checkpoint {
             player.take(checkpoint);
         }
-        player.engine.run(&schedule::start())?;
+        player.engine.run(&player.engine.program().once)?;
         Ok(player)
     }
 
@@ -81,7 +81,7 @@ impl Player {
         let moves = varies && self.agents != agents;
         self.agents = agents.to_vec();
         self.take(checkpoint);
-        if moves { self.engine.run(&schedule::start()) } else { Ok(()) }
+        if moves { self.engine.run(&self.engine.program().once) } else { Ok(()) }
     }
 
     fn take(&mut self, checkpoint: &Checkpoint) {

@@ -1,109 +1,110 @@
-//! The kernels by name. A kernel's file stem is its entry point, its label, its reference and its test.
+//! The kernels: for each its WGSL file, what it computes, and its grid. A kernel's file stem is its entry point, its label, its reference and its test.
 
 use crate::program::plan::{Plan, REDUCE_LANES};
 use crate::spec::network::NETWORKS;
 
-macro_rules! kernels {
-    ($($kernel:ident $name:literal $summary:literal;)*) => {
-        /// A compute kernel.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Kernel {
-            $(#[doc = $summary] $kernel,)*
-        }
-
-        impl Kernel {
-            /// Every kernel, in the order in which an update first uses them.
-            pub const ALL: &[Kernel] = &[$(Kernel::$kernel,)*];
-
-            /// File stem and entry point.
-            pub fn name(self) -> &'static str {
-                match self { $(Kernel::$kernel => $name,)* }
-            }
-
-            /// What it computes, in one line.
-            pub fn summary(self) -> &'static str {
-                match self { $(Kernel::$kernel => $summary,)* }
-            }
-
-            /// The WGSL file.
-            pub fn source(self) -> &'static str {
-                match self { $(Kernel::$kernel => include_str!(concat!("../../shaders/", $name, ".wgsl")),)* }
-            }
-        }
-    };
+/// A compute kernel, with the grid that it has in some plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel {
+    /// File stem and entry point. No two kernels of a program have the same.
+    pub name: &'static str,
+    /// What it computes, in one line.
+    pub summary: &'static str,
+    /// The WGSL file.
+    pub source: &'static str,
+    /// Its workgroups.
+    pub grid: Grid,
 }
 
-kernels! {
-    Reset "reset" "starts an episode in every environment";
-    Rollout "rollout" "acts: policy forward, sampling, environment step, automatic reset";
-    Evaluate "evaluate" "value of every observation of the rollout";
-    Gae "gae" "advantages and targets, backwards through time";
-    MinibatchMoments "minibatch_moments" "mean and deviation of each minibatch's advantages";
-    Gradient "gradient" "losses and their gradient, one row of partial sums for each row of tiles";
-    SumGradient "sum_gradient" "adds the rows in fixed order; squared norm of the parts";
-    Adam "adam" "clips by global norm and makes one Adam step";
-    Learn "learn" "the work of the last three for several minibatches, where these are small";
-    ObservationMoments "observation_moments" "mean and deviation of the rollout's observations, in parts";
-    UpdateNormalizers "update_normalizers" "merges them, and discounted returns, into running moments";
-    Report "report" "one row of metrics for each agent; advances the counters";
-}
-
-/// How much of a grid a kernel needs for one agent.
+/// The workgroups of a kernel. The part of one agent never depends on the number of agents, so that an agent's sums are added in the same order however many
+/// train beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     /// Lanes of a workgroup.
     pub lanes: usize,
-    /// Workgroups for each agent (and network).
+    /// Workgroups for each agent (and network); 0 where the plan has no use for the kernel.
     pub groups: usize,
     /// Networks that have workgroups of their own: 1 or 2.
     pub networks: usize,
+    /// Agents that have workgroups of their own.
+    pub agents: usize,
 }
 
 /// Parts into which a dispatch can be cut at most.
 const MOST_PARTS: usize = 2048;
 
 impl Grid {
-    /// Workgroups for all agents.
-    pub fn workgroups(self, plan: &Plan) -> usize {
-        self.groups * self.networks * plan.agents
+    /// Workgroups in all.
+    pub fn workgroups(self) -> usize {
+        self.groups * self.networks * self.agents
     }
 
     /// Workgroups of a part, the least that can be dispatched.
-    pub fn grain(self, plan: &Plan) -> usize {
-        self.workgroups(plan).div_ceil(MOST_PARTS)
+    pub fn grain(self) -> usize {
+        self.workgroups().div_ceil(MOST_PARTS).max(1)
     }
 
     /// Parts that a dispatch consists of.
-    pub fn parts(self, plan: &Plan) -> u32 {
-        self.workgroups(plan).div_ceil(self.grain(plan)) as u32
+    pub fn parts(self) -> u32 {
+        self.workgroups().div_ceil(self.grain()) as u32
     }
 }
 
-impl Kernel {
-    /// The kernel called `name`.
-    pub fn named(name: &str) -> Option<Kernel> {
-        Kernel::ALL.iter().copied().find(|kernel| kernel.name() == name)
-    }
+/// Lanes of the workgroups that reduce.
+const REDUCE: usize = REDUCE_LANES as usize;
 
-    /// Whether it can be written for `plan`. All can but [`Kernel::Learn`], which then has no place in an update either.
-    pub fn is_for(self, plan: &Plan) -> bool {
-        self != Kernel::Learn || plan.learn_steps > 0
-    }
+/// Each line is a kernel: name, summary, and its grid for one agent: lanes, workgroups, networks.
+macro_rules! kernels {
+    ($($name:ident $summary:literal $grid:expr;)*) => {
+        $(#[doc = concat!("`", stringify!($name), "`: ", $summary, ".")]
+        pub fn $name(plan: &Plan) -> Kernel {
+            let grid: fn(&Plan) -> (usize, usize, usize) = $grid;
+            let (lanes, groups, networks) = grid(plan);
+            Kernel {
+                name: stringify!($name),
+                summary: $summary,
+                source: include_str!(concat!("../../shaders/", stringify!($name), ".wgsl")),
+                grid: Grid { lanes, groups, networks, agents: plan.agents },
+            }
+        })*
 
-    /// The grid of one agent. It never depends on the number of agents, so that an agent's sums are added in the same order however many train beside it.
-    pub fn grid(self, plan: &Plan) -> Grid {
-        let reduce = REDUCE_LANES as usize;
-        let (lanes, groups, networks) = match self {
-            Kernel::Reset | Kernel::Rollout | Kernel::Gae => (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1),
-            Kernel::Evaluate => (plan.lanes, (plan.value_rows() * plan.envs).div_ceil(plan.lanes * plan.evaluate_rounds), 1),
-            Kernel::MinibatchMoments => (reduce, plan.gradient_steps(), 1),
-            Kernel::Gradient => (plan.lanes, plan.gradient_rows, NETWORKS),
-            Kernel::SumGradient => (reduce, plan.norm_parts, 1),
-            Kernel::Adam => (reduce, (plan.network.padded_parameters() / 4).div_ceil(reduce), 1),
-            Kernel::Learn => (NETWORKS * plan.lanes, 1, 1),
-            Kernel::ObservationMoments => (reduce, plan.observation_parts, 1),
-            Kernel::UpdateNormalizers | Kernel::Report => (reduce, 1, 1),
-        };
-        Grid { lanes, groups, networks }
+        /// Every kernel that training may use, in the order in which an update first uses them.
+        pub const NAMES: &[&str] = &[$(stringify!($name),)*];
+
+        /// Those of [`NAMES`] that can be written for `plan`, in that order. All can but `learn`, which then has no place in an update either.
+        pub fn all(plan: &Plan) -> Vec<Kernel> {
+            [$($name,)*].iter().map(|kernel| kernel(plan)).filter(|kernel| kernel.grid.groups > 0).collect()
+        }
+    };
+}
+
+kernels! {
+    reset "starts an episode in every environment" of_environments;
+    rollout "acts: policy forward, sampling, environment step, automatic reset" of_environments;
+    evaluate "value of every observation of the rollout"
+        |plan| (plan.lanes, (plan.value_rows() * plan.envs).div_ceil(plan.lanes * plan.evaluate_rounds), 1);
+    gae "advantages and targets, backwards through time" of_environments;
+    minibatch_moments "mean and deviation of each minibatch's advantages" |plan| (REDUCE, plan.gradient_steps(), 1);
+    gradient "losses and their gradient, one row of partial sums for each row of tiles" |plan| (plan.lanes, plan.gradient_rows, NETWORKS);
+    sum_gradient "adds the rows in fixed order; squared norm of the parts" |plan| (REDUCE, plan.norm_parts, 1);
+    adam "clips by global norm and makes one Adam step" |plan| (REDUCE, (plan.network.padded_parameters() / 4).div_ceil(REDUCE), 1);
+    learn "the work of the last three for several minibatches, where these are small" |plan| (NETWORKS * plan.lanes, plan.learn_steps.min(1), 1);
+    observation_moments "mean and deviation of the rollout's observations, in parts" |plan| (REDUCE, plan.observation_parts, 1);
+    update_normalizers "merges them, and discounted returns, into running moments" |_| (REDUCE, 1, 1);
+    report "one row of metrics for each agent; advances the counters" |_| (REDUCE, 1, 1);
+}
+
+/// A lane for each environment.
+fn of_environments(plan: &Plan) -> (usize, usize, usize) {
+    (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1)
+}
+
+/// `draw`: a picture of `size` x `size` pixels of the first environment of the first agent, a lane a pixel.
+pub fn draw(size: u32) -> Kernel {
+    Kernel {
+        name: "draw",
+        summary: "draws an environment",
+        source: include_str!("../../shaders/draw.wgsl"),
+        grid: Grid { lanes: 256, groups: (size as usize).pow(2).div_ceil(256), networks: 1, agents: 1 },
     }
 }

@@ -1,17 +1,43 @@
-//! The PPO update, top to bottom: a flat list of dispatches.
+//! Programs as data: what a device allocates, compiles and executes to train, to play, to draw.
 //!
-//! GPU encoding ([`crate::train::trainer`]), the sequential reference ([`crate::reference`]), `inspect kernels` and the lock-step test all walk the
-//! list that [`update`] returns. What differs between updates (counters, learning rate) lives on the device in `agents`, so the
-//! list is the same for every update.
+//! GPU encoding ([`crate::device::engine`]), the sequential reference ([`crate::reference`]), `inspect kernels`, benchmarks and the lock-step test all walk a
+//! [`Program`]. What differs between updates (counters, learning rate) lives on the device in `agents`, so every update is the same list of steps.
 
-use crate::program::kernel::Kernel;
-use crate::program::plan::Plan;
+use crate::program::buffers::BUFFERS;
+use crate::program::kernel::{self, Kernel};
+use crate::program::plan::{Constant, Plan};
+
+/// What a device allocates, compiles and executes.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Buffers, by their names in WGSL, and their sizes in bytes.
+    pub buffers: Vec<(&'static str, u64)>,
+    /// The kernels of all steps, in the order in which they are first used. Reports list them in this order.
+    pub kernels: Vec<Kernel>,
+    /// Constants that the kernels see besides those of the plan.
+    pub constants: Vec<(&'static str, Constant)>,
+    /// What is executed once, before the first update. Parameters, hyper-parameters and zeros were uploaded.
+    pub once: Vec<Step>,
+    /// One update.
+    pub update: Vec<Step>,
+}
+
+/// A step of a program.
+///
+/// All steps of today's programs are dispatches. Training on several devices would add an exchange of `gradients` between `sum_gradient` and `adam`, after
+/// which each device holds the sum over all of them; `norms` would have to be taken of that sum, and `learn`, which keeps gradients in registers, would be
+/// left out. Whatever walks a program matches on this type without a catch-all, so that the compiler names every place that such a step concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A kernel over its whole grid.
+    Dispatch(Dispatch),
+}
 
 /// One dispatch: a kernel, and the number by which it knows which part of its work is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispatch {
-    /// What runs.
-    pub kernel: Kernel,
+    /// Name of the kernel.
+    pub kernel: &'static str,
     /// `dispatch.index` in WGSL: the part of the rollout or of `learn`, or the gradient step (times passes, plus the pass, for `gradient`).
     pub index: u32,
 }
@@ -25,64 +51,122 @@ pub struct Piece {
     pub parts: std::ops::Range<u32>,
 }
 
-impl Dispatch {
-    /// All of it.
-    pub fn whole(self, plan: &Plan) -> Piece {
-        Piece { dispatch: self, parts: 0..self.kernel.grid(plan).parts(plan) }
-    }
-}
-
-/// What runs once, before the first update. Parameters, hyper-parameters and zeros were uploaded.
-pub fn start() -> Vec<Dispatch> {
-    vec![Dispatch { kernel: Kernel::Reset, index: 0 }]
-}
-
-/// The kernels that a run of `plan` needs, in the order of [`Kernel::ALL`].
-pub fn kernels(plan: &Plan) -> Vec<Kernel> {
-    let used: std::collections::BTreeSet<Kernel> = start().into_iter().chain(update(plan)).map(|dispatch| dispatch.kernel).collect();
-    used.into_iter().collect()
-}
-
-/// The dispatches of `kernel` in an update.
-pub fn update_of(plan: &Plan, kernel: Kernel) -> Vec<Dispatch> {
-    update(plan).into_iter().filter(|dispatch| dispatch.kernel == kernel).collect()
-}
-
-/// One update of all agents (Schulman et al. 2017, algorithm 1).
-pub fn update(plan: &Plan) -> Vec<Dispatch> {
-    let mut list = Vec::new();
-    let mut dispatch = |kernel, index: usize| list.push(Dispatch { kernel, index: index as u32 });
-
+/// PPO as it trains all agents (Schulman et al. 2017, algorithm 1).
+pub fn training(plan: &Plan) -> Program {
     // Act: T steps of every environment with the policy frozen.
-    for part in 0..plan.steps / plan.steps_per_dispatch {
-        dispatch(Kernel::Rollout, part);
-    }
+    let mut program = playing(plan);
+    let mut then = |kernel, index: usize| program.then(kernel, index);
     // Judge: the value of every observation, then advantages backwards through time (Schulman et al. 2016).
-    dispatch(Kernel::Evaluate, 0);
-    dispatch(Kernel::Gae, 0);
+    then(kernel::evaluate(plan), 0);
+    then(kernel::gae(plan), 0);
     // Mean and deviation of the advantages of every minibatch of every epoch.
-    dispatch(Kernel::MinibatchMoments, 0);
+    then(kernel::minibatch_moments(plan), 0);
     // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
     // Several in a dispatch where minibatches are small (`learn_steps` is 0 elsewhere).
     if let Some(parts) = plan.gradient_steps().checked_div(plan.learn_steps) {
-        (0..parts).for_each(|part| dispatch(Kernel::Learn, part));
+        (0..parts).for_each(|part| then(kernel::learn(plan), part));
     } else {
         for step in 0..plan.gradient_steps() {
             for pass in 0..plan.passes {
-                dispatch(Kernel::Gradient, step * plan.passes + pass);
+                then(kernel::gradient(plan), step * plan.passes + pass);
             }
-            dispatch(Kernel::SumGradient, step);
-            dispatch(Kernel::Adam, step);
+            then(kernel::sum_gradient(plan), step);
+            then(kernel::adam(plan), step);
         }
     }
     // Remember: the moments of what was observed, for the next rollout to be normalised by.
     if plan.config.normalize_observations {
-        dispatch(Kernel::ObservationMoments, 0);
+        then(kernel::observation_moments(plan), 0);
     }
     if plan.normalizers() > 0 {
-        dispatch(Kernel::UpdateNormalizers, 0);
+        then(kernel::update_normalizers(plan), 0);
     }
     // Report one row for each agent and advance the counters.
-    dispatch(Kernel::Report, 0);
-    list
+    then(kernel::report(plan), 0);
+    program
+}
+
+/// The beginning of [`training`], which is all that agents do that do not learn: T steps of every environment.
+pub fn playing(plan: &Plan) -> Program {
+    let mut program = Program::new(BUFFERS.iter().map(|buffer| (buffer.name, buffer.bytes(plan))).collect());
+    program.first(kernel::reset(plan));
+    (0..plan.steps / plan.steps_per_dispatch).for_each(|part| program.then(kernel::rollout(plan), part));
+    program
+}
+
+/// Draws what is played into a picture of `size` x `size` pixels. `pixels` is all that it allocates: it runs beside a program that plays, on the buffers of that.
+pub fn drawing(size: u32) -> Program {
+    let mut program = Program::new(vec![("pixels", 4 * u64::from(size).pow(2))]);
+    program.constants.push(("PICTURE_SIZE", Constant::U32(size)));
+    program.then(kernel::draw(size), 0);
+    program
+}
+
+/// One dispatch of `kernel` on the buffers of `plan`; for tests.
+pub fn alone(plan: &Plan, kernel: Kernel, index: u32) -> Program {
+    let mut program = Program::new(playing(plan).buffers);
+    program.then(kernel, index as usize);
+    program
+}
+
+impl Program {
+    /// A program that does nothing yet.
+    pub fn new(buffers: Vec<(&'static str, u64)>) -> Program {
+        Program { buffers, kernels: Vec::new(), constants: Vec::new(), once: Vec::new(), update: Vec::new() }
+    }
+
+    /// Lets `kernel` run once, before the first update.
+    pub fn first(&mut self, kernel: Kernel) {
+        let step = self.step(kernel, 0);
+        self.once.push(step);
+    }
+
+    /// Lets dispatch `index` of `kernel` follow what an update does so far.
+    pub fn then(&mut self, kernel: Kernel, index: usize) {
+        let step = self.step(kernel, index);
+        self.update.push(step);
+    }
+
+    fn step(&mut self, kernel: Kernel, index: usize) -> Step {
+        if self.kernel(kernel.name).is_none() {
+            self.kernels.push(kernel);
+        }
+        Step::Dispatch(Dispatch { kernel: kernel.name, index: index as u32 })
+    }
+
+    /// The kernel called `name`, if it has one.
+    pub fn kernel(&self, name: &str) -> Option<&Kernel> {
+        self.kernels.iter().find(|kernel| kernel.name == name)
+    }
+
+    /// The dispatches of the kernel called `name` in an update.
+    pub fn update_of(&self, name: &str) -> Vec<Dispatch> {
+        self.update.iter().map(|&Step::Dispatch(dispatch)| dispatch).filter(|dispatch| dispatch.kernel == name).collect()
+    }
+
+    /// The largest number that a dispatch is given: its index or its first part.
+    pub fn largest_number(&self) -> u32 {
+        let indices = self.once.iter().chain(&self.update).map(|Step::Dispatch(dispatch)| dispatch.index);
+        indices.chain(self.kernels.iter().map(|kernel| kernel.grid.parts())).max().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::Profile;
+    use crate::spec::config::Config;
+
+    #[test]
+    fn kernels_are_those_of_the_steps_in_the_order_of_all_kernels() {
+        let normalized = Config { normalize_observations: true, ..Config::default() };
+        for (config, profile) in [(Config::default(), "gpu"), (normalized, "software")] {
+            let plan = Plan::new(&config, Profile::named(profile).expect("a profile")).expect("the sizes fit together");
+            let program = training(&plan);
+            let used = |name: &str| program.once.iter().chain(&program.update).any(|Step::Dispatch(dispatch)| dispatch.kernel == name);
+            let expected: Vec<&str> = kernel::NAMES.iter().copied().filter(|name| used(name)).collect();
+            assert_eq!(program.kernels.iter().map(|kernel| kernel.name).collect::<Vec<_>>(), expected);
+            assert!(expected.len() >= 8 && program.largest_number() as usize >= plan.gradient_steps().checked_div(plan.learn_steps).unwrap_or(1) - 1);
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1).
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::{ADAM_BETAS, ADAM_EPSILON, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
@@ -22,7 +21,7 @@ pub fn adam<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<
         let norm = R::sum(memory.buffer("norms").reals(s * plan.norm_parts..(s + 1) * plan.norm_parts)).sqrt();
         let this = s * plan.gradient_steps() + index as usize;
         memory.buffer_mut("losses").write(word!(Losses[this].grad_norm), norm);
-        let site = Site { kernel: Kernel::Adam, agent: s, index: index as usize };
+        let site = Site { kernel: "adam", agent: s, index: index as usize };
         let mut skipped = false;
         if plan.config.target_kl.is_some() {
             let losses = memory.buffer("losses");
@@ -67,7 +66,7 @@ fn step<R: Real>(plan: &Plan, agent: &Agent, s: usize, index: u32, norm: R, memo
             let second = mean(ADAM_BETAS[1], memory.buffer("second_moments").f(p), gradient * gradient);
             let direction = (first / first_correction) / ((second / second_correction).sqrt() + R::from_f32(ADAM_EPSILON));
             let param = memory.buffer("params").f(p) - lr * direction;
-            let site = Site { kernel: Kernel::Adam, agent: s, index: column };
+            let site = Site { kernel: "adam", agent: s, index: column };
             all_finite &= fault::check(memory, site, param, fault::PARAMETER, "whether the parameter is finite")?;
             updated.push((p, first, second, param));
         }

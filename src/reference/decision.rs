@@ -1,7 +1,5 @@
 //! Decisions that a kernel takes, and those that rounding could turn.
 
-use crate::program::kernel::Kernel;
-
 /// A decision that rounding could make either way. What follows from it cannot be compared; another seed avoids it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kernel}: within rounding, {quantity} could go either way (agent {agent}, index {index})")]
@@ -20,7 +18,7 @@ pub struct Ambiguous {
 #[derive(Debug, Clone, Copy)]
 pub struct Site {
     /// The kernel.
-    pub kernel: Kernel,
+    pub kernel: &'static str,
     /// The agent.
     pub agent: usize,
     /// Index of the step, sample or parameter in the agent's part of the buffer.
@@ -33,6 +31,6 @@ impl Site {
     /// # Errors
     /// When rounding could decide it either way.
     pub fn decide(self, outcome: Option<bool>, quantity: &'static str) -> Result<bool, Ambiguous> {
-        outcome.ok_or(Ambiguous { kernel: self.kernel.name(), agent: self.agent, index: self.index, quantity })
+        outcome.ok_or(Ambiguous { kernel: self.kernel, agent: self.agent, index: self.index, quantity })
     }
 }

@@ -4,7 +4,6 @@
 //! Where rewards are normalised, each is divided by the running deviation of R_t = γ·R_(t−1) + r_t, R being 0 before an episode (Engstrom et al. 2020).
 //! The reward of a truncated step gains γ·V(last observation), unless time limits count as termination (Pardo et al. 2018).
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
@@ -76,7 +75,7 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent, s: usize, n: usize, memory: 
         samples.write(word!(Sample[b].value_target), target);
         samples.write(word!(Sample[b].value), value);
         samples.write(word!(Sample[b].log_prob), log_prob);
-        let site = Site { kernel: Kernel::Gae, agent: s, index: t * plan.envs + n };
+        let site = Site { kernel: "gae", agent: s, index: t * plan.envs + n };
         fault::check(memory, site, value, fault::VALUE, "whether the value is finite")?;
         fault::check(memory, site, advantage, fault::ADVANTAGE, "whether the advantage is finite")?;
 

@@ -1,6 +1,5 @@
 //! The gradient of PPO's loss over one minibatch, and the losses themselves, one row of sums for each row of tiles.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::{LOSS_SUMS, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::dense;
@@ -34,7 +33,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
             let tiles = (pass * plan.tiles_per_pass..(pass + 1) * plan.tiles_per_pass).map(|tile| (tile * plan.gradient_rows + row) * plan.tile);
             for i in tiles.flat_map(|first| first..plan.minibatch.min(first + plan.tile)) {
                 let sample = gather(plan, memory, s, step, i);
-                let site = Site { kernel: Kernel::Gradient, agent: s, index: sample.b };
+                let site = Site { kernel: "gradient", agent: s, index: sample.b };
                 actor(plan, &agent, &params, &sample, site, &mut sums)?;
                 critic(plan, &agent, &params, &sample, site, &mut sums)?;
             }

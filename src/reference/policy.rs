@@ -282,10 +282,9 @@ impl<R: Real> Categorical<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::kernel::Kernel;
 
     const LOGITS: [f64; 5] = [0.3, -1.2, 2.0, 0.0, 0.7];
-    const SITE: Site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
+    const SITE: Site = Site { kernel: "rollout", agent: 0, index: 0 };
 
     #[test]
     fn probabilities_add_up_to_one_and_large_logits_do_not_overflow() {

@@ -1,6 +1,5 @@
 //! One row of metrics for each agent; then advances the agent's counters.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::{Plan, WINDOW};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
@@ -24,7 +23,7 @@ pub fn report<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Resu
 /// The row of agent `s`.
 fn report_agent<R: Real>(plan: &Plan, s: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let agent = layouts::agent(memory, s);
-    let site = Site { kernel: Kernel::Report, agent: s, index: 0 };
+    let site = Site { kernel: "report", agent: s, index: 0 };
     let episodes: u32 = (0..plan.envs).map(|n| memory.buffer("env_statistics").u(statistic(plan, s, n, word!(EnvStatistics.episodes)))).sum();
     let explained_variance = explained_variance(plan, &agent, memory, site)?;
 

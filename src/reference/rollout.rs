@@ -1,6 +1,5 @@
 //! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::layouts::{self, RunningMoments};
@@ -48,7 +47,7 @@ fn observe<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, env: &EnvLane<R>)
 
 /// Step `t` of environment `n` of agent `s`.
 fn advance<R: Real>(plan: &Plan, agent: &Agent, params: &[R], [s, t, n]: [usize; 3], env: &mut EnvLane<R>, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
-    let site = Site { kernel: Kernel::Rollout, agent: s, index: t * plan.envs + n };
+    let site = Site { kernel: "rollout", agent: s, index: t * plan.envs + n };
     let (time, seed) = (layouts::time(plan, agent, t), joined(agent.seed));
 
     let observation = observe(plan, memory, s, env);

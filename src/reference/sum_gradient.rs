@@ -1,6 +1,5 @@
 //! Adds the rows of partial gradients; keeps the mean losses and the squared norm of each part of the gradient.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::{LOSS_SUMS, Plan, REDUCE_LANES};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
@@ -45,7 +44,7 @@ pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) ->
         losses.write_all(word!(Losses[i].grad_norm), (1..LOSS_SUMS).map(|k| mean(loss_sum(CRITIC, k))));
 
         // The estimate of the KL divergence may overflow before anything is wrong.
-        let site = Site { kernel: Kernel::SumGradient, agent: s, index: index as usize };
+        let site = Site { kernel: "sum_gradient", agent: s, index: index as usize };
         fault::check(memory, site, actor[word!(Losses.policy_loss)], fault::POLICY_LOSS, "whether the policy loss is finite")?;
         fault::check(memory, site, actor[word!(Losses.entropy)], fault::ENTROPY, "whether the entropy is finite")?;
         fault::check(memory, site, value, fault::VALUE_LOSS, "whether the value loss is finite")?;

@@ -1,11 +1,9 @@
 //! The reference against itself: whole updates, and the gradient against differences of the loss.
 
 use crate::program::buffers::BUFFERS;
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
-use crate::program::schedule;
-use crate::program::schedule::Dispatch;
+use crate::program::schedule::{self, Step};
 use crate::reference::memory::{Cell, Memory};
 use crate::reference::real::Real;
 use crate::reference::tracked::Tracked;
@@ -53,18 +51,18 @@ fn memory<R: Real>(plan: &Plan) -> Memory<R> {
     Memory::from_words(words)
 }
 
-fn walk<R: Real>(plan: &Plan, memory: &mut Memory<R>, dispatches: impl IntoIterator<Item = Dispatch>) {
-    dispatches.into_iter().for_each(|dispatch| run(plan, dispatch, memory).unwrap());
+fn walk<R: Real>(plan: &Plan, memory: &mut Memory<R>, steps: &[Step]) {
+    steps.iter().for_each(|&Step::Dispatch(dispatch)| run(plan, dispatch, memory).unwrap());
 }
 
 #[test]
 fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
     for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
         let plan = plan(&Config { time_limit, ..config() });
-        let mut memory = memory::<f64>(&plan);
-        walk(&plan, &mut memory, schedule::start());
+        let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));
+        walk(&plan, &mut memory, &program.once);
         for update in 0..3 {
-            walk(&plan, &mut memory, schedule::update(&plan));
+            walk(&plan, &mut memory, &program.update);
             for s in 0..plan.agents {
                 let row = |field: usize| s * MetricsRow::WORDS + field;
                 assert_eq!(memory.buffer("metrics").u(row(word!(MetricsRow.update))), update + 1);
@@ -86,8 +84,9 @@ fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
 #[test]
 fn first_minibatch_has_ratio_one() {
     let plan = plan(&config());
-    let mut memory = memory::<f64>(&plan);
-    walk(&plan, &mut memory, schedule::start().into_iter().chain(schedule::update(&plan)));
+    let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));
+    walk(&plan, &mut memory, &program.once);
+    walk(&plan, &mut memory, &program.update);
     for s in 0..plan.agents {
         let losses = memory.buffer("losses").reals(s * plan.gradient_steps() * Losses::WORDS..s * plan.gradient_steps() * Losses::WORDS + 6);
         assert!(losses[word!(Losses.approx_kl)].abs() < 1e-15 && losses[word!(Losses.clip_fraction)] == 0.0, "{losses:?}");
@@ -101,9 +100,9 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
         // Short enough that some of the episodes are truncated, also twice in a rollout, and others have ended before.
         plan.episode_limit = 15;
         plan.final_rows = if time_limit == TimeLimit::Bootstrap { plan.steps.div_ceil(15) } else { 0 };
-        let mut memory = memory::<f64>(&plan);
-        let to_samples = schedule::update(&plan).into_iter().take_while(|dispatch| dispatch.kernel != Kernel::MinibatchMoments);
-        walk(&plan, &mut memory, schedule::start().into_iter().chain(to_samples));
+        let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));
+        walk(&plan, &mut memory, &program.once);
+        walk(&plan, &mut memory, program.update.split(|Step::Dispatch(dispatch)| dispatch.kernel == "minibatch_moments").next().unwrap());
         let mut endings = [0; 4];
         for (s, n) in (0..plan.agents).flat_map(|s| (0..plan.envs).map(move |n| (s, n))) {
             let (gamma, lambda) = (f64::from(0.99f32), f64::from(0.95f32));
@@ -132,12 +131,10 @@ fn advantages_are_sums_of_discounted_errors_and_truncation_is_no_end() {
 /// every case of both clips occurs.
 fn check_gradient(config: &Config) {
     let plan = plan(config);
-    let mut memory = memory::<f64>(&plan);
+    let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));
     let step = 3;
-    let update = schedule::update(&plan);
-    walk(&plan, &mut memory, schedule::start());
-    let before_learning = update.iter().take_while(|dispatch| dispatch.kernel != Kernel::Gradient);
-    walk(&plan, &mut memory, before_learning.copied());
+    walk(&plan, &mut memory, &program.once);
+    walk(&plan, &mut memory, program.update.split(|Step::Dispatch(dispatch)| dispatch.kernel == "gradient").next().unwrap());
     for i in 0..plan.agents * plan.batch {
         let (spread, samples) = (i as f64 * 0.618 % 1.0 - 0.5, memory.buffer_mut("samples"));
         for (field, scale) in [(word!(Sample.log_prob), 1.0), (word!(Sample.value), 2.0)] {
@@ -147,12 +144,12 @@ fn check_gradient(config: &Config) {
         let target = samples.f(word!(Sample[i].value)) + (i as f64 * 0.7549 % 1.0 - 0.5) * 2.0;
         samples.write(word!(Sample[i].value_target), target);
     }
-    let of_step = |dispatch: &&Dispatch| match dispatch.kernel {
-        Kernel::Gradient => dispatch.index as usize / plan.passes == step,
-        Kernel::SumGradient => dispatch.index as usize == step,
+    let of_step = |Step::Dispatch(dispatch): &Step| match dispatch.kernel {
+        "gradient" => dispatch.index as usize / plan.passes == step,
+        "sum_gradient" => dispatch.index as usize == step,
         _ => false,
     };
-    walk(&plan, &mut memory, update.iter().filter(of_step).copied());
+    walk(&plan, &mut memory, &program.update.iter().copied().filter(of_step).collect::<Vec<_>>());
 
     let parameters = plan.network.padded_parameters();
     let mut largest = 0f64;
@@ -192,9 +189,9 @@ fn gradient_is_the_derivative_of_the_loss() {
 #[test]
 fn tracked_agrees_with_f64_and_its_bound_is_of_use() {
     let plan = plan(&Config { seed: 5, ..config() });
-    let mut exact = memory::<f64>(&plan);
-    walk(&plan, &mut exact, schedule::start());
-    for dispatch in schedule::update(&plan) {
+    let (program, mut exact) = (schedule::training(&plan), memory::<f64>(&plan));
+    walk(&plan, &mut exact, &program.once);
+    for Step::Dispatch(dispatch) in program.update {
         let mut tracked = Memory::<Tracked>::from_words(exact.to_words());
         let mut plain = Memory::<f64>::from_words(exact.to_words());
         run(&plan, dispatch, &mut tracked).unwrap();

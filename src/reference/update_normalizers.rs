@@ -1,6 +1,5 @@
 //! Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979).
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::{NORMALIZER_EPSILON, Plan};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
@@ -29,7 +28,7 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
                 // Observations are stored as (o - mean) * scale.
                 let rise = all.mean / old.scale - old.mean.error;
                 let variance = all.m2 / R::from_f64(all.count as f64) / (old.scale * old.scale);
-                let site = Site { kernel: Kernel::UpdateNormalizers, agent: s, index: k };
+                let site = Site { kernel: "update_normalizers", agent: s, index: k };
                 merge(plan, memory, site, Added { count: all.count, rise, variance }, fault::OBSERVATION_MOMENTS)?;
             }
         }
@@ -42,7 +41,7 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
             let returns = R::moments(&(0..plan.envs).map(of).collect::<Vec<_>>(), lanes(plan.envs));
             let old = RunningMoments::read(plan, memory, s, size);
             let rise = returns.mean - old.mean.value - old.mean.error;
-            let site = Site { kernel: Kernel::UpdateNormalizers, agent: s, index: size };
+            let site = Site { kernel: "update_normalizers", agent: s, index: size };
             merge(plan, memory, site, Added { count: returns.count, rise, variance: returns.m2 / R::from_f64(returns.count as f64) }, fault::RETURN_MOMENTS)?;
         }
     }

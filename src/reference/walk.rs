@@ -1,6 +1,5 @@
-//! The walk over the schedule: each dispatch is done by the file of its kernel.
+//! The walk over a program: each dispatch is done by the file of its kernel.
 
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::program::schedule::Dispatch;
 use crate::reference::decision::Ambiguous;
@@ -11,11 +10,11 @@ use crate::reference::{
     adam, evaluate, gae, gradient, learn, minibatch_moments, observation_moments, report, reset, rollout, sum_gradient, update_normalizers,
 };
 
-/// Whether the reference can do what `kernel` does: all but step through environments that it does not know.
-pub fn covers(plan: &Plan, kernel: Kernel) -> bool {
-    let steps = matches!(kernel, Kernel::Reset | Kernel::Rollout);
+/// Whether the reference can do what the kernel called `name` does: all but step through environments that it does not know.
+pub fn covers(plan: &Plan, name: &str) -> bool {
+    let steps = ["reset", "rollout"].contains(&name);
     let standard = plan.config.env_parameters.keys().all(|name| name == crate::spec::environment::TIME_LIMIT);
-    !steps || standard && plan.environment.built_in && twin::<f64>(&plan.environment.name).is_some()
+    done_by::<f64>(name).is_some() && !steps || standard && plan.environment.built_in && twin::<f64>(&plan.environment.name).is_some()
 }
 
 /// Does what one dispatch does.
@@ -26,19 +25,17 @@ pub fn covers(plan: &Plan, kernel: Kernel) -> bool {
 /// # Errors
 /// When rounding could make one of its decisions either way. `memory` is then left half written.
 pub fn run<R: Real>(plan: &Plan, dispatch: Dispatch, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
-    let kernel = match dispatch.kernel {
-        Kernel::Reset => reset::reset,
-        Kernel::Rollout => rollout::rollout,
-        Kernel::Evaluate => evaluate::evaluate,
-        Kernel::Gae => gae::gae,
-        Kernel::MinibatchMoments => minibatch_moments::minibatch_moments,
-        Kernel::Gradient => gradient::gradient,
-        Kernel::SumGradient => sum_gradient::sum_gradient,
-        Kernel::Adam => adam::adam,
-        Kernel::Learn => learn::learn,
-        Kernel::ObservationMoments => observation_moments::observation_moments,
-        Kernel::UpdateNormalizers => update_normalizers::update_normalizers,
-        Kernel::Report => report::report,
-    };
-    kernel(plan, dispatch.index, memory)
+    let done = done_by(dispatch.kernel).unwrap_or_else(|| panic!("no reference for kernel `{}`", dispatch.kernel));
+    done(plan, dispatch.index, memory)
+}
+
+/// The function that does what the dispatch of this index does.
+type Done<R> = fn(&Plan, u32, &mut Memory<R>) -> Result<(), Ambiguous>;
+
+/// What does the work of the kernel called `name`.
+fn done_by<R: Real>(name: &str) -> Option<Done<R>> {
+    macro_rules! kernels {
+        ($($name:ident)*) => { match name { $(stringify!($name) => Some($name::$name),)* _ => None } };
+    }
+    kernels!(reset rollout evaluate gae minibatch_moments gradient sum_gradient adam learn observation_moments update_normalizers report)
 }

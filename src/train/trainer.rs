@@ -5,10 +5,10 @@ use crate::device::gpu::Gpu;
 use crate::device::pace::{Next, Pace, Position};
 use crate::device::readback::Readback;
 use crate::device::wait::{Mapping, block_on};
+use crate::environments::contract;
 use crate::program::buffers::KEPT;
-use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Dispatch, Piece};
+use crate::program::schedule::{self, Step};
 use crate::spec::config::PerAgent;
 use crate::spec::metrics::Row;
 use crate::spec::network::NETWORKS;
@@ -29,14 +29,14 @@ const AHEAD: usize = 3;
 const LONG_UPDATE: Duration = Duration::from_millis(100);
 
 /// Each kernel's share of an update's time, as far as it is known; written by the trainer.
-pub type Shares = Arc<Mutex<Vec<(Kernel, f64)>>>;
+pub type Shares = Arc<Mutex<Vec<(&'static str, f64)>>>;
 
 /// A training run on a device.
 pub struct Trainer {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
-    update: Vec<Dispatch>,
+    update: Vec<Step>,
     /// How long dispatches take, so that no submission takes too long.
     pace: Pace,
     /// What is known of the kernels' shares in that.
@@ -135,13 +135,12 @@ impl Trainer {
     /// # Errors
     /// Those of [`Engine::new`].
     pub async fn prepare(gpu: Gpu, plan: Plan, options: &EngineOptions) -> Result<Trainer> {
-        let engine = Engine::new(&gpu, &plan, options)?;
+        let engine = Engine::new(&gpu, &plan, schedule::training(&plan), options).map_err(|error| contract::with_parameters(&plan, error))?;
         upload(&engine, &plan, &agent_rows(&plan));
-        let start: Vec<Piece> = schedule::start().iter().map(|dispatch| dispatch.whole(&plan)).collect();
-        engine.complete(&start).await?;
+        engine.complete(&engine.pieces(&engine.program().once)).await?;
         let staging = (0..AHEAD).map(|_| Readback::new(&gpu, &plan, "metrics readback", &["metrics"])).collect::<Result<_>>()?;
-        let update = schedule::update(&plan);
-        let pace = Pace::new(plan.config.dispatches_per_submit as usize, &plan);
+        let update = engine.program().update.clone();
+        let pace = Pace::new(plan.config.dispatches_per_submit as usize, engine.program());
         Ok(Trainer {
             gpu,
             plan,

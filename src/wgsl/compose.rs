@@ -71,7 +71,14 @@ impl Composed {
 
 /// The WGSL of `kernel`.
 pub fn compose(kernel: Kernel, plan: &Plan) -> Composed {
-    compose_source(kernel.source(), kernel.grid(plan), plan)
+    compose_with(kernel, plan, &[])
+}
+
+/// The WGSL of `kernel` in a program that has constants of its own.
+pub fn compose_with(kernel: Kernel, plan: &Plan, constants: &[(&'static str, Constant)]) -> Composed {
+    let mut composed = compose_source(kernel.source, kernel.grid, plan);
+    composed.text += &declarations(constants);
+    composed
 }
 
 /// `source` with its imports and the constants that either names, for a kernel of this grid. Tests compose kernels of their own with it.
@@ -96,25 +103,29 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
     };
     let mut composed = expand(source, lookup);
     let mut constants = plan.constants();
-    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain(plan))];
+    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain())];
     constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
     if !composed.has("environment") {
         constants.push(("OBSERVATION", Constant::U32(plan.environment.observation as u32)));
     }
     let named = words(&composed.text);
-    let mut declarations = String::new();
-    for (name, value) in constants.into_iter().filter(|(name, _)| named.contains(name)) {
-        declarations += &match value {
-            Constant::U32(value) => format!("const {name}: u32 = {value}u;\n"),
-            Constant::F32(value) => format!("const {name}: f32 = {value:e};\n"),
-            Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
-        };
-    }
+    constants.retain(|(name, _)| named.contains(name));
+    let mut text = declarations(&constants);
     if composed.has("policy") {
-        declarations += &of_actions(&plan.environment.actions);
+        text += &of_actions(&plan.environment.actions);
     }
-    composed.text += &format!("\n// ---- constants of the plan\n\n{declarations}");
+    composed.text += &format!("\n// ---- constants of the plan\n\n{text}");
     composed
+}
+
+/// Constants as WGSL declares them.
+fn declarations(constants: &[(&'static str, Constant)]) -> String {
+    let declaration = |(name, value): &(&str, Constant)| match value {
+        Constant::U32(value) => format!("const {name}: u32 = {value}u;\n"),
+        Constant::F32(value) => format!("const {name}: f32 = {value:e};\n"),
+        Constant::Bool(value) => format!("const {name}: bool = {value};\n"),
+    };
+    constants.iter().map(declaration).collect()
 }
 
 /// The words of `text`, comments left out. Of the plan's constants only those among them are declared, so that two plans whose kernel differs in nothing else
@@ -178,7 +189,7 @@ mod tests {
     fn composed(source: &str, change: impl Fn(&mut Plan)) -> Composed {
         let mut plan = Plan::new(&Config::default(), PROFILES[0]).expect("a plan");
         change(&mut plan);
-        compose_source(source, Grid { lanes: 8, groups: 1, networks: 1 }, &plan)
+        compose_source(source, Grid { lanes: 8, groups: 1, networks: 1, agents: 1 }, &plan)
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The text of the kernels.
 
 pub mod compose;
-pub mod draw;
 pub mod environment;
 pub mod network;
 pub mod reflect;

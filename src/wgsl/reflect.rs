@@ -25,10 +25,20 @@ pub struct Binding {
 /// # Errors
 /// [`Error::Shader`] with the compiler's report, lines included.
 pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
-    let shader_error = |report: String| Error::Shader { kernel: name.into(), report };
-    let mut module = naga::front::wgsl::parse_str(source).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
+    let module = parse_only(name, source)?;
+    let report = |error: naga::WithSpan<naga::valid::ValidationError>| error.emit_to_string_with_path(source, &format!("{name}.wgsl"));
+    validator().validate(&module).map_err(|error| Error::Shader { kernel: name.into(), report: report(error) })?;
+    Ok(module)
+}
+
+/// Parses WGSL that somebody else validates.
+///
+/// # Errors
+/// Those of [`parse`] that are found without validation.
+pub fn parse_only(name: &str, source: &str) -> Result<naga::Module> {
+    let report = |error: naga::front::wgsl::ParseError| error.emit_to_string_with_path(source, &format!("{name}.wgsl"));
+    let mut module = naga::front::wgsl::parse_str(source).map_err(|error| Error::Shader { kernel: name.into(), report: report(error) })?;
     types::merge_aliases(&mut module);
-    validator().validate(&module).map_err(|error| shader_error(error.emit_to_string_with_path(source, &format!("{name}.wgsl"))))?;
     Ok(module)
 }
 
@@ -67,7 +77,7 @@ pub fn module_bindings(module: &naga::Module) -> Vec<Binding> {
 /// # Errors
 /// [`Error::Shader`] when it does not compile.
 pub fn bindings(kernel: Kernel, plan: &Plan) -> Result<Vec<Binding>> {
-    Ok(module_bindings(&parse(kernel.name(), &compose::compose(kernel, plan).text)?))
+    Ok(module_bindings(&parse(kernel.name, &compose::compose(kernel, plan).text)?))
 }
 
 /// The value of a module's numeric constant.

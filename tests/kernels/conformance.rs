@@ -7,9 +7,9 @@
 use crate::environment::step;
 use crate::harness::{Words, download, gpu, plan, profile, upload, without_guard};
 use ppo_gpu::device::engine::{Engine, EngineOptions};
-use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::kernel;
 use ppo_gpu::program::plan::Plan;
-use ppo_gpu::program::schedule::Dispatch;
+use ppo_gpu::program::schedule::{self, Dispatch, Step};
 use ppo_gpu::reference::environments::twin::twin;
 use ppo_gpu::reference::memory::{Cell, Memory};
 use ppo_gpu::reference::policy::{Action, Policy};
@@ -87,7 +87,7 @@ fn follows_gymnasium(env: &str, file: &str, angle: Option<usize>, own: f64) {
         let rounded: Vec<Tracked> = lanes[i].iter().map(|&x| Tracked { value: x, error: U * x.abs() }).collect();
         let mut state = (twin::<Tracked>(env).unwrap().from_words)(&rounded);
         let action = if continuous { Action::Values(vec![Tracked { value: actions[i], error: 0.0 }]) } else { Action::Choices(vec![words[i]]) };
-        let site = Site { kernel: Kernel::Rollout, agent: 0, index: i };
+        let site = Site { kernel: "rollout", agent: 0, index: i };
         let outcome = state.step(&action.taken(&plan.environment.actions), &mut Stream::new(0, 0, 0, 0), site).unwrap();
         let mut close = |what: &str, k: usize, bound: Tracked, device: f32, outside: f64, slack: f64| {
             let difference = |x: f64| turned(if what == "variable" { k } else { usize::MAX }, x - outside).abs();
@@ -206,12 +206,11 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                 ("actions", numbers(at(case, "actions")).iter().map(|&action| action as u32).collect()),
                 ("samples", (0..samples).flat_map(|i| [advantages[i], targets[i], values[i], log_probs[i]]).collect()),
             ]);
-            let only = match learn_steps {
-                0 => vec![Kernel::MinibatchMoments, Kernel::Gradient, Kernel::SumGradient, Kernel::Adam],
-                _ => vec![Kernel::MinibatchMoments, Kernel::Learn],
-            };
-            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, only, ..EngineOptions::default() };
-            let engine = Engine::new(gpu(), &plan, &options).unwrap();
+            // Of the whole program, only the kernels that make gradient steps are compiled.
+            let mut program = schedule::training(&plan);
+            program.kernels.retain(|kernel| ["minibatch_moments", "gradient", "sum_gradient", "adam", "learn"].contains(&kernel.name));
+            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, ..EngineOptions::default() };
+            let engine = Engine::new(gpu(), &plan, program, &options).unwrap();
             upload(&engine, &plan, &given);
             // Each step starts from the outside's own state before it: its parameters, and Adam's moments, which follow from its gradients.
             let parameters = plan.network.padded_parameters();
@@ -225,20 +224,20 @@ fn losses_gradients_clipping_and_adam_follow_jax_and_optax() {
                     // They reach the device rounded to f32.
                     memory.buffer_mut(buffer).write_all(0, state.iter().map(|&x| Tracked { value: x, error: U * x.abs() }));
                 }
-                let mut run = |kernel, index: usize| {
+                let mut run = |kernel: &'static str, index: usize| {
                     let dispatch = Dispatch { kernel, index: index as u32 };
-                    engine.run(&[dispatch]).unwrap();
+                    engine.run(&[Step::Dispatch(dispatch)]).unwrap();
                     reference::run(&plan, dispatch, &mut memory).unwrap_or_else(|ambiguous| panic!("{name}: {ambiguous}"));
                 };
-                run(Kernel::MinibatchMoments, 0);
+                run("minibatch_moments", 0);
                 if learn_steps > 0 {
-                    run(Kernel::Learn, i);
+                    run("learn", i);
                 } else {
                     for pass in 0..plan.passes {
-                        run(Kernel::Gradient, i * plan.passes + pass);
+                        run("gradient", i * plan.passes + pass);
                     }
-                    run(Kernel::SumGradient, i);
-                    run(Kernel::Adam, i);
+                    run("sum_gradient", i);
+                    run("adam", i);
                 }
 
                 let names = ["policy_loss", "entropy", "approx_kl", "clip_fraction", "value_loss", "grad_norm"];
@@ -298,12 +297,12 @@ fn advantages_follow_their_definition() {
             let rows: Vec<u32> = bytemuck::cast_slice(&agent_rows(&plan)).to_vec();
             assert_eq!(f32::from_bits(rows[word!(Agent.gamma)]), at(case, "gamma").as_f64().unwrap() as f32);
             let given = Words::from([("agents", rows), ("faults", vec![u32::MAX]), ("transitions", transitions), ("values", values)]);
-            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, only: vec![Kernel::Gae], ..EngineOptions::default() };
-            let engine = Engine::new(gpu(), &plan, &options).unwrap();
+            let options = EngineOptions { guard_words: crate::harness::GUARD_WORDS, ..EngineOptions::default() };
+            let engine = Engine::new(gpu(), &plan, schedule::alone(&plan, kernel::gae(&plan), 0), &options).unwrap();
             upload(&engine, &plan, &given);
             let mut memory = Memory::<Tracked>::from_words(without_guard(download(&engine)));
-            let dispatch = Dispatch { kernel: Kernel::Gae, index: 0 };
-            engine.run(&[dispatch]).unwrap();
+            let dispatch = Dispatch { kernel: "gae", index: 0 };
+            engine.run(&[Step::Dispatch(dispatch)]).unwrap();
             reference::run(&plan, dispatch, &mut memory).unwrap();
             let device = engine.read("samples").unwrap();
             for (offset, key) in [(0, "advantages"), (1, "targets")] {

@@ -3,9 +3,9 @@
 
 use crate::harness::{Words, config, gpu, words_of};
 use ppo_gpu::device::engine::{Engine, EngineOptions};
-use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::kernel;
 use ppo_gpu::program::plan::Plan;
-use ppo_gpu::program::schedule::{self, Dispatch};
+use ppo_gpu::program::schedule::{self, Step};
 use ppo_gpu::spec::config::{Config, Setting};
 use ppo_gpu::wgsl::compose::compose_source;
 use serde_json::Value;
@@ -117,17 +117,18 @@ fn replay(env: &str, episodes: &[Episode]) -> usize {
         assert_eq!(first as usize, recorded.len(), "{env}: the counts of draws do not add up");
     }
 
-    let mut source = compose_source(REPLAY, Kernel::Reset.grid(&plan), &plan).text;
+    let mut source = compose_source(REPLAY, kernel::reset(&plan).grid, &plan).text;
     for (name, text) in RECORDED {
         source = with_function(&source, name, text);
     }
-    let options = EngineOptions { only: vec![Kernel::Reset], rewrite: Some(Box::new(move |_, _| source.clone())), ..EngineOptions::default() };
-    let engine = Engine::new(gpu(), &plan, &options).unwrap_or_else(|error| panic!("{env}: {error}\n{}", error.help()));
+    let options = EngineOptions { rewrite: Some(Box::new(move |_, _| source.clone())), ..EngineOptions::default() };
+    let engine =
+        Engine::new(gpu(), &plan, schedule::alone(&plan, kernel::reset(&plan), 0), &options).unwrap_or_else(|error| panic!("{env}: {error}\n{}", error.help()));
     for (name, words) in Words::from([("samples", samples), ("observations", draws)]) {
         engine.write(name, &words);
     }
-    let dispatches: Vec<Dispatch> = (0..rows).map(|_| schedule::start()[0]).collect();
-    dispatches.chunks(256).for_each(|some| engine.run(some).unwrap());
+    let steps: Vec<Step> = engine.program().update.repeat(rows);
+    steps.chunks(256).for_each(|some| engine.run(some).unwrap());
     let found = engine.read("transitions").unwrap();
 
     let mut steps = 0;

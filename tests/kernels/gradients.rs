@@ -3,7 +3,6 @@
 
 use crate::harness::{plan, profile};
 use crate::inputs::inputs;
-use ppo_gpu::program::kernel::Kernel;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::schedule::Dispatch;
 use ppo_gpu::reference::memory::Memory;
@@ -15,9 +14,9 @@ fn differs_from_finite_differences(plan: &Plan, seed: u64) -> Vec<String> {
     let step = plan.gradient_steps() - 1;
     let mut memory = start.clone();
     for pass in 0..plan.passes {
-        reference::run(plan, Dispatch { kernel: Kernel::Gradient, index: (step * plan.passes + pass) as u32 }, &mut memory).unwrap();
+        reference::run(plan, Dispatch { kernel: "gradient", index: (step * plan.passes + pass) as u32 }, &mut memory).unwrap();
     }
-    reference::run(plan, Dispatch { kernel: Kernel::SumGradient, index: step as u32 }, &mut memory).unwrap();
+    reference::run(plan, Dispatch { kernel: "sum_gradient", index: step as u32 }, &mut memory).unwrap();
     let mut wrong = Vec::new();
     for s in 0..plan.agents {
         for slot in (0..NETWORKS).flat_map(|network| plan.network.slots(network)) {

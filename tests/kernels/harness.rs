@@ -4,10 +4,10 @@ pub use crate::common::{gpu, profile, skip};
 use crate::inputs::inputs;
 use ppo_gpu::device::engine::{Engine, EngineOptions, Rewrite};
 use ppo_gpu::program::buffers::{BUFFERS, Buffer};
-use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::kernel::{self, Kernel};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
-use ppo_gpu::program::schedule::{Dispatch, Piece};
+use ppo_gpu::program::schedule::{self, Dispatch, Piece};
 pub use ppo_gpu::reference::compare::{Check, Finding, GUARD, POISON, Words, describe};
 use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
@@ -63,24 +63,30 @@ pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
     reference::compare::compare(expected, actual)
 }
 
+/// The kernel called `name`.
+pub fn named(plan: &Plan, name: &str) -> Kernel {
+    kernel::all(plan).into_iter().find(|kernel| kernel.name == name).unwrap_or_else(|| panic!("no kernel {name} in this plan"))
+}
+
 /// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.
-fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'static str] {
+fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static str] {
     match kernel {
-        Kernel::Rollout => &["env_lanes", "faults"],
-        Kernel::Gae if plan.config.normalize_rewards => &["env_statistics", "faults"],
-        Kernel::Gae | Kernel::SumGradient => &["faults"],
-        Kernel::UpdateNormalizers => &["normalizers", "faults"],
-        Kernel::Reset => &["faults"],
+        "rollout" => &["env_lanes", "faults"],
+        "gae" if plan.config.normalize_rewards => &["env_statistics", "faults"],
+        "gae" | "sum_gradient" => &["faults"],
+        "update_normalizers" => &["normalizers", "faults"],
+        "reset" => &["faults"],
         // The first pass overwrites, later ones add.
-        Kernel::Gradient if (index as usize).is_multiple_of(plan.passes) => &[],
-        Kernel::Gradient => &["partials"],
-        Kernel::Adam if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
-        Kernel::Adam => &["params", "first_moments", "second_moments", "faults"],
+        "gradient" if (index as usize).is_multiple_of(plan.passes) => &[],
+        "gradient" => &["partials"],
+        "adam" if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
+        "adam" => &["params", "first_moments", "second_moments", "faults"],
         // `losses` tell whether target_kl let the step before it be skipped.
-        Kernel::Learn if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
-        Kernel::Learn => &["params", "first_moments", "second_moments", "faults"],
-        Kernel::Report => &["agents", "faults", "recent"],
-        Kernel::Evaluate | Kernel::MinibatchMoments | Kernel::ObservationMoments => &[],
+        "learn" if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
+        "learn" => &["params", "first_moments", "second_moments", "faults"],
+        "report" => &["agents", "faults", "recent"],
+        "evaluate" | "minibatch_moments" | "observation_moments" => &[],
+        other => panic!("what does {other} update in place?"),
     }
 }
 
@@ -89,8 +95,9 @@ fn updated_in_place(kernel: Kernel, index: u32, plan: &Plan) -> &'static [&'stat
 pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite>) -> Vec<Finding> {
     let kernel = dispatch.kernel;
     let in_place = updated_in_place(kernel, dispatch.index, plan);
-    let options = EngineOptions { guard_words: GUARD_WORDS, only: vec![kernel], rewrite, ..EngineOptions::default() };
-    let engine = Engine::new(gpu(), plan, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+    let options = EngineOptions { guard_words: GUARD_WORDS, rewrite, ..EngineOptions::default() };
+    let program = schedule::alone(plan, named(plan, kernel), dispatch.index);
+    let engine = Engine::new(gpu(), plan, program, &options).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     let bindings = engine.bindings(kernel);
     let reads = |name: &str| bindings.iter().any(|binding| binding.name == name && !binding.writable) || in_place.contains(&name);
     let mut ambiguous = Vec::new();
@@ -100,7 +107,7 @@ pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite
         match reference::run(plan, dispatch, &mut memory) {
             Ok(()) => {
                 // In two pieces where there are two, the second one first.
-                let whole = dispatch.whole(plan);
+                let whole = engine.all_parts(dispatch);
                 let cut = whole.parts.end.div_ceil(3);
                 for parts in [cut..whole.parts.end, 0..cut] {
                     engine.run_pieces(&[Piece { dispatch, parts }]).unwrap();

@@ -3,7 +3,7 @@
 use crate::harness::{GUARD, GUARD_WORDS, compare, describe, download, gpu, plan, profile, without_guard};
 use ppo_gpu::device::engine::EngineOptions;
 use ppo_gpu::program::plan::Plan;
-use ppo_gpu::program::schedule;
+use ppo_gpu::program::schedule::{self, Step};
 use ppo_gpu::reference::{self, memory::Memory, tracked::Tracked};
 use ppo_gpu::train::trainer::Trainer;
 
@@ -20,14 +20,14 @@ fn lockstep(plan: &Plan, updates: usize) -> Result<usize, String> {
     let mut checked = 0;
     let mut before = download(engine);
     for update in 0..updates {
-        for dispatch in schedule::update(plan) {
+        for &Step::Dispatch(dispatch) in &engine.program().update {
             let mut memory = Memory::<Tracked>::from_words(without_guard(before));
-            engine.run(&[dispatch]).unwrap();
+            engine.run(&[Step::Dispatch(dispatch)]).unwrap();
             reference::run(plan, dispatch, &mut memory).map_err(|ambiguous| format!("{ambiguous}: choose another seed"))?;
             let after = download(engine);
             let findings = compare(&memory, &after);
             if !findings.is_empty() {
-                let name = dispatch.kernel.name();
+                let name = dispatch.kernel;
                 return Err(format!("update {update}: {name} (index {}) is the first to differ: {}", dispatch.index, describe(&findings)));
             }
             before = after;
@@ -57,7 +57,7 @@ fn updates_agree_kernel_by_kernel() {
         for learn_steps in 0..=plan.learn_steps.min(1) {
             let plan = Plan { learn_steps, ..plan.clone() };
             let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, learn_steps {learn_steps}: {message}"));
-            assert_eq!(checked, updates * schedule::update(&plan).len());
+            assert_eq!(checked, updates * schedule::training(&plan).update.len());
         }
     }
 }

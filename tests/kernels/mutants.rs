@@ -1,7 +1,6 @@
 //! Mutants: kernels broken on purpose, one line each, which the harness must catch, by the check meant to catch them; and the harness itself, broken.
 
-use crate::harness::{Check, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, plan, profile, skip};
-use ppo_gpu::program::kernel::Kernel;
+use crate::harness::{Check, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, named, plan, profile, skip};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::program::schedule::Dispatch;
@@ -61,8 +60,11 @@ fn mutant_plan(text: Text) -> Option<Plan> {
 /// Stands for the last pass of the first gradient step, where samples run out.
 const LAST_PASS: u32 = u32::MAX;
 
+/// A dispatch of a kernel in the plan of a text.
+type Tried = (Text, &'static str, u32);
+
 /// Kernels that were seen to pass unbroken.
-static HEALTHY: LazyLock<Mutex<BTreeSet<(Text, Kernel, u32)>>> = LazyLock::new(Mutex::default);
+static HEALTHY: LazyLock<Mutex<BTreeSet<Tried>>> = LazyLock::new(Mutex::default);
 
 /// Whether a file of shaders/ contains `text`.
 fn is_in_a_file(text: &str) -> bool {
@@ -73,14 +75,14 @@ fn is_in_a_file(text: &str) -> bool {
 }
 
 /// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
-fn caught(text: Text, kernel: Kernel, index: u32, from: &'static str, to: &'static str, by: Check) {
+fn caught(text: Text, kernel: &'static str, index: u32, from: &'static str, to: &'static str, by: Check) {
     assert!(matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Learner) || is_in_a_file(from), "no file of shaders/ contains `{from}`");
     let Some(plan) = mutant_plan(text) else { return skip("under this profile there is no such text") };
-    assert!(compose(kernel, &plan).text.contains(from), "{} no longer contains `{from}`", kernel.name());
+    assert!(compose(named(&plan, kernel), &plan).text.contains(from), "{kernel} no longer contains `{from}`");
     let dispatch = Dispatch { kernel, index: if index == LAST_PASS { plan.passes as u32 - 1 } else { index } };
     if !HEALTHY.lock().unwrap().contains(&(text, kernel, dispatch.index)) {
         let healthy = check(&plan, dispatch, 5, None);
-        assert!(healthy.is_empty(), "{} fails before it is mutated: {}", kernel.name(), describe(&healthy));
+        assert!(healthy.is_empty(), "{kernel} fails before it is mutated: {}", describe(&healthy));
         HEALTHY.lock().unwrap().insert((text, kernel, dispatch.index));
     }
     let findings = check(&plan, dispatch, 5, Some(Box::new(move |_, source| source.replacen(from, to, 1))));
@@ -89,152 +91,152 @@ fn caught(text: Text, kernel: Kernel, index: u32, from: &'static str, to: &'stat
 
 macro_rules! mutants {
     ($text:ident: $($test:ident $kernel:ident $index:tt $from:literal => $to:literal, $by:ident;)*) => {
-        $(#[test] fn $test() { caught(Text::$text, Kernel::$kernel, $index, $from, $to, Check::$by); })*
+        $(#[test] fn $test() { caught(Text::$text, stringify!($kernel), $index, $from, $to, Check::$by); })*
     };
 }
 
 mutants! { Common:
     // Errors found in published implementations.
-    clipping_elementwise_instead_of_by_global_norm Adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column];" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm)) / step.scale;", Value;
-    ratio_always_one Gradient 0 "policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob" => "0.0 * drawn.sample.log_prob", Value;
-    truncation_as_termination Gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
-    advantages_not_normalised Gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
-    sample_deviation_instead_of_population MinibatchMoments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
+    clipping_elementwise_instead_of_by_global_norm adam 0 "gradients[s * GRADIENT_COLUMNS / 4u + column];" => "clamp(gradients[s * GRADIENT_COLUMNS / 4u + column], vec4(-agent.max_grad_norm), vec4(agent.max_grad_norm)) / step.scale;", Value;
+    ratio_always_one gradient 0 "policy_log_prob(policy_, drawn.action) - drawn.sample.log_prob" => "0.0 * drawn.sample.log_prob", Value;
+    truncation_as_termination gae 0 "FINAL_ROWS > 0u &&" => "FINAL_ROWS > 9u &&", Value;
+    advantages_not_normalised gradient 0 "(drawn.sample.advantage - moment.x) / (moment.y + 1e-8)" => "drawn.sample.advantage", Value;
+    sample_deviation_instead_of_population minibatch_moments 1 "all.m2 / all.count" => "all.m2 / (all.count - 1.0)", Value;
     // Each formula.
-    entropy_bonus_with_the_wrong_sign Gradient 0 "log_prob_slope, -entropy_weight(agent)" => "log_prob_slope, agent.entropy_coef", Value;
-    clipped_samples_keep_their_slope Gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
-    value_clip_forgotten Gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
-    value_loss_without_its_coefficient Gradient 0 "agent.value_coef * slope" => "slope", Value;
-    gradient_scaled_by_tile Gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
-    samples_past_the_end_counted Gradient LAST_PASS "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
-    gae_without_lambda Gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
-    gae_across_the_end_of_an_episode Gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
-    adam_without_bias_correction Adam 1 "first / step.first_correction" => "first", Value;
-    adam_epsilon_inside_the_root Adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
-    adam_step_counted_from_zero Adam 1 "f32(index + 1u)" => "f32(index)", Value;
-    annealing_forgotten Adam 0 "select(1.0, remaining(agent), ANNEAL_LR)" => "1.0", Value;
-    row_of_partials_left_out SumGradient 0 "var row = 0u" => "var row = 1u", Value;
-    losses_in_the_norm SumGradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
-    log_prob_of_another_action Rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)),", Value;
-    observation_after_the_step Rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n observation = observation_of((*env).state);\n store_observation(s, t, n, &observation);", Value;
-    explained_variance_inverted Report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
+    entropy_bonus_with_the_wrong_sign gradient 0 "log_prob_slope, -entropy_weight(agent)" => "log_prob_slope, agent.entropy_coef", Value;
+    clipped_samples_keep_their_slope gradient 0 "select(0.0, -unclipped, unclipped <= clipped)" => "-unclipped", Value;
+    value_clip_forgotten gradient 0 "slope = select(slope, 0.0, clipped_is_larger);" => "", Value;
+    value_loss_without_its_coefficient gradient 0 "agent.value_coef * slope" => "slope", Value;
+    gradient_scaled_by_tile gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
+    samples_past_the_end_counted gradient LAST_PASS "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
+    gae_without_lambda gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
+    gae_across_the_end_of_an_episode gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
+    adam_without_bias_correction adam 1 "first / step.first_correction" => "first", Value;
+    adam_epsilon_inside_the_root adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
+    adam_step_counted_from_zero adam 1 "f32(index + 1u)" => "f32(index)", Value;
+    annealing_forgotten adam 0 "select(1.0, remaining(agent), ANNEAL_LR)" => "1.0", Value;
+    row_of_partials_left_out sum_gradient 0 "var row = 0u" => "var row = 1u", Value;
+    losses_in_the_norm sum_gradient 0 "column < PARAMETERS / 4u)" => "column < columns)", Value;
+    log_prob_of_another_action rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)),", Value;
+    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n observation = observation_of((*env).state);\n store_observation(s, t, n, &observation);", Value;
+    explained_variance_inverted report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
-    streams_that_do_not_tell_environments_apart Reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
-    sampling_from_the_wrong_stream Rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
-    length_of_an_episode_before_its_last_step Rollout 0 "(*env).episode_return.value, (*env).episode_length);" => "(*env).episode_return.value, (*env).episode_length - 1u);", Word;
-    canary_misread Rollout 0 "return x == 31u;" => "return x != 31u;", Foreign;
-    second_word_of_the_episodes_forgotten Report 0 "select(0u, 1u, low < more)" => "0u", Word;
-    fault_of_a_stopped_agent_kept Report 0 "select(fault, agent.fault, agent.stopped != 0u)" => "7u", Word;
-    time_limit_off_by_one Rollout 0 "episode_length >= EPISODE_LIMIT" => "episode_length > EPISODE_LIMIT", Word;
-    episodes_counted_twice Report 0 "counted_on(agent.episodes, episodes)" => "counted_on(agent.episodes, 2u * episodes)", Word;
-    window_in_the_wrong_order Report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
+    streams_that_do_not_tell_environments_apart reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
+    sampling_from_the_wrong_stream rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
+    length_of_an_episode_before_its_last_step rollout 0 "(*env).episode_return.value, (*env).episode_length);" => "(*env).episode_return.value, (*env).episode_length - 1u);", Word;
+    canary_misread rollout 0 "return x == 31u;" => "return x != 31u;", Foreign;
+    second_word_of_the_episodes_forgotten report 0 "select(0u, 1u, low < more)" => "0u", Word;
+    fault_of_a_stopped_agent_kept report 0 "select(fault, agent.fault, agent.stopped != 0u)" => "7u", Word;
+    time_limit_off_by_one rollout 0 "episode_length >= EPISODE_LIMIT" => "episode_length > EPISODE_LIMIT", Word;
+    episodes_counted_twice report 0 "counted_on(agent.episodes, episodes)" => "counted_on(agent.episodes, 2u * episodes)", Word;
+    window_in_the_wrong_order report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
-    last_environment_not_stored Rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
-    last_values_not_written Evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < (VALUE_ROWS - 1u) * ENVS)", Unwritten;
-    writes_to_a_buffer_it_does_not_own Adam 0 "params[p] = whole(after.value, lane);" => "params[p] = after.value; losses[0] = 0.0;", Foreign;
-    writes_behind_the_end Evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
-    environments_past_the_last_one Reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
+    last_environment_not_stored rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
+    last_values_not_written evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
+    writes_to_a_buffer_it_does_not_own adam 0 "params[p] = whole(after.value, lane);" => "params[p] = after.value; losses[0] = 0.0;", Foreign;
+    writes_behind_the_end evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
+    environments_past_the_last_one reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
 }
 
 mutants! { Samples:
-    activation_slope_of_the_input Gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
-    writes_the_next_step_too Rollout 0 "store_action(b * ACTION_WORDS, action, legal);" => "store_action(b * ACTION_WORDS, action, legal); actions[b + ENVS] = 7u;", Foreign;
-    later_pass_overwrites Gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
-    first_pass_adds_to_what_was_there Gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
-    bias_left_out Gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
-    dropped_weight Evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
+    activation_slope_of_the_input gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
+    writes_the_next_step_too rollout 0 "store_action(b * ACTION_WORDS, action, legal);" => "store_action(b * ACTION_WORDS, action, legal); actions[b + ENVS] = 7u;", Foreign;
+    later_pass_overwrites gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
+    first_pass_adds_to_what_was_there gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
+    bias_left_out gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
+    dropped_weight evaluate 0 "sum += h1[0].z" => "sum += 0.0 * h1[0].z", Value;
 }
 
 mutants! { Choices:
-    second_choice_forgotten Gradient 0 "sum += p.log_probs[firsts[d] + a.choices[d]];" => "sum += f32(d == 0u) * p.log_probs[firsts[d] + a.choices[d]];", Value;
-    choices_drawn_with_one_number Rollout 0 "firsts[d], counts[d], rng_uniform(rng));" => "firsts[d], counts[d], 0.37);", Word;
-    entropy_of_all_choices_in_each_slope Gradient 0 "categorical_slope(p.log_probs[k], entropy, i == a.choices[d]" => "categorical_slope(p.log_probs[k], p.entropy, i == a.choices[d]", Value;
+    second_choice_forgotten gradient 0 "sum += p.log_probs[firsts[d] + a.choices[d]];" => "sum += f32(d == 0u) * p.log_probs[firsts[d] + a.choices[d]];", Value;
+    choices_drawn_with_one_number rollout 0 "firsts[d], counts[d], rng_uniform(rng));" => "firsts[d], counts[d], 0.37);", Word;
+    entropy_of_all_choices_in_each_slope gradient 0 "categorical_slope(p.log_probs[k], entropy, i == a.choices[d]" => "categorical_slope(p.log_probs[k], p.entropy, i == a.choices[d]", Value;
 }
 
 mutants! { Masks:
-    illegal_actions_have_a_logit Rollout 0 "const ILLEGAL_LOGIT: f32 = -1e30" => "const ILLEGAL_LOGIT: f32 = 0.0", Value;
-    illegal_actions_in_the_softmax Gradient 0 "return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;" => "return true;", Value;
-    no_choice_taken_for_legal Rollout 0 "select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS))" => "0u", Foreign;
-    mask_not_stored Rollout 0 "= l.bits[i];" => "= 31u;", Word;
+    illegal_actions_have_a_logit rollout 0 "const ILLEGAL_LOGIT: f32 = -1e30" => "const ILLEGAL_LOGIT: f32 = 0.0", Value;
+    illegal_actions_in_the_softmax gradient 0 "return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;" => "return true;", Value;
+    no_choice_taken_for_legal rollout 0 "select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS))" => "0u", Foreign;
+    mask_not_stored rollout 0 "= l.bits[i];" => "= 31u;", Word;
 }
 
 mutants! { Continuous:
-    clipped_action_stored Rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &action_rng)));", Value;
-    variance_for_deviation Rollout 0 "exp(p.log_std[d]) * rng_normal(rng)" => "exp(2.0 * p.log_std[d] + 0.1) * rng_normal(rng)", Value;
-    density_without_its_norm Gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
-    deviation_depends_on_the_observation SumGradient 0 "sum = without_fixed(sum, column);" => "", Value;
-    entropy_slope_forgotten Gradient 0 "(z * z - 1.0) + entropy_slope" => "(z * z - 1.0)", Value;
+    clipped_action_stored rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &action_rng)));", Value;
+    variance_for_deviation rollout 0 "exp(p.log_std[d]) * rng_normal(rng)" => "exp(2.0 * p.log_std[d] + 0.1) * rng_normal(rng)", Value;
+    density_without_its_norm gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
+    deviation_depends_on_the_observation sum_gradient 0 "sum = without_fixed(sum, column);" => "", Value;
+    entropy_slope_forgotten gradient 0 "(z * z - 1.0) + entropy_slope" => "(z * z - 1.0)", Value;
 }
 
 mutants! { Normalized:
-    observations_not_clipped Evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
-    observations_not_clipped_to_learn_from Gradient 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
-    observations_not_clipped_to_act_on Rollout 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
-    observations_clipped_too_soon Evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "clamp(x, -9.0, 9.0)", Value;
-    means_not_mapped_back UpdateNormalizers 0 "all.mean / old.scale - old.mean.error" => "all.mean - old.mean.error", Value;
-    variance_of_the_old_forgotten UpdateNormalizers 0 "kept * old.variance.value" => "0.0 * old.variance.value", Value;
-    variance_of_the_old_added_to UpdateNormalizers 0 "share * (variance - old.variance.value)" => "share * variance", Value;
-    distance_from_the_old_mean_forgotten UpdateNormalizers 0 "share * kept * rise * rise" => "0.0", Value;
-    mean_replaced UpdateNormalizers 0 "running_sum_plus(old.mean, share * rise, lane)" => "running_sum_plus(old.mean, rise, lane)", Value;
-    returns_not_reset Gae 0 "                discounted = RunningSum(0.0, 0.0);" => "", Value;
-    bootstrapped_value_scaled_too Gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
-    skipped_steps_made Adam 1 "&& !skipped && fault" => "&& fault", Foreign;
-    squared_deviations_scaled_once UpdateNormalizers 0 "all.m2 / all.count / (old.scale * old.scale)" => "all.m2 / all.count / old.scale", Value;
-    later_parts_forgotten UpdateNormalizers 0 "part_ < OBSERVATION_PARTS" => "part_ < 1u", Value;
-    parts_of_the_first_agent UpdateNormalizers 0 "(s * OBSERVATION_PARTS + part_)" => "part_", Value;
-    the_old_count_for_one UpdateNormalizers 0 "running_sum_plus(old.count, count, lane)" => "running_sum_plus(RunningSum(1.0, 0.0), count, lane)", Value;
-    scale_for_deviation UpdateNormalizers 0 "1.0 / sqrt(after.value + NORMALIZER_EPSILON)" => "sqrt(after.value + NORMALIZER_EPSILON)", Value;
-    returns_of_a_lane_counted_once UpdateNormalizers 0 "MomentsOf(f32(STEPS), statistics.return_mean" => "MomentsOf(1.0, statistics.return_mean", Value;
-    returns_normalised_as_an_observation UpdateNormalizers 0 "let old = normalizers[base + OBSERVATION];" => "let old = normalizers[base];", Value;
-    distance_of_means_forgotten UpdateNormalizers 0 "delta * delta * a.count * share" => "0.0", Value;
-    samples_of_the_next_part_too ObservationMoments 0 "min(first + OBSERVATION_PART, BATCH)" => "first + OBSERVATION_PART + 1u", Value;
-    samples_past_the_last_one ObservationMoments 0 "min(first + OBSERVATION_PART, BATCH)" => "first + OBSERVATION_PART", Value;
-    first_sample_left_out ObservationMoments 0 "b = first + lane;" => "b = first + lane + u32(lane == 0u) * LANES;", Value;
-    every_part_the_first ObservationMoments 0 "place.group * OBSERVATION_PART;" => "0u;", Value;
-    observations_of_the_first_agent ObservationMoments 0 "(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION + k" => "b * OBSERVATION + k", Value;
-    one_component_for_all ObservationMoments 0 "+ b) * OBSERVATION + k]" => "+ b) * OBSERVATION]", Value;
-    last_component_not_written ObservationMoments 0 "k < OBSERVATION; k++" => "k + 1u < OBSERVATION; k++", Unwritten;
-    parts_written_over_each_other ObservationMoments 0 "OBSERVATION_PARTS + place.group) * OBSERVATION" => "OBSERVATION_PARTS) * OBSERVATION", Unwritten;
-    deviations_from_the_mean_before ObservationMoments 0 "a.m2 + delta * (x - mean)" => "a.m2 + delta * delta", Value;
-    deviations_of_lanes_means_forgotten ObservationMoments 0 "mine.m2 + mine.count * delta * delta" => "mine.m2", Value;
-    last_part_counted_in_full UpdateNormalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;
+    observations_not_clipped evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
+    observations_not_clipped_to_learn_from gradient 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
+    observations_not_clipped_to_act_on rollout 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "x", Value;
+    observations_clipped_too_soon evaluate 0 "clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP)" => "clamp(x, -9.0, 9.0)", Value;
+    means_not_mapped_back update_normalizers 0 "all.mean / old.scale - old.mean.error" => "all.mean - old.mean.error", Value;
+    variance_of_the_old_forgotten update_normalizers 0 "kept * old.variance.value" => "0.0 * old.variance.value", Value;
+    variance_of_the_old_added_to update_normalizers 0 "share * (variance - old.variance.value)" => "share * variance", Value;
+    distance_from_the_old_mean_forgotten update_normalizers 0 "share * kept * rise * rise" => "0.0", Value;
+    mean_replaced update_normalizers 0 "running_sum_plus(old.mean, share * rise, lane)" => "running_sum_plus(old.mean, rise, lane)", Value;
+    returns_not_reset gae 0 "                discounted = RunningSum(0.0, 0.0);" => "", Value;
+    bootstrapped_value_scaled_too gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
+    skipped_steps_made adam 1 "&& !skipped && fault" => "&& fault", Foreign;
+    squared_deviations_scaled_once update_normalizers 0 "all.m2 / all.count / (old.scale * old.scale)" => "all.m2 / all.count / old.scale", Value;
+    later_parts_forgotten update_normalizers 0 "part_ < OBSERVATION_PARTS" => "part_ < 1u", Value;
+    parts_of_the_first_agent update_normalizers 0 "(s * OBSERVATION_PARTS + part_)" => "part_", Value;
+    the_old_count_for_one update_normalizers 0 "running_sum_plus(old.count, count, lane)" => "running_sum_plus(RunningSum(1.0, 0.0), count, lane)", Value;
+    scale_for_deviation update_normalizers 0 "1.0 / sqrt(after.value + NORMALIZER_EPSILON)" => "sqrt(after.value + NORMALIZER_EPSILON)", Value;
+    returns_of_a_lane_counted_once update_normalizers 0 "MomentsOf(f32(STEPS), statistics.return_mean" => "MomentsOf(1.0, statistics.return_mean", Value;
+    returns_normalised_as_an_observation update_normalizers 0 "let old = normalizers[base + OBSERVATION];" => "let old = normalizers[base];", Value;
+    distance_of_means_forgotten update_normalizers 0 "delta * delta * a.count * share" => "0.0", Value;
+    samples_of_the_next_part_too observation_moments 0 "min(first + OBSERVATION_PART, BATCH)" => "first + OBSERVATION_PART + 1u", Value;
+    samples_past_the_last_one observation_moments 0 "min(first + OBSERVATION_PART, BATCH)" => "first + OBSERVATION_PART", Value;
+    first_sample_left_out observation_moments 0 "b = first + lane;" => "b = first + lane + u32(lane == 0u) * LANES;", Value;
+    every_part_the_first observation_moments 0 "place.group * OBSERVATION_PART;" => "0u;", Value;
+    observations_of_the_first_agent observation_moments 0 "(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION + k" => "b * OBSERVATION + k", Value;
+    one_component_for_all observation_moments 0 "+ b) * OBSERVATION + k]" => "+ b) * OBSERVATION]", Value;
+    last_component_not_written observation_moments 0 "k < OBSERVATION; k++" => "k + 1u < OBSERVATION; k++", Unwritten;
+    parts_written_over_each_other observation_moments 0 "OBSERVATION_PARTS + place.group) * OBSERVATION" => "OBSERVATION_PARTS) * OBSERVATION", Unwritten;
+    deviations_from_the_mean_before observation_moments 0 "a.m2 + delta * (x - mean)" => "a.m2 + delta * delta", Value;
+    deviations_of_lanes_means_forgotten observation_moments 0 "mine.m2 + mine.count * delta * delta" => "mine.m2", Value;
+    last_part_counted_in_full update_normalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;
 }
 
 mutants! { Bits:
-    bits_of_another_word Evaluate 0 "let m = 32u * w + bit;" => "let m = 31u * w + bit;", Value;
-    bits_read_from_the_neighbour Evaluate 0 "(word >> bit) & 1u" => "(some >> bit) & 1u", Value;
-    bits_left_out Gradient 0 "some &= some - 1u;" => "some &= (some - 1u) & 0x7fffffffu;", Value;
-    bits_later_pass_begins_anew Gradient 1 "if (!accumulate) {" => "if (true) {", Value;
-    bits_slopes_of_other_samples Gradient 0 "dot(d1[0], x0)" => "dot(d1[1], x0)", Value;
+    bits_of_another_word evaluate 0 "let m = 32u * w + bit;" => "let m = 31u * w + bit;", Value;
+    bits_read_from_the_neighbour evaluate 0 "(word >> bit) & 1u" => "(some >> bit) & 1u", Value;
+    bits_left_out gradient 0 "some &= some - 1u;" => "some &= (some - 1u) & 0x7fffffffu;", Value;
+    bits_later_pass_begins_anew gradient 1 "if (!accumulate) {" => "if (true) {", Value;
+    bits_slopes_of_other_samples gradient 0 "dot(d1[0], x0)" => "dot(d1[1], x0)", Value;
 }
 
 mutants! { Units:
-    units_later_pass_overwrites Gradient 1 "PASSES > 1u && accumulate" => "PASSES > 99u && accumulate", Value;
-    units_first_pass_adds_to_what_was_there Gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
-    units_tile_left_out Gradient 0 "i < TILES_PER_PASS" => "i + 1u < TILES_PER_PASS", Value;
-    units_bias_left_out Gradient 0 "sums_bias0[0] +=" => "sums_bias0[0] = 0.0 *", Value;
-    units_dropped_weight Evaluate 0 "y0 += in1[3] * x3" => "y0 += 0.0 * in1[3] * x3", Value;
-    units_value_of_another_unit Gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
-    units_slope_of_another_sample Gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
-    units_sample_left_out_of_the_losses Gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
-    units_padding_not_written Gradient 0 "lane) < 12u) {" => "lane) < 11u) {", Unwritten;
+    units_later_pass_overwrites gradient 1 "PASSES > 1u && accumulate" => "PASSES > 99u && accumulate", Value;
+    units_first_pass_adds_to_what_was_there gradient 0 "PASSES > 1u && accumulate" => "PASSES > 1u", Unwritten;
+    units_tile_left_out gradient 0 "i < TILES_PER_PASS" => "i + 1u < TILES_PER_PASS", Value;
+    units_bias_left_out gradient 0 "sums_bias0[0] +=" => "sums_bias0[0] = 0.0 *", Value;
+    units_dropped_weight evaluate 0 "y0 += in1[3] * x3" => "y0 += 0.0 * in1[3] * x3", Value;
+    units_value_of_another_unit gradient 0 "let x2 = subgroupBroadcast(h1[0], 2u)" => "let x2 = subgroupBroadcast(h1[0], 3u)", Value;
+    units_slope_of_another_sample gradient 0 "subgroupBroadcast(head_slope[0].x, 1u)" => "subgroupBroadcast(head_slope[0].x, 2u)", Value;
+    units_sample_left_out_of_the_losses gradient 0 "sum += subgroupBroadcast(value, 3u);" => "", Value;
+    units_padding_not_written gradient 0 "lane) < 12u) {" => "lane) < 11u) {", Unwritten;
 }
 
 mutants! { Learns:
-    sums_of_the_step_before_kept Learn 0 "sums_begin();" => "", Value;
-    weights_of_the_step_before_transposed Learn 0 "norm));\n        transpose_weights(lane);" => "norm));", Value;
-    norm_of_one_network Learn 0 "said[0].squares + said[1].squares" => "said[network].squares", Value;
-    every_step_the_first Learn 0 "adam_step(agent, first_step + i, norm)" => "adam_step(agent, first_step, norm)", Value;
-    every_step_on_the_same_minibatch Learn 1 "network, first_step + i," => "network, first_step,", Value;
-    moments_of_another_minibatch Learn 1 "moments[of_first + i]" => "moments[of_first]", Value;
-    losses_of_a_step_not_written Learn 0 "losses[(of_first + i)" => "losses[of_first", Value;
-    steps_after_the_last_made Learn 0 "agent.stopped == 0u && !skipped" => "agent.stopped == 0u", Value;
+    sums_of_the_step_before_kept learn 0 "sums_begin();" => "", Value;
+    weights_of_the_step_before_transposed learn 0 "norm));\n        transpose_weights(lane);" => "norm));", Value;
+    norm_of_one_network learn 0 "said[0].squares + said[1].squares" => "said[network].squares", Value;
+    every_step_the_first learn 0 "adam_step(agent, first_step + i, norm)" => "adam_step(agent, first_step, norm)", Value;
+    every_step_on_the_same_minibatch learn 1 "network, first_step + i," => "network, first_step,", Value;
+    moments_of_another_minibatch learn 1 "moments[of_first + i]" => "moments[of_first]", Value;
+    losses_of_a_step_not_written learn 0 "losses[(of_first + i)" => "losses[of_first", Value;
+    steps_after_the_last_made learn 0 "agent.stopped == 0u && !skipped" => "agent.stopped == 0u", Value;
 }
 
 mutants! { Learner:
-    head_bias_left_out_of_the_norm Learn 0 "square += dot(sums_head_bias[0], sums_head_bias[0]);" => "", Value;
-    second_moments_not_fetched Learn 1 "second_out1[0] = select(second_out1[0], x0, i == 0u);" => "", Value;
-    parameters_of_the_first_agent Learn 0 "params[base / 4u" => "params[0u * base / 4u", Value;
+    head_bias_left_out_of_the_norm learn 0 "square += dot(sums_head_bias[0], sums_head_bias[0]);" => "", Value;
+    second_moments_not_fetched learn 1 "second_out1[0] = select(second_out1[0], x0, i == 0u);" => "", Value;
+    parameters_of_the_first_agent learn 0 "params[base / 4u" => "params[0u * base / 4u", Value;
 }
 
 /// A memory with one word of each kind, and what a device that agrees would return.

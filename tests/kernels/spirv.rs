@@ -4,7 +4,7 @@
 use crate::harness::{config, skip};
 use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
-use ppo_gpu::program::kernel::{Grid, Kernel};
+use ppo_gpu::program::kernel::{self, Grid};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::spec::environment::Environment;
@@ -19,7 +19,7 @@ const OTHERS: [(&str, &str, &str); 4] = [
     ("draw", include_str!("../../shaders/draw.wgsl"), "const PICTURE_SIZE: u32 = 64u;\n"),
     ("peak_fma", include_str!("../../shaders/bench/peak_fma.wgsl"), "const UNROLLED: bool = true;\nconst ROUNDS: u32 = 8u;\n"),
     ("peak_copy", include_str!("../../shaders/bench/peak_copy.wgsl"), ""),
-    ("step_environments", include_str!("../../shaders/bench/step_environments.wgsl"), "const FOLD: u32 = 32768u;\n"),
+    ("step_environments", include_str!("../../shaders/bench/step_environments.wgsl"), ""),
 ];
 
 /// A module's text without the values of its constants, but for which of them are 0 or 1. Two modules with one such shape have the same statements and types,
@@ -37,12 +37,12 @@ fn shape(source: &str) -> String {
 fn modules() -> BTreeMap<String, (String, String)> {
     let mut modules = BTreeMap::new();
     let mut add = |plan: &Plan, what: &str| {
-        for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(plan)) {
+        for kernel in kernel::all(plan) {
             let source = compose::compose(kernel, plan).text;
-            modules.entry(shape(&source)).or_insert_with(|| (source, format!("{} of {what}", kernel.name())));
+            modules.entry(shape(&source)).or_insert_with(|| (source, format!("{} of {what}", kernel.name)));
         }
         for (name, source, constants) in OTHERS.into_iter().filter(|(name, ..)| *name != "draw" || plan.environment.pictured) {
-            let grid = if name == "step_environments" { Kernel::Rollout.grid(plan) } else { Grid { lanes: 64, groups: 64, networks: 1 } };
+            let grid = if name == "step_environments" { kernel::rollout(plan).grid } else { Grid { lanes: 64, groups: 64, networks: 1, agents: 1 } };
             let source = compose::compose_source(source, grid, plan).text + constants;
             modules.entry(shape(&source)).or_insert_with(|| (source, format!("{name} of {what}")));
         }
@@ -121,10 +121,10 @@ fn aliases_in_a_file_are_what_they_stand_for() {
     let environment = Environment::parse("aliases.wgsl", source).unwrap();
     for profile in ["gpu", "small", "software"] {
         let plan = Plan::with_environment(&config("envs=8 steps=4 hidden=8"), environment.clone(), Profile::named(profile).unwrap()).unwrap();
-        for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(&plan)) {
-            let module = reflect::parse(kernel.name(), &compose::compose(kernel, &plan).text).unwrap();
+        for kernel in kernel::all(&plan) {
+            let module = reflect::parse(kernel.name, &compose::compose(kernel, &plan).text).unwrap();
             let objections = objections(&to_spirv(&module)).unwrap();
-            assert!(objections.is_empty() || objections.contains("10684"), "{} under {profile}: {objections}", kernel.name());
+            assert!(objections.is_empty() || objections.contains("10684"), "{} under {profile}: {objections}", kernel.name);
         }
     }
 }

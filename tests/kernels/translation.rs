@@ -5,16 +5,16 @@ use crate::kernels::plans;
 use naga::back::{hlsl, msl, spv};
 use ppo_gpu::device::engine::{Engine, EngineOptions};
 use ppo_gpu::device::gpu::Gpu;
-use ppo_gpu::program::kernel::Kernel;
+use ppo_gpu::program::{kernel, schedule};
 use ppo_gpu::wgsl::{compose::compose, reflect};
 
 #[test]
 fn kernels_translate_to_spirv_msl_and_hlsl() {
     for (name, plan) in plans() {
-        for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(&plan)) {
-            let module = reflect::parse(kernel.name(), &compose(kernel, &plan).text).unwrap();
+        for kernel in kernel::all(&plan) {
+            let module = reflect::parse(kernel.name, &compose(kernel, &plan).text).unwrap();
             let info = reflect::validator().validate(&module).unwrap();
-            let context = |language: &str| format!("{} of plan '{name}' to {language}", kernel.name());
+            let context = |language: &str| format!("{} of plan '{name}' to {language}", kernel.name);
 
             let words = spv::write_vec(&module, &info, &spv::Options::default(), None).unwrap_or_else(|error| panic!("{}: {error}", context("SPIR-V")));
             assert!(words.len() > 100);
@@ -38,6 +38,6 @@ fn kernels_compile_under_strict_webgpu_rules_and_default_limits() {
     for assignments in ["envs=8 steps=4 hidden=64,64", "envs=8 steps=4 hidden=128 activation=relu", "envs=8 steps=4 hidden=12,12,12 agents=2"] {
         let plan = plan(assignments, profile("small"));
         let options = EngineOptions { checked: true, ..EngineOptions::default() };
-        Engine::new(&gpu, &plan, &options).unwrap_or_else(|error| panic!("{assignments}: {error}\n{}", error.help()));
+        Engine::new(&gpu, &plan, schedule::training(&plan), &options).unwrap_or_else(|error| panic!("{assignments}: {error}\n{}", error.help()));
     }
 }

@@ -1,8 +1,8 @@
 //! The dispatches of an update, folded into repetitions, and what each kernel binds.
 
-use crate::program::kernel::Kernel;
+use crate::program::kernel;
 use crate::program::plan::Plan;
-use crate::program::schedule;
+use crate::program::schedule::{self, Step};
 use crate::support::error::Result;
 use crate::support::text::columns;
 use crate::support::text::grouped;
@@ -17,23 +17,24 @@ const LONGEST_GROUP: usize = 4;
 /// # Errors
 /// [`crate::Error::Shader`] when a kernel does not compile.
 pub(super) fn kernels(plan: &Plan) -> Result<String> {
-    let update: Vec<Kernel> = schedule::update(plan).iter().map(|dispatch| dispatch.kernel).collect();
-    let start: Vec<Kernel> = schedule::start().iter().map(|dispatch| dispatch.kernel).collect();
-    let mut text = format!("Once:         {}\nEvery update: {}\n", fold(&start), fold(&update));
+    let program = schedule::training(plan);
+    let names = |steps: &[Step]| -> Vec<&str> { steps.iter().map(|Step::Dispatch(dispatch)| dispatch.kernel).collect() };
+    let (once, update) = (names(&program.once), names(&program.update));
+    let mut text = format!("Once:         {}\nEvery update: {}\n", fold(&once), fold(&update));
     text += &format!("              {}, each for {}\n\n", plural(update.len(), "dispatch", "dispatches"), plural(plan.agents, "agent", "agents"));
 
     let mut rows = Vec::new();
-    for &kernel in Kernel::ALL.iter().filter(|kernel| kernel.is_for(plan)) {
-        let grid = kernel.grid(plan);
-        let count = update.iter().filter(|&&other| other == kernel).count();
+    for kernel in kernel::all(plan) {
+        let grid = kernel.grid;
+        let count = update.iter().filter(|&&other| other == kernel.name).count();
         let bindings = reflect::bindings(kernel, plan)?;
         let names = |writable: bool| {
             let list = bindings.iter().filter(|binding| !binding.uniform && binding.writable == writable).map(|binding| binding.name.as_str());
             list.collect::<Vec<_>>().join(", ")
         };
         rows.push([
-            kernel.name().to_string(),
-            if start.contains(&kernel) {
+            kernel.name.to_string(),
+            if once.contains(&kernel.name) {
                 "once".into()
             } else if count == 0 {
                 "not used".into()
@@ -42,7 +43,7 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
             },
             format!("{} x {} x {}", grouped(grid.groups as u64), plan.agents, grid.networks),
             grid.lanes.to_string(),
-            kernel.summary().to_string(),
+            kernel.summary.to_string(),
             names(false),
             names(true),
         ]);
@@ -58,9 +59,9 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
 }
 
 /// `list` in reading order, with what repeats written once and counted: "a x3, (b, c) x2, d".
-fn fold(list: &[Kernel]) -> String {
+fn fold(list: &[&str]) -> String {
     // Runs of one kernel first, so that groups repeat whatever the runs in them are.
-    let runs: Vec<(Kernel, usize)> = list.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
+    let runs: Vec<(&str, usize)> = list.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
     let mut parts = Vec::new();
     let mut rest = &runs[..];
     while !rest.is_empty() {
@@ -71,7 +72,7 @@ fn fold(list: &[Kernel]) -> String {
             .max_by_key(|(length, times)| (length * times, std::cmp::Reverse(*length)))
             .unwrap_or((1, 1));
         let times_text = |times: usize| if times > 1 { format!(" x{}", grouped(times as u64)) } else { String::new() };
-        let group: Vec<String> = rest[..length].iter().map(|(kernel, run)| format!("{}{}", kernel.name(), times_text(*run))).collect();
+        let group: Vec<String> = rest[..length].iter().map(|(kernel, run)| format!("{kernel}{}", times_text(*run))).collect();
         let group = group.join(", ");
         parts.push(if times > 1 { format!("({group}){}", times_text(times)) } else { group });
         rest = &rest[length * times..];
@@ -82,18 +83,17 @@ fn fold(list: &[Kernel]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Kernel::{Adam, Evaluate, Gae, Gradient, Report, Rollout, SumGradient};
 
     #[test]
     fn what_repeats_is_written_once() {
-        let step = [Gradient, SumGradient, Adam];
+        let step = ["gradient", "sum_gradient", "adam"];
         assert_eq!(
-            fold(&[&[Rollout; 32][..], &[Evaluate, Gae], &step.repeat(16), &[Report]].concat()),
+            fold(&[&["rollout"; 32][..], &["evaluate", "gae"], &step.repeat(16), &["report"]].concat()),
             "rollout x32, evaluate, gae, (gradient, sum_gradient, adam) x16, report"
         );
-        let step = [Gradient, Gradient, SumGradient, Adam];
-        assert_eq!(fold(&[&[Gae][..], &step.repeat(2)].concat()), "gae, (gradient x2, sum_gradient, adam) x2");
-        assert_eq!(fold(&[Rollout, Evaluate]), "rollout, evaluate");
+        let step = ["gradient", "gradient", "sum_gradient", "adam"];
+        assert_eq!(fold(&[&["gae"][..], &step.repeat(2)].concat()), "gae, (gradient x2, sum_gradient, adam) x2");
+        assert_eq!(fold(&["rollout", "evaluate"]), "rollout, evaluate");
         assert_eq!(fold(&[]), "");
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::inspect::{schedule, tables};
 use crate::device::{choose, gpu};
 use crate::program::buffers::BUFFERS;
-use crate::program::kernel::Kernel;
+use crate::program::kernel;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::spec::config::Config;
@@ -53,7 +53,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         _ => {}
     }
     let kernel = match topic {
-        Topic::Shader(name) => Some(kernel_named(name)?),
+        Topic::Shader(name) => Some(known_kernel(name)?),
         _ => None,
     };
     let adapter = adapter(config)?;
@@ -64,11 +64,13 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
     }
     let plan = Plan::new(config, profile)?;
     match (topic, kernel) {
-        (_, Some(kernel)) if !kernel.is_for(&plan) => {
-            let problem = format!("'{}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it", kernel.name());
-            Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
-        }
-        (_, Some(kernel)) => Ok(compose::compose(kernel, &plan).text),
+        (_, Some(name)) => match kernel::all(&plan).into_iter().find(|kernel| kernel.name == name) {
+            Some(kernel) => Ok(compose::compose(kernel, &plan).text),
+            None => {
+                let problem = format!("'{name}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it");
+                Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
+            }
+        },
         (Topic::Buffers, _) => Ok(buffers(&plan)),
         (Topic::Kernels, _) => schedule::kernels(&plan),
         _ => Ok(derived(&plan, adapter.as_ref(), &why)),
@@ -111,10 +113,10 @@ fn profile(config: &Config, adapter: Option<&Adapter>) -> (Profile, String) {
     }
 }
 
-fn kernel_named(name: &str) -> Result<Kernel> {
-    Kernel::named(name).ok_or_else(|| {
-        let names = || Kernel::ALL.iter().map(|kernel| kernel.name());
-        let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
+/// `name`, if a kernel is called that.
+fn known_kernel(name: &str) -> Result<&str> {
+    kernel::NAMES.contains(&name).then_some(name).ok_or_else(|| {
+        let help = format!("one of {}{}", kernel::NAMES.join(", "), did_you_mean(name, kernel::NAMES.iter().copied()));
         Error::config("shader", format!("there is no kernel '{name}'"), help)
     })
 }
@@ -198,7 +200,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
                     steps => format!("in each update, of {} each", plural(steps, "gradient step", "gradient steps")),
                 },
             ],
-            ["update", &plural(crate::program::schedule::update(plan).len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
+            ["update", &plural(crate::program::schedule::training(plan).update.len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
         ],
         "ll",
     );

@@ -162,9 +162,8 @@ impl<R: Real> State<R> for Target<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::kernel::Kernel;
 
-    const SITE: Site = Site { kernel: Kernel::Rollout, agent: 0, index: 0 };
+    const SITE: Site = Site { kernel: "rollout", agent: 0, index: 0 };
 
     fn reward(mut state: impl State<f64>, action: Action<f64>) -> f64 {
         let outcome = state.step(&action, &mut Stream::new(0, 0, 0, 0), SITE).unwrap();

@@ -1,0 +1,116 @@
+//! The one compiler of kernels.
+
+use crate::device::cache::KernelCache;
+use crate::device::compiled::Compiled;
+use crate::device::gpu::Gpu;
+use crate::device::wait;
+use crate::support::error::{Error, Result};
+use crate::wgsl::reflect;
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, PoisonError};
+
+/// Compiles kernels for a device.
+pub(super) struct Compiler<'a> {
+    pub(super) gpu: &'a Gpu,
+    /// Where the driver keeps what it has compiled, if anywhere.
+    pub(super) cache: Option<&'a KernelCache>,
+    /// Compile even what the device has compiled before.
+    pub(super) anew: bool,
+}
+
+impl Compiler<'_> {
+    /// The kernel `name` of this WGSL, compiled now or before. `checked`: with bounds checks and bounded loops.
+    ///
+    /// # Errors
+    /// [`Error::Shader`] when it does not compile.
+    pub(super) fn compile(&self, name: &str, source: &str, checked: bool) -> Result<Arc<Compiled>> {
+        if self.anew {
+            return Ok(Arc::new(self.compile_now(name, source, checked)?));
+        }
+        let slot = self.gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{}", source)).into());
+        let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(compiled) => Ok(compiled.clone()),
+            None => Ok(known.insert(Arc::new(self.compile_now(name, source, checked)?)).clone()),
+        }
+    }
+
+    fn compile_now(&self, name: &str, source: &str, checked: bool) -> Result<Compiled> {
+        let device = &self.gpu.device;
+        // wgpu validates every module that it is given, and there is no way around that.
+        let module = reflect::parse_only(name, source)?;
+        // Group 1 is the same for all kernels: the first part.
+        let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
+        let module = if checked {
+            device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: these kernels are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, or has buffers that
+            // are made for its grid, and every loop in them ends; the shader tests run those that learn with guard words around every buffer.
+            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let layout_entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform, min_binding_size: None },
+            count: None,
+        };
+        let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
+            .iter()
+            .map(|binding| {
+                let storage = wgpu::BufferBindingType::Storage { read_only: !binding.writable };
+                layout_entry(binding.index, if binding.uniform { wgpu::BufferBindingType::Uniform } else { storage })
+            })
+            .collect();
+        let layout_of =
+            |entries: &[wgpu::BindGroupLayoutEntry]| device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
+        let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, wgpu::BufferBindingType::Uniform)]));
+        let bind_group_layouts = &[Some(&layout), Some(&part_layout)];
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts, immediate_size: 0 });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(name),
+            // The kernels write workgroup memory before they read it.
+            compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
+            cache: self.cache.map(KernelCache::pipelines),
+        });
+        match wait::caught(scope) {
+            // wgpu has not seen the text: our own validation reports what is wrong with its lines.
+            Some(error) => Err(reflect::parse(name, source).err().unwrap_or_else(|| Error::Shader { kernel: name.into(), report: error.to_string() })),
+            None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
+        }
+    }
+}
+
+/// Whether what a kernel imports holds code that is not this crate's own, if the environment is not.
+pub(super) fn is_foreign(imports: &[String]) -> bool {
+    imports.iter().any(|name| name == "environment")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::kernel;
+    use crate::program::plan::Plan;
+    use crate::program::profile::PROFILES;
+    use crate::spec::config::Config;
+    use crate::wgsl::compose;
+
+    /// Those that hold the text of the environment's file, through whatever they import it, and no others.
+    #[test]
+    fn kernels_with_the_environments_code_are_foreign() {
+        for profile in PROFILES {
+            let plan = Plan::new(&Config::default(), *profile).expect("the defaults fit together");
+            let mut foreign = Vec::new();
+            for kernel in kernel::all(&plan).into_iter().chain([kernel::draw(64)]) {
+                let composed = compose::compose_with(kernel, &plan, &[]);
+                assert_eq!(is_foreign(&composed.imports), composed.text.contains(&plan.environment.source), "{}", kernel.name);
+                foreign.extend(is_foreign(&composed.imports).then_some(kernel.name));
+            }
+            assert_eq!(foreign, ["reset", "rollout", "draw"]);
+        }
+    }
+}
