@@ -23,6 +23,8 @@ const REPLAY: &str = "\
 @group(0) @binding(2) var<storage, read> observations: array<u32>;
 @group(0) @binding(3) var<storage, read_write> transitions: array<vec4<u32>>;
 
+const DRAWS: u32 = VALUE_ROWS * OBSERVATION;  // room for those of a lane
+
 @compute @workgroup_size(LANES)
 fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let n = place_of(workgroup).group * LANES + lane;
@@ -62,7 +64,7 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
 const RECORDED: [(&str, &str); 3] = [
     (
         "rng_bits",
-        "fn rng_bits(rng: ptr<function, Rng>) -> u32 {\n    let word = observations[(*rng).lane * (VALUE_ROWS * OBSERVATION) + (*rng).draw];\n    \
+        "fn rng_bits(rng: ptr<function, Rng>) -> u32 {\n    let word = observations[(*rng).lane * DRAWS + (*rng).draw];\n    \
          (*rng).draw += 1u;\n    return word;\n}\n",
     ),
     ("rng_uniform", "fn rng_uniform(rng: ptr<function, Rng>) -> f32 {\n    return bitcast<f32>(rng_bits(rng));\n}\n"),
