@@ -1,17 +1,18 @@
 //! The command line, and what a person sees.
 
-pub mod command;
-pub mod commands;
+mod arguments;
+mod call;
+mod command;
+mod command_line;
+mod commands;
 pub mod dashboard;
 pub mod doctor;
-pub mod export;
 pub mod inspect;
-pub mod layers;
 pub mod plot;
 mod png;
 pub mod progress;
-pub mod record;
+mod shared;
 mod signals;
 pub mod watch;
 
-pub use commands::main;
+pub use command_line::main;

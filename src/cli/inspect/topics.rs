@@ -18,22 +18,25 @@ use crate::support::text::plural;
 use crate::wgsl::compose;
 
 /// What to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
 pub enum Topic {
-    /// Everything derived from the configuration.
+    /// Everything derived from the configuration: sizes, work, memory, limits, profile.
     Plan,
-    /// The effective configuration.
+    /// The effective configuration as a TOML file, each key with its meaning.
     Config,
-    /// The memory map.
+    /// The memory map of the device.
     Buffers,
     /// The schedule of one update, and what each kernel binds.
     Kernels,
-    /// What the numbers of a row of metrics mean.
+    /// Meaning, unit and healthy range of each number in metrics.jsonl.
     Metrics,
-    /// The tables of the documents, in Markdown.
+    /// The tables of the documents, in Markdown: kernels, buffers, keys, metrics.
     Tables,
-    /// The WGSL of the kernel of this name.
-    Shader(String),
+    /// The WGSL of a kernel, exactly as it is compiled.
+    Shader {
+        /// The kernel's name, e.g. gradient.
+        name: String,
+    },
 }
 
 /// An adapter's description and limits.
@@ -53,7 +56,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         _ => {}
     }
     let kernel = match topic {
-        Topic::Shader(name) => Some(known_kernel(name)?),
+        Topic::Shader { name } => Some(known_kernel(name)?),
         _ => None,
     };
     let adapter = adapter(config)?;
@@ -283,18 +286,18 @@ mod tests {
                 (Topic::Buffers, &["observations", "[s][t][n]: Transition"]),
                 (Topic::Kernels, &["rollout", "sum_gradient", "params"]),
                 (Topic::Metrics, &["approx_kl", "Healthy"]),
-                (Topic::Shader("gradient".into()), &["fn gradient(", "const BATCH: u32 = 512u;"]),
+                (Topic::Shader { name: "gradient".into() }, &["fn gradient(", "const BATCH: u32 = 512u;"]),
             ] {
-                let text = show(&config, &topic, true).unwrap_or_else(|error| panic!("{topic:?}: {}", crate::cli::commands::describe(&error)));
+                let text = show(&config, &topic, true).unwrap_or_else(|error| panic!("{topic:?}: {}", crate::cli::call::describe(&error)));
                 assert!(expected.iter().all(|part| text.contains(part)), "{topic:?}: {text}");
-                assert!(text.ends_with('\n') && text.lines().all(|line| line.trim_end() == line || matches!(topic, Topic::Shader(_))), "{topic:?}");
+                assert!(text.ends_with('\n') && text.lines().all(|line| line.trim_end() == line || matches!(topic, Topic::Shader { .. })), "{topic:?}");
             }
         }
     }
 
     #[test]
     fn an_unknown_kernel_is_refused_with_the_nearest() {
-        let error = show(&Config::default(), &Topic::Shader("gradients".into()), true).expect_err("a refusal");
+        let error = show(&Config::default(), &Topic::Shader { name: "gradients".into() }, true).expect_err("a refusal");
         assert!(error.help().contains("did you mean 'gradient'?"), "{}", error.help());
     }
 

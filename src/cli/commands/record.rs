@@ -1,43 +1,77 @@
-//! `ppo-gpu record`: an agent at play, as an animation or as pictures.
+//! `ppo-gpu record`.
 
+use crate::cli::arguments::Playing;
+use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::play::picture::{Painter, Picture};
 use crate::play::player::Player;
-use crate::support::error::{Error, Result};
+use crate::run::session::PLAYABLE;
+use crate::support::error::{Error, Result, exit};
 use crate::support::files;
+use crate::support::text::quantity;
 use std::path::{Path, PathBuf};
 
-/// What to record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordOptions {
-    /// The animation, as a GIF file.
-    pub gif: Option<PathBuf>,
-    /// A directory for a PNG file of each frame.
-    pub png_dir: Option<PathBuf>,
+/// Write an animation, or pictures, of an agent at play.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Record {
+    #[command(flatten)]
+    playing: Playing,
+    /// Write an animation.
+    #[arg(long, value_name = "FILE")]
+    gif: Option<PathBuf>,
+    /// Write a picture of each step.
+    #[arg(long, value_name = "DIR")]
+    png_dir: Option<PathBuf>,
     /// Pixels along each side.
-    pub size: u32,
-    /// Frames a second, of the animation.
-    pub fps: u32,
-    /// Episodes.
-    pub episodes: u32,
-    /// Frames at most.
-    pub most_frames: u32,
+    #[arg(long, value_name = "N", default_value = "256")]
+    size: u32,
+    /// Frames a second of the animation.
+    #[arg(long, value_name = "N", default_value = "30")]
+    fps: u32,
+    /// Stop after N episodes.
+    #[arg(long, value_name = "N", default_value = "1")]
+    episodes: u32,
+    /// Stop after N frames.
+    #[arg(long, value_name = "N", default_value = "1000")]
+    most_frames: u32,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ppo-gpu record runs/a --gif a.gif --deterministic
+  ppo-gpu record runs/a --png-dir frames --size 512 --most-frames 100";
+
+impl Perform for Record {
+    fn takes(_: Option<&str>) -> Flags {
+        // Without a run it plays what the configuration says.
+        [&PLAYABLE[..], &["env", "agents", "hidden", "activation", "config", "set"]].concat()
+    }
+
+    fn perform(self, call: &Call) -> Result<u8> {
+        let (mut player, ..) = self.playing.player(&call.shared)?;
+        let recording = record(&mut player, &self)?;
+        let returns: Vec<String> = recording.returns.iter().map(|value| quantity(*value)).collect();
+        let ended = if returns.is_empty() { "no episode ended".into() } else { format!("return {}", returns.join(", ")) };
+        let paths = self.gif.iter().chain(&self.png_dir).map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        print(&format!("wrote {paths}: {} frames, {ended}\n", recording.frames)).map(|()| exit::DONE)
+    }
 }
 
 /// What was recorded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recording {
+struct Recording {
     /// Frames.
-    pub frames: u32,
+    frames: u32,
     /// Returns of the episodes that ended.
-    pub returns: Vec<f32>,
+    returns: Vec<f32>,
 }
 
 /// Records an agent at play, one frame for each state, from the first state of an episode to the one before the end of the last episode.
 ///
 /// # Errors
 /// [`Error::Config`] when nothing is to be written, or a number is out of range; [`Error::File`] when it cannot be written; those of [`Painter::new`].
-pub fn record(player: &mut Player, options: &RecordOptions) -> Result<Recording> {
+fn record(player: &mut Player, options: &Record) -> Result<Recording> {
     if options.gif.is_none() && options.png_dir.is_none() {
         return Err(Error::config("record", "neither --gif nor --png-dir says where to", "for instance --gif run.gif"));
     }

@@ -1,0 +1,53 @@
+//! What commands are, and what they are given.
+
+use crate::cli::shared::Shared;
+use crate::support::error::{Error, Result};
+use std::io::Write;
+
+/// Names of flags.
+pub(super) type Flags = Vec<&'static str>;
+
+/// A command: its fields are its own arguments.
+pub(super) trait Perform {
+    /// The flags of [`Shared`] that it takes; of a group, those that its command `topic` takes.
+    fn takes(topic: Option<&str>) -> Flags;
+
+    /// Does what is asked for, and returns the process exit code.
+    ///
+    /// # Errors
+    /// Whatever keeps it from that.
+    fn perform(self, call: &Call) -> Result<u8>;
+}
+
+/// What all commands are given.
+pub(super) struct Call {
+    /// The flags that all commands share.
+    pub(super) shared: Shared,
+    /// The description of the whole command line.
+    pub(super) command_line: fn() -> clap::Command,
+}
+
+/// Writes to stdout. A reader that has read enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::file("write", "standard output", error)),
+        _ => Ok(()),
+    }
+}
+
+/// An error as a person reads it: what and where, its causes, what to do.
+pub(super) fn describe(error: &Error) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text += &format!("  caused by: {error}\n");
+        cause = error.source();
+    }
+    let mut prefix = "  help: ";
+    for line in error.help().lines() {
+        text += &format!("{prefix}{line}\n");
+        prefix = "        ";
+    }
+    text
+}

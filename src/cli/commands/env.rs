@@ -1,0 +1,113 @@
+//! `ppo-gpu env`: a group of commands.
+
+use crate::check::environment::check;
+use crate::cli::call::{Call, Flags, Perform, print};
+use crate::cli::png;
+use crate::device::gpu::Gpu;
+use crate::environments::built_in;
+use crate::play::picture::Picture;
+use crate::run::session::PLAYABLE;
+use crate::spec::config::Config;
+use crate::spec::environment::Environment;
+use crate::support::error::{Error, Result, exit};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// List, show, write and try environments.
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = false)]
+pub(in crate::cli) struct Env {
+    #[command(subcommand)]
+    topic: Topic,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Topic {
+    /// The built-in environments.
+    List,
+    /// What an environment observes, does and can be set to.
+    Show {
+        /// A name of `env list`, or the path of a .wgsl file.
+        name: String,
+        /// Print its WGSL.
+        #[arg(long)]
+        wgsl: bool,
+        /// Write a picture of it.
+        #[arg(long, value_name = "FILE")]
+        png: Option<PathBuf>,
+        /// Pixels along each side of the picture.
+        #[arg(long, value_name = "N", default_value = "256")]
+        size: u32,
+        /// Steps to make, with a policy that has learned nothing, before the picture.
+        #[arg(long, value_name = "N", default_value = "0")]
+        after: u32,
+    },
+    /// Write a commented example that works, NAME.wgsl, to start from.
+    New {
+        /// What it is called.
+        name: String,
+        /// With continuous actions.
+        #[arg(long)]
+        continuous: bool,
+    },
+    /// Try an environment: does it compile, and does it behave?
+    Check {
+        /// The path of a .wgsl file.
+        name: String,
+    },
+}
+
+impl Perform for Env {
+    fn takes(topic: Option<&str>) -> Flags {
+        match topic {
+            Some("show" | "check") => [&PLAYABLE[..], &["config", "set"]].concat(),
+            Some("list") => vec!["json"],
+            _ => vec![],
+        }
+    }
+
+    fn perform(self, call: &Call) -> Result<u8> {
+        let config = call.shared.config()?;
+        match self.topic {
+            Topic::List => list(call.shared.json)?,
+            Topic::Show { name, png: Some(path), size, after, .. } => {
+                png::write(&Picture::of_environment(&Config { env: name, ..config }, after, size)?, &path)?;
+                print(&format!("wrote {} ({size} x {size} pixels)\n", path.display()))?;
+            }
+            Topic::Show { name, wgsl, .. } => {
+                let environment = Environment::named(&name)?;
+                print(&if wgsl { environment.source } else { environment.to_text() })?;
+            }
+            Topic::New { name, continuous } => new(name, continuous)?,
+            Topic::Check { name } => {
+                let environment = Environment::named(&name)?;
+                let report = check(&Gpu::open(&config.backend, &config.adapter)?, &environment, &config)?;
+                print(&report.to_text())?;
+                return Ok(if report.passed() { exit::DONE } else { exit::REFUSED });
+            }
+        }
+        Ok(exit::DONE)
+    }
+}
+
+fn list(json: bool) -> Result<()> {
+    if json {
+        let all: Vec<_> = Environment::list()?.iter().map(Environment::to_json).collect();
+        return print(&(serde_json::Value::Array(all).to_string() + "\n"));
+    }
+    Environment::list()?.iter().try_for_each(|environment| print(&format!("{:<28} {}\n", environment.name, environment.summary())))
+}
+
+/// Writes an example to `NAME.wgsl`.
+fn new(name: String, continuous: bool) -> Result<()> {
+    let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
+    let mut file = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::config("env new", format!("{} exists already", path.display()), "give another name, or remove the file first")
+        }
+        _ => Error::file("create", &path, error),
+    })?;
+    file.write_all(built_in::template(continuous).as_bytes()).map_err(|error| Error::file("write", &path, error))?;
+    let shown = path.display();
+    print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"))
+}

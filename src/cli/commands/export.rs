@@ -1,0 +1,60 @@
+//! `ppo-gpu export`.
+
+use crate::cli::arguments::SavedRun;
+use crate::cli::call::{Call, Flags, Perform, print};
+use crate::play::export::policy::Policy;
+use crate::run::session::Saved;
+use crate::support::error::{Error, Result, exit};
+use crate::support::files;
+use std::path::{Path, PathBuf};
+
+/// Write what an agent has learned for other programs.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Export {
+    #[command(flatten)]
+    saved: SavedRun,
+    #[arg(long, help = "The agent [default: 0]")]
+    agent: Option<usize>,
+    /// Write an ONNX model: observation to action, logits (or mean and log_std), value.
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+    /// Write the weights, named as PyTorch names those of an nn.Sequential.
+    #[arg(long, value_name = "FILE")]
+    safetensors: Option<PathBuf>,
+    /// Write WGSL functions to paste into another program.
+    #[arg(long, value_name = "FILE")]
+    wgsl: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ppo-gpu export runs/a --from best --onnx policy.onnx
+  ppo-gpu export runs/a --agent 3 --safetensors weights.safetensors --wgsl policy.wgsl";
+
+impl Perform for Export {
+    fn takes(_: Option<&str>) -> Flags {
+        vec![]
+    }
+
+    fn perform(self, _: &Call) -> Result<u8> {
+        let saved = Saved::open(&self.saved.run)?;
+        let policy = Policy::of(&saved.config, &saved.environment, &saved.checkpoint(self.saved.from)?, self.agent.unwrap_or(0))?;
+        let written: Vec<String> = self.export(&policy)?.iter().map(|path| path.display().to_string()).collect();
+        print(&format!("wrote {}\n", written.join(", "))).map(|()| exit::DONE)
+    }
+}
+
+impl Export {
+    /// Writes what is asked for, and returns the paths.
+    fn export(&self, policy: &Policy) -> Result<Vec<PathBuf>> {
+        type Written<'a> = (&'a Option<PathBuf>, fn(&Policy) -> Vec<u8>);
+        let all: [Written; 3] =
+            [(&self.onnx, Policy::to_onnx), (&self.safetensors, Policy::to_safetensors), (&self.wgsl, |policy| policy.to_wgsl().into_bytes())];
+        let wanted: Vec<(&Path, Vec<u8>)> = all.iter().filter_map(|(path, make)| Some((path.as_deref()?, make(policy)))).collect();
+        if wanted.is_empty() {
+            return Err(Error::config("export", "none of --onnx, --safetensors and --wgsl says what to write", "for instance --onnx policy.onnx"));
+        }
+        wanted.into_iter().map(|(path, bytes)| files::write(path, &bytes).map(|()| path.into())).collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! `ppo-gpu resume`.
+
+use crate::cli::arguments::SavedRun;
+use crate::cli::call::{Call, Flags, Perform};
+use crate::cli::commands::train::conclude;
+use crate::run::session::{self, RESUMABLE};
+use crate::support::error::Result;
+
+/// Go on with a run that was ended, as if it never had been; --total-steps makes it longer.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct Resume {
+    #[command(flatten)]
+    saved: SavedRun,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ppo-gpu resume runs/a                         to the bits of a run that never ended
+  ppo-gpu resume runs/a --total-steps 20e6      for longer
+  ppo-gpu resume runs/a --from 300              from the checkpoint after update 300; later ones are removed";
+
+impl Perform for Resume {
+    fn takes(_: Option<&str>) -> Flags {
+        [&RESUMABLE[..], &["set", "json", "quiet", "tui"]].concat()
+    }
+
+    fn perform(self, call: &Call) -> Result<u8> {
+        let shared = &call.shared;
+        conclude(session::resume(&self.saved.run, self.saved.from, &shared.written()?, shared.observers())?, shared.json)
+    }
+}
