@@ -35,8 +35,11 @@ fn modules() -> Vec<(Kernel, naga::Module)> {
     kernel::all(&plan).into_iter().map(|kernel| (kernel, reflect::parse(kernel.name, &compose::compose(kernel, &plan).text).unwrap())).collect()
 }
 
-/// Names, offsets in words and types of a structure's fields, and its size in words, as naga reads them.
-fn layout(module: &naga::Module, name: &str) -> Option<(Vec<(String, usize, String)>, usize)> {
+/// Name, offset in words and type of each field.
+type Fields = Vec<(String, usize, String)>;
+
+/// The fields of a structure, and its size in words, as naga reads them.
+fn layout(module: &naga::Module, name: &str) -> Option<(Fields, usize)> {
     let (fields, words) = reflect::structure(module, name)?;
     let structure = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).unwrap().1;
     let naga::TypeInner::Struct { members, .. } = &structure.inner else { unreachable!() };
@@ -44,7 +47,7 @@ fn layout(module: &naga::Module, name: &str) -> Option<(Vec<(String, usize, Stri
 }
 
 /// The same as the host declares them, `first` words later.
-fn declared(record: &Type, first: usize) -> Vec<(String, usize, String)> {
+fn declared(record: &Type, first: usize) -> Fields {
     record.fields.iter().map(|field| (field.name.into(), first + field.word, field.kind.name.into())).collect()
 }
 

@@ -118,12 +118,11 @@ fn explained_variance<R: Real>(plan: &Plan, agent: &Agent, memory: &Memory<R>, s
 /// Return and length of the last finished episodes, newest first: those of this rollout, in the order (t, n), then the `recent` ones from before it. A rollout that is not
 /// `sound` adds none.
 fn newest_episodes<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, recent: usize, sound: bool) -> Vec<[R; 2]> {
-    let transitions = memory.buffer("transitions");
-    let field = |b: usize, field: usize| (s * plan.batch + b) * Transition::WORDS + field;
-    let ending = |b: usize| transitions.u(field(b, word!(Transition.ending)));
-    let finished = (0..if sound { plan.batch } else { 0 }).rev().filter(|&b| ending(b) & Transition::ENDED != 0).map(|b| {
-        [transitions.f(field(b, word!(Transition.episode_return))), R::from_f64(f64::from(transitions.u(field(b, word!(Transition.episode_length)))))]
-    });
+    let (transitions, first) = (memory.buffer("transitions"), s * plan.batch);
+    let ended = |&i: &usize| transitions.u(word!(Transition[i].ending)) & Transition::ENDED != 0;
+    let length = |i: usize| R::from_f64(f64::from(transitions.u(word!(Transition[i].episode_length))));
+    let finished =
+        (first..first + if sound { plan.batch } else { 0 }).rev().filter(ended).map(|i| [transitions.f(word!(Transition[i].episode_return)), length(i)]);
     let before = (0..recent).map(|i| [0, 1].map(|k| memory.buffer("recent").f((s * WINDOW as usize + i) * 2 + k)));
     finished.chain(before).take(WINDOW as usize).collect()
 }

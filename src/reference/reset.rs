@@ -39,22 +39,22 @@ impl<R: Real> EnvLane<R> {
     /// # Panics
     /// When the reference does not know the environment.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
-        let (lanes, words) = (memory.buffer("env_lanes"), plan.environment.state_words);
-        let first = (s * plan.envs + n) * plan.environment.lane_words;
+        let (lanes, first) = (memory.buffer("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
+        let episode = first + plan.environment.state_words;
         EnvLane {
-            state: (twin_of(plan).from_words)(&lanes.reals(first..first + words)),
-            episode_return: RunningSum::read(lanes, first + words + word!(RunningEpisode.episode_return)),
-            episode_length: lanes.u(first + words + word!(RunningEpisode.episode_length)),
+            state: (twin_of(plan).from_words)(&lanes.reals(first..episode)),
+            episode_return: RunningSum::read(lanes, episode + word!(RunningEpisode.episode_return)),
+            episode_length: lanes.u(episode + word!(RunningEpisode.episode_length)),
         }
     }
 
     /// Stores environment `n` of agent `s`.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, n: usize) {
-        let (lanes, words) = (memory.buffer_mut("env_lanes"), plan.environment.state_words);
-        let first = (s * plan.envs + n) * plan.environment.lane_words;
+        let (lanes, first) = (memory.buffer_mut("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
+        let episode = first + plan.environment.state_words;
         lanes.write_all(first, self.state.to_words());
-        self.episode_return.write(lanes, first + words + word!(RunningEpisode.episode_return));
-        lanes.write_word(first + words + word!(RunningEpisode.episode_length), self.episode_length);
+        self.episode_return.write(lanes, episode + word!(RunningEpisode.episode_return));
+        lanes.write_word(episode + word!(RunningEpisode.episode_length), self.episode_length);
     }
 }
 

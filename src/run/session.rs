@@ -155,7 +155,7 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
         return Err(Error::config("fork", problem, "leave normalize_observations and normalize_rewards as they are"));
     }
     match agent {
-        Some(agent) if agent >= parent.agents => Err(Error::no_agent(agent as usize, parent.agents as usize)),
+        Some(agent) if agent >= parent.agents => Err(Error::no_agent(agent, parent.agents)),
         None if parent.agents != child.agents => {
             let problem = format!("the run has {} agents, and the new one {}", parent.agents, child.agents);
             Err(Error::config("agents", problem, "leave their number as it is, or let all begin as one of them: --agent 0"))

@@ -201,8 +201,9 @@ mod tests {
 
     #[test]
     fn choices_have_their_logits_one_after_the_other() {
-        assert_eq!(Actions::Discrete(4).choices(), [0..4]);
-        assert_eq!(Actions::MultiDiscrete(vec![2, 3, 1]).choices(), [0..2, 2..5, 5..6]);
-        assert!(Actions::Continuous { low: vec![-1.0], high: vec![1.0] }.choices().is_empty());
+        let bounds = |actions: Actions| actions.choices().into_iter().map(|logits| (logits.start, logits.end)).collect::<Vec<_>>();
+        assert_eq!(bounds(Actions::Discrete(4)), [(0, 4)]);
+        assert_eq!(bounds(Actions::MultiDiscrete(vec![2, 3, 1])), [(0, 2), (2, 5), (5, 6)]);
+        assert_eq!(bounds(Actions::Continuous { low: vec![-1.0], high: vec![1.0] }), []);
     }
 }

@@ -257,3 +257,32 @@ fn digest<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a T
     }
     hexadecimal(&hash.finalize())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::Profile;
+    use crate::spec::config::Config;
+
+    /// Names, shapes and types follow from the memory map. Where one of these changes, files of other versions cannot be read: it is another format.
+    #[test]
+    fn a_file_of_this_format_holds_these_tensors() {
+        assert_eq!(FORMAT, 2);
+        let config = Config { agents: 3, envs: 8, hidden: vec![4], normalize_rewards: true, ..Config::default() };
+        let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
+        let parameters = plan.network.padded_parameters();
+        let tensors: Vec<(&str, Vec<usize>, Dtype)> = KEPT.iter().map(|&name| (name, shape(&plan, name), dtype(name))).collect();
+        let expected = [
+            ("agents", vec![3, 22], Dtype::U32),
+            ("faults", vec![3, 1], Dtype::U32),
+            ("params", vec![3, parameters], Dtype::F32),
+            ("first_moments", vec![3, parameters], Dtype::F32),
+            ("second_moments", vec![3, parameters], Dtype::F32),
+            ("env_lanes", vec![3, 8, 7], Dtype::U32),
+            ("env_statistics", vec![3, 8, 9], Dtype::U32),
+            ("normalizers", vec![3, 5 * 7], Dtype::F32),
+            ("recent", vec![3, 100 * 2], Dtype::F32),
+        ];
+        assert_eq!(tensors, expected);
+    }
+}
