@@ -172,7 +172,7 @@ fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
     for (from, code) in &modules {
         let is_folder = modules.keys().any(|module| module.starts_with(&format!("{from}::")));
         let lines = code.lines().map(str::trim).filter(|line| !line.is_empty());
-        let declares = |line: &str| ["mod ", "pub mod ", "pub(crate) mod ", "pub use ", "#["].iter().any(|start| line.starts_with(start));
+        let declares = |line: &str| ["mod ", "pub mod ", "pub(crate) mod ", "pub(super) mod ", "pub use ", "#["].iter().any(|start| line.starts_with(start));
         if is_folder {
             offences.extend(lines.filter(|line| !declares(line)).map(|line| format!("{from}/mod.rs has code, which belongs into a file of its own: {line}")));
             continue;
@@ -190,11 +190,12 @@ fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
         offences.extend(to.iter().filter_map(|to| offence(from, to)));
         imports.insert(from.as_str(), to);
     }
-    let folders: BTreeSet<&str> = modules.keys().map(String::as_str).filter(|module| !imports.contains_key(module)).collect();
-    for (from, to) in &mut imports {
-        let unnamed = to.iter().filter(|to| folders.contains(**to)).map(|to| format!("{from} imports the folder {to}; name the file"));
-        offences.extend(unnamed.collect::<Vec<_>>());
-        to.retain(|to| !folders.contains(to));
+    // Whoever names a folder imports every file in it.
+    let files: Vec<&str> = imports.keys().copied().collect();
+    for to in imports.values_mut() {
+        let folders: Vec<&str> = to.iter().copied().filter(|module| !files.contains(module)).collect();
+        to.retain(|module| files.contains(module));
+        to.extend(files.iter().copied().filter(|file| folders.iter().any(|folder| file.starts_with(&format!("{folder}::")))));
     }
     offences.extend(circles(&imports).into_iter().map(|line| format!("in a circle: {line}")));
     assert!(offences.is_empty(), "{}", offences.join("\n"));

@@ -367,7 +367,7 @@ fn updates_one_by_one_are_those_of_a_run() {
         pauses += usize::from(in_pause > 1);
     }
     assert!(pauses > 0, "no update was in flight when a pause began");
-    assert_eq!((rows, saved), (expected, vec![4, 8, 12, 16, 20]));
+    assert_eq!((rows, saved), (expected, vec![4, 8]));
     assert_eq!(trainer.parameters().unwrap(), whole.parameters().unwrap());
     assert!(pollster::block_on(trainer.next()).unwrap().is_none(), "the steps are used up");
 }

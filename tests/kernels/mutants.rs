@@ -132,7 +132,7 @@ mutants! { Common:
     window_in_the_wrong_order report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
     last_environment_not_stored rollout 0 "let stored = n < ENVS;" => "let stored = n < ENVS - 1u;", Unwritten;
-    last_values_not_written evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < STEPS * ENVS)", Unwritten;
+    last_values_not_written evaluate 0 "if (i < VALUE_ROWS * ENVS)" => "if (i < (VALUE_ROWS - 1u) * ENVS)", Unwritten;
     writes_to_a_buffer_it_does_not_own adam 0 "params[p] = whole(after.value, lane);" => "params[p] = after.value; losses[0] = 0.0;", Foreign;
     writes_behind_the_end evaluate 0 "if (i < VALUE_ROWS * ENVS) {" => "values[VALUE_ROWS * ENVS * 2u + i % 64u] = 1.0; if (i < VALUE_ROWS * ENVS) {", Guard;
     environments_past_the_last_one reset 0 "if (n < ENVS)" => "if (n < ENVS + 9u)", Guard;
