@@ -56,7 +56,7 @@ async fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapt
 }
 
 /// The error for a backend and an adapter that are not there, with those that are.
-pub(crate) fn no_adapter(backend: &str, adapter: &str) -> Error {
+pub fn no_adapter(backend: &str, adapter: &str) -> Error {
     wait::block_on(none_found(backend, adapter))
 }
 

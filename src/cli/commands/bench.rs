@@ -28,7 +28,7 @@ Examples:
 
 impl Perform for Bench {
     fn takes(_: Option<&str>) -> Flags {
-        [&EVERY_KEY[..], &["config", "set", "json", "quiet"]].concat()
+        [EVERY_KEY, &["config", "set", "json", "quiet"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -25,7 +25,7 @@ Examples:
 
 impl Perform for Fork {
     fn takes(_: Option<&str>) -> Flags {
-        [&EVERY_KEY[..], &["set", "out", "json", "quiet", "tui"]].concat()
+        [EVERY_KEY, &["set", "out", "json", "quiet", "tui"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -15,7 +15,7 @@ pub(in crate::cli) struct Inspect {
 
 impl Perform for Inspect {
     fn takes(_: Option<&str>) -> Flags {
-        [&EVERY_KEY[..], &["config", "set", "quiet"]].concat()
+        [EVERY_KEY, &["config", "set", "quiet"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {
