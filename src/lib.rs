@@ -42,7 +42,8 @@ pub use play::eval::{EvalOptions, Evaluation, evaluate};
 pub use play::export::policy::Policy;
 pub use play::player::{Player, PlayerOptions};
 pub use program::plan::Plan;
-pub use run::display::{Display, Observers};
+pub use run::device::DeviceSummary;
+pub use run::display::{Display, Observers, Silent, State};
 pub use run::rows::Sink;
 pub use run::session::{Run, fork, resume, train};
 pub use spec::config::Config;
@@ -50,7 +51,7 @@ pub use spec::environment::Environment;
 pub use spec::metrics::Row;
 pub use support::error::{Error, Result};
 pub use train::checkpoint::Checkpoint;
-pub use train::trainer::{Saving, Trainer, Update};
+pub use train::trainer::{Saving, Shares, Trainer, Update};
 
 /// The README's example compiles.
 #[cfg(doctest)]

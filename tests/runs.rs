@@ -87,7 +87,7 @@ fn trained(desk: &Desk, flags: &str, to: &str) {
     static MADE: OnceLock<Made> = OnceLock::new();
     let place = MADE.get_or_init(Made::default).lock().unwrap().entry(flags.into()).or_default().clone();
     let made = place.get_or_init(|| {
-        let made = Desk::new();
+        let made = Desk::kept();
         made.expect(DONE, &format!("{RUN} {flags} --quiet --out run"));
         made
     });
@@ -113,7 +113,7 @@ fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
         ("--env Probe/Target --normalize-observations --normalize-rewards --target-kl 0.02 --agents 2", &["16"]),
         ("--env Probe/Choice --anneal-clip --anneal-entropy --env-parameters time_limit=3", &["4"]),
         // By update 16 some agents have stopped.
-        ("--env CartPole-v1 --set env_parameters.force=[5,15] --target-return 20 --agents 3", &["4", "16"]),
+        ("--env CartPole-v1 --set env_parameters.force=[5,15] --target-return 20 --agents 3", &["4", "16", "latest"]),
         ("--env Probe/Masked --time-limit terminal", &["16"]),
     ]
     .into_iter()

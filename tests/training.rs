@@ -408,7 +408,9 @@ fn the_first_minibatch_has_ratio_one_exactly() {
     let shapes = [("20,5", "relu", "software"), ("7,5", "tanh", "gpu")];
     // Layers as wide as people's take long to compile, and are the same whatever is chosen by what comes of them.
     let wide = (KINDS[0], ("40,20", "tanh", "software"));
-    for (env, (hidden, activation, profile)) in KINDS.into_iter().flat_map(|env| shapes.map(|shape| (env, shape))).chain([wide]) {
+    for (env, (hidden, activation, profile)) in
+        KINDS.into_iter().flat_map(|env| shapes.map(|shape| (env, shape))).chain([wide, ("Probe/Target", ("20,5", "tanh", "software"))])
+    {
         let config =
             config(None, &format!("env={env} envs=70 steps=8 minibatches=1 epochs=1 hidden={hidden} activation={activation} total_steps=2800 lr=1e-2"));
         for row in train(&mut trainer_of(&config, profile)).unwrap() {

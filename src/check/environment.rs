@@ -6,7 +6,7 @@ use crate::environments::contract;
 use crate::play::picture::Painter;
 use crate::play::player::{self, Player};
 use crate::program::plan::Plan;
-use crate::program::schedule;
+use crate::program::schedule::{self, Step};
 use crate::reference::layouts::{self};
 use crate::spec::config::Config;
 use crate::spec::environment::{Actions, Environment};
@@ -262,14 +262,16 @@ impl Trial {
         let read_fault = || Ok(engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code));
         // Where a driver ends loops early, those of the first steps tell, and all others would take as long.
         let (start_of_it, rest) = rollout.split_at(1);
-        let began = gpu.now();
-        engine.run(start_of_it)?;
+        let timed = |steps: &[Step]| {
+            let began = gpu.now();
+            engine.run(steps).map(|()| gpu.since(began).as_secs_f64())
+        };
+        let mut seconds = timed(start_of_it)?;
         let mut first_fault: Option<Fault> = read_fault()?;
         if first_fault.map(Fault::kind) != Some(fault::LOOP) {
-            engine.run(rest)?;
+            seconds += timed(rest)?;
             first_fault = read_fault()?;
         }
-        let seconds = gpu.since(began).as_secs_f64();
         let mut observations = engine.read("observations")?;
         // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
         observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));

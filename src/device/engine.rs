@@ -12,6 +12,7 @@ use crate::support::error::{DeviceFailure, Error, Result};
 use crate::wgsl::{compose, reflect};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// How an [`Engine`] differs from the one that trains; for tests.
@@ -86,6 +87,14 @@ impl Engine {
         Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
     }
 
+    /// [`Engine::new`] without the checks of the plan's sizes, for a program whose own buffers are small.
+    ///
+    /// # Errors
+    /// Those of [`Engine::new`] but the first.
+    pub(crate) fn of_small_program(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions) -> Result<Engine> {
+        Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
+    }
+
     /// An engine of another program for the same plan, which shares the buffers of this one, and allocates those that this one lacks.
     ///
     /// # Errors
@@ -96,8 +105,10 @@ impl Engine {
 
     fn with_buffers(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions, mut buffers: BTreeMap<&'static str, wgpu::Buffer>) -> Result<Engine> {
         for &(name, bytes) in &program.buffers {
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-            buffers.insert(name, create_buffer(gpu, name, bytes + 4 * options.guard_words as u64, usage)?);
+            if let Entry::Vacant(place) = buffers.entry(name) {
+                let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+                place.insert(create_buffer(gpu, name, bytes + 4 * options.guard_words as u64, usage)?);
+            }
         }
         let indices = index_buffer(gpu, &program)?;
         let cache = if options.cached { KernelCache::open(gpu) } else { None };

@@ -42,7 +42,7 @@ pub trait Display {
     /// Shows how far the run has come.
     fn show(&mut self, _state: &State) {}
 
-    /// Whether training is to end after the updates in flight, with everything saved.
+    /// Whether a person asks for an end: training then stops after the updates in flight, with everything saved. Asked after each update; once is enough.
     fn is_ended(&mut self) -> bool {
         false
     }

@@ -37,7 +37,8 @@ pub struct Run {
     pub failure: Option<Error>,
 }
 
-/// Trains `config` and leaves a directory that holds all of the run (see [`Directory`]): `out`, or a new one below `runs`.
+/// Trains `config` and leaves a directory that holds all of the run (see [`Directory`]): `out`, or a new one below `runs`. Signals are the caller's: a
+/// [`Display`] whose [`Display::is_ended`] answers for them ends the run early, with everything saved.
 ///
 /// # Errors
 /// Those of [`Plan::new`], [`Gpu::open`], [`Trainer::new`] and [`Trainer::run`], except that a run that diverges is a [`Run`]; [`Error::Config`]
@@ -212,7 +213,7 @@ impl Prepared {
             let left = goes_back && manifest.rollbacks.len() < most;
             trainer.stop_at_divergence(left);
             match (attempt(&mut trainer, &directory, &manifest, &mut recorder, recorded)?, &beginning) {
-                (Some(error @ Error::Diverged { .. }), Some(beginning)) if left && !recorder.display.is_ended() => {
+                (Some(error @ Error::Diverged { .. }), Some(beginning)) if left && !recorder.ended => {
                     if !go_back(&mut trainer, &directory, &mut manifest, &mut recorder, beginning)? {
                         break Some(error);
                     }
@@ -221,7 +222,7 @@ impl Prepared {
                 (failure, _) => break failure,
             }
         };
-        let interrupted = recorder.display.is_ended();
+        let interrupted = recorder.ended;
         let agents = recorder.finish();
         let times = summary::Times { startup_seconds, seconds: trainer.seconds() };
         let summary = Summary::new(trainer.plan(), device, &agents, &trainer.parameters()?, times, interrupted, manifest.rollbacks);
@@ -401,14 +402,15 @@ struct Recorder {
     display: Box<dyn Display>,
     /// The first failure to keep a row; it ends the run.
     failure: Option<Error>,
-    said_that_it_stops: bool,
+    /// Whether a person has asked for an end.
+    ended: bool,
 }
 
 impl Recorder {
     fn new(plan: &Plan, observers: Observers) -> Recorder {
         let Observers { display, sinks } = observers;
         let agents = vec![Memory::default(); plan.agents];
-        Recorder { agents, solved_return: plan.environment.solved_return, sinks, files: Vec::new(), display, failure: None, said_that_it_stops: false }
+        Recorder { agents, solved_return: plan.environment.solved_return, sinks, files: Vec::new(), display, failure: None, ended: false }
     }
 
     /// Begins to write to `files`, which hold `rows` already.
@@ -439,11 +441,11 @@ impl Recorder {
         if let Some(state) = self.state(rows) {
             self.display.show(&state);
         }
-        let interrupted = self.display.is_ended();
-        if interrupted && !std::mem::replace(&mut self.said_that_it_stops, true) {
+        // Looked at here alone: an end that is asked for after the last update interrupts nothing.
+        if self.display.is_ended() && !std::mem::replace(&mut self.ended, true) {
             self.display.note("stopping after the updates in flight; Ctrl-C again ends at once, without a summary");
         }
-        if interrupted || self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.ended || self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// How far the run has come; agents that have stopped count with their last mean return.

@@ -27,6 +27,11 @@ pub struct Outcome {
 }
 
 impl Desk {
+    /// A directory that outlives the tests that use it: below `target/`, which cargo cleans.
+    pub fn kept() -> Desk {
+        Desk(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
     pub fn new() -> Desk {
         Desk(tempfile::tempdir().unwrap())
     }

@@ -141,7 +141,7 @@ fn wide_layers_and_long_observations() {
         ("hidden=16", observation(401), profile("software")),
         ("hidden=257", observation(4), profile("software")),
         ("hidden=8", observation(401), profile("gpu")),
-        ("hidden=192", observation(4), profile("small")),
+        ("hidden=256", observation(4), profile("small")),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
         ("hidden=12,8", named("2048"), profile("gpu")),
         ("hidden=12 normalize_observations=true", named("2048"), profile("software")),
