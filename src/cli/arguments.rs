@@ -31,7 +31,7 @@ pub(super) struct Playing {
     pub(super) from: Which,
     #[arg(long, help = "Agent that plays [default: 0]")]
     agent: Option<usize>,
-    /// Take the most probable action instead of drawing one.
+    /// Take the most probable action instead of a random one.
     #[arg(long)]
     deterministic: bool,
     /// Forget what was learned.
