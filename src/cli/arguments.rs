@@ -1,4 +1,4 @@
-//! Arguments that several commands have.
+//! Arguments shared by several commands.
 
 use crate::cli::shared::Shared;
 use crate::device::gpu::Gpu;
@@ -21,7 +21,7 @@ pub(super) struct SavedRun {
     pub(super) from: Which,
 }
 
-/// Who plays.
+/// The run and the agent that play.
 #[derive(Debug, clap::Args)]
 pub(super) struct Playing {
     /// The directory of a run; without one, agents that have learned nothing play what --env says.
@@ -31,7 +31,7 @@ pub(super) struct Playing {
     pub(super) from: Which,
     #[arg(long, help = "Agent that plays [default: 0]")]
     agent: Option<usize>,
-    /// Take the most probable action instead of drawing one.
+    /// Take the most probable action instead of a random one.
     #[arg(long)]
     deterministic: bool,
     /// Forget what was learned.

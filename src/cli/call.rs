@@ -1,4 +1,4 @@
-//! What commands are, and what they are given.
+//! The trait of commands, and their input.
 
 use crate::cli::shared::Shared;
 use crate::support::error::{Error, Result};
@@ -9,17 +9,17 @@ pub(super) type Flags = Vec<&'static str>;
 
 /// A command: its fields are its own arguments.
 pub(super) trait Perform {
-    /// The flags of [`Shared`] that it takes; of a group, those that its command `topic` takes.
+    /// The flags of [`Shared`] that it takes; for a group, those that its command `topic` takes.
     fn takes(topic: Option<&str>) -> Flags;
 
-    /// Does what is asked for, and returns the process exit code.
+    /// Carries out the command, and returns the process exit code.
     ///
     /// # Errors
-    /// Whatever keeps it from that.
+    /// Any error of the command.
     fn perform(self, call: &Call) -> Result<u8>;
 }
 
-/// What all commands are given.
+/// Input of all commands.
 pub(super) struct Call {
     /// The flags that all commands share.
     pub(super) shared: Shared,
@@ -27,7 +27,7 @@ pub(super) struct Call {
     pub(super) command_line: fn() -> clap::Command,
 }
 
-/// Writes to stdout. A reader that has read enough (`| head`) is no failure.
+/// Writes to stdout. A reader that closes the pipe (`| head`) is not a failure.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -36,7 +36,7 @@ pub(super) fn print(text: &str) -> Result<()> {
     }
 }
 
-/// An error as a person reads it: what and where, its causes, what to do.
+/// An error as text: the problem and its place, its causes, and what to do.
 pub(super) fn describe(error: &Error) -> String {
     let mut text = format!("error: {error}\n");
     let mut cause = std::error::Error::source(error);

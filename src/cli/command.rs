@@ -4,7 +4,7 @@ use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::commands;
 use crate::support::error::Result;
 
-/// Declares the commands of these modules, in the order in which help lists them; a command is called as its module is.
+/// Declares the commands of these modules, in the order of the help; each command has the name of its module.
 macro_rules! commands {
     ($($module:ident::$Command:ident)*) => {
         /// A command, with its arguments.
@@ -14,12 +14,12 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// Does what is asked for, and returns the process exit code.
+            /// Carries out the command, and returns the process exit code.
             pub(super) fn perform(self, call: &Call) -> Result<u8> {
                 match self { $(Command::$Command(command) => command.perform(call),)* }
             }
 
-            /// The shared flags that a command takes; `names` lead to it.
+            /// The shared flags that a command takes; `names` is the path of subcommands to it.
             pub(super) fn takes(names: &[&str]) -> Flags {
                 match *names {
                     $([name, ..] if name == stringify!($module) => commands::$module::$Command::takes(names.get(1).copied()),)*

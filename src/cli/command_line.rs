@@ -1,4 +1,4 @@
-//! The command line: its description, and from arguments to an exit code.
+//! The command line: its description, and the path from arguments to an exit code.
 
 use crate::cli::call::{Call, describe};
 use crate::cli::command::Command;
@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// What the arguments say.
+/// The parsed arguments.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "ppo-gpu",
@@ -20,7 +20,7 @@ use std::process::ExitCode;
     after_help = EXAMPLES,
 )]
 struct CommandLine {
-    // First: help lists flags in the order in which they are declared, those of a command before those of all commands.
+    // First, since help lists flags in the order of their declaration: a command's own flags before the shared ones.
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -37,13 +37,13 @@ Examples:
 Flags override --set, which overrides --config FILE. Without --config, a built-in environment is trained with its preset (`env show NAME`).
 Exit codes: 0 done, 1 failed while running, 2 refused, 3 diverged, 130 interrupted after saving.";
 
-/// Does what the arguments (the program's name first) ask for, with errors printed.
+/// Runs the command that the arguments name (the program's name comes first), and prints errors.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Ok((CommandLine::from_arg_matches(&matches)?, matches)));
     let (line, matches) = match parsed {
         Ok(parsed) => parsed,
-        // Also where help was asked for, which is printed to stdout and is no failure.
+        // This includes requests for help, which are printed to stdout and are not failures.
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::REFUSED));
@@ -53,7 +53,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match flags.and_then(|()| perform(line)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            // When stderr is closed there is nobody to tell.
+            // Nothing more can be reported if stderr is closed.
             let _ = std::io::stderr().write_all(describe(&error).as_bytes());
             ExitCode::from(error.exit_code())
         }
@@ -68,17 +68,17 @@ fn perform(CommandLine { shared, command: asked }: CommandLine) -> Result<u8> {
 /// The description of the command line.
 fn command() -> clap::Command {
     let mut command = CommandLine::command();
-    // Passes the flags that are valid everywhere on to the subcommands, so that they can be hidden there.
+    // Copies the global flags to the subcommands, so that they can be hidden there.
     command.build();
     without_foreign_flags(command, &[])
 }
 
-/// Whether a command, given by the names that lead to it, makes use of `flag`, one of those of [`Shared`].
+/// Whether the command at the path `names` uses `flag`, one of the flags of [`Shared`].
 fn takes(names: &[&str], flag: &str) -> bool {
     names.is_empty() || Command::takes(names).contains(&flag)
 }
 
-/// `command`, to which `names` lead, and all below it, without the flags in its help that it does not take.
+/// Hides the flags that a command does not take from the help of `command`, which is at the path `names`, and of its subcommands.
 fn without_foreign_flags(command: clap::Command, names: &[&str]) -> clap::Command {
     let below: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_string()).collect();
     let group = !below.is_empty() && !names.is_empty();
@@ -89,7 +89,7 @@ fn without_foreign_flags(command: clap::Command, names: &[&str]) -> clap::Comman
     below.iter().fold(own, |command, name| command.mut_subcommand(name, |inner| without_foreign_flags(inner, &[names, &[name]].concat())))
 }
 
-/// The matches of the innermost subcommand, which hold the flags that are valid everywhere, and the names on the way there.
+/// The matches of the innermost subcommand, which include the global flags, and the path of names to it.
 fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
     let (mut names, mut inner) = (Vec::new(), matches);
     while let Some((name, next)) = inner.subcommand() {
@@ -99,11 +99,11 @@ fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
     (names, inner)
 }
 
-/// Refuses flags that the subcommand would not look at.
+/// Refuses flags that the subcommand would ignore.
 fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     let (names, inner) = innermost(matches);
     let written = |flag: &&&str| inner.value_source(flag) == Some(ValueSource::CommandLine);
-    // What a saved run cannot change is refused by the run, which knows what to do instead.
+    // Keys that a saved run cannot change are refused by the run, whose error says what to do instead.
     let by_the_run = takes(&names, "set") && inner.try_contains_id("run").unwrap_or(false);
     let mut shared = if by_the_run { &[] } else { EVERY_KEY }.iter().chain(NO_KEYS);
     match shared.find(|flag| written(flag) && !takes(&names, flag)) {
@@ -115,13 +115,13 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     }
 }
 
-/// Refuses a flag that is given before a subcommand and after it: of these, clap keeps the later ones only. On one side it has refused repetitions itself.
+/// Refuses a flag given both before and after a subcommand, of which clap keeps only the later one. Repetitions on one side are refused by clap.
 fn refuse_flags_on_both_sides(arguments: &[OsString], matches: &ArgMatches) -> Result<()> {
     let (names, inner) = innermost(matches);
     let written: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).take_while(|argument| argument != "--").collect();
     for flag in EVERY_KEY.iter().chain(NO_KEYS) {
         let long = long(flag);
-        // A value never begins like a flag, unless it stands behind "=".
+        // A value never begins like a flag, unless it follows "=".
         let given = written.iter().filter(|argument| argument.split('=').next() == Some(&long)).count();
         let kept = inner.try_get_raw_occurrences(flag).ok().flatten().map_or(0, |occurrences| occurrences.count());
         if given > kept && kept > 0 {
@@ -217,7 +217,7 @@ mod tests {
     fn examples_of_the_help_are_valid() {
         fn examples(command: &clap::Command) -> Vec<String> {
             let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            // What stands behind two spaces is said about the example.
+            // Text after two spaces is a comment on the example.
             let own = text.lines().filter_map(|line| line.strip_prefix("  ")).map(|line| line.split("  ").next().unwrap_or_default().to_string());
             own.chain(command.get_subcommands().flat_map(examples)).collect()
         }

@@ -18,12 +18,12 @@ use ratatui::text::Line;
 use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
 use std::time::Duration;
 
-/// Points of the curve at most; then every other one is left out.
+/// Most points of the curve; when it is full, every other point is dropped.
 const MOST_POINTS: usize = 512;
 /// Lines of notes that are kept.
 const MOST_NOTES: usize = 2;
 
-/// What is shown.
+/// The contents of the dashboard.
 pub struct Dashboard {
     title: String,
     updates: u32,
@@ -38,7 +38,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// That of a run of `plan` on a device.
+    /// The dashboard of a run of `plan` on a device.
     pub fn new(plan: &Plan, device: &str, shares: Shares) -> Dashboard {
         let agents = if plan.agents == 1 { String::new() } else { format!(" x {} agents", plan.agents) };
         Dashboard {
@@ -53,7 +53,7 @@ impl Dashboard {
         }
     }
 
-    /// Takes in how far the run has come.
+    /// Adds the present state of the run.
     pub fn take(&mut self, state: &State) {
         let Some(value) = state.mean_return else { return };
         if state.updates.is_multiple_of(self.stride) {
@@ -65,7 +65,7 @@ impl Dashboard {
         }
     }
 
-    /// Something to be said once.
+    /// Adds a note.
     pub fn note(&mut self, text: &str) {
         self.notes.push(text.into());
         let surplus = self.notes.len().saturating_sub(MOST_NOTES);
@@ -103,7 +103,7 @@ impl Dashboard {
         let solved = self.solved_return.map(f64::from);
         let values = || self.curve.iter().map(|(_, value)| *value).chain(solved);
         let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        // Where all values are the same, a range around it of its own size.
+        // If all values are equal, a range around the value, of the same size.
         let margin = if high > low {
             0.0
         } else if low == 0.0 {
@@ -149,15 +149,15 @@ impl Dashboard {
     }
 }
 
-/// A dashboard on the terminal, which is given back when this is dropped.
+/// A dashboard on the terminal, which is restored when this is dropped.
 pub struct Screen {
     terminal: ratatui::DefaultTerminal,
-    /// What is shown.
+    /// Its contents.
     pub dashboard: Dashboard,
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Takes over the terminal.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be taken.
@@ -172,11 +172,11 @@ impl Screen {
     /// Shows `state`.
     pub fn show(&mut self, state: &State) {
         let dashboard = &self.dashboard;
-        // A terminal that fails is no reason to end training.
+        // Training continues if the terminal fails.
         let _ = self.terminal.draw(|frame| dashboard.draw(frame, Some(state)));
     }
 
-    /// Whether a person has asked for an end since the last call.
+    /// Whether the user has asked to stop since the last call.
     pub fn is_ended(&self) -> bool {
         let mut ended = false;
         while event::poll(Duration::ZERO).unwrap_or(false) {

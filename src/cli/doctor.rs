@@ -1,4 +1,4 @@
-//! `ppo-gpu doctor`: whether this machine is good to go, adapter by adapter, and what to do where it is not.
+//! `ppo-gpu doctor`: whether this machine can train, adapter by adapter, and what to do if it cannot.
 
 use crate::check::selftest;
 use crate::cli::inspect::devices::kind;
@@ -18,7 +18,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-/// What is trained in turn to have every kernel compared: each kind of action, masks, everything normalised, and the networks that most people train.
+/// Configurations that together cover every kernel: each kind of action, masks, full normalisation, and the networks that most people train.
 const SUBJECTS: [(&str, &str); 4] = [
     ("one choice, many environments", "env=CartPole-v1 envs=4096"),
     ("several choices, few environments", "env=Probe/Choice hidden=16"),
@@ -29,7 +29,7 @@ const SUBJECTS: [(&str, &str); 4] = [
 const TWICE: &str = "envs=64 steps=32 agents=2 total_steps=8192";
 const TWICE_ON_SOFTWARE: &str = "envs=64 steps=32 hidden=32,32 agents=2 total_steps=8192";
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -44,24 +44,24 @@ pub enum Verdict {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// Name of the check.
     pub check: &'static str,
-    /// How it came out.
+    /// Its result.
     pub verdict: Verdict,
-    /// What was seen.
+    /// Details of the result.
     pub text: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// What to do about it; empty if there is nothing to do.
     pub help: String,
 }
 
-/// What is known of one adapter.
+/// The report on one adapter.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnosis {
     /// Its name.
     pub device: String,
     /// Graphics API.
     pub backend: String,
-    /// What it is: "discrete GPU", "software" ...
+    /// Kind of device: "discrete GPU", "software" ...
     pub kind: &'static str,
     /// Driver and version.
     pub driver: String,
@@ -69,25 +69,25 @@ pub struct Diagnosis {
     pub profile: &'static str,
     /// Whether a run with the same flags would use it.
     pub used: bool,
-    /// The checks, in the order in which they were made; those after the first that failed are left out.
+    /// The checks, in the order in which they ran; the first failure is the last.
     pub findings: Vec<Finding>,
 }
 
 impl Diagnosis {
-    /// Whether one can train on it.
+    /// Whether it can be used for training.
     pub fn is_good(&self) -> bool {
         self.findings.iter().all(|finding| finding.verdict != Verdict::Bad)
     }
 }
 
-/// What is known of this machine.
+/// The report on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     /// The program.
     pub program: Program,
     /// Operating system and processor.
     pub system: String,
-    /// Whether a run with the same flags would do.
+    /// Whether a run with the same flags would work.
     pub good: bool,
     /// Each adapter, best first.
     pub devices: Vec<Diagnosis>,
@@ -99,7 +99,7 @@ impl Report {
         serde_json::to_string(self).expect("texts are representable in JSON")
     }
 
-    /// As a person reads it.
+    /// As text.
     pub fn to_text(&self) -> String {
         let Program { version, revision } = &self.program;
         let mut text = format!("ppo-gpu {version} ({revision}), {}\n", self.system);
@@ -139,10 +139,10 @@ pub struct DoctorOptions {
     pub quiet: bool,
 }
 
-/// Looks at every adapter of the configured backend.
+/// Checks every adapter of the configured backend.
 ///
 /// # Errors
-/// [`Error::NoAdapter`] when there is none, with what to install, or none that was asked for; [`Error::Config`] when several fit what was asked for.
+/// [`Error::NoAdapter`] when there is none, with what to install, or none matches the request; [`Error::Config`] when several match it.
 pub fn examine(config: &Config, options: &DoctorOptions) -> Result<Report> {
     let adapters = Gpu::open_each(&config.backend);
     let infos: Vec<wgpu::AdapterInfo> = adapters.iter().map(|(info, ..)| info.clone()).collect();
@@ -169,12 +169,12 @@ pub fn examine(config: &Config, options: &DoctorOptions) -> Result<Report> {
     Ok(Report { program: Program::this(), system, good, devices })
 }
 
-/// The checks of one adapter with these limits, up to the first that fails. `engine`: how kernels are compiled; tests break them.
+/// The checks of one adapter with these limits, up to the first that fails. `engine` sets how kernels are compiled; tests use it to break them.
 pub fn findings(limits: &wgpu::Limits, gpu: Result<Gpu>, config: &Config, options: &DoctorOptions, engine: &dyn Fn() -> EngineOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     let tell = |check: &str| {
         if !options.quiet {
-            // When stderr is closed there is nobody to tell.
+            // Nothing more can be reported if stderr is closed.
             let _ = writeln!(std::io::stderr(), "checking {check} ...");
         }
     };
@@ -240,10 +240,10 @@ fn memory(gpu: &Gpu) -> (Verdict, String, String) {
         Some(bytes) if bytes < 1 << 30 => (
             Verdict::Note,
             format!("{} are free", mebibytes(bytes)),
-            "close other programs before large runs; `ppo-gpu inspect plan` says what one takes".into(),
+            "close other programs before large runs; `ppo-gpu inspect plan` shows the memory that a run needs".into(),
         ),
         Some(bytes) => (Verdict::Good, format!("{} are free", mebibytes(bytes)), String::new()),
-        None => (Verdict::Good, "the device's own, which it does not tell the size of".into(), String::new()),
+        None => (Verdict::Good, "the device has its own memory; the size is not reported".into(), String::new()),
     }
 }
 
@@ -274,11 +274,11 @@ fn same_bits(gpu: &Gpu, config: &Config, engine: &dyn Fn() -> EngineOptions) -> 
     if run()? == run()? {
         return Ok((Verdict::Good, "two runs from the same seed have the same parameters, bit for bit".into(), String::new()));
     }
-    let help = "results cannot be repeated on this device: update its driver, and report this with `ppo-gpu doctor --json`";
+    let help = "results are not reproducible on this device: update its driver, and report this with `ppo-gpu doctor --json`";
     Ok((Verdict::Bad, "two runs from the same seed have different parameters".into(), help.into()))
 }
 
-/// CartPole, for a while.
+/// Trains CartPole for a while.
 fn training(gpu: &Gpu, config: &Config, time: Duration) -> Result<(Verdict, String, String)> {
     let environment = Environment::named("CartPole-v1")?;
     let (name, preset) = Environment::preset(&environment.name).unwrap_or_default();

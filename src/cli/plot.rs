@@ -12,12 +12,12 @@ use plotters::prelude::*;
 use plotters::style::register_font;
 use std::path::{Path, PathBuf};
 
-/// Points of a curve at most: more than there are pixels.
+/// Most points of a curve: more than there are pixels.
 const MOST_POINTS: usize = 1000;
-/// The font of everything that is written.
+/// The font of all text.
 const FONT: &str = "sans-serif";
 
-/// What the horizontal axis shows.
+/// The quantity on the horizontal axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// Environment steps of each agent.
@@ -31,7 +31,7 @@ pub enum By {
 pub struct PlotOptions {
     /// Name of a number of `metrics.jsonl`.
     pub metric: String,
-    /// Along what.
+    /// The horizontal axis.
     pub by: By,
     /// Width and height in pixels.
     pub size: [u32; 2],
@@ -40,11 +40,11 @@ pub struct PlotOptions {
 /// A learning curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// What it is called.
+    /// Its label.
     pub name: String,
-    /// Agents that it is of.
+    /// Number of agents.
     pub agents: usize,
-    /// Where, lower quartile, mean, upper quartile.
+    /// Position, lower quartile, mean, upper quartile.
     pub points: Vec<[f64; 4]>,
 }
 
@@ -52,7 +52,7 @@ impl Curve {
     /// The curve of a metric in rows of a run. An agent that has stopped keeps its last value.
     ///
     /// # Errors
-    /// [`Error::Config`] when there is no such metric, or it is no number, or no row has a value of it.
+    /// [`Error::Config`] when there is no such metric, it is not a number, or no row has a value of it.
     pub fn of(name: &str, rows: &[Row], metric: &str, by: By) -> Result<Curve> {
         let known = METRICS.iter().any(|known| known.name == metric);
         let agents = rows.iter().map(|row| row.agent as usize + 1).max().unwrap_or(0);
@@ -88,12 +88,12 @@ impl Curve {
     }
 }
 
-/// Draws curves to `path`, whose ending says whether it is an SVG or a PNG file.
+/// Draws curves to `path`, an SVG or a PNG file according to its extension.
 ///
 /// # Errors
 /// [`Error::Config`] when it is neither; [`Error::File`] when it cannot be written.
 pub fn draw(curves: &[Curve], options: &PlotOptions, path: &Path) -> Result<()> {
-    // Neither a system's fonts nor its absence of fonts shall change a picture.
+    // The picture must not depend on the fonts that a system has.
     let font = epaint_default_fonts::UBUNTU_LIGHT;
     register_font(FONT, FontStyle::Normal, font).map_err(|_| failed(path, "the font cannot be read"))?;
     let [width, height] = options.size;
@@ -130,7 +130,7 @@ fn chart<B: DrawingBackend>(
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let most = all().map(|point| point[0]).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), point| (low.min(point[1].min(point[2])), high.max(point[3].max(point[2]))));
-    // A margin, and a range where all is the same.
+    // A margin, and a non-empty range if all values are equal.
     let margin = if high > low {
         0.05 * (high - low)
     } else if high == 0.0 {

@@ -1,4 +1,4 @@
-//! What a person watches while training runs, on stderr.
+//! Progress of training, on stderr.
 
 use crate::cli::dashboard::{Dashboard, Screen};
 use crate::cli::signals;
@@ -12,14 +12,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often a plain line is written where stderr is not a terminal.
+/// How often a plain line is written if stderr is not a terminal.
 const LINE_PERIOD: Duration = Duration::from_secs(5);
-/// How often the bar's text is made anew.
+/// How often the bar's text is updated.
 const BAR_PERIOD: Duration = Duration::from_millis(50);
-/// How often the dashboard is drawn anew.
+/// How often the dashboard is redrawn.
 const DASHBOARD_PERIOD: Duration = Duration::from_millis(150);
 
-/// Where progress goes.
+/// The destination of progress.
 enum Sink {
     Dashboard(Box<Screen>),
     Bar(ProgressBar),
@@ -30,9 +30,9 @@ enum Sink {
 /// Progress of a run.
 pub struct Progress {
     sink: Sink,
-    /// Nothing is shown, and nothing is said.
+    /// No progress and no notes.
     quiet: bool,
-    /// A dashboard in place of the bar, where there is a terminal.
+    /// A dashboard instead of the bar, if there is a terminal.
     tui: bool,
     updates: u32,
     shown: Instant,
@@ -57,14 +57,14 @@ impl Display for Progress {
                     bar.set_style(style);
                 }
                 bar.set_message("preparing the device");
-                // Long updates and compilation still show a sign of life.
+                // The spinner keeps moving during long updates and compilation.
                 bar.enable_steady_tick(Duration::from_millis(250));
                 Sink::Bar(bar)
             }
         };
     }
 
-    /// From here on signals are requests to end.
+    /// From now on, signals are requests to stop.
     fn begin(&mut self, plan: &Plan, device: &DeviceSummary, shares: Shares) -> Result<()> {
         // A bar means that stderr is a terminal that can be drawn on; the dashboard is drawn on stdout.
         if let Sink::Bar(bar) = &self.sink
@@ -107,7 +107,7 @@ impl Display for Progress {
         }
     }
 
-    /// Says something once, above the bar where there is one.
+    /// Writes a note, above the bar if there is one.
     fn note(&mut self, text: &str) {
         match &mut self.sink {
             Sink::Dashboard(screen) => screen.dashboard.note(text),
@@ -117,11 +117,11 @@ impl Display for Progress {
         }
     }
 
-    /// Whether a signal came, or a key of the dashboard, where signals do not come through.
+    /// Whether to stop: after a signal, or a key in the dashboard, where the terminal sends no signals.
     fn is_ended(&mut self) -> bool {
         if matches!(&self.sink, Sink::Dashboard(screen) if screen.is_ended()) {
             if signals::interrupted() {
-                // The second request ends the process, which gives the terminal back first.
+                // The second request restores the terminal and ends the process.
                 self.sink = Sink::Nothing;
             }
             signals::interrupt();
@@ -138,7 +138,7 @@ impl Display for Progress {
 }
 
 impl Drop for Progress {
-    /// A bar that was not finished belongs to a run that failed: it makes room for the error.
+    /// An unfinished bar belongs to a run that failed: it is removed to make room for the error.
     fn drop(&mut self) {
         if let Sink::Bar(bar) = &self.sink
             && !bar.is_finished()
@@ -148,7 +148,7 @@ impl Drop for Progress {
     }
 }
 
-/// Whether the terminal can only add lines: there is no cursor to move (`TERM=dumb`, as in Emacs and in many CI systems, or no `TERM` at all).
+/// Whether the terminal can only append lines, without moving the cursor (`TERM=dumb`, as in Emacs and in many CI systems, or no `TERM` at all).
 pub(crate) fn is_dumb() -> bool {
     match std::env::var_os("TERM") {
         Some(term) => term == "dumb" || term.is_empty(),
@@ -156,13 +156,13 @@ pub(crate) fn is_dumb() -> bool {
     }
 }
 
-/// Writes a line to stderr. When stderr is closed there is nobody to tell, and training goes on.
+/// Writes a line to stderr. If stderr is closed, the line is lost and training continues.
 fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// `state` of a run of `updates` updates, in one line. It starts with what matters most and, beside the bar, fits 80 columns for runs of usual length:
-/// a narrower terminal cuts off its end.
+/// `state` of a run of `updates` updates, in one line. The most important part comes first. With the bar, it fits 80 columns for runs of usual length;
+/// narrower terminals cut off its end.
 fn line(state: &State, updates: u32) -> String {
     let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {}", quantity(value)));
     let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));

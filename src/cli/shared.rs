@@ -1,4 +1,4 @@
-//! The flags that are written in one place for all commands, and the configuration that they describe.
+//! The flags that all commands share, and the configuration that they describe.
 
 use crate::cli::progress::Progress;
 use crate::run::display::Observers;
@@ -9,7 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::PathBuf;
 
-/// Flags that are valid before a command and after it. Which of them a command takes, it says itself ([`crate::cli::call::Perform::takes`]).
+/// Flags that are valid before a command and after it. Each command declares the flags that it takes ([`crate::cli::call::Perform::takes`]).
 #[derive(Debug, clap::Args)]
 pub(super) struct Shared {
     /// Read keys from a TOML file, in place of the preset.
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     pub(super) keys: Keys,
 }
 
-/// Names of the flags of [`Shared`] that are no keys.
+/// Names of the flags of [`Shared`] that are not configuration keys.
 pub(super) const NO_KEYS: &[&str] = &["config", "set", "out", "json", "quiet", "tui"];
 
 /// Names of all keys.
@@ -47,7 +47,7 @@ pub(super) const EVERY_KEY: &[&str] = &{
     names
 };
 
-/// What the flags of keys say: names and values. There is a flag for each of [`KEYS`].
+/// The flags of keys: names and values. There is a flag for each of [`KEYS`].
 #[derive(Debug)]
 pub(super) struct Keys(Vec<(&'static str, String)>);
 
@@ -88,7 +88,7 @@ impl Shared {
         let file = Config::layer(&path.display().to_string(), &text)?;
         let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
         Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
-            // Where to look, for what the command line does not show.
+            // Name the file for keys that are not on the command line.
             Error::Config { key, problem, help } if in_file(&key) => Error::Config { key: format!("{key} (in {})", path.display()), problem, help },
             other => other,
         })
@@ -97,7 +97,7 @@ impl Shared {
     /// The layer of `--set` and flags of keys.
     ///
     /// # Errors
-    /// [`Error::Config`] for what cannot be used, and for keys that `--set` gives twice, or flags do.
+    /// [`Error::Config`] for invalid keys or values, and for keys that `--set` or flags give twice.
     pub(super) fn written(&self) -> Result<toml::Table> {
         let mut written = toml::Table::new();
         for assignment in &self.set {
@@ -118,18 +118,18 @@ impl Shared {
         Ok(written)
     }
 
-    /// Who follows a run that is trained.
+    /// The observers of a run.
     pub(super) fn observers(&self) -> Observers {
         Observers { display: Box::new(Progress::new(self.quiet, self.tui)), ..Observers::default() }
     }
 }
 
-/// The flag called `name`, as it is written.
+/// The flag called `name`, as it is typed.
 pub(super) fn long(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-/// Adds what one argument, given by a flag of this name, says to what others said. Entries of tables come together; nothing is said twice.
+/// Adds the keys of one argument, given by this flag, to those of earlier ones. Entries of tables are merged; nothing may be given twice.
 fn add(all: &mut toml::Table, flag: &str, layer: toml::Table) -> Result<()> {
     let repeated = |key: String| Error::config(key, format!("{flag} gives it more than once"), "give each key one value");
     for (name, value) in layer {
@@ -151,7 +151,7 @@ fn add(all: &mut toml::Table, flag: &str, layer: toml::Table) -> Result<()> {
     Ok(())
 }
 
-/// The flag of a key, whose default is `built_in`, and `bare` where the preset is in force.
+/// The flag of a key with the default `built_in`, or `bare` when the preset applies.
 fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value>) -> Arg {
     let shown = |value: Option<&toml::Value>| match value {
         None => "none".into(),
@@ -172,28 +172,28 @@ fn key_flag(key: &Key, built_in: Option<&toml::Value>, bare: Option<&toml::Value
         .allow_negative_numbers(true)
         .global(true);
     match built_in {
-        // Each names some entries of the table; any other flag is given once.
+        // Each occurrence sets entries of the table; any other flag may be given once.
         Some(toml::Value::Table(_)) => flag.action(ArgAction::Append).value_parser(NonEmptyStringValueParser::new()),
         Some(toml::Value::Boolean(_)) => flag.num_args(0..=1).default_missing_value("true"),
-        // Only the name of an adapter may be empty: any.
+        // Only the name of an adapter may be empty, which selects any.
         Some(toml::Value::String(text)) if text.is_empty() => flag,
         _ => flag.value_parser(NonEmptyStringValueParser::new()),
     }
 }
 
-/// The preset of the environment that `written` names, or of the one that is trained by default.
+/// The preset of the environment that `written` names, or of the default environment.
 fn preset(written: &toml::Table) -> Result<Option<toml::Table>> {
     let default = Config::default().env;
     let env = written.get("env").and_then(toml::Value::as_str).unwrap_or(&default);
     Environment::preset(env).map(|(name, text)| Config::layer(name, text)).transpose()
 }
 
-/// The configuration of the bare command.
+/// The configuration of the command without flags.
 pub(super) fn defaults() -> Result<Config> {
     Config::from_layers(preset(&toml::Table::new())?)
 }
 
-/// `config` by key. Empty when it cannot be written as TOML, which shows as defaults that help does not know.
+/// `config` by key. Empty if it cannot be written as TOML; help then shows no defaults.
 pub(super) fn table(config: &Config) -> toml::Table {
     toml::Table::try_from(config).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Requests to end: Ctrl-C, and the system's own. The first one ends training after the updates in flight, the second one ends the process at once.
+//! Requests to stop: Ctrl-C, and the system's own. The first ends training after the updates in flight, the second ends the process at once.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Set by the first request.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether there was a request to end.
+/// Whether there was a request to stop.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// A request to end.
+/// Records a request to stop.
 pub(super) fn interrupt() {
     if INTERRUPTED.swap(true, Ordering::Relaxed) {
         std::process::exit(i32::from(crate::support::error::exit::INTERRUPTED));
     }
 }
 
-/// From here on signals are requests to end.
+/// From now on, signals are requests to stop.
 pub(super) fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(install);
@@ -37,7 +37,7 @@ fn install() {
 
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: all bytes 0 are a value of this plain structure, and without a new action the call only writes the present one to it.
+    // SAFETY: zero bytes are a valid value of this plain structure, and without a new action the call only stores the present one in it.
     unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &mut present) == 0 && present.sa_sigaction == libc::SIG_IGN

@@ -16,27 +16,27 @@ use std::time::{Duration, Instant};
 /// How to show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchOptions {
-    /// The agent to begin with.
+    /// The first agent to show.
     pub agent: usize,
-    /// Steps a second, at first.
+    /// Initial speed, in steps per second.
     pub fps: u32,
-    /// Steps after which it ends by itself; for scripts.
+    /// Steps after which it ends; for scripts.
     pub most_steps: Option<u64>,
 }
 
-/// Where newer checkpoints come from: the last one after so many updates, when there is one.
+/// The source of newer checkpoints: given a number of updates, the last checkpoint after more than that, if there is one.
 pub type Newer<'a> = &'a mut dyn FnMut(u32) -> Result<Option<Checkpoint>>;
 
-/// How often newer checkpoints are looked for.
+/// How often to look for newer checkpoints.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
-/// Speeds to choose from, in steps a second.
+/// Available speeds, in steps per second.
 const SPEEDS: [u32; 9] = [1, 2, 5, 10, 20, 30, 60, 120, 240];
-/// Pictures a second at most: terminals are slow.
+/// Most pictures per second: terminals are slow.
 const MOST_PICTURES: u32 = 30;
 /// Brightness in a terminal without colours.
 const SHADES: &[u8] = b" .:-=+*#%@";
 
-/// What colours a terminal has.
+/// The colours that a terminal supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
     /// 24 bits.
@@ -48,7 +48,7 @@ pub enum Colours {
 }
 
 impl Colours {
-    /// What the environment says of the terminal (`NO_COLOR`, `COLORTERM`, `TERM`).
+    /// The terminal's colours according to the environment variables `NO_COLOR`, `COLORTERM` and `TERM`.
     pub fn of_terminal() -> Colours {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
         let term = variable("TERM");
@@ -73,7 +73,7 @@ impl Colours {
     }
 }
 
-/// A picture as lines of text: half a character cell for each pixel, or a character for two of them where there are no colours.
+/// A picture as lines of text: half a character cell for each pixel, or without colours one character for two pixels.
 pub fn lines(picture: &Picture, colours: Colours) -> Vec<String> {
     let size = picture.size as usize;
     let pixel = |x: usize, y: usize| {
@@ -104,7 +104,7 @@ fn fitting([columns, rows]: [u16; 2]) -> u32 {
     u32::from(columns.min(2 * rows.saturating_sub(2))).max(2)
 }
 
-/// What is going on, and what a person has asked for.
+/// The state of the display.
 struct Show<'a> {
     player: Player,
     painter: Painter,
@@ -121,10 +121,10 @@ struct Show<'a> {
     running: (u32, f32),
 }
 
-/// Shows agents of a run at play until a key says that it is enough. `checkpoint`: what they have learned; they take it over from newer ones as these come.
+/// Shows agents of a run at play until the user quits. They start from `checkpoint` and switch to newer checkpoints as these appear.
 ///
 /// # Errors
-/// [`Error::Config`] when stdout is no terminal; [`Error::File`] when it fails; those of [`Painter::new`] and [`Player::advance`].
+/// [`Error::Config`] when stdout is not a terminal; [`Error::File`] when it fails; those of [`Painter::new`] and [`Player::advance`].
 pub fn watch(player: Player, checkpoint: Option<Checkpoint>, agents: usize, newer: Newer<'_>, options: &WatchOptions) -> Result<()> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Err(Error::config("watch", "this is not a terminal", "run it in one; `ppo-gpu record RUN --gif FILE` writes a file"));
@@ -141,7 +141,7 @@ pub fn watch(player: Player, checkpoint: Option<Checkpoint>, agents: usize, newe
     terminal::enable_raw_mode().map_err(failed)?;
     let entered = execute!(std::io::stdout(), terminal::EnterAlternateScreen, cursor::Hide).map_err(failed);
     let outcome = entered.and_then(|()| show.run(options.most_steps));
-    // The terminal is given back whatever happened.
+    // The terminal is restored even after an error.
     let _ = execute!(std::io::stdout(), cursor::Show, terminal::LeaveAlternateScreen);
     let _ = terminal::disable_raw_mode();
     outcome
@@ -174,11 +174,11 @@ impl Show<'_> {
                 if !self.take(event::read().map_err(failed)?)? {
                     return Ok(());
                 }
-                // What a key changes is seen at once.
+                // Show the effect of a key at once.
                 drawn = drawn.filter(|_| was == (self.paused, self.agent) && !self.paused);
             } else if !self.paused {
                 self.step()?;
-                // A device that cannot keep up is not asked for what was missed.
+                // If the device cannot keep up, missed steps are not made up for.
                 next = (next + period).max(Instant::now());
             }
         }
@@ -205,7 +205,7 @@ impl Show<'_> {
         Ok(())
     }
 
-    /// Does what an event asks for; false when it is enough.
+    /// Handles an event; false when the user quits.
     fn take(&mut self, event: Event) -> Result<bool> {
         match event {
             Event::Resize(columns, rows) => {
@@ -232,7 +232,7 @@ impl Show<'_> {
         Ok(true)
     }
 
-    /// Lets another agent play, `by` places further on. The episode continues, unless the agent has a world of its own.
+    /// Switches to another agent, `by` places further on. The episode continues, unless the agent has a world of its own.
     fn switch(&mut self, by: usize) -> Result<()> {
         self.agent = (self.agent + by) % self.agents;
         match &self.checkpoint {

@@ -1,7 +1,7 @@
 //! Compiled kernels kept on disk, on backends that can hand them out (Vulkan).
 //!
-//! One file for each program version, adapter and driver, in the user's cache directory. It begins with the SHA-256 of the rest: drivers are not made to
-//! be given damaged data. A file that is damaged, foreign or unreadable is as good as none, and it is written anew.
+//! One file for each program version, adapter and driver, in the user's cache directory. It begins with the SHA-256 of the rest, since drivers may not
+//! withstand damaged data. A damaged, foreign or unreadable file is ignored and replaced.
 
 use crate::device::gpu::Gpu;
 use crate::support::error::{Error, Result};
@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 
 const DIGEST_BYTES: usize = 32;
 
-/// The driver's cache, and the file where it is kept.
+/// The driver's cache and its file.
 pub struct KernelCache {
     cache: wgpu::PipelineCache,
     path: PathBuf,
-    /// What the file held.
+    /// Contents of the file when it was loaded.
     loaded: Option<Vec<u8>>,
 }
 
 impl KernelCache {
-    /// The cache of `gpu`, filled from its file. None where the backend has none, or the system does not say where caches belong.
+    /// The cache of `gpu`, filled from its file. None if the backend has none, or the system names no cache directory.
     pub fn open(gpu: &Gpu) -> Option<KernelCache> {
         if !gpu.device.features().contains(wgpu::Features::PIPELINE_CACHE) {
             return None;
@@ -35,12 +35,12 @@ impl KernelCache {
         Some(KernelCache { cache, path, loaded })
     }
 
-    /// What pipelines are created with.
+    /// The cache to create pipelines with.
     pub fn pipelines(&self) -> &wgpu::PipelineCache {
         &self.cache
     }
 
-    /// Writes the file where kernels were added. A cache that cannot be written costs time, and nothing else.
+    /// Writes the file if kernels were added. A cache that cannot be written only costs time.
     pub fn save(&self) {
         if let Some(data) = self.cache.get_data().filter(|data| self.loaded.as_ref() != Some(data)) {
             let _ = write(&self.path, &data);
@@ -48,20 +48,20 @@ impl KernelCache {
     }
 }
 
-/// The user's directory for caches of this program.
+/// The user's cache directory for this program.
 fn directory() -> Option<PathBuf> {
     let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = if cfg!(windows) { from("LOCALAPPDATA") } else { from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache"))) };
     Some(base?.join("ppo-gpu"))
 }
 
-/// The data behind its digest, if they agree.
+/// The data after the digest, if the digest matches.
 fn unpack(bytes: &[u8]) -> Option<&[u8]> {
     let (digest, data) = bytes.split_at_checked(DIGEST_BYTES)?;
     (Sha256::digest(data)[..] == *digest).then_some(data)
 }
 
-/// Writes a file, and the directory that it is in.
+/// Writes a file, creating its directory if needed.
 fn write(path: &Path, data: &[u8]) -> Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;

@@ -1,8 +1,8 @@
-//! Which adapter `--adapter` means.
+//! Choosing the adapter that `--adapter` names.
 
 use crate::support::error::{Error, Result};
 
-/// The adapter of the list that `wanted` means: its index, the id of its PCI slot, its name, or part of its name that no other adapter has. Empty text means the
+/// The adapter that `wanted` names: by its index, the id of its PCI slot, its name, or a part of its name that no other adapter has. Empty text selects the
 /// first, which is the best. None when nothing matches.
 ///
 /// # Errors
@@ -12,7 +12,7 @@ pub fn choose(adapters: &[wgpu::AdapterInfo], wanted: &str) -> Result<Option<usi
     if wanted.is_empty() {
         return Ok((!adapters.is_empty()).then_some(0));
     }
-    // A number is an index and nothing else: names are full of digits.
+    // A number is only ever an index: names are full of digits.
     if wanted.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(wanted.parse().ok().filter(|&index| index < adapters.len()));
     }
@@ -23,7 +23,7 @@ pub fn choose(adapters: &[wgpu::AdapterInfo], wanted: &str) -> Result<Option<usi
     if found.is_empty() {
         found = matching(&|info| name(info).contains(&wanted));
     }
-    // One device that is there through several graphics APIs is one, through the first of them.
+    // A device that several graphics APIs offer counts once, through the first of them.
     let same = |a: &wgpu::AdapterInfo, b: &wgpu::AdapterInfo| a.backend != b.backend && (&a.name, a.vendor, a.device) == (&b.name, b.vendor, b.device);
     let distinct: Vec<usize> = found.iter().copied().filter(|&i| !found.iter().any(|&other| other < i && same(&adapters[other], &adapters[i]))).collect();
     match distinct[..] {
@@ -67,12 +67,12 @@ mod tests {
             ("0", Some(0)),
             ("1", Some(1)),
             ("5", Some(5)),
-            // Digits are never a part of a name.
+            // Digits never match a part of a name.
             ("15", None),
             ("4090", None),
             ("99999999999999999999999", None),
             ("0000:02:00.0", Some(1)),
-            // A whole name comes before parts of others, and one device under two APIs is one.
+            // A full name takes precedence over parts of other names, and one device under two APIs counts once.
             ("radeon 1", Some(2)),
             ("PRO", Some(3)),
             (" llvm ", Some(4)),

@@ -1,4 +1,4 @@
-//! What a device has compiled so far.
+//! The kernels that a device has compiled so far.
 
 use crate::wgsl::reflect;
 use std::collections::HashMap;
@@ -8,21 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) struct Compiled {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) bindings: Vec<reflect::Binding>,
-    /// Layout of the group of buffers, and of the group that holds the number of the first part.
+    /// Layouts of the group of buffers and of the group that holds the number of the first part.
     pub(super) layout: wgpu::BindGroupLayout,
     pub(super) part_layout: wgpu::BindGroupLayout,
 }
 
-/// The kernels that a device has compiled, by the digest of everything that a compiled kernel depends on. An engine that needs one of them again gets it at
-/// once: drivers take seconds to compile a kernel, and their own caches spare only a part of that.
+/// The kernels that a device has compiled, by the digest of everything that a compiled kernel depends on. An engine that needs one again gets it without
+/// delay: drivers take seconds to compile a kernel, and their own caches save only a part of that.
 #[derive(Default)]
 pub(super) struct CompiledKernels(Mutex<HashMap<[u8; 32], Slot>>);
 
-/// A kernel, once it is compiled. Whoever needs it meanwhile waits for the lock.
+/// A kernel, once it is compiled. Threads that need it meanwhile wait for the lock.
 pub(super) type Slot = Arc<Mutex<Option<Arc<Compiled>>>>;
 
 impl CompiledKernels {
-    /// Once there are this many kernels, all are forgotten (engines keep theirs), so that a process that makes plans without end does not fill the memory.
+    /// Once there are this many kernels, all are dropped (engines keep theirs), so that a process that keeps making new plans does not fill the memory.
     const MOST: usize = 1024;
 
     /// The place of the kernel with this digest.

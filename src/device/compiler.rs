@@ -1,4 +1,4 @@
-//! The one compiler of kernels.
+//! The kernel compiler.
 
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
@@ -12,9 +12,9 @@ use std::sync::{Arc, PoisonError};
 /// Compiles kernels for a device.
 pub(super) struct Compiler<'a> {
     pub(super) gpu: &'a Gpu,
-    /// Where the driver keeps what it has compiled, if anywhere.
+    /// The driver's cache on disk, if there is one.
     pub(super) cache: Option<&'a KernelCache>,
-    /// Compile even what the device has compiled before.
+    /// Compile kernels again that the device has compiled before.
     pub(super) anew: bool,
 }
 
@@ -37,9 +37,9 @@ impl Compiler<'_> {
 
     fn compile_now(&self, name: &str, source: &str, checked: bool) -> Result<Compiled> {
         let device = &self.gpu.device;
-        // wgpu validates every module that it is given, and there is no way around that.
+        // wgpu validates every module again; this cannot be turned off.
         let module = reflect::parse_only(name, source)?;
-        // Group 1 is the same for all kernels: the first part.
+        // Group 1 is the same for all kernels: the number of the first part.
         let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
@@ -73,19 +73,19 @@ impl Compiler<'_> {
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some(name),
-            // The kernels write workgroup memory before they read it.
+            // Not needed: the kernels write workgroup memory before they read it.
             compilation_options: wgpu::PipelineCompilationOptions { zero_initialize_workgroup_memory: false, ..Default::default() },
             cache: self.cache.map(KernelCache::pipelines),
         });
         match wait::caught(scope) {
-            // wgpu has not seen the text: our own validation reports what is wrong with its lines.
+            // wgpu has not seen the text, so our own validation reports errors with their lines.
             Some(error) => Err(reflect::parse(name, source).err().unwrap_or_else(|| Error::Shader { kernel: name.into(), report: error.to_string() })),
             None => Ok(Compiled { pipeline, bindings, layout, part_layout }),
         }
     }
 }
 
-/// Whether what a kernel imports holds code that is not this crate's own, if the environment is not.
+/// Whether a kernel with these imports contains the environment's code, which may not be this crate's own.
 pub(super) fn is_foreign(imports: &[String]) -> bool {
     imports.iter().any(|name| name == "environment")
 }
@@ -99,7 +99,7 @@ mod tests {
     use crate::spec::config::Config;
     use crate::wgsl::compose;
 
-    /// Those that hold the text of the environment's file, through whatever they import it, and no others.
+    /// Exactly the kernels that contain the text of the environment's file, through any chain of imports.
     #[test]
     fn kernels_with_the_environments_code_are_foreign() {
         for profile in PROFILES {

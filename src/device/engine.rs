@@ -1,4 +1,4 @@
-//! The device's side of a run: buffers, compiled kernels, encoding. Training and shader tests both work through it.
+//! The device side of a run: buffers, compiled kernels, encoding. Training and shader tests both use it.
 
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
@@ -15,25 +15,25 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-/// How an [`Engine`] differs from the one that trains; for tests.
+/// Options of an [`Engine`]; only tests and benchmarks change the defaults.
 #[derive(Default)]
 pub struct EngineOptions {
     /// Compile with bounds checks and bounded loops.
     pub checked: bool,
-    /// Words after each buffer that no kernel may touch.
+    /// Guard words after each buffer, which no kernel may touch.
     pub guard_words: usize,
     /// Changes a kernel's composed WGSL before it is compiled.
     pub rewrite: Option<Rewrite>,
-    /// Keep compiled kernels on disk, and take them from there.
+    /// Cache compiled kernels on disk.
     pub cached: bool,
-    /// Compile even what this device has compiled before: to measure how long that takes.
+    /// Compile kernels again that this device has compiled before, to measure the time.
     pub anew: bool,
 }
 
-/// A change of the WGSL of the kernel of this name.
+/// A change to the WGSL of the kernel of this name.
 pub type Rewrite = Box<dyn Fn(&str, String) -> String + Send + Sync>;
 
-/// What went between host and device.
+/// Counters of the traffic between host and device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Writes of the host.
@@ -44,16 +44,16 @@ pub struct Traffic {
     pub bytes_read: u64,
 }
 
-/// A compiled kernel and what it binds.
+/// A compiled kernel and its bindings.
 struct Bound {
     kernel: Kernel,
     compiled: Arc<Compiled>,
     bind_group: wgpu::BindGroup,
-    /// Binds the number of the first part, from the same buffer of integers as the dispatch's index.
+    /// Binds the number of the first part, from the buffer of integers that also holds the dispatch's index.
     part: wgpu::BindGroup,
     /// Whether it reads its dispatch's index.
     indexed: bool,
-    /// Workgroups in all, and in a part.
+    /// Workgroups in total and in a part.
     workgroups: u32,
     grain: u32,
 }
@@ -70,7 +70,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Allocates the buffers of `program` (zeroed) and compiles its kernels. `plan` is what the program was made for.
+    /// Allocates the buffers of `program` (zeroed) and compiles its kernels. `plan` is the plan of the program.
     ///
     /// # Errors
     /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
@@ -95,10 +95,10 @@ impl Engine {
         Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
     }
 
-    /// An engine of another program for the same plan, which shares the buffers of this one, and allocates those that this one lacks.
+    /// An engine for another program of the same plan. It shares the buffers of this one, and allocates those that this one lacks.
     ///
     /// # Errors
-    /// Those of [`Engine::new`] but the first.
+    /// Those of [`Engine::new`] except the first.
     pub fn beside(&self, program: Program, options: &EngineOptions) -> Result<Engine> {
         Self::with_buffers(&self.gpu, &self.plan, program, options, self.buffers.clone())
     }
@@ -113,13 +113,13 @@ impl Engine {
         let indices = index_buffer(gpu, &program)?;
         let cache = if options.cached { KernelCache::open(gpu) } else { None };
         let compiler = Compiler { gpu, cache: cache.as_ref(), anew: options.anew };
-        // Compilation is the longest part of start-up and every kernel's is independent.
+        // Compilation is the longest part of start-up, and kernels compile independently.
         let bound: Vec<Result<Bound>> = std::thread::scope(|scope| {
             let bind = |&kernel| {
                 let (compiler, program, buffers, indices) = (&compiler, &program, &buffers, &indices);
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
-                    // A user's environment may contain anything.
+                    // A user's environment may contain any code.
                     let checked = options.checked || !plan.environment.built_in && is_foreign(&composed.imports);
                     let source = match &options.rewrite {
                         Some(rewrite) => rewrite(kernel.name, composed.text),
@@ -140,7 +140,7 @@ impl Engine {
         Ok(Engine { gpu: gpu.clone(), plan: plan.clone(), program, buffers, bound, traffic: Cell::default() })
     }
 
-    /// What it executes.
+    /// The program that it executes.
     pub fn program(&self) -> &Program {
         &self.program
     }
@@ -153,17 +153,17 @@ impl Engine {
         self.buffers.get(name).unwrap_or_else(|| panic!("no buffer is called {name}"))
     }
 
-    /// The kernel called `name`. There are about ten.
+    /// The kernel called `name`. A linear search: there are about ten.
     fn bound(&self, name: &str) -> &Bound {
         self.bound.iter().find(|bound| bound.kernel.name == name).unwrap_or_else(|| panic!("the program has no kernel {name}"))
     }
 
-    /// What a kernel of this engine binds.
+    /// The buffers that a kernel of this engine binds.
     pub fn bindings(&self, kernel: &str) -> &[reflect::Binding] {
         &self.bound(kernel).compiled.bindings
     }
 
-    /// What went between host and device so far.
+    /// The traffic between host and device so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic.get()
     }
@@ -291,7 +291,7 @@ pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::Buffe
     }
 }
 
-/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch picks its index, and its first part, by dynamic offset, so nothing is written
+/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch selects its index and its first part by dynamic offset, so nothing is written
 /// while training.
 fn index_buffer(gpu: &Gpu, program: &Program) -> Result<wgpu::Buffer> {
     let largest = program.largest_number();
@@ -304,7 +304,7 @@ fn index_buffer(gpu: &Gpu, program: &Program) -> Result<wgpu::Buffer> {
     Ok(buffer)
 }
 
-/// Binds to a compiled kernel the buffers that its WGSL names.
+/// Binds the buffers that a compiled kernel's WGSL names.
 fn bind(gpu: &Gpu, kernel: Kernel, compiled: Arc<Compiled>, buffers: &BTreeMap<&'static str, wgpu::Buffer>, indices: &wgpu::Buffer) -> Result<Bound> {
     let name = kernel.name;
     let integer = || wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: indices, offset: 0, size: std::num::NonZeroU64::new(4) });

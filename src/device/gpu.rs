@@ -1,4 +1,4 @@
-//! The device: adapter choice, limits, and what went wrong on it.
+//! The device: adapter choice, limits, and failures.
 
 use crate::device::clock::{self, Clock};
 use crate::device::compiled::CompiledKernels;
@@ -21,13 +21,13 @@ pub struct Gpu {
     pub queue: wgpu::Queue,
     /// Name, driver, kind.
     pub info: wgpu::AdapterInfo,
-    /// What the adapter allows.
+    /// Limits of the adapter.
     pub limits: wgpu::Limits,
-    /// What the time is read from wherever work on this device is timed.
+    /// The clock that times work on this device.
     pub clock: Clock,
     /// The first failure that was reported outside a call, if any.
     failure: Arc<Mutex<Option<(DeviceFailure, String)>>>,
-    /// Kernels that were compiled for it.
+    /// Kernels compiled for it.
     pub(super) compiled: Arc<CompiledKernels>,
 }
 
@@ -37,25 +37,25 @@ pub fn adapters(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits)> {
 }
 
 async fn enumerate(backend: &str, flags: wgpu::InstanceFlags) -> Vec<wgpu::Adapter> {
-    // Where it is too late for that, drivers run as they are set up by default.
+    // If it is too late for that, drivers run with their defaults.
     process::prepare();
     let backends = match backend {
         "vulkan" => wgpu::Backends::VULKAN,
         "metal" => wgpu::Backends::METAL,
         "dx12" => wgpu::Backends::DX12,
         "gl" => wgpu::Backends::GL,
-        // OpenGL only by name: its compute support is too uneven to fall back on in silence.
+        // OpenGL only by name: its compute support is too uneven for a silent fallback.
         _ => wgpu::Backends::PRIMARY,
     };
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     (descriptor.backends, descriptor.flags) = (backends, flags);
     let mut adapters = wgpu::Instance::new(descriptor).enumerate_adapters(backends).await;
-    // Stable, so that of equals the driver's own order decides.
+    // A stable sort: the driver's own order breaks ties.
     adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     adapters
 }
 
-/// The error for a backend and an adapter that are not there, with those that are.
+/// The error for a missing backend or adapter, with a list of the available ones.
 pub fn no_adapter(backend: &str, adapter: &str) -> Error {
     wait::block_on(none_found(backend, adapter))
 }
@@ -85,7 +85,7 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
 /// Storage buffers that `learn` binds: more than WebGPU promises.
 pub const LEARN_BUFFERS: u32 = 10;
 
-/// The limits of a device that this program opens: WebGPU's defaults, as much memory as the adapter has, and the buffers of `learn` where it has these.
+/// The limits that this program requests: WebGPU's defaults, all the memory that the adapter allows, and the buffers of `learn` if it supports them.
 pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     let default = wgpu::Limits::default();
     wgpu::Limits {
@@ -97,13 +97,13 @@ pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     }
 }
 
-/// What of an adapter's limits a plan depends on.
+/// The limits of an adapter that plans depend on.
 pub fn plan_limits(limits: &wgpu::Limits) -> Limits {
     let buffer_bytes = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
     Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size }
 }
 
-/// Limits of an adapter that are below what the program needs of every device, in words.
+/// The limits of an adapter that are below the program's requirements, as text.
 pub fn too_small(limits: &wgpu::Limits) -> Vec<String> {
     let mut too_small = Vec::new();
     required_limits(limits).check_limits_with_fail_fn(limits, false, |name, needed, allowed| {
@@ -112,7 +112,7 @@ pub fn too_small(limits: &wgpu::Limits) -> Vec<String> {
     too_small
 }
 
-/// The profile that `name` (a profile's, or "auto") stands for on an adapter.
+/// The profile that `name` (a profile's name, or "auto") selects on an adapter.
 pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Profile {
     let automatic = match is_software(info) {
         true => "software",
@@ -127,14 +127,14 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     Profile { steps_per_dispatch, subgroup, tiles_learned, ..profile }
 }
 
-/// Lanes of the adapter's subgroups, if it is a software driver whose subgroups always have as many and fill whole vectors; else 0.
+/// Subgroup size of the adapter, if it is a software driver whose subgroup size is fixed and fills whole vectors; otherwise 0.
 fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
     let lanes = info.subgroup_min_size;
     if is_software(info) && lanes == info.subgroup_max_size && lanes.is_multiple_of(4) && lanes <= 64 { lanes } else { 0 }
 }
 
 impl Gpu {
-    /// Opens the adapter of `backend` ("auto" for any) that `adapter` means (see [`choose::choose`]); the best one when that is empty. Programs that start
+    /// Opens the adapter of `backend` ("auto" for any) that `adapter` names (see [`choose::choose`]); the best one when that is empty. Programs that start
     /// threads before they do this should call [`process::prepare`] first.
     ///
     /// # Errors
@@ -151,7 +151,7 @@ impl Gpu {
         wait::block_on(Self::request(backend, adapter, flags, limits, clock::system))
     }
 
-    /// [`Gpu::open`] as a future, where nothing may block; `clock` is what the time is read from.
+    /// [`Gpu::open`] as a future, where nothing may block; `clock` supplies the time.
     ///
     /// # Errors
     /// Those of [`Gpu::open`].
@@ -168,7 +168,7 @@ impl Gpu {
         }
     }
 
-    /// Every adapter of `backend` ("auto" for all), best first, opened where it lets itself be opened.
+    /// Every adapter of `backend` ("auto" for all), best first: an open device or the error.
     pub fn open_each(backend: &str) -> Vec<(wgpu::AdapterInfo, wgpu::Limits, Result<Gpu>)> {
         let found = wait::block_on(enumerate(backend, wgpu::InstanceFlags::empty()));
         let open = |adapter| wait::block_on(Self::of_adapter(adapter, required_limits, clock::system));
@@ -180,7 +180,7 @@ impl Gpu {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("ppo-gpu"),
             required_limits: limits(&chosen.limits()),
-            // Timestamps are for `bench`. All are done without where they are missing.
+            // Timestamps are for `bench`. Every requested feature is optional.
             required_features: chosen.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE | wgpu::Features::SUBGROUP),
             ..Default::default()
         };
@@ -225,7 +225,7 @@ impl Gpu {
         Duration::try_from_secs_f64(self.now() - start).unwrap_or_default()
     }
 
-    /// The profile that `name` stands for on this device.
+    /// The profile that `name` selects on this device.
     pub fn profile(&self, name: &str) -> Profile {
         profile(name, &self.info, &self.limits)
     }
@@ -235,7 +235,7 @@ impl Gpu {
         is_software(&self.info)
     }
 
-    /// Bytes of memory that are free, in the machine and in the containers that this process is in, where the device's memory is the machine's and the system tells.
+    /// Bytes of free memory, in the machine and in the containers of this process. None if the device has its own memory or the system does not report it.
     pub fn available_memory(&self) -> Option<u64> {
         if !self.is_software() {
             return None;
@@ -243,10 +243,10 @@ impl Gpu {
         memory::available(std::path::Path::new("/"))
     }
 
-    /// Reports what the device complained about since it was opened.
+    /// Reports the first failure since the device was opened.
     ///
     /// # Errors
-    /// [`Error::Device`] with the first complaint.
+    /// [`Error::Device`] with that failure.
     pub fn check(&self, activity: impl FnOnce() -> String) -> Result<()> {
         match &*self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) {
             None => Ok(()),

@@ -1,8 +1,8 @@
-//! How much memory is free, as Linux tells: in the machine, and in the containers (control groups) that this process is in.
+//! Free memory as reported by Linux: in the machine, and in the containers (control groups) of this process.
 
 use std::path::{Path, PathBuf};
 
-/// Bytes that this process may still take, the files of the system being below `root` ("/"). None where the system does not tell.
+/// Bytes that this process may still allocate; `root` ("/") is the directory of the system's files. None if the system does not report it.
 pub fn available(root: &Path) -> Option<u64> {
     let groups = groups(root).into_iter().flat_map(|group| group.free());
     machine(root).into_iter().chain(groups).min()
@@ -21,7 +21,7 @@ struct Group {
     mount: PathBuf,
     /// The group's directory in it, or below it.
     directory: PathBuf,
-    /// Names of the files that hold the limit, what is used, and what of that are pages of files that can be dropped.
+    /// Names of the files that hold the limit, the memory in use, and the part of it that is file pages that can be dropped.
     files: [&'static str; 3],
 }
 
@@ -29,7 +29,7 @@ const VERSION_2: [&str; 3] = ["memory.max", "memory.current", "inactive_file "];
 const VERSION_1: [&str; 3] = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "];
 
 impl Group {
-    /// Bytes that the group, and each one that it is in, leaves free.
+    /// Bytes that the group and its ancestors leave free.
     fn free(&self) -> Vec<u64> {
         let [limit, used, reclaimable] = self.files;
         let number = |path: PathBuf| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
@@ -45,7 +45,7 @@ impl Group {
     }
 }
 
-/// The groups of this process that limit memory.
+/// The control groups that limit this process's memory.
 fn groups(root: &Path) -> Vec<Group> {
     let read = |name: &str| std::fs::read_to_string(root.join("proc/self").join(name)).unwrap_or_default();
     let (memberships, mounts) = (read("cgroup"), read("mountinfo"));
@@ -63,7 +63,7 @@ fn groups(root: &Path) -> Vec<Group> {
             ("/".into(), usual.into())
         });
         let mount = root.join(mount.trim_start_matches('/'));
-        // A container often sees its own group as the root of all, under a path that is the host's: then the mount itself is the group.
+        // A container often sees its own group as the root, while the path is the host's: then the mount itself is the group.
         let path = Path::new(path).strip_prefix(&inside).unwrap_or(Path::new(path.trim_start_matches('/')));
         let outside = path.components().any(|part| part == std::path::Component::ParentDir);
         let directory = if outside { mount.clone() } else { mount.join(path) };
@@ -72,7 +72,7 @@ fn groups(root: &Path) -> Vec<Group> {
     found.collect()
 }
 
-/// The group that the hierarchy of a version is mounted from, and where, in the words of /proc/self/mountinfo:
+/// The group that the hierarchy of a version is mounted from, and its mount point, from /proc/self/mountinfo:
 /// `36 25 0:31 /inside /mount/point rw,relatime shared:9 - cgroup2 cgroup2 rw`.
 fn mount(mounts: &str, version_2: bool) -> Option<(String, String)> {
     mounts.lines().find_map(|line| {
@@ -90,7 +90,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    /// What is free according to a tree of files.
+    /// Free bytes according to a tree of files.
     fn of(files: &[(&str, &str)]) -> Option<u64> {
         let root = tempfile::tempdir().expect("a temporary directory");
         for (name, text) in files {
@@ -112,7 +112,7 @@ mod tests {
         // Version 1 writes a huge number for no limit.
         let unlimited = [MACHINE, ("proc/self/cgroup", "3:memory:/\n"), ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")];
         assert_eq!(of(&unlimited), Some(8192));
-        // Files of which nothing can be made are as good as none.
+        // Malformed files count as missing.
         assert_eq!(of(&[MACHINE, ("proc/self/cgroup", "nonsense\n0:\n\n"), ("proc/self/mountinfo", "x\ny - z\n")]), Some(8192));
     }
 
@@ -128,7 +128,7 @@ mod tests {
             ("sys/fs/cgroup/slice/memory.current", used_100),
         ];
         assert_eq!(of(&files), Some(412));
-        // Pages of files that can be dropped are free.
+        // File pages that can be dropped count as free.
         files.push(("sys/fs/cgroup/slice/memory.stat", "anon 1\ninactive_file 52428800\nactive_file 7\n"));
         assert_eq!(of(&files), Some(462));
         files.push(("sys/fs/cgroup/slice/unit/memory.max", "268435456\n"));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_container_whose_group_is_mounted_as_the_root_is_found() {
-        // Docker, version 2, with a name space of its own, and without.
+        // Docker, version 2, with its own namespace, and without.
         for path in ["/", "/docker/0123abcd", "/../other"] {
             let membership = format!("0::{path}\n");
             let files =

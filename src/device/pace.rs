@@ -1,43 +1,42 @@
-//! Cuts updates into submissions that desktops tolerate, by measuring.
+//! Cuts updates into submissions short enough for desktops, by measuring.
 //!
-//! Windows resets a device whose submission runs for 2 s, macOS sooner, and a desktop stutters long before. Of a kernel's first dispatches small pieces are
-//! submitted and timed one by one, then larger ones; from then on as many pieces go into a submission as are expected to take [`BUDGET`]. What is
-//! computed does not depend on it: pieces run in the same order, whatever submission they are in, and a piece does not read what another piece of its
-//! dispatch writes.
+//! Windows resets a device whose submission runs for 2 s, macOS sooner, and a desktop stutters long before. A kernel's first dispatches are
+//! submitted and timed in pieces, small ones first, then larger ones. After that, a submission holds as many pieces as are expected to take [`BUDGET`].
+//! Results do not depend on this: pieces always run in the same order, and a piece never reads what another piece of its dispatch writes.
 
 use crate::program::schedule::{Dispatch, Piece, Program, Step};
 use std::time::Duration;
 
 /// Expected length of a submission: half of the 100 ms that none should exceed, since devices are shared and slow down.
 pub const BUDGET: Duration = Duration::from_millis(50);
-/// Pieces of each kernel that count, of those that are timed: whole dispatches, or pieces of at least [`LONG`].
+/// Timed pieces needed for each kernel; only whole dispatches and pieces of at least [`LONG`] count.
 const TIMED: usize = 3;
-/// A piece that takes this long tells how long others take.
+/// A piece that takes this long is enough to predict others.
 const LONG: Duration = Duration::from_millis(10);
-/// How much longer the next piece may be than the last, while little is known.
+/// How much larger the next piece may be than the last, while little is known.
 const GROWTH: u32 = 8;
 
-/// How much goes into a submission: a fixed number of dispatches, or what is known of each kernel's time.
+/// The size of submissions: a fixed number of dispatches, or based on each kernel's measured time.
 #[derive(Debug)]
 pub struct Pace {
     /// Dispatches in a submission; 0: as many pieces as are expected to take [`BUDGET`].
     fixed: usize,
-    /// In the order of the program's kernels.
+    /// Measurements, in the order of the program's kernels.
     kernels: Vec<(&'static str, Known)>,
 }
 
-/// What is known of a kernel.
+/// Measurements of a kernel.
 #[derive(Debug)]
 struct Known {
     /// Parts of a dispatch.
     parts: u32,
     /// Parts to time next.
     next: u32,
-    /// Pieces that were timed and count.
+    /// Timed pieces that count.
     counted: usize,
-    /// The longest time of a part, in those.
+    /// The longest time per part among them.
     part: Duration,
-    /// Drivers may compile a kernel in its first dispatch, which does not count.
+    /// Whether the first dispatch is done. It does not count, since drivers may compile the kernel in it.
     compiled: bool,
 }
 
@@ -47,13 +46,13 @@ impl Known {
     }
 }
 
-/// Parts of this length that fit into [`BUDGET`]; one at least.
+/// Parts of this length that fit into [`BUDGET`]; at least one.
 fn fitting(part: Duration) -> u32 {
     let fitting = BUDGET.as_secs_f64() / part.as_secs_f64().max(1e-9);
     (fitting as u32).max(1)
 }
 
-/// What to submit next.
+/// The next submission.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// One piece, to be timed.
@@ -62,7 +61,7 @@ pub enum Next {
     Together(Vec<Piece>),
 }
 
-/// How far a list of steps was submitted.
+/// How far a list of steps has been submitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Position {
     step: usize,
@@ -70,7 +69,7 @@ pub struct Position {
 }
 
 impl Pace {
-    /// Submissions of `fixed` dispatches of `program`, or, where it is 0, of measured length.
+    /// Submissions of `fixed` dispatches of `program`, or, if it is 0, of measured length.
     pub fn new(fixed: usize, program: &Program) -> Pace {
         let unknown = |parts: u32| Known { parts, next: 1, counted: 0, part: Duration::ZERO, compiled: false };
         Pace { fixed, kernels: program.kernels.iter().map(|kernel| (kernel.name, unknown(kernel.grid.parts()))).collect() }
@@ -81,7 +80,7 @@ impl Pace {
         &known.expect("every kernel has an entry").1
     }
 
-    /// The share of each kernel in the time of `steps`, of those whose time is known.
+    /// Each kernel's share of the time of `steps`, for kernels whose time is known.
     pub fn shares(&self, steps: &[Step]) -> Vec<(&'static str, f64)> {
         let dispatches = |name: &str| steps.iter().filter(|Step::Dispatch(dispatch)| dispatch.kernel == name).count();
         let seconds = |(name, known): &(&'static str, Known)| (*name, dispatches(name) as f64 * known.part.as_secs_f64() * f64::from(known.parts));
@@ -90,12 +89,12 @@ impl Pace {
         seconds.into_iter().map(|(kernel, seconds)| (kernel, seconds / total)).collect()
     }
 
-    /// Whether nothing of `steps` has to be timed any more. Until then, submitting waits for the device.
+    /// Whether all kernels of `steps` have been timed. Until then, submitting waits for the device.
     pub fn is_known(&self, steps: &[Step]) -> bool {
         self.fixed > 0 || steps.iter().all(|&Step::Dispatch(dispatch)| self.known(dispatch).is_enough())
     }
 
-    /// Takes the time of a piece that ran alone.
+    /// Records the time of a piece that ran alone.
     pub fn take(&mut self, piece: &Piece, time: Duration) {
         let known = self.kernels.iter_mut().find(|(name, _)| *name == piece.dispatch.kernel);
         let known = &mut known.expect("every kernel has an entry").1;
@@ -112,7 +111,7 @@ impl Pace {
         known.next = fitting(of_part).min(parts * GROWTH).min(known.parts);
     }
 
-    /// What of `steps` to submit after what was before `position`, which is moved on. None at the end.
+    /// The next submission of `steps` from `position`, which advances. None at the end.
     pub fn next(&self, steps: &[Step], position: &mut Position) -> Option<Next> {
         let mut pieces = Vec::new();
         let mut together = Duration::ZERO;
@@ -131,7 +130,7 @@ impl Pace {
             } else if known.part * left <= BUDGET.saturating_sub(together) {
                 left
             } else {
-                // Only what is too long for a submission of its own is cut.
+                // Only dispatches too long for a single submission are cut.
                 break;
             };
             let piece = Piece { dispatch, parts: position.part..position.part + parts };
@@ -157,7 +156,7 @@ mod tests {
     use crate::program::schedule;
     use crate::spec::config::Config;
 
-    /// Rollout has 8 parts, all others have what they have.
+    /// Rollout gets 8 parts; the other kernels are unchanged.
     fn program() -> Program {
         let config = Config { envs: 64 * 8, steps: 32, minibatches: 4, ..Config::default() };
         schedule::training(&Plan::new(&config, Profile::named("gpu").expect("exists")).expect("fits"))
@@ -208,7 +207,7 @@ mod tests {
         let submitted = submit(&mut pace, list, part);
         assert!(submitted.iter().all(|(timed, _)| !timed));
         assert_eq!(submitted[0].1, [Piece { dispatch: Dispatch { kernel: "rollout", index: 0 }, parts: 0..2 }]);
-        // 160 ms of rollout two parts at a time, then some 30 ms of everything else, of which some comes along with the last two parts.
+        // 160 ms of rollout, two parts at a time, then about 30 ms of everything else, some of it together with the last two parts.
         assert_eq!(submitted.len(), 5, "{submitted:?}");
         let cut = submitted.iter().flat_map(|(_, pieces)| pieces).filter(|piece| **piece != all_parts(&program, piece.dispatch));
         assert!(cut.into_iter().all(|piece| piece.dispatch.kernel == "rollout"));
@@ -222,7 +221,7 @@ mod tests {
         let submitted = submit(&mut pace, list, |_| Duration::from_micros(1));
         is_all_of(list, &program, &submitted);
         let sizes: Vec<u32> = submitted.iter().filter(|(timed, _)| *timed).map(|(_, pieces)| pieces[0].parts.end - pieces[0].parts.start).collect();
-        // The first part compiles; the next tells that all fit.
+        // The first part compiles; the next shows that all fit.
         assert_eq!(sizes, [1, 1, 6, 8, 8, 8]);
         assert!(pace.is_known(list));
     }

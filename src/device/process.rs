@@ -1,10 +1,10 @@
-//! What a driver reads from the environment of this process.
+//! The environment variables that drivers read.
 
 /// Sets the environment variables that Mesa's drivers read, unless they are set already; returns whether that was still possible.
 ///
 /// - `LP_NATIVE_VECTOR_WIDTH=512` on processors with AVX-512: Mesa's software driver uses half of such a processor's vectors unless it is told otherwise.
 ///   The subgroups of that driver are as wide as its vectors, so results, too, depend on this (they repeat within a width, not across).
-/// - `NODEVICE_SELECT=1` on Linux without a desktop session: Mesa's device-selection layer would look for a compositor, and print an error that is none.
+/// - `NODEVICE_SELECT=1` on Linux without a desktop session: Mesa's device-selection layer would look for a compositor, and print a harmless error.
 ///
 /// Drivers read both when they are loaded, so this has to come before the first device of the process is opened. Everything in this crate that looks for
 /// adapters calls it first. That is enough for a program with a single thread; call it at the start of `main` where threads are started before that, as

@@ -7,7 +7,7 @@ use crate::program::buffers::Buffer;
 use crate::program::plan::Plan;
 use crate::support::error::Result;
 
-/// Where some buffers are copied to, one after the other.
+/// A staging buffer that holds copies of several buffers, one after the other.
 pub(crate) struct Readback {
     /// Name and size in bytes of each.
     parts: Vec<(&'static str, u64)>,
@@ -15,7 +15,7 @@ pub(crate) struct Readback {
 }
 
 impl Readback {
-    /// A place for copies of the buffers `names` of `plan`, called `label`.
+    /// A staging buffer called `label` for the buffers `names` of `plan`.
     ///
     /// # Errors
     /// [`crate::support::error::Error::Device`] when memory runs out.
@@ -26,7 +26,7 @@ impl Readback {
         Ok(Readback { parts, copy })
     }
 
-    /// Records the copies. One after the other may be on its way.
+    /// Records the copies. Only one readback may be in flight at a time.
     pub(crate) fn record(&self, engine: &Engine, encoder: &mut wgpu::CommandEncoder) -> Mapping {
         let mut offset = 0;
         for (name, size) in &self.parts {

@@ -1,7 +1,7 @@
 //! Waiting for the device. Nothing else in the crate polls a device, maps a buffer, or waits for an answer.
 //!
 //! A native device makes progress while it is polled, and polling may wait: these futures block the thread that polls them, and are then ready. In a browser
-//! nothing may block, and answers arrive by themselves: only this file has to change for that, and the few functions that call [`block_on`] are left out.
+//! nothing may block, and answers arrive by themselves. Only this file would have to change for that, without the few functions that call [`block_on`].
 
 use futures_channel::oneshot;
 use std::future::Future;
@@ -39,7 +39,7 @@ impl Mapping {
     /// Asks for `buffer` to be mapped for reading, once the device has done everything that was submitted.
     pub(crate) fn new(buffer: &wgpu::Buffer) -> Mapping {
         let (sender, answer) = oneshot::channel();
-        // The receiver is gone only when nobody waits for the answer any more.
+        // Sending fails only if the waiting future was dropped.
         buffer.map_async(wgpu::MapMode::Read, .., |result| drop(sender.send(result)));
         Mapping { buffer: buffer.clone(), answer }
     }
@@ -51,7 +51,7 @@ impl Mapping {
         Mapping { buffer: buffer.clone(), answer }
     }
 
-    /// Hands what the buffer holds to `take`, and unmaps it. To be awaited after [`done`], which is what makes a native device answer.
+    /// Passes the contents of the buffer to `take`, and unmaps it. Await this after [`done`], which makes a native device answer.
     ///
     /// # Errors
     /// Why the buffer could not be mapped.

@@ -1,4 +1,4 @@
-//! `ppo-gpu eval`: how good a saved policy is.
+//! `ppo-gpu eval`: the returns of a saved policy.
 
 use crate::device::gpu::Gpu;
 use crate::play::player::{self, Player};
@@ -13,11 +13,11 @@ use crate::train::checkpoint::Checkpoint;
 use std::io::Write;
 use std::time::Duration;
 
-/// Environments at once, of all agents together.
+/// Environments in parallel, all agents together.
 const MOST_ENVS: usize = 4096;
-/// Steps between two looks at what has ended.
+/// Steps between two checks for finished episodes.
 const STEPS: u32 = 64;
-/// Standard errors on either side of the mean that hold the true one in 95 of 100 cases, the mean of many episodes being nearly normal.
+/// Half-width of the 95 % confidence interval, in standard errors; the mean of many episodes is nearly normal.
 const NORMAL_95: f64 = 1.959_964;
 
 /// What to evaluate.
@@ -25,30 +25,30 @@ const NORMAL_95: f64 = 1.959_964;
 pub struct EvalOptions {
     /// Episodes of each agent.
     pub episodes: u32,
-    /// Whether agents take the most probable action instead of drawing one.
+    /// Whether agents take the most probable action instead of a random one.
     pub deterministic: bool,
     /// The one agent to evaluate; all when absent.
     pub agent: Option<usize>,
-    /// Steps after which an episode is given up.
+    /// Steps after which an episode is abandoned.
     pub most_steps: u32,
     /// No progress.
     pub quiet: bool,
 }
 
-/// Returns, or lengths, of some episodes.
+/// Distribution of the returns, or lengths, of some episodes.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Distribution {
     /// Mean.
     pub mean: f64,
     /// Standard deviation.
     pub deviation: f64,
-    /// Least and largest mean that the episodes are consistent with (95 %, mean ± 1.96 standard errors).
+    /// 95 % confidence interval of the mean (mean ± 1.96 standard errors).
     pub confidence: [f64; 2],
-    /// Least.
+    /// Minimum.
     pub min: f64,
-    /// 5 % are below this, 25 %, 50 %, 75 %, 95 % (linear between neighbours).
+    /// Quantiles at 5 %, 25 %, 50 %, 75 % and 95 % (linear between neighbours).
     pub quantiles: [f64; 5],
-    /// Largest.
+    /// Maximum.
     pub max: f64,
 }
 
@@ -56,7 +56,7 @@ impl Distribution {
     /// The fractions of [`Distribution::quantiles`].
     pub const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
-    /// That of `values`, of which there is at least one.
+    /// The distribution of `values`, of which there is at least one.
     fn of(mut values: Vec<f64>) -> Distribution {
         values.sort_by(f64::total_cmp);
         let count = values.len() as f64;
@@ -74,16 +74,16 @@ impl Distribution {
     }
 }
 
-/// How good one agent is.
+/// The results of one agent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct AgentEvaluation {
     /// Agent, counted from 0.
     pub agent: usize,
     /// Episodes that ended.
     pub episodes: usize,
-    /// Where it diverged in training, after which it learned no more; absent where it did not.
+    /// Where it diverged in training, after which it stopped learning; absent if it did not.
     pub diverged: Option<Divergence>,
-    /// Episodes that were given up, and count nowhere else.
+    /// Episodes that were abandoned; no other number includes them.
     pub unfinished: usize,
     /// Episodes that the time limit ended.
     pub truncated: usize,
@@ -93,7 +93,7 @@ pub struct AgentEvaluation {
     pub lengths: Option<Distribution>,
 }
 
-/// How good a saved policy is.
+/// The results of a saved policy.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Evaluation {
     /// The environment.
@@ -106,11 +106,11 @@ pub struct Evaluation {
     pub seed: u64,
     /// Mean over agents of their mean returns; absent when no episode ended.
     pub mean_return: Option<f64>,
-    /// Steps after which an episode was given up.
+    /// Steps after which an episode was abandoned.
     pub most_steps: u32,
     /// Each agent.
     pub agents: Vec<AgentEvaluation>,
-    /// Environment steps a second, all agents together.
+    /// Environment steps per second, all agents together.
     pub sps: f64,
 }
 
@@ -120,7 +120,7 @@ impl Evaluation {
         serde_json::to_string(self).expect("numbers, texts and lists are representable in JSON")
     }
 
-    /// As a person reads it.
+    /// As text.
     pub fn to_text(&self) -> String {
         let how = if self.deterministic { "the most probable actions" } else { "sampled actions" };
         let mut text = format!("{} after {} updates, {how}\n\n", self.env, grouped(self.updates.into()));
@@ -160,7 +160,7 @@ impl Evaluation {
 }
 
 /// Plays [`EvalOptions::episodes`] episodes with each agent of `checkpoint`, one of a run of `config` on `environment`. Every environment contributes the same
-/// number of episodes (but for those left over), its first ones: short episodes would otherwise count too often.
+/// number of episodes (up to a remainder), its first ones: otherwise short episodes would count too often.
 ///
 /// # Errors
 /// [`Error::Config`] when there is no such agent; those of [`Player::new`].
@@ -190,7 +190,7 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
         if !options.quiet && gpu.since(told) > PERIOD {
             told = gpu.now();
             let done: usize = tallies.iter().map(|tally| tally.returns.len()).sum();
-            // When stderr is closed there is nobody to tell.
+            // Nothing more can be reported if stderr is closed.
             let _ = writeln!(std::io::stderr(), "{} of {} episodes have ended", grouped(done as u64), grouped((episodes * agents.len()) as u64));
         }
     }
@@ -211,10 +211,10 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     })
 }
 
-/// How often progress is told.
+/// How often progress is reported.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// What has ended of one agent's episodes.
+/// The finished episodes of one agent.
 struct Tally {
     /// Episodes still to come from each environment.
     left: Vec<usize>,
@@ -226,7 +226,7 @@ struct Tally {
 
 impl Tally {
     fn new(envs: usize, each: usize, episodes: usize) -> Tally {
-        // The last ones give one less where they do not come out even.
+        // The last environments contribute one fewer if the division leaves a remainder.
         let less = envs * each - episodes;
         Tally { left: (0..envs).map(|n| each - usize::from(n >= envs - less)).collect(), returns: Vec::new(), lengths: Vec::new(), truncated: 0, unfinished: 0 }
     }
@@ -235,7 +235,7 @@ impl Tally {
         self.left.iter().all(|&left| left == 0)
     }
 
-    /// Takes `[step][environment]`.
+    /// Adds transitions, `[step][environment]`.
     fn take(&mut self, transitions: &[Transition], most_steps: u32) {
         for step in transitions.chunks_exact(self.left.len()) {
             for (left, transition) in self.left.iter_mut().zip(step).filter(|(left, _)| **left > 0) {
@@ -245,7 +245,7 @@ impl Tally {
                     self.truncated += usize::from(transition.truncated());
                     *left -= 1;
                 } else if transition.episode_length >= most_steps {
-                    // It would go on, and the environment's other episodes would have to wait for it.
+                    // Otherwise it could last forever, and the environment's other episodes would have to wait.
                     self.unfinished += std::mem::take(left);
                 }
             }

@@ -1,4 +1,4 @@
-//! Pictures of environments, drawn on the device by `env_pixel`.
+//! Pictures of environments, rendered on the device by `env_pixel`.
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
@@ -8,7 +8,7 @@ use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
 
-/// Pixels along the sides of a picture, at most.
+/// Most pixels along the sides of a picture.
 pub const MOST_SIZE: u32 = 2048;
 
 /// A square picture.
@@ -39,7 +39,7 @@ impl Picture {
     }
 }
 
-/// Draws the first environment of a player's first agent.
+/// Renders the first environment of a player's first agent.
 pub struct Painter {
     engine: Engine,
     size: u32,
@@ -48,7 +48,7 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// Makes everything ready for pictures of `size` x `size` pixels of what `player` plays.
+    /// Prepares pictures of `size` x `size` pixels of the environment that `player` plays.
     ///
     /// # Errors
     /// [`Error::Environment`] when the environment defines no picture; [`Error::Config`] when the size is out of range; [`Error::Shader`] when the kernel
@@ -71,7 +71,7 @@ impl Painter {
         Ok(Painter { engine, size, environment: plan.environment.name.clone() })
     }
 
-    /// Draws the environment as it is now.
+    /// Renders the present state of the environment.
     ///
     /// # Errors
     /// [`Error::Environment`] when the driver ends a loop of `env_pixel` early; [`Error::Device`] when the device failed.

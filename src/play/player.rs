@@ -1,4 +1,4 @@
-//! Lets what was learned play, without learning from it: for evaluation, and to be watched.
+//! Playing with trained agents, without learning: for evaluation and for watching.
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
@@ -25,29 +25,29 @@ pub struct PlayerOptions {
     pub envs: u32,
     /// Steps of each environment in a call of [`Player::advance`].
     pub steps: u32,
-    /// Seed of the episodes, which are the same for all agents as far as these do the same.
+    /// Seed of the episodes. Agents that act alike see the same episodes.
     pub seed: u64,
-    /// Whether agents take the most probable action (the mean of continuous ones) instead of drawing one.
+    /// Whether agents take the most probable action (the mean of continuous ones) instead of a random one.
     pub deterministic: bool,
 }
 
-/// Agents that play on a device, each in its own world: parameters of the environment that differ between agents, or between environments, are those that
-/// it learned with.
+/// Agents that play on a device, each in its own world: parameters of the environment that differ between agents, or between environments, are the same
+/// as in its training.
 pub struct Player {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
     rollout: Vec<Piece>,
-    /// What `faults` and `transitions` are copied to.
+    /// Copies of `faults` and `transitions`.
     steps: Readback,
     rows: Vec<Agent>,
-    /// Which agents of their run they are.
+    /// The indices of the agents in their run.
     agents: Vec<usize>,
 }
 
 impl Player {
-    /// Begins an episode in every environment. Agents have the parameters of `checkpoint`, one of a run of `config` on `environment`, or of agents that have
-    /// learned nothing.
+    /// Begins an episode in every environment. Agents have the parameters of `checkpoint`, from a run of `config` on `environment`, or without a checkpoint
+    /// initial parameters.
     ///
     /// # Errors
     /// Those of [`Plan::with_environment`] and [`Engine::new`].
@@ -72,7 +72,7 @@ impl Player {
         Ok(player)
     }
 
-    /// Gives the agents what agents `agents` have in `checkpoint`: parameters, normalisers, worlds. Episodes continue, unless the world is another one.
+    /// Loads agents `agents` of `checkpoint`: parameters, normalisers, worlds. Episodes continue, unless the world changes.
     ///
     /// # Errors
     /// [`Error::Device`] when the device failed.
@@ -94,16 +94,16 @@ impl Player {
         self.engine.write("faults", &vec![fault::NONE; self.rows.len()]);
     }
 
-    /// Makes [`PlayerOptions::steps`] steps in every environment, with a new episode where one ended; returns them, `[agent][step][environment]`.
+    /// Makes [`PlayerOptions::steps`] steps in every environment, with a new episode after each one that ends; returns them, `[agent][step][environment]`.
     ///
     /// # Errors
-    /// [`Error::Played`] when something went wrong with an agent; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
+    /// [`Error::Played`] when an agent has a fault; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device
     /// failed.
     pub fn advance(&mut self) -> Result<Vec<Transition>> {
         block_on(self.next())
     }
 
-    /// [`Player::advance`] as a future, where nothing may block. It has to be awaited to its end.
+    /// [`Player::advance`] as a future, where nothing may block. Await it to its end.
     ///
     /// # Errors
     /// Those of [`Player::advance`].
@@ -123,7 +123,7 @@ impl Player {
         Ok(transitions)
     }
 
-    /// What plays, and in how many environments.
+    /// The plan of agents and environments.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

@@ -1,4 +1,4 @@
-//! The memory map of the device: one line a buffer.
+//! The memory map of the device: one line for each buffer.
 
 use crate::program::plan::{Plan, WINDOW};
 use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Normalizer, Sample, Stored, Transition, Type};
@@ -7,21 +7,21 @@ use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Normalizer,
 pub struct Buffer {
     /// Name of the variable in WGSL.
     pub name: &'static str,
-    /// What its elements are counted by, the outermost first.
+    /// Its dimensions, the outermost first.
     pub shape: &'static [Dimension],
-    /// What it consists of.
+    /// Type of an element.
     pub element: Element,
-    /// What an element means.
+    /// Meaning of an element.
     pub meaning: &'static str,
     /// Whether the kernels of a plan need it.
     used: fn(&Plan) -> bool,
 }
 
-/// What a buffer consists of.
+/// The element type of a buffer.
 pub enum Element {
     /// A number, a vector or a record.
     Type(Type),
-    /// `EnvLane`: the state of an environment, whose size is the environment's, and its running episode.
+    /// `EnvLane`: the state of an environment, whose size depends on the environment, and its running episode.
     EnvLane,
 }
 
@@ -50,7 +50,7 @@ impl Element {
 
 macro_rules! dimensions {
     ($($(#[$meaning:meta])* $name:ident $letter:literal $size:expr;)*) => {
-        /// What the elements of buffers are counted by.
+        /// The dimensions of buffers.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Dimension {
             $($(#[$meaning])* $name,)*
@@ -92,11 +92,11 @@ dimensions! {
     ObservationWords "O" |plan| plan.observation_words();
     /// Components of an observation.
     Components "O" |plan| plan.environment.observation;
-    /// What is normalised: the components of an observation, and the reward.
+    /// The normalised quantities: the components of an observation, and the reward.
     Normalized "O+1" |plan| plan.normalizers();
-    /// Parts that the moments of a rollout's observations are computed in.
+    /// Parts in which the moments of a rollout's observations are computed.
     ObservationParts "part" |plan| plan.observation_parts;
-    /// Words of an action and its mask.
+    /// Words of an action with its mask.
     ActionWords "W" |plan| plan.action_words();
     /// Epochs of an update.
     Epochs "e" |plan| plan.epochs;
@@ -108,7 +108,7 @@ dimensions! {
     GradientRows "r" |plan| plan.gradient_rows;
     /// Parameters and loss sums.
     GradientColumns "G" |plan| plan.gradient_columns();
-    /// Parts that the gradient's norm is computed in.
+    /// Parts in which the gradient's norm is computed.
     NormParts "parts" |plan| plan.norm_parts;
 }
 
@@ -119,13 +119,13 @@ impl Buffer {
         format!("{dimensions}: {}", self.element.name())
     }
 
-    /// 32-bit words; 0 where no kernel of the plan needs it.
+    /// 32-bit words; 0 if no kernel of the plan needs it.
     pub fn words(&self, plan: &Plan) -> usize {
         let elements = || self.shape.iter().map(|dimension| dimension.size(plan)).product::<usize>();
         if (self.used)(plan) { elements() * self.element.words(plan) } else { 0 }
     }
 
-    /// Size in bytes. Buffers that are not used are bound, too, and must hold an element of what kernels declare: a [`Normalizer`] at most.
+    /// Size in bytes. Unused buffers are bound too, so each must hold at least one element of the declared type: a [`Normalizer`] is the largest.
     pub fn bytes(&self, plan: &Plan) -> u64 {
         (self.words(plan).max(Normalizer::WORDS.next_multiple_of(4)) * 4) as u64
     }
@@ -133,7 +133,7 @@ impl Buffer {
     /// The buffer called `name`.
     ///
     /// # Panics
-    /// When there is none: names come from the kernels, whose bindings are checked against this table when they are compiled.
+    /// When there is none. Names come from the kernels, whose bindings are checked against this table when they are compiled.
     pub fn named(name: &str) -> &'static Buffer {
         BUFFERS.iter().find(|buffer| buffer.name == name).unwrap_or_else(|| panic!("no buffer is called {name}"))
     }
@@ -153,7 +153,7 @@ macro_rules! buffers {
             },)*]
         };
 
-        /// The buffers marked as kept: an update reads in them what earlier ones left, and a run is continued from them. All others are written before they
+        /// The buffers marked as kept: an update reads what earlier updates left in them, and a run continues from them. All others are written before they
         /// are read.
         pub const KEPT: &[&str] = &[$($(buffers!(@$kept $name),)?)*];
     };

@@ -1,14 +1,14 @@
-//! The kernels: for each its WGSL file, what it computes, and its grid. A kernel's file stem is its entry point, its label, its reference and its test.
+//! The kernels: for each its WGSL file, a summary, and its grid. The file stem also names the entry point, the label, the reference and the test.
 
 use crate::program::plan::{Plan, REDUCE_LANES};
 use crate::spec::network::NETWORKS;
 
-/// A compute kernel, with the grid that it has in some plan.
+/// A compute kernel, with its grid in a given plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernel {
     /// File stem and entry point. No two kernels of a program have the same.
     pub name: &'static str,
-    /// What it computes, in one line.
+    /// Summary of its computation, in one line.
     pub summary: &'static str,
     /// The WGSL file.
     pub source: &'static str,
@@ -16,8 +16,8 @@ pub struct Kernel {
     pub grid: Grid,
 }
 
-/// The workgroups of a kernel. The part of one agent never depends on the number of agents, so that an agent's sums are added in the same order however many
-/// train beside it.
+/// The workgroups of a kernel. An agent's part never depends on the number of agents, so that its sums are added in the same
+/// order for any number of agents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grid {
     /// Lanes of a workgroup.
@@ -30,7 +30,7 @@ pub struct Grid {
     pub agents: usize,
 }
 
-/// Parts into which a dispatch can be cut at most.
+/// Most parts of a dispatch.
 const MOST_PARTS: usize = 2048;
 
 impl Grid {
@@ -39,18 +39,18 @@ impl Grid {
         self.groups * self.networks * self.agents
     }
 
-    /// Workgroups of a part, the least that can be dispatched.
+    /// Workgroups of a part, the smallest unit that can be dispatched.
     pub fn grain(self) -> usize {
         self.workgroups().div_ceil(MOST_PARTS).max(1)
     }
 
-    /// Parts that a dispatch consists of.
+    /// Parts of a dispatch.
     pub fn parts(self) -> u32 {
         self.workgroups().div_ceil(self.grain()) as u32
     }
 }
 
-/// Lanes of the workgroups that reduce.
+/// Lanes of the workgroups of reductions.
 const REDUCE: usize = REDUCE_LANES as usize;
 
 /// Each line is a kernel: name, summary, and its grid for one agent: lanes, workgroups, networks.
@@ -71,7 +71,7 @@ macro_rules! kernels {
         /// Every kernel that training may use, in the order in which an update first uses them.
         pub const NAMES: &[&str] = &[$(stringify!($name),)*];
 
-        /// Those of [`NAMES`] that can be written for `plan`, in that order. All can but `learn`, which then has no place in an update either.
+        /// The kernels of [`NAMES`] that can be generated for `plan`, in that order: all, except `learn` for some plans, which then do not use it.
         pub fn all(plan: &Plan) -> Vec<Kernel> {
             [$($name,)*].iter().map(|kernel| kernel(plan)).filter(|kernel| kernel.grid.groups > 0).collect()
         }

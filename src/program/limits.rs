@@ -1,4 +1,4 @@
-//! Whether a plan fits a device, and what to lower where it does not.
+//! Whether a plan fits a device, and what to lower if it does not.
 
 use crate::program::buffers::BUFFERS;
 use crate::program::lanes::{LOOP_BODY_LIMIT, tile_rounds, vectors, weight_gradient_shape};
@@ -7,17 +7,17 @@ use crate::spec::network::Layer;
 use crate::support::error::{Error, Result};
 use crate::support::text::mebibytes;
 
-/// What a device allows, as far as plans depend on it.
+/// The device limits that plans depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a buffer that a kernel binds.
+    /// Largest buffer that a kernel can bind, in bytes.
     pub buffer_bytes: u64,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
 }
 
 impl Plan {
-    /// Checks the plan against what an adapter allows. What is offered instead fits into `memory`, too, in bytes, where that is known.
+    /// Checks the plan against an adapter's limits. The suggested alternative also fits into `memory` bytes, if that is known.
     ///
     /// # Errors
     /// [`Error::Limit`] naming the buffer and the key to lower.
@@ -46,7 +46,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Checks the plan against the memory that is left, in bytes. Software drivers promise more than there is.
+    /// Checks the plan against the free memory, in bytes. Software drivers promise more than there is.
     ///
     /// # Errors
     /// [`Error::Limit`] with what to lower.
@@ -58,19 +58,19 @@ impl Plan {
         Err(Error::Limit {
             what: "memory".into(),
             needed: mebibytes(needed),
-            allowed: format!("{}, which is what is free", mebibytes(available)),
+            allowed: format!("{}, the free memory", mebibytes(available)),
             adapter: adapter.into(),
             help: self.smaller(|plan| plan.device_bytes() <= available),
         })
     }
 
-    /// Checks the plan against a trait of Mesa's software driver, which silently ends every loop of an invocation after 65,535 rounds of all of them
+    /// Checks the plan against a limit of Mesa's software driver, which silently ends every loop of an invocation after 65,535 rounds of all of them
     /// together (`LP_MAX_TGSI_LOOP_ITERATIONS`): results would be wrong.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key.
     pub fn check_software_loops(&self) -> Result<()> {
-        // A tenth is left for what the estimate leaves out.
+        // A tenth is reserved for loops that the estimate omits.
         let (rounds, most) = (loop_rounds(self), 59_000);
         if rounds > most {
             let problem = format!("{:?} makes loops of {rounds} rounds, and the software driver ends them after 65,535", self.config.hidden);
@@ -79,7 +79,7 @@ impl Plan {
         // `minibatch_moments`: of a lane's share, each sample takes at most about 30 rounds of the permutation's loops.
         let most = 1 << 19;
         if self.minibatch > most {
-            let problem = format!("minibatches of {} samples have longer loops than the software driver carries out", self.minibatch);
+            let problem = format!("minibatches of {} samples need longer loops than the software driver can run", self.minibatch);
             let enough = (self.batch.div_ceil(most)..=self.batch).find(|&count| self.batch.is_multiple_of(count)).unwrap_or(self.batch);
             return Err(Error::config("minibatches", problem, format!("nearest that works: {enough}; a GPU has no such limit")));
         }
@@ -87,7 +87,7 @@ impl Plan {
     }
 }
 
-/// At most as many rounds of loops as an invocation of `gradient`, the kernel with most, makes.
+/// An upper bound on the loop rounds of an invocation of `gradient`, the kernel with the most.
 fn loop_rounds(plan: &Plan) -> usize {
     if plan.lanes_are_units {
         return rounds_of_units(plan);
@@ -106,13 +106,13 @@ fn loop_rounds(plan: &Plan) -> usize {
         let chunk = 2 * samples + vectors(samples) * (1 + 4 * long(other)) + long(inputs) + long(columns);
         staged + forward + backward + (own * 4).div_ceil(lanes) * (lanes / samples) * chunk
     };
-    // Besides: the permutation, the sum over the tile, the observation.
+    // In addition: the permutation, the sum over the tile, the observation.
     plan.network.layers.iter().map(of_layer).sum::<usize>() + lanes + plan.environment.observation + 1000
 }
 
-/// [`loop_rounds`] where lanes are units: of `gradient` or `learn`.
+/// [`loop_rounds`] of `gradient` or `learn` when lanes are units.
 fn rounds_of_units(plan: &Plan) -> usize {
-    // Sums begin and end; weights are fetched.
+    // Sums are loaded and stored; weights are fetched.
     let exchanged = |layer: &Layer| 3 * (layer.inputs + vectors(layer.outputs) + 1);
     let exchanged = plan.network.layers.iter().map(exchanged).sum::<usize>();
     // `learn` exchanges three buffers, and transposes weights after each step.

@@ -1,4 +1,4 @@
-//! What follows from it: sizes, buffers, kernels, and the schedule of an update.
+//! Everything derived from the configuration: sizes, buffers, kernels, and the schedule of an update.
 
 pub mod buffers;
 pub mod kernel;

@@ -1,4 +1,4 @@
-//! What follows from the configuration: every size, count and constant, computed once.
+//! Everything derived from the configuration: every size, count and constant, computed once.
 
 use crate::program::lanes;
 use crate::program::profile::Profile;
@@ -12,7 +12,7 @@ use crate::support::error::{Error, Result};
 
 /// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
 pub const REDUCE_LANES: u32 = 256;
-/// Finished episodes over which mean return and length are taken.
+/// Finished episodes in the mean return and mean length.
 pub const WINDOW: u32 = 100;
 /// Loss sums that each network contributes to a row of `partials` (a vec4).
 pub const LOSS_SUMS: usize = 4;
@@ -20,7 +20,7 @@ pub const LOSS_SUMS: usize = 4;
 /// Everything derived from a [`Config`]. Letters are those of the specification.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What it was derived from.
+    /// The configuration that it was derived from.
     pub config: Config,
     /// The environment.
     pub environment: Environment,
@@ -55,13 +55,13 @@ pub struct Plan {
     pub rollout_lanes: usize,
     /// Whether lanes are units of the networks rather than samples.
     pub lanes_are_units: bool,
-    /// Whether they are, and the first layer is a loop that reads its weights from memory (see [`lanes::first_is_loop`]).
+    /// Whether, in addition, the first layer is a loop that reads its weights from memory (see [`lanes::first_is_loop`]).
     pub first_layer_is_loop: bool,
     /// Lanes of a workgroup of `gradient` and `evaluate`.
     pub lanes: usize,
-    /// Samples of a tile: those that a workgroup of `gradient` takes at once, one for each of its first lanes.
+    /// Samples of a tile: those that a workgroup of `gradient` processes at once, one for each of its first lanes.
     pub tile: usize,
-    /// Tiles that a minibatch is cut into.
+    /// Tiles of a minibatch.
     pub tiles: usize,
     /// Rows of partial gradients R; row r sums tiles r, r + R, r + 2R ...
     pub gradient_rows: usize,
@@ -69,15 +69,15 @@ pub struct Plan {
     pub tiles_per_pass: usize,
     /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
     pub passes: usize,
-    /// Gradient steps in one dispatch of `learn`; divides E·K. 0 where the kernels `gradient`, `sum_gradient` and `adam` make them.
+    /// Gradient steps in one dispatch of `learn`; divides E·K. 0 if the kernels `gradient`, `sum_gradient` and `adam` make them instead.
     pub learn_steps: usize,
-    /// Observations that a lane of `evaluate` takes, one after the other.
+    /// Observations that a lane of `evaluate` processes, one after the other.
     pub evaluate_rounds: usize,
     /// Partial squared norms for each agent.
     pub norm_parts: usize,
-    /// Parts that the moments of an agent's observations are taken in.
+    /// Parts in which the moments of an agent's observations are computed.
     pub observation_parts: usize,
-    /// Whether agents take the most probable action instead of drawing one. Never while they learn.
+    /// Whether agents take the most probable action instead of a random one. Never while they learn.
     pub deterministic: bool,
 }
 
@@ -107,8 +107,8 @@ impl Plan {
         let minibatch = batch / minibatches;
         let lanes_are_units = lanes::fits(&profile, &network);
         let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
-        // Half the lanes without a sample cost little in `gradient`, and its code, which is written out for each sample, takes half as long to compile.
-        // Where the first layer's weights come from memory, they had better come for more samples.
+        // Leaving half the lanes without a sample costs little in `gradient`, and its code, unrolled for each sample, takes half as long to compile.
+        // If the first layer's weights come from memory, each fetch should serve more samples.
         let first_layer_is_loop = lanes_are_units && lanes::first_is_loop(&profile, &network);
         let tile = if lanes_are_units && !first_layer_is_loop { (lanes / 2).max(4) } else { lanes };
         let tiles = minibatch.div_ceil(tile);
@@ -121,7 +121,7 @@ impl Plan {
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
         let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes);
-        // Weights are fetched once a dispatch, too; but a dispatch cannot be cut. A person's loops are best left alone with their step: software drivers limit
+        // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
         // the rounds of all loops of a dispatch together.
         let most_steps = if lanes_are_units && environment.loops && !environment.built_in {
             1
@@ -160,7 +160,7 @@ impl Plan {
             updates: updates as u32,
             final_rows,
             steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
-            // Few environments do not fill a tile: idle lanes would cost as much as busy ones.
+            // A few environments do not fill a tile, and idle lanes would cost as much as busy ones.
             rollout_lanes: if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, lanes) },
             lanes,
             lanes_are_units,
@@ -193,12 +193,12 @@ impl Plan {
         self.steps + 1 + self.final_rows
     }
 
-    /// Whether advantages are normalised inside each minibatch. Those of one sample are left as they are: normalised, they would all be 0.
+    /// Whether advantages are normalised within each minibatch. Minibatches of one sample are left as they are: normalised, every advantage would be 0.
     pub fn normalizes_advantages(&self) -> bool {
         self.config.normalize_advantages && self.minibatch > 1
     }
 
-    /// Whether `observations` keeps a bit of each component: where each is 0 or 1, and stays so.
+    /// Whether `observations` stores one bit for each component: if each is 0 or 1 and is not normalised.
     pub fn packs_observations(&self) -> bool {
         self.environment.binary && !self.config.normalize_observations
     }
@@ -218,7 +218,7 @@ impl Plan {
         if self.environment.masked { self.environment.actions.outputs().div_ceil(32) } else { 0 }
     }
 
-    /// Words that `actions` keeps of each step (W): the action, then its mask.
+    /// Words that `actions` stores for each step (W): the action, then its mask.
     pub fn action_words(&self) -> usize {
         self.environment.actions.dims() + self.mask_words()
     }
@@ -317,25 +317,25 @@ pub const ADAM_EPSILON: f32 = 1e-5;
 
 /// Added to variances before their root is taken (Gymnasium's and gymnax's normalising wrappers).
 pub const NORMALIZER_EPSILON: f32 = 1e-8;
-/// Weight of the mean 0 and variance 1 that normalisers begin with (the same).
+/// Weight of the initial mean 0 and variance 1 of normalisers (from the same wrappers).
 pub const NORMALIZER_COUNT: f32 = 1e-4;
 /// Normalised observations are clipped to ± this (Huang et al. 2022).
 pub const OBSERVATION_CLIP: f32 = 10.0;
-/// Samples that a part of the observations' moments is worth.
+/// Samples that justify one more part of the observations' moments.
 const OBSERVATION_PART: usize = 1024;
-/// Parts at most: one workgroup adds them.
+/// Most parts: one workgroup adds them.
 const MOST_OBSERVATION_PARTS: usize = 256;
 
-/// Passes of a gradient step at most; beyond, there are more rows of partial gradients.
+/// Most passes of a gradient step; larger minibatches get more rows of partial gradients instead.
 const MOST_PASSES: usize = 1 << 14;
-/// Gradient dispatches in an update, beyond which recording them and their indices would cost more than running them.
+/// Most gradient dispatches in an update: beyond this, recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
-/// Rounds of loops over all tiles of a pass: half of what [`Plan::check_software_loops`] allows.
+/// Loop rounds over all tiles of a pass: half of the limit in [`Plan::check_software_loops`].
 const MOST_TILE_ROUNDS: usize = 30_000;
-/// Tiles of a row, where lanes keep weights and sums for all of them, that are worth fetching and storing these.
+/// Tiles of a row that justify fetching its weights and storing its sums, which lanes keep for all tiles of the row.
 const TILES_WORTH_A_ROW: usize = 32;
-/// Environment steps of a rollout dispatch on a software driver: some 30 ms.
+/// Environment steps of a rollout dispatch on a software driver: about 30 ms.
 const MOST_ROLLOUT: usize = 1 << 15;
 
 /// A constant as WGSL sees it.
@@ -356,7 +356,7 @@ fn nearest_divisor(n: usize, wish: usize) -> usize {
     (wish..2 * wish - below + 1).find(divides).filter(|above| above - wish < wish - below).unwrap_or(below)
 }
 
-/// The largest divisor of `n` that is at most `most`.
+/// The largest divisor of `n` up to `most`.
 pub(crate) fn largest_divisor_up_to(n: usize, most: usize) -> usize {
     (1..=most.min(n)).rev().find(|candidate| n.is_multiple_of(*candidate)).unwrap_or(1)
 }

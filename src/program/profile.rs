@@ -1,32 +1,32 @@
-//! Profiles: how kernels are written for a kind of device.
+//! Profiles: how kernels are generated for a kind of device.
 
-/// How kernels are compiled for a kind of device. Results are bit-identical within a profile, not across profiles.
+/// How kernels are generated for a kind of device. Results are bit-identical within a profile, not across profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
     /// Name, as `--profile` takes it.
     pub name: &'static str,
-    /// Largest dense product (inputs × outputs) that is written out as straight-line code; larger ones are loops.
+    /// Largest dense product (inputs × outputs) that becomes straight-line code; larger ones are loops.
     pub straight_line_limit: usize,
-    /// Lanes of a workgroup of the kernels with networks in them, unless their lanes are units.
+    /// Lanes of a workgroup in the kernels that evaluate networks, when lanes map to samples.
     pub lanes: u32,
-    /// Lanes of the device's subgroups where a lane shall be units of the networks, if they fit, and a workgroup a subgroup (see
-    /// [`crate::program::lanes`]); 0 where a lane is a sample throughout.
+    /// Subgroup size when lanes map to network units, if the networks fit (one subgroup per workgroup, see [`crate::program::lanes`]); 0 when lanes map to
+    /// samples.
     pub subgroup: u32,
-    /// Bytes of workgroup memory that the dense kernels stage weights and activations in.
+    /// Bytes of workgroup memory in which the dense kernels stage weights and activations.
     pub scratch_bytes: u32,
-    /// Environment steps that one rollout dispatch makes at most, where lanes are samples.
+    /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
-    /// Rows of partial gradients that are kept for each agent, but for huge minibatches. Fewer take more passes, each of which is a dispatch.
+    /// Rows of partial gradients for each agent; huge minibatches get more. Fewer rows need more passes, each of which is a dispatch.
     pub gradient_rows: u32,
-    /// Tiles of a row that a pass adds at most where lanes are units; elsewhere one.
+    /// Most tiles of a row that a pass adds when lanes map to units; one when they map to samples.
     pub tiles_per_pass: u32,
-    /// Tiles that a dispatch of `learn` goes through at most, where lanes are units and a minibatch is one row of tiles; 0 for none to be used.
+    /// Most tiles of a dispatch of `learn`, when lanes map to units and a minibatch is one row of tiles; 0 if `learn` is not used.
     pub tiles_learned: u32,
 }
 
 /// The profiles, by name.
 pub const PROFILES: &[Profile] = &[
-    // A software driver runs a subgroup as one vector of the processor and reads a shared address once only outside all control flow.
+    // A software driver runs a subgroup as one vector of the processor. It merges reads of a shared address only outside all control flow.
     Profile {
         name: "software",
         straight_line_limit: 128 * 128,
@@ -38,7 +38,7 @@ pub const PROFILES: &[Profile] = &[
         tiles_per_pass: 128,
         tiles_learned: 1024,
     },
-    // A GPU has an instruction cache to fit in and pays for every dispatch.
+    // On a GPU, code must fit the instruction cache, and every dispatch costs time.
     Profile {
         name: "gpu",
         straight_line_limit: 0,

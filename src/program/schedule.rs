@@ -1,4 +1,4 @@
-//! Programs as data: what a device allocates, compiles and executes to train, to play, to draw.
+//! Programs as data: what a device allocates, compiles and executes to train, to play, or to render pictures.
 //!
 //! GPU encoding ([`crate::device::engine`]), the sequential reference ([`crate::reference`]), `inspect kernels`, benchmarks and the lock-step test all walk a
 //! [`Program`]. What differs between updates (counters, learning rate) lives on the device in `agents`, so every update is the same list of steps.
@@ -14,9 +14,9 @@ pub struct Program {
     pub buffers: Vec<(&'static str, u64)>,
     /// The kernels of all steps, in the order in which they are first used. Reports list them in this order.
     pub kernels: Vec<Kernel>,
-    /// Constants that the kernels see besides those of the plan.
+    /// Constants for the kernels in addition to those of the plan.
     pub constants: Vec<(&'static str, Constant)>,
-    /// What is executed once, before the first update. Parameters, hyper-parameters and zeros were uploaded.
+    /// Steps executed once, before the first update. By then parameters, hyper-parameters and zeros are uploaded.
     pub once: Vec<Step>,
     /// One update.
     pub update: Vec<Step>,
@@ -25,15 +25,15 @@ pub struct Program {
 /// A step of a program.
 ///
 /// All steps of today's programs are dispatches. Training on several devices would add an exchange of `gradients` between `sum_gradient` and `adam`, after
-/// which each device holds the sum over all of them; `norms` would have to be taken of that sum, and `learn`, which keeps gradients in registers, would be
-/// left out. Whatever walks a program matches on this type without a catch-all, so that the compiler names every place that such a step concerns.
+/// which each device holds the sum over all of them; `norms` would have to be computed from that sum, and `learn`, which keeps gradients in registers,
+/// could not be used. Code that walks a program matches on this type without a catch-all, so that the compiler finds every place to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// A kernel over its whole grid.
     Dispatch(Dispatch),
 }
 
-/// One dispatch: a kernel, and the number by which it knows which part of its work is meant.
+/// One dispatch: a kernel, and a number that selects the part of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dispatch {
     /// Name of the kernel.
@@ -45,9 +45,9 @@ pub struct Dispatch {
 /// Consecutive parts of a dispatch (see [`crate::program::kernel::Grid`]). Parts may run in any order and in any submission: none reads what another writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Of which dispatch.
+    /// The dispatch.
     pub dispatch: Dispatch,
-    /// Which parts.
+    /// The parts.
     pub parts: std::ops::Range<u32>,
 }
 
@@ -56,13 +56,13 @@ pub fn training(plan: &Plan) -> Program {
     // Act: T steps of every environment with the policy frozen.
     let mut program = playing(plan);
     let mut then = |kernel, index: usize| program.then(kernel, index);
-    // Judge: the value of every observation, then advantages backwards through time (Schulman et al. 2016).
+    // Evaluate: the value of every observation, then advantages backwards through time (Schulman et al. 2016).
     then(kernel::evaluate(plan), 0);
     then(kernel::gae(plan), 0);
     // Mean and deviation of the advantages of every minibatch of every epoch.
     then(kernel::minibatch_moments(plan), 0);
     // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
-    // Several in a dispatch where minibatches are small (`learn_steps` is 0 elsewhere).
+    // One dispatch makes several of them if minibatches are small (otherwise `learn_steps` is 0).
     if let Some(parts) = plan.gradient_steps().checked_div(plan.learn_steps) {
         (0..parts).for_each(|part| then(kernel::learn(plan), part));
     } else {
@@ -74,7 +74,7 @@ pub fn training(plan: &Plan) -> Program {
             then(kernel::adam(plan), step);
         }
     }
-    // Remember: the moments of what was observed, for the next rollout to be normalised by.
+    // Update the moments of the observations, by which the next rollout is normalised.
     if plan.config.normalize_observations {
         then(kernel::observation_moments(plan), 0);
     }
@@ -86,7 +86,7 @@ pub fn training(plan: &Plan) -> Program {
     program
 }
 
-/// The beginning of [`training`], which is all that agents do that do not learn: T steps of every environment.
+/// The part of [`training`] that agents need to play without learning: T steps of every environment.
 pub fn playing(plan: &Plan) -> Program {
     let mut program = Program::new(BUFFERS.iter().map(|buffer| (buffer.name, buffer.bytes(plan))).collect());
     program.first(kernel::reset(plan));
@@ -94,7 +94,7 @@ pub fn playing(plan: &Plan) -> Program {
     program
 }
 
-/// Draws what is played into a picture of `size` x `size` pixels. `pixels` is all that it allocates: it runs beside a program that plays, on the buffers of that.
+/// Renders an environment into a picture of `size` x `size` pixels. It allocates only `pixels`: it shares the other buffers of the program that plays.
 pub fn drawing(size: u32) -> Program {
     let mut program = Program::new(vec![("pixels", 4 * u64::from(size).pow(2))]);
     program.constants.push(("PICTURE_SIZE", Constant::U32(size)));
@@ -115,13 +115,13 @@ impl Program {
         Program { buffers, kernels: Vec::new(), constants: Vec::new(), once: Vec::new(), update: Vec::new() }
     }
 
-    /// Lets `kernel` run once, before the first update.
+    /// Adds `kernel` to the steps before the first update.
     pub fn first(&mut self, kernel: Kernel) {
         let step = self.step(kernel, 0);
         self.once.push(step);
     }
 
-    /// Lets dispatch `index` of `kernel` follow what an update does so far.
+    /// Appends dispatch `index` of `kernel` to the update.
     pub fn then(&mut self, kernel: Kernel, index: usize) {
         let step = self.step(kernel, index);
         self.update.push(step);
@@ -144,7 +144,7 @@ impl Program {
         self.update.iter().map(|&Step::Dispatch(dispatch)| dispatch).filter(|dispatch| dispatch.kernel == name).collect()
     }
 
-    /// The largest number that a dispatch is given: its index or its first part.
+    /// The largest number passed to a dispatch: its index or its first part.
     pub fn largest_number(&self) -> u32 {
         let indices = self.once.iter().chain(&self.update).map(|Step::Dispatch(dispatch)| dispatch.index);
         indices.chain(self.kernels.iter().map(|kernel| kernel.grid.parts())).max().unwrap_or(0)

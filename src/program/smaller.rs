@@ -1,16 +1,16 @@
-//! What to lower where a plan is too large for a device.
+//! What to lower if a plan is too large for a device.
 
 use crate::program::plan::{Plan, largest_divisor_up_to};
 use crate::spec::config::{Config, PerAgent};
 
-/// A key that sizes depend on.
+/// A key on which sizes depend.
 struct Key {
     name: &'static str,
-    /// How many times its usual value it has: what is far beyond that is what a person wants to be told of first.
+    /// Its value relative to the usual one. The key furthest above its usual value is suggested first.
     excess: fn(&Config) -> f64,
-    /// The configuration with about a 2^k-th of it, or with the least that works; the same where there is no less.
+    /// The configuration with about 2^-k of this key's value, or with the least that works; unchanged if there is no smaller value.
     lowered: fn(&Config, k: u32) -> Config,
-    /// Its value as one writes it.
+    /// Its value as a user writes it.
     shown: fn(&Config) -> String,
 }
 
@@ -31,7 +31,7 @@ const KEYS: [Key; 6] = [
         name: "agents",
         excess: |config| f64::from(config.agents) / 16.0,
         lowered: |config, k| {
-            // Lists of hyper-parameters would be too long.
+            // Fewer agents would not match lists of hyper-parameters.
             let has_lists = config.per_agent().any(|(_, values)| matches!(values, PerAgent::Each(_)));
             Config { agents: if has_lists { config.agents } else { (config.agents >> k).max(1) }, ..config.clone() }
         },
@@ -60,7 +60,7 @@ const KEYS: [Key; 6] = [
     },
 ];
 
-/// About a 2^k-th of `number`, which gives whole minibatches, times `other`; at least the least number that does.
+/// About 2^-k times `number`, rounded so that its product with `other` gives whole minibatches; at least the smallest such number.
 fn whole_minibatches(number: u32, k: u32, minibatches: u32, other: u32) -> u32 {
     let (mut divisor, mut rest) = (minibatches, other);
     while rest > 0 {
@@ -71,16 +71,16 @@ fn whole_minibatches(number: u32, k: u32, minibatches: u32, other: u32) -> u32 {
 }
 
 impl Plan {
-    /// What to lower, and to what, so that the plan `fits`: one key, by halves, if one is enough; of several that are, the one that is furthest beyond its
-    /// usual value. Else two together, else all.
+    /// The keys to lower so that the plan `fits`, with their new values. One key is halved repeatedly, if one is enough; if several would do, the one furthest
+    /// above its usual value. Otherwise two keys together, otherwise all.
     pub(super) fn smaller(&self, fits: impl Fn(&Plan) -> bool) -> String {
-        // What is offered is not to be refused for another reason.
+        // The suggestion must not be refused for another reason.
         let loops_end = |plan: &Plan| self.profile.name != "software" || plan.check_software_loops().is_ok();
         let works = |config: &Config| {
             let plan = Plan::with_environment(config, self.environment.clone(), self.profile);
             plan.is_ok_and(|plan| fits(&plan) && loops_end(&plan))
         };
-        // All keys of a set lowered together, as little as is enough.
+        // All keys of a set are lowered together, by as little as is enough.
         let lowered = |keys: &[&Key]| {
             let mut last = self.config.clone();
             for k in 1..u32::BITS {
@@ -100,7 +100,7 @@ impl Plan {
         let singles = keys.iter().map(|&key| vec![key]);
         let pairs = (0..keys.len()).flat_map(|b| (0..b).map(move |a| (a, b))).map(|(a, b)| vec![keys[a], keys[b]]);
         let found = singles.chain(pairs).chain([keys.clone()]).find_map(|keys| Some((lowered(&keys)?, keys)));
-        let see = "`ppo-gpu inspect buffers` shows what takes how much";
+        let see = "`ppo-gpu inspect buffers` shows the size of each buffer";
         match found {
             Some((config, keys)) if keys.len() == 1 => format!("lower {}: {} fits; {see}", keys[0].name, (keys[0].shown)(&config)),
             Some((config, keys)) => {
@@ -130,7 +130,7 @@ mod tests {
         Plan::with_environment(&config, environment, Profile::named("small").expect("a profile")).expect("sizes that fit together")
     }
 
-    /// What is offered where no buffer may be larger than `most` bytes, taken at its word.
+    /// The configuration suggested when no buffer may exceed `most` bytes, parsed from the help text.
     fn offered(plan: &Plan, most: u64) -> String {
         let limits = Limits { buffer_bytes: most, workgroup_bytes: 1 << 15 };
         let Err(Error::Limit { help, .. }) = plan.check_limits(&limits, None, "a device") else { panic!("it fits") };
@@ -180,7 +180,7 @@ mod tests {
         let plan = self::plan(100_000, &["envs=64", "steps=32", "hidden=512"]);
         let offer = offered(&plan, 1 << 22);
         assert!(offer.contains("hidden: ") && (offer.contains("envs: ") || offer.contains("steps: ")), "{offer}");
-        // And where nothing does, nothing is offered.
+        // If nothing fits, nothing is suggested.
         let limits = Limits { buffer_bytes: 1 << 10, workgroup_bytes: 1 << 15 };
         let error = plan.check_limits(&limits, None, "a device").expect_err("too large");
         assert!(error.help().contains("not even the smallest run on CartPole-v1 fits"), "{}", error.help());

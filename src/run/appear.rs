@@ -1,4 +1,4 @@
-//! How the directory of a run comes to be: locked, filled before anybody sees it, and with a name that every file system takes.
+//! Creating the directory of a run: locked, filled before it becomes visible, and with a name that every file system allows.
 
 use crate::support::error::{Error, Result};
 use std::fs::{File, TryLockError};
@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 pub(super) const CONFIG: &str = "config.toml";
 /// A row for each update and agent.
 pub(super) const METRICS: &str = "metrics.jsonl";
-/// What came of the run.
+/// The summary of the run.
 pub(super) const SUMMARY: &str = "summary.json";
-/// What else it is made of; see [`Manifest`].
+/// The manifest; see [`Manifest`].
 pub(super) const MANIFEST: &str = "run.json";
 /// A copy of the environment's WGSL file.
 pub(super) const ENVIRONMENT: &str = "environment.wgsl";
@@ -21,7 +21,7 @@ pub(super) const TENSORBOARD: &str = "tensorboard";
 /// Held by the process that trains in a directory.
 const LOCK: &str = ".lock";
 
-/// The lock of the directory of a run, which no other process can have while it is open.
+/// The lock of a run's directory, which no other process can hold while it is open.
 ///
 /// # Errors
 /// [`Error::Config`] when another process has it; [`Error::File`] when it cannot be made.
@@ -38,7 +38,7 @@ pub(super) fn lock(directory: &Path) -> Result<File> {
     }
 }
 
-/// Makes a directory that nobody sees before it was filled, in `parent`, and locks it; it is called as `name` says for 1, or for 2, 3 ... where that exists.
+/// Makes and locks a directory in `parent` that becomes visible only when it is filled. Its name is `name(1)`, or `name(2)`, `name(3)` ... if that exists.
 pub(super) fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name: impl Fn(u32) -> PathBuf) -> Result<(PathBuf, File)> {
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let failed = |error| Error::file("create", name(1), error);
@@ -46,19 +46,19 @@ pub(super) fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name
     let mut builder = tempfile::Builder::new();
     builder.prefix(".new-run-");
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // less what the system is told to leave out, like any directory
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777)); // minus the umask, like any directory
     let unfinished = builder.tempdir_in(parent).map_err(failed)?;
-    // Whatever fails from here on, the unfinished directory is removed.
+    // From here on, any failure removes the unfinished directory.
     fill(unfinished.path())?;
-    // Locked before it is seen; on Windows a directory with an open file cannot be given another name.
+    // Locked before it becomes visible, except on Windows, where a directory with an open file cannot be renamed.
     let mut held = if cfg!(windows) { None } else { Some(lock(unfinished.path())?) };
     let mut number = 1;
     loop {
         let path = name(number);
-        // Fails where there is one that is not empty, so that of two runs started at once each gets its own.
+        // Fails if a non-empty directory has this name, so that two runs started at once get their own directories.
         match std::fs::rename(unfinished.path(), &path) {
             Ok(()) => {
-                // It has another name now, and stays.
+                // It was renamed, and stays.
                 let _ = unfinished.keep();
                 let lock = held.take().map_or_else(|| lock(&path), Ok)?;
                 return Ok((path, lock));
@@ -85,10 +85,10 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Characters of an environment's name in the name of a run at most: date, seed and parent directories need room, too.
+/// Most characters of an environment's name in the name of a run: date, seed and parent directories need room, too.
 const MOST_NAME: usize = 40;
 
-/// A short name for an environment, of characters that every file system allows: of a file, only what its name says without directories and ending.
+/// A short name for an environment, of characters that every file system allows. For a file, its name without directories and extension.
 pub(super) fn file_name(environment: &str) -> String {
     let file = Path::new(environment);
     let is_file = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wgsl"));
@@ -108,7 +108,7 @@ mod tests {
         let fill = |path: &Path| files::write(&path.join("file"), b"");
         let paths: Vec<PathBuf> = (0..3).map(|_| appear(home.path(), fill, name).expect("a directory").0).collect();
         assert_eq!(paths, [1, 2, 3].map(name));
-        // What cannot be finished leaves nothing.
+        // A directory that cannot be finished leaves nothing behind.
         let before = home.path().read_dir().expect("a directory").count();
         let long = |_: u32| home.path().join("x".repeat(300));
         appear(home.path(), fill, long).expect_err("no file system takes such a name");

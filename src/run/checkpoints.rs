@@ -1,4 +1,4 @@
-//! The checkpoints in a run's directory: written beside training, found again, and pruned.
+//! The checkpoints in a run's directory: written while training continues, read back, and pruned.
 
 use crate::program::plan::{Plan, WINDOW};
 use crate::support::error::{Error, Result};
@@ -12,14 +12,14 @@ use std::thread::JoinHandle;
 /// The file of the best one.
 const BEST: &str = "best.safetensors";
 
-/// Which checkpoint of a run.
+/// Selects a checkpoint of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// The last one.
     Latest,
     /// The one with the highest mean return over full windows of episodes, averaged over agents.
     Best,
-    /// The one after so many updates.
+    /// The checkpoint after N updates.
     Update(u32),
 }
 
@@ -56,8 +56,8 @@ pub fn list(directory: &Path) -> Result<Vec<(u32, PathBuf)>> {
     Ok(found)
 }
 
-/// Removes the checkpoints after update `last` of a run of `plan`, one of whose configurations has one of the digests `configs`. Where the best one is among them, the best of those that remain takes its place, if one
-/// of them may.
+/// Removes the checkpoints after update `last` of a run of `plan`; `configs` are the digests of the run's configurations. If the best checkpoint is among
+/// them, the best of the remaining ones that qualifies takes its place.
 ///
 /// # Errors
 /// [`Error::File`] when they cannot be removed or written.
@@ -118,7 +118,7 @@ pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> 
         Error::Checkpoint { path: bad, problem, .. } => {
             let usable = all.iter().rev().find(|(_, other)| *other != bad && read(other).is_ok());
             let help = match usable {
-                Some((updates, _)) => format!("the checkpoint of update {updates} is whole: add --from {updates}"),
+                Some((updates, _)) => format!("the checkpoint of update {updates} is intact: add --from {updates}"),
                 None => "no other checkpoint of this run can be used either".into(),
             };
             Error::Checkpoint { path: bad, problem, help }
@@ -127,20 +127,20 @@ pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> 
     })
 }
 
-/// Writes checkpoints in a thread of its own, so that training goes on meanwhile.
+/// Writes checkpoints in a separate thread, while training continues.
 pub struct Writer {
     jobs: Option<SyncSender<Checkpoint>>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Writer {
-    /// Writes checkpoints of a run of `plan` to `directory`, each after what `metrics` holds by then is on the disk.
+    /// Writes checkpoints of a run of `plan` to `directory`, each after the present contents of `metrics` are on the disk.
     ///
     /// # Errors
     /// [`Error::File`] when the directory cannot be made.
     pub fn new(directory: &Path, plan: &Plan, configs: &[String], metrics: File) -> Result<Writer> {
         std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
-        // Where the best one cannot be used, the next one is better.
+        // If the best one cannot be used, any new one replaces it.
         let best = directory.join(BEST);
         let best = Checkpoint::read(&best, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, &best)).ok();
         let best = best.and_then(|checkpoint| checkpoint.full_mean_return());
@@ -150,10 +150,10 @@ impl Writer {
         Ok(Writer { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Has a checkpoint written, after those before it.
+    /// Queues a checkpoint for writing.
     ///
     /// # Errors
-    /// [`Error::File`] when one before it could not be written.
+    /// [`Error::File`] when an earlier one could not be written.
     pub fn write(&mut self, checkpoint: Checkpoint) -> Result<()> {
         match self.jobs.as_ref().map(|jobs| jobs.send(checkpoint)) {
             Some(Ok(())) => Ok(()),
@@ -174,7 +174,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // The error that ends a run early is worth more than one from here.
+        // An error that ended the run early is more useful than one from here.
         let _ = self.finish();
     }
 }
@@ -189,7 +189,7 @@ struct Store {
 
 impl Store {
     fn write(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        // A system that crashes shall not leave a checkpoint that knows more than the metrics. Where a file system cannot do this, nothing is lost by it.
+        // After a crash, no checkpoint may be ahead of the metrics on disk. File systems that cannot sync are tolerated.
         let _ = self.metrics.sync_data();
         let bytes = checkpoint.to_bytes(&self.plan);
         files::write(&self.directory.join(format!("update-{}.safetensors", checkpoint.updates)), &bytes)?;

@@ -1,4 +1,4 @@
-//! The device of a run, as files name it.
+//! The device of a run, as the run's files describe it.
 
 use crate::device::gpu::Gpu;
 
@@ -16,7 +16,7 @@ pub struct DeviceSummary {
 }
 
 impl DeviceSummary {
-    /// The device that `gpu` is.
+    /// The description of `gpu`.
     pub fn new(gpu: &Gpu) -> DeviceSummary {
         let (info, software) = (&gpu.info, gpu.is_software());
         DeviceSummary { device: info.name.clone(), backend: info.backend.to_string(), driver: driver(info), software }

@@ -1,4 +1,4 @@
-//! The directory that a run leaves behind.
+//! The directory of a run.
 
 use crate::program::plan::Plan;
 use crate::run::appear::{CHECKPOINTS, CONFIG, ENVIRONMENT, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
@@ -11,7 +11,7 @@ use crate::support::files;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Where runs go that are not told where.
+/// The default parent directory of runs.
 const HOME: &str = "runs";
 
 /// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl`, `metrics.jsonl`,
@@ -32,12 +32,12 @@ impl Directory {
             let directory = Directory { path: path.into(), lock: None };
             directory.write_config(&plan.config)?;
             directory.write(ENVIRONMENT, &plan.environment.source)?;
-            // The last one, which makes it a run.
+            // Written last: with this file, the directory is a run.
             directory.write_manifest(manifest)
         };
         let (path, lock) = match out {
             Some(path) if path.exists() => {
-                // Nothing is left behind where a run is there already. After that, whoever holds the lock fills the directory.
+                // Refuse before writing anything if there is a run already. After that, the process that holds the lock fills the directory.
                 refuse_existing(path)?;
                 let lock = lock(path)?;
                 refuse_existing(path)?;
@@ -63,12 +63,12 @@ impl Directory {
     pub fn open(path: &Path) -> Result<Directory> {
         if !path.join(MANIFEST).is_file() {
             let problem = format!("{} holds no run (it has no {MANIFEST})", path.display());
-            return Err(Error::config("RUN", problem, "give the directory that a run left: `runs/<date>-<time>-<env>-<seed>`, or what --out said"));
+            return Err(Error::config("RUN", problem, "give the directory of a run: `runs/<date>-<time>-<env>-<seed>`, or the one given to --out"));
         }
         Ok(Directory { path: path.into(), lock: None })
     }
 
-    /// Makes sure that no other process trains in it, as long as this value lives.
+    /// Locks the directory against training by other processes, as long as this value lives.
     ///
     /// # Errors
     /// [`Error::Config`] when one does; [`Error::File`] when the lock cannot be made.
@@ -82,7 +82,7 @@ impl Directory {
         &self.path
     }
 
-    /// Where the configuration is.
+    /// Path of the configuration.
     pub fn config_path(&self) -> PathBuf {
         self.path.join(CONFIG)
     }
@@ -96,7 +96,7 @@ impl Directory {
         Config::layer(&path.display().to_string(), &files::read_text(&path)?)
     }
 
-    /// What else the run is made of.
+    /// The run's manifest.
     ///
     /// # Errors
     /// [`Error::Unreadable`] when it cannot be read, [`Error::Config`] when it is damaged.
@@ -105,7 +105,7 @@ impl Directory {
         Manifest::from_json(&path, &files::read_text(&path)?)
     }
 
-    /// The run's environment: the one that is built in, as long as it is still the same; else the copy.
+    /// The run's environment: the built-in one if it has not changed since; otherwise the copy.
     ///
     /// # Errors
     /// [`Error::Unreadable`] when the copy cannot be read, [`Error::Config`] when it is not the one that was trained on; those of [`Environment::parse`].
@@ -126,17 +126,17 @@ impl Directory {
         Environment::parse(name, &source)
     }
 
-    /// Where checkpoints are.
+    /// Directory of the checkpoints.
     pub fn checkpoints(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
     }
 
-    /// Where files of events are.
+    /// Directory of the TensorBoard event files.
     pub fn tensorboard(&self) -> PathBuf {
         self.path.join(TENSORBOARD)
     }
 
-    /// Where rows of metrics are.
+    /// Path of the rows of metrics.
     pub fn metrics(&self) -> PathBuf {
         self.path.join(METRICS)
     }
@@ -149,8 +149,8 @@ impl Directory {
         self.write(SUMMARY, &(summary.to_json() + "\n"))
     }
 
-    /// Makes `config` what the run is told from here on, in `config.toml` and in `run.json`. A process that is ended meanwhile leaves a run that has one of
-    /// the two configurations.
+    /// Makes `config` the run's configuration from now on, in `config.toml` and in `run.json`. If the process is killed meanwhile, the run has either the
+    /// old or the new configuration.
     ///
     /// # Errors
     /// [`Error::File`] when they cannot be written.
@@ -159,7 +159,7 @@ impl Directory {
         self.write_manifest(manifest)?;
         self.write_config(config)?;
         match manifest.config.as_mut().and_then(|record| record.previous.take()) {
-            // The file has it now.
+            // `config.toml` is up to date now.
             Some(_) => self.write_manifest(manifest),
             None => Ok(()),
         }
@@ -217,10 +217,10 @@ mod tests {
         let error = again.lock().expect_err("a refusal");
         assert!(error.to_string().contains("another process trains in"), "{error}");
         drop(directory);
-        again.lock().expect("nobody trains in it any more");
+        again.lock().expect("the lock is free again");
         drop(again);
 
-        // A configuration without metrics is not a run, but may be what somebody wrote.
+        // A configuration without metrics is not a run, but may be a user's file.
         for name in [MANIFEST, CONFIG, ENVIRONMENT] {
             let error = Directory::create(&plan, &manifest, Some(&out)).err().expect("a refusal");
             assert!(error.to_string().starts_with("out: ") && error.to_string().contains(name) && error.exit_code() == 2, "{error}");

@@ -1,4 +1,4 @@
-//! What a person sees of a run while it trains, and how they end it.
+//! Showing a run to a person while it trains, and letting them end it.
 
 use crate::program::plan::Plan;
 use crate::run::device::DeviceSummary;
@@ -6,7 +6,7 @@ use crate::spec::metrics::Row;
 use crate::support::error::Result;
 use crate::train::trainer::Shares;
 
-/// How far a run has come.
+/// Progress of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Updates done.
@@ -19,27 +19,27 @@ pub struct State {
     pub mean_return: Option<f32>,
     /// Seconds since training began.
     pub seconds: f64,
-    /// The first agent's row, of those that still learn.
+    /// Row of the first agent that still learns.
     pub row: Option<Row>,
 }
 
-/// Whoever shows a run. All methods have a default: nothing is shown.
+/// Shows a run. All methods have a default that shows nothing.
 pub trait Display {
     /// A device was found for the run of `plan`, and is being prepared.
     fn prepare(&mut self, _plan: &Plan) {}
 
-    /// Training begins on `device`. `shares` is what is known of the kernels' shares in the time of an update, then and later.
+    /// Training begins on `device`. `shares` holds the kernels' known shares of an update's time, and is kept up to date.
     ///
     /// # Errors
-    /// When there is no showing it; the run then ends before it has begun.
+    /// When the display fails; the run then ends before training begins.
     fn begin(&mut self, _plan: &Plan, _device: &DeviceSummary, _shares: Shares) -> Result<()> {
         Ok(())
     }
 
-    /// Says something once.
+    /// Shows a note.
     fn note(&mut self, _text: &str) {}
 
-    /// Shows how far the run has come.
+    /// Shows the progress of the run.
     fn show(&mut self, _state: &State) {}
 
     /// Whether a person asks for an end: training then stops after the updates in flight, with everything saved. Asked after each update; once is enough.
@@ -56,16 +56,16 @@ pub struct Silent;
 
 impl Display for Silent {}
 
-/// Who follows a run besides its own files.
+/// The observers of a run, in addition to its own files.
 pub struct Observers {
-    /// What a person sees.
+    /// The display for a person.
     pub display: Box<dyn Display>,
-    /// Where rows go.
+    /// More destinations of rows.
     pub sinks: Vec<Box<dyn crate::run::rows::Sink>>,
 }
 
 impl Default for Observers {
-    /// Nobody.
+    /// No observers.
     fn default() -> Observers {
         Observers { display: Box::new(Silent), sinks: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! `run.json`: what a run is made of.
+//! `run.json`: the origin and history of a run.
 
 use crate::program::plan::Plan;
 use crate::run::device::DeviceSummary;
@@ -18,18 +18,18 @@ const FORMAT: u32 = 1;
 pub struct Program {
     /// Its version.
     pub version: String,
-    /// Revision of its sources, with `-dirty` where they were changed; "unknown" when they were compiled outside their repository.
+    /// Revision of its sources, with `-dirty` if they were modified; "unknown" if they were compiled outside their repository.
     pub revision: String,
 }
 
 impl Program {
-    /// The program that runs.
+    /// The running program.
     pub fn this() -> Program {
         Program { version: env!("CARGO_PKG_VERSION").into(), revision: env!("PPO_GPU_REVISION").into() }
     }
 }
 
-/// What a process did: where, with what, from which update on.
+/// A process that trained in the run: device, program, and first update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// When it began (UTC, RFC 3339).
@@ -46,7 +46,7 @@ pub struct Session {
     pub profile: String,
 }
 
-/// The environment that is trained on.
+/// The environment of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentRecord {
     /// Standard name, or path of the file as it was given.
@@ -62,11 +62,11 @@ pub struct Origin {
     pub run: String,
     /// Updates that it had made.
     pub updates: u32,
-    /// The one agent that all agents begin as, where one was chosen.
+    /// The agent that all agents start from, if one was chosen.
     pub agent: Option<usize>,
 }
 
-/// What `run.json` holds.
+/// Contents of `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The number of the format.
@@ -76,30 +76,30 @@ pub struct Manifest {
     /// The effective configuration. Earlier versions kept none here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigRecord>,
-    /// Where its agents come from, if not from random numbers.
+    /// The run that its agents were forked from, if any.
     pub forked_from: Option<Origin>,
-    /// The processes that trained in it, the one that made it first.
+    /// The processes that trained in it, starting with the one that created it.
     pub sessions: Vec<Session>,
-    /// How it went back after it diverged.
+    /// Its rollbacks after divergence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollbacks: Vec<Rollback>,
 }
 
-/// A return to an earlier state after agents diverged.
+/// A rollback to an earlier state after agents diverged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollback {
     /// Updates that had been made at that state.
     pub to_update: u32,
     /// The agents that diverged, and where.
     pub diverged: Vec<Divergence>,
-    /// Learning rate of every agent until then.
+    /// Learning rate of every agent before the rollback.
     pub lr_before: Vec<f64>,
-    /// And from there on.
+    /// Learning rate of every agent after it.
     pub lr: Vec<f64>,
 }
 
 impl Manifest {
-    /// That of a new run of `plan`.
+    /// The manifest of a new run of `plan`.
     pub fn new(plan: &Plan, device: &DeviceSummary, forked_from: Option<Origin>) -> Manifest {
         let environment = EnvironmentRecord { name: plan.environment.name.clone(), sha256: plan.environment.sha256() };
         let config = Some(ConfigRecord::new(&plan.config, &environment.sha256));
@@ -115,7 +115,7 @@ impl Manifest {
         self.sessions.push(Session { started, from_update, to_update: plan.updates, program, device: device.clone(), profile });
     }
 
-    /// Keeps `config` as what the run is told from here on.
+    /// Makes `config` the run's configuration from now on.
     pub(super) fn take_config(&mut self, config: &Config) {
         let environment = &self.environment.sha256;
         match &mut self.config {
@@ -138,7 +138,7 @@ impl Manifest {
         first.map_or(0.0, |time| time.as_second() as f64)
     }
 
-    /// As JSON that people can read.
+    /// As indented JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("texts and numbers are representable in JSON") + "\n"
     }

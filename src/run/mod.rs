@@ -1,4 +1,4 @@
-//! Runs on disk: directory, checkpoints, manifest, summary, and training that keeps them.
+//! Runs on disk: directory, checkpoints, manifest, summary, and the training that writes them.
 
 mod appear;
 pub mod checkpoints;

@@ -1,4 +1,4 @@
-//! The configuration of a run as `run.json` keeps it, which says whether `config.toml` still is the run's own.
+//! The configuration of a run as `run.json` keeps it, which shows whether `config.toml` was edited.
 
 use crate::spec::config::Config;
 use crate::spec::digest::{Values, differing, digest, has_effect};
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
 
-/// A configuration, its digest, and what was before it.
+/// A configuration, its digest, and its predecessors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfigRecord {
-    /// SHA-256 of what decides what is learned; see [`digest`].
+    /// SHA-256 of everything that affects learning; see [`digest`].
     pub sha256: String,
     /// The values, by key.
     pub values: Values,
-    /// While `config.toml` is written anew: the values that it may still have.
+    /// While `config.toml` is being rewritten: the values that it may still have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Values>,
     /// Digests of the run's earlier configurations, which its earlier checkpoints carry.
@@ -23,13 +23,13 @@ pub struct ConfigRecord {
 }
 
 impl ConfigRecord {
-    /// That of `config` on the environment whose file has this SHA-256.
+    /// The record of `config` on the environment whose file has this SHA-256.
     pub(super) fn new(config: &Config, environment: &str) -> ConfigRecord {
         let values = config.values();
         ConfigRecord { sha256: digest(&values, environment), values, previous: None, earlier: Vec::new() }
     }
 
-    /// Takes another configuration from here on.
+    /// Switches to another configuration.
     pub(super) fn replace(&mut self, config: &Config, environment: &str) {
         let new = ConfigRecord::new(config, environment);
         let old = std::mem::replace(self, new);
@@ -41,17 +41,17 @@ impl ConfigRecord {
         }
     }
 
-    /// The run's configuration, `file` being what the `config.toml` of the run at `run` says. Keys that do not decide what is learned may have been edited
+    /// The run's configuration, where `file` is the content of `config.toml` of the run at `run`. Keys that do not affect learning may have been edited
     /// there.
     ///
     /// # Errors
-    /// [`Error::Config`] naming every other key that was, and what to do instead.
+    /// [`Error::Config`] naming every other edited key, and what to do instead.
     pub(super) fn accept(&self, file: Config, run: &Path) -> Result<Config> {
         let own = Config::of_values(&self.values).map_err(|problem| {
             let place = run.join("run.json").display().to_string();
             Error::config(place, format!("its configuration cannot be used by this version of ppo-gpu ({problem})"), "use the version that wrote it")
         })?;
-        // Through a configuration, so that keys which later versions have added have their defaults.
+        // Converted through a configuration, so that keys added by later versions have their defaults.
         let written = file.values();
         let changed = |values: &Values| -> Vec<String> { differing(&written, values).into_iter().filter(|key| has_effect(key)).collect() };
         let keys = changed(&own.values());
@@ -60,7 +60,7 @@ impl ConfigRecord {
         }
         let unfinished = self.previous.as_ref().and_then(|values| Config::of_values(values).ok());
         if unfinished.is_some_and(|previous| changed(&previous.values()).is_empty()) {
-            // The process that wrote both files anew was ended between them.
+            // The process that rewrote both files was killed between them.
             return Ok(own);
         }
         Err(refusal(&keys, &written, &own.values(), run))
@@ -81,12 +81,12 @@ fn refusal(keys: &[String], written: &Values, own: &Values, run: &Path) -> Error
     let others = keys.iter().filter(|key| *key != "total_steps");
     let flags: Vec<String> = others.filter_map(|key| Some(format!("--set {}", quoted(&format!("{key}={}", as_text(written.get(key)?)))))).collect();
     if !flags.is_empty() {
-        help += &format!("\nto start a new run that begins with what this one has learned: ppo-gpu fork {run} {}", flags.join(" "));
+        help += &format!("\nto start a new run from the agents of this one: ppo-gpu fork {run} {}", flags.join(" "));
     }
     Error::config(file, problem, help)
 }
 
-/// A value as `--set` takes it.
+/// A value in the syntax of `--set`.
 fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -95,7 +95,7 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-/// An argument as a shell takes it.
+/// An argument quoted for a shell.
 fn quoted(argument: &str) -> String {
     let plain = argument.chars().all(|c| c.is_ascii_alphanumeric() || "=._-+,/:".contains(c));
     if plain { argument.into() } else { format!("'{}'", argument.replace('\'', "'\\''")) }
@@ -132,17 +132,17 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
-        // What is offered is what was written.
+        // The suggested flags reproduce the edited values.
         assert_eq!(error.exit_code(), 2);
 
-        // The run takes another configuration, and is ended before the file has it.
+        // The run switches to another configuration, and is killed before the file is written.
         let first = record.sha256.clone();
         record.replace(&edited, "x");
         assert_eq!(record.accept(own.clone(), run).expect("the file is a step behind"), edited);
         assert_eq!(record.accept(edited.clone(), run).expect("the file is written"), edited);
         assert!(record.accept(config(&[]), run).is_err());
         assert_eq!((record.earlier.len(), &record.earlier[0]), (1, &first));
-        // Back and forth: each digest is kept once, and the present one is no earlier one.
+        // Back and forth: each digest is kept once, and the present one is not among the earlier ones.
         record.replace(&own, "x");
         assert_eq!(record.sha256, first);
         assert_eq!(record.earlier.len(), 1);

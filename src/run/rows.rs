@@ -1,4 +1,4 @@
-//! The files that rows of metrics are kept in.
+//! Files of rows of metrics.
 
 use crate::spec::metrics::Row;
 use crate::support::error::{Error, Result};
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Where rows are kept.
+/// A destination of rows.
 pub trait Sink {
     /// Takes a row.
     ///
@@ -15,14 +15,14 @@ pub trait Sink {
     /// [`Error::File`] when rows cannot be written.
     fn push(&mut self, row: &Row) -> Result<()>;
 
-    /// Hands everything to the system: from here on it outlives this process.
+    /// Hands all rows to the system, so that they outlive this process.
     ///
     /// # Errors
     /// [`Error::File`] when rows cannot be written.
     fn flush(&mut self) -> Result<()>;
 }
 
-/// A file that is added to. What is added is kept back for up to a second and written at once, so that a reader never sees half of a record.
+/// A file that records are appended to. They are buffered for up to a second and written together, so that a reader never sees half a record.
 pub(crate) struct Appender {
     path: PathBuf,
     file: File,
@@ -31,9 +31,9 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    /// How long records are kept back.
+    /// How long records are buffered.
     const PERIOD: Duration = Duration::from_secs(1);
-    /// Bytes that are kept back.
+    /// Size of the buffer, in bytes.
     const MOST: usize = 1 << 16;
 
     /// A new file at `path`.
@@ -57,7 +57,7 @@ impl Appender {
         if self.pending.len() >= Self::MOST || self.written.elapsed() >= Self::PERIOD { self.flush() } else { Ok(()) }
     }
 
-    /// Writes the records that were kept back.
+    /// Writes the buffered records.
     pub(crate) fn flush(&mut self) -> Result<()> {
         let written = self.file.write_all(&self.pending);
         self.pending.clear();
@@ -68,7 +68,7 @@ impl Appender {
 
 impl Drop for Appender {
     fn drop(&mut self) {
-        // The error that ends a run early is worth more than one from here.
+        // An error that ended the run early is more useful than one from here.
         let _ = self.flush();
     }
 }
@@ -85,8 +85,8 @@ impl JsonLines {
         Appender::create(path).map(JsonLines)
     }
 
-    /// The file at `path`, in which `recorded` was read, cut off after the rows of update `last`, to be added to, and its rows. Half a line at its end, which
-    /// a system that crashed may leave, is cut off, too.
+    /// Opens the file at `path`, with contents `recorded`, for appending, and returns it with its rows. Rows after update `last` are cut off, as is half a
+    /// line at the end, which a crash of the system may leave.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -103,7 +103,7 @@ impl JsonLines {
 }
 
 impl JsonLines {
-    /// The file, for whoever wants to know that it has reached the disk.
+    /// Another handle of the file, for syncing it to the disk.
     ///
     /// # Errors
     /// [`Error::File`] when the system has no more handles.
@@ -124,12 +124,12 @@ impl Sink for JsonLines {
     }
 }
 
-/// The rows in a file that [`JsonLines`] wrote, and where in the file each ends.
+/// The rows in a file that [`JsonLines`] wrote, and the offset at which each ends.
 #[derive(Default)]
 pub struct Recorded(Vec<(Row, u64)>);
 
 impl Recorded {
-    /// Those in the file at `path`; none where there is no file.
+    /// The rows in the file at `path`; none if there is no file.
     ///
     /// # Errors
     /// Those of [`read`].
@@ -143,15 +143,15 @@ impl Recorded {
     }
 }
 
-/// The rows in a file that [`JsonLines`] wrote; half a line at its end is left out.
+/// The rows in a file that [`JsonLines`] wrote, without half a line at its end.
 ///
 /// # Errors
-/// [`Error::Unreadable`] when it cannot be read; [`Error::Config`] naming a line that is no row.
+/// [`Error::Unreadable`] when it cannot be read; [`Error::Config`] naming a line that is not a row.
 pub fn read(path: &Path) -> Result<Vec<Row>> {
     Ok(read_lines(path)?.into_iter().map(|(row, _)| row).collect())
 }
 
-/// Rows, and where in the file each ends.
+/// Rows, and the offset at which each ends.
 fn read_lines(path: &Path) -> Result<Vec<(Row, u64)>> {
     let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
     let (mut rows, mut end) = (Vec::new(), 0);

@@ -1,4 +1,4 @@
-//! A training run as a person starts it, goes on with it, or forks it: device, directory, progress, metrics, checkpoints, summary.
+//! Starting, resuming and forking a run, with its device, directory, progress, metrics, checkpoints and summary.
 
 use crate::device::gpu::Gpu;
 use crate::program::plan::Plan;
@@ -27,11 +27,11 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// A run that is over.
+/// A finished run.
 pub struct Run {
-    /// Where its files are.
+    /// Its directory.
     pub directory: PathBuf,
-    /// What came of it.
+    /// Its summary.
     pub summary: Summary,
     /// [`Error::Diverged`] when a quantity was not finite.
     pub failure: Option<Error>,
@@ -50,24 +50,24 @@ pub fn train(config: &Config, out: Option<&Path>, observers: Observers) -> Resul
     Prepared::new(config, Environment::named(&config.env)?, observers)?.begin(None, out)
 }
 
-/// Goes on with the run in a directory, from one of its checkpoints, to the same bits that it would have reached if it had never ended. `changes` may hold
-/// keys of [`RESUMABLE`].
+/// Resumes the run in a directory from one of its checkpoints. The result is bit-identical to an uninterrupted run. `changes` may hold keys of
+/// [`RESUMABLE`].
 ///
 /// # Errors
-/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has made more updates than it is to make in all;
+/// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has already made more updates than requested;
 /// [`Error::Checkpoint`] when the checkpoint cannot be used.
 pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Observers) -> Result<Run> {
-    // Locked before it is read: what another process is about to write must not be missed.
+    // Locked before it is read, so that no other process can be writing it.
     let mut directory = Directory::open(path)?;
     directory.lock()?;
     let mut saved = Saved::of(directory)?;
     if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
-        let help = format!("a run goes on with its own; to begin a new one from here: ppo-gpu fork {} --set {key}=...", path.display());
-        return Err(Error::config(key, "a run that goes on cannot change this", help));
+        let help = format!("a resumed run keeps its own; to start a new run from here: ppo-gpu fork {} --set {key}=...", path.display());
+        return Err(Error::config(key, "a resumed run cannot change this", help));
     }
     let config = saved.changed(changes)?;
-    // What can be refused is refused before a device is looked for, and before anything is touched. A run that was ended before its first checkpoint
-    // begins again.
+    // Refuse what can be refused before opening a device, and before changing any file. A run that was interrupted before its first checkpoint
+    // starts again.
     let begins_again = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
     let checkpoint = if begins_again { None } else { Some(saved.checkpoint(which)?) };
     if let Some(checkpoint) = &checkpoint {
@@ -82,7 +82,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     let mut prepared = Prepared::new(&config, saved.environment, observers)?;
     if let Some(checkpoint) = &checkpoint {
         prepared.trainer.restore(checkpoint);
-        // That of a checkpoint from before a rollback was larger.
+        // A checkpoint from before a rollback has a larger learning rate.
         prepared.trainer.set_learning_rates(&config.lr)?;
         let updates = checkpoint.updates;
         if checkpoint.agents().iter().all(Agent::has_stopped) {
@@ -91,7 +91,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
                 .display
                 .note("note: every agent has stopped: nothing is left to train. `ppo-gpu fork` starts a new run from what they have learned.");
         }
-        // A row for each update up to the one that the agent stopped with.
+        // A row for each update up to the one in which the agent stopped.
         let wanted: u64 = checkpoint.agents().iter().map(|agent| u64::from(agent.update)).sum();
         let found = recorded.rows().filter(|row| row.update <= updates).count() as u64;
         if found < wanted {
@@ -103,7 +103,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         }
     }
     let updates = prepared.trainer.updates();
-    // Later ones are of a past that is being replaced.
+    // Later checkpoints belong to the part of the run that is being replaced.
     let digests = saved.manifest.digests(&saved.config);
     checkpoints::forget_after(&saved.directory.checkpoints(), updates, prepared.trainer.plan(), &digests)?;
     saved.manifest.add_session(prepared.trainer.plan(), &prepared.device, updates);
@@ -111,14 +111,14 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     prepared.finish(saved.directory, saved.manifest, recorded)
 }
 
-/// The keys that may change when a run continues. A different `total_steps` changes what is annealed, from here on.
+/// The keys that may change when a run continues. A different `total_steps` changes annealed quantities from here on.
 pub static RESUMABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.resumable));
 
 /// The keys that may differ from training when agents play.
 pub static PLAYABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.playable));
 
-/// Starts a new run whose agents begin with what those of the run at `path` have learned: parameters, Adam's moments, normalisers. Everything else begins
-/// anew. `agent`: all begin as that one.
+/// Starts a new run from the agents of the run at `path`: their parameters, Adam's moments and normalisers. Everything else starts
+/// anew. With `agent`, all agents start from that one.
 ///
 /// # Errors
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] when the networks or the number of agents differ; [`Error::Checkpoint`] when the checkpoint
@@ -144,28 +144,28 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     prepared.begin(Some(Origin { run: path.display().to_string(), updates: checkpoint.updates, agent }), out)
 }
 
-/// Whether what agents of `parent` have learned fits agents of `child`.
+/// Checks that agents of `child` can start from agents of `parent`.
 fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
     let normalizes = |plan: &Plan| [plan.config.normalize_observations, plan.config.normalize_rewards];
     if parent.network != child.network {
         let problem = "the networks of the new run have another shape, or another activation";
-        return Err(Error::config("fork", problem, "leave hidden, activation and what is observed and done as they are"));
+        return Err(Error::config("fork", problem, "keep hidden, activation, and the environment's observation and action"));
     }
     if normalizes(parent) != normalizes(child) {
-        let problem = "the networks have learned from what was normalised otherwise";
-        return Err(Error::config("fork", problem, "leave normalize_observations and normalize_rewards as they are"));
+        let problem = "the networks were trained on inputs that were normalised otherwise";
+        return Err(Error::config("fork", problem, "keep normalize_observations and normalize_rewards"));
     }
     match agent {
         Some(agent) if agent >= parent.agents => Err(Error::no_agent(agent, parent.agents)),
         None if parent.agents != child.agents => {
             let problem = format!("the run has {} agents, and the new one {}", parent.agents, child.agents);
-            Err(Error::config("agents", problem, "leave their number as it is, or let all begin as one of them: --agent 0"))
+            Err(Error::config("agents", problem, "keep their number, or start all from one of them: --agent 0"))
         }
         _ => Ok(()),
     }
 }
 
-/// A trainer that has not begun, and what is said meanwhile.
+/// A trainer that has not started yet, with its device and display.
 struct Prepared {
     trainer: Trainer,
     device: DeviceSummary,
@@ -201,13 +201,13 @@ impl Prepared {
         self.finish(directory, manifest, Recorded::default())
     }
 
-    /// Trains to the end, or until something ends it. `recorded`: the rows that are kept already.
+    /// Trains to the end, or until it is interrupted. `recorded`: the rows that are already in the files.
     fn finish(self, directory: Directory, mut manifest: Manifest, mut recorded: Recorded) -> Result<Run> {
         let Prepared { mut trainer, device, observers, began } = self;
         let startup_seconds = began.elapsed().as_secs_f64();
         let mut recorder = Recorder::new(trainer.plan(), observers);
         let (goes_back, most) = (trainer.plan().config.on_divergence == OnDivergence::Rollback, trainer.plan().config.rollbacks as usize);
-        // Where a run goes back to that diverges before its first checkpoint.
+        // The state to roll back to if the run diverges before its first checkpoint.
         let beginning = if goes_back { Some(trainer.checkpoint()?) } else { None };
         let failure = loop {
             let left = goes_back && manifest.rollbacks.len() < most;
@@ -231,7 +231,7 @@ impl Prepared {
     }
 }
 
-/// Trains from where the trainer is until the run is done, is ended, or diverges, which is what it returns.
+/// Trains from the trainer's present state until the run is finished, interrupted, or diverges; returns the divergence.
 fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, recorder: &mut Recorder, recorded: Recorded) -> Result<Option<Error>> {
     let plan = trainer.plan().clone();
     let (lines, rows) = JsonLines::go_on(&directory.metrics(), recorded, trainer.updates())?;
@@ -252,20 +252,20 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
     let outcome = trainer.run_saving(saving, &mut |Update { rows, checkpoint }| {
         let flow = recorder.observe(&rows);
         if let Some(checkpoint) = checkpoint {
-            // A checkpoint never knows more than the metrics.
+            // A checkpoint is never ahead of the metrics.
             recorder.flush()?;
             saved = Some(checkpoint.updates);
             writer.write(checkpoint)?;
         }
         Ok(flow)
     });
-    // Rows of a run that failed are kept, whatever it failed of.
+    // Rows of a run that failed are kept, after any kind of failure.
     recorder.end()?;
     let failure = match outcome {
         Err(error @ (Error::Diverged { .. } | Error::Environment { .. })) => Some(error),
         other => other.map(|()| None)?,
     };
-    // Also of agents that diverged, whose last parameters are finite; but not where the run is to go back, some of whose rows nobody has seen.
+    // Also after divergence, since the last parameters are finite; but not before a rollback, when some rows have not been read yet.
     let goes_back = matches!(failure, Some(Error::Diverged { .. })) && trainer.stops_at_divergence();
     if saved != Some(trainer.updates()) && !goes_back {
         writer.write(trainer.checkpoint()?)?;
@@ -274,8 +274,8 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
     Ok(failure)
 }
 
-/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged. False where they
-/// had diverged by then: there is nothing to go back to.
+/// Brings a run that diverged back to its last checkpoint, or to its beginning, with half of the learning rate for the agents that diverged. False if they
+/// had already diverged there, so that there is no state to return to.
 fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest, recorder: &mut Recorder, beginning: &Checkpoint) -> Result<bool> {
     let config = trainer.plan().config.clone();
     let checkpoints = directory.checkpoints();
@@ -284,7 +284,7 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
         false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
     };
     let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
-    // A state without a legal action is no matter of the learning rate.
+    // A smaller learning rate does not help against a state without a legal action.
     if diverged.iter().all(|divergence| divergence.fault.kind() == fault::NO_LEGAL_ACTION) {
         return Ok(false);
     }
@@ -307,18 +307,18 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     Ok(true)
 }
 
-/// How often a checkpoint is made where nothing else was asked for.
+/// How often a checkpoint is made by default.
 const CHECKPOINT_PERIOD: Duration = Duration::from_secs(60);
 
-/// A run as its directory holds it.
+/// A saved run.
 pub struct Saved {
-    /// Where.
+    /// Its directory.
     pub directory: Directory,
     /// Its configuration.
     pub config: Config,
-    /// What it is made of.
+    /// Its manifest.
     pub manifest: Manifest,
-    /// What it is trained on.
+    /// Its environment.
     pub environment: Environment,
 }
 
@@ -364,7 +364,7 @@ impl Saved {
     /// [`Error::Config`] for other keys; those of [`Config::from_layers`].
     pub fn changed_for_playing(&self, changes: &toml::Table) -> Result<Config> {
         if let Some(key) = changes.keys().find(|key| !PLAYABLE.contains(&key.as_str())) {
-            return Err(Error::config(key, "this has no meaning for agents that do not learn", format!("keys that have: {}", PLAYABLE.join(", "))));
+            return Err(Error::config(key, "this has no effect on agents that do not learn", format!("keys that do: {}", PLAYABLE.join(", "))));
         }
         self.changed(changes)
     }
@@ -374,12 +374,12 @@ impl Saved {
     /// # Errors
     /// Those of [`checkpoints::read`].
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint> {
-        // Nothing that outlives an update depends on how kernels are compiled.
+        // The saved buffers do not depend on the profile.
         let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
         checkpoints::read(&self.directory.checkpoints(), which, &plan, &self.manifest.digests(&self.config))
     }
 
-    /// Its last checkpoint, if more than so many updates had been made by then.
+    /// Its last checkpoint, if it is after more than `updates` updates.
     ///
     /// # Errors
     /// Those of [`checkpoints::read`].
@@ -392,7 +392,7 @@ impl Saved {
     }
 }
 
-/// Takes rows as they come: keeps them, shows them, remembers what the summary needs.
+/// Receives rows: writes them, shows them, and keeps data for the summary.
 struct Recorder {
     agents: Vec<Memory>,
     solved_return: Option<f32>,
@@ -400,7 +400,7 @@ struct Recorder {
     /// The files of the run.
     files: Vec<Box<dyn Sink>>,
     display: Box<dyn Display>,
-    /// The first failure to keep a row; it ends the run.
+    /// The first failure to write a row; it ends the run.
     failure: Option<Error>,
     /// Whether a person has asked for an end.
     ended: bool,
@@ -413,7 +413,7 @@ impl Recorder {
         Recorder { agents, solved_return: plan.environment.solved_return, sinks, files: Vec::new(), display, failure: None, ended: false }
     }
 
-    /// Begins to write to `files`, which hold `rows` already.
+    /// Starts with `files` that already hold `rows`.
     fn begin(&mut self, files: Vec<Box<dyn Sink>>, rows: &[Row]) {
         self.files = files;
         self.agents.fill(Memory::default());
@@ -421,7 +421,7 @@ impl Recorder {
     }
 
     fn remember(&mut self, row: &Row) {
-        // A file may hold anything.
+        // A file may hold any values.
         let Some(memory) = self.agents.get_mut(row.agent as usize) else { return };
         if memory.solved_at.is_none() && is_solved(row, self.solved_return) {
             memory.solved_at = Some((row.env_steps, row.seconds));
@@ -448,7 +448,7 @@ impl Recorder {
         if self.ended || self.failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    /// How far the run has come; agents that have stopped count with their last mean return.
+    /// Progress of the run; agents that have stopped count with their last mean return.
     fn state(&self, rows: &[Row]) -> Option<State> {
         let row = rows.iter().find(|row| !row.was_stopped)?;
         Some(State {
@@ -461,15 +461,15 @@ impl Recorder {
         })
     }
 
-    /// Writes what is kept back.
+    /// Writes the buffered rows.
     fn flush(&mut self) -> Result<()> {
         self.sinks.iter_mut().chain(&mut self.files).try_for_each(|sink| sink.flush())
     }
 
-    /// Writes what is kept back, and closes the files.
+    /// Writes the buffered rows, and closes the files.
     ///
     /// # Errors
-    /// The first failure to keep a row.
+    /// The first failure to write a row.
     fn end(&mut self) -> Result<()> {
         let flushed = self.flush();
         self.files.clear();

@@ -1,4 +1,4 @@
-//! What came of a run: `summary.json`, `--json`, and the lines that a person reads.
+//! The summary of a run: `summary.json`, `--json`, and lines of text.
 
 use crate::program::plan::{Plan, WINDOW};
 use crate::run::device::DeviceSummary;
@@ -20,7 +20,7 @@ pub(super) struct Times {
     pub seconds: f64,
 }
 
-/// What came of one agent.
+/// The results of one agent.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct AgentSummary {
     /// Agent, counted from 0.
@@ -35,13 +35,13 @@ pub struct AgentSummary {
     pub solved_at_seconds: Option<f64>,
     /// Whether it stopped because it reached `target_return`.
     pub reached_target: bool,
-    /// Where something went wrong with it, after which it stayed at its last finite parameters; absent where nothing did.
+    /// Where it diverged, after which it stayed at its last finite parameters; absent if it did not.
     pub diverged: Option<Divergence>,
     /// Environment steps that it learned from.
     pub env_steps: u64,
     /// Mean return of its last finished episodes, at most 100; absent when none finished.
     pub mean_return: Option<f32>,
-    /// Episodes that this is the mean of.
+    /// Episodes in this mean.
     pub window: u32,
     /// Episodes that finished.
     pub episodes: u64,
@@ -49,7 +49,7 @@ pub struct AgentSummary {
     pub params_sha256: String,
 }
 
-/// What is remembered of an agent while it trains.
+/// Data kept for an agent while it trains.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
     /// Its last row.
@@ -63,17 +63,17 @@ pub(super) fn is_solved(row: &Row, solved_return: Option<f32>) -> bool {
     row.window >= WINDOW && row.mean_return.zip(solved_return).is_some_and(|(value, solved)| value >= solved)
 }
 
-/// Agents that went wrong that are listed one by one.
+/// Most diverged agents that are listed one by one.
 const MOST_DIVERGED: usize = 8;
 
-/// What came of a run. Its JSON is `summary.json` and the output of `--json`.
+/// The results of a run. Its JSON is `summary.json` and the output of `--json`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Summary {
     /// Whether every agent's last 100 finished episodes have a mean return that counts as solved.
     pub solved: bool,
-    /// Mean return from which the environment counts as solved, if there is such a thing.
+    /// Mean return from which the environment counts as solved, if it declares one.
     pub solved_return: Option<f32>,
-    /// Environment steps of one agent: of the one that learned longest.
+    /// Environment steps of the agent that learned longest.
     pub env_steps: u64,
     /// Seconds of training, without start-up.
     pub seconds: f64,
@@ -96,11 +96,11 @@ pub struct Summary {
     pub profile: &'static str,
     /// Version of this program.
     pub version: &'static str,
-    /// Whether it was ended by Ctrl-C.
+    /// Whether it was stopped by Ctrl-C.
     pub interrupted: bool,
-    /// The first agent that diverged, if any did; [`AgentSummary::diverged`] tells of all. The others learned on.
+    /// The first agent that diverged, if any did; [`AgentSummary::diverged`] has all of them. The other agents continued to learn.
     pub diverged: Option<Divergence>,
-    /// How it went back after agents diverged.
+    /// Its rollbacks after agents diverged.
     pub rollbacks: Vec<Rollback>,
     /// The effective configuration.
     pub config: Config,
@@ -171,7 +171,7 @@ impl Summary {
         serde_json::to_string(self).expect("numbers, texts and lists are representable in JSON")
     }
 
-    /// The summary of a run in `directory` as a person reads it.
+    /// The summary of a run in `directory` as text.
     pub fn to_text(&self, directory: &Path) -> String {
         let count = |agents: usize| if self.agents.len() == 1 { String::new() } else { format!(" ({agents} of {} agents)", self.agents.len()) };
         let solved = self.agents.iter().filter(|agent| agent.solved).count();
@@ -200,7 +200,7 @@ impl Summary {
             outcome += &format!("rollbacks {count}, the last one to update {}; learning rates are now lower (run.json has them all)\n", last.to_update);
         }
         outcome.truncate(outcome.trim_end().len());
-        // Those of the agent with the fewest, of which all others have as many at least.
+        // The number for the agent with the fewest; all others have at least as many.
         let episodes = self.agents.iter().filter(|agent| agent.mean_return.is_some()).map(|agent| agent.window).min().unwrap_or(0);
         let window = if episodes == 1 { "episode".into() } else { format!("{episodes} episodes") };
         let mean_return = match self.mean_return {
@@ -236,14 +236,14 @@ impl Summary {
             format!(
                 "run       {}{}",
                 directory.display(),
-                if self.interrupted { format!(" (ppo-gpu resume {} goes on)", directory.display()) } else { String::new() }
+                if self.interrupted { format!(" (ppo-gpu resume {} continues it)", directory.display()) } else { String::new() }
             ),
         ];
         lines.join("\n") + "\n"
     }
 }
 
-/// The agents that went wrong, in the order in which they did.
+/// The agents that diverged, in the order in which they did.
 pub(super) fn divergences(memories: &[Memory]) -> Vec<Divergence> {
     let mut found: Vec<Divergence> = memories.iter().filter_map(|memory| memory.last.as_ref()?.divergence()).collect();
     found.sort_by_key(|divergence| (divergence.update, divergence.agent));

@@ -1,10 +1,10 @@
-//! Rows of metrics as TensorBoard reads them: a file of events for each agent, its numbers under the names of [`METRICS`].
+//! Rows of metrics for TensorBoard: an event file for each agent, with the tags of [`METRICS`].
 //!
 //! A file is a sequence of records (TensorFlow's TFRecord: length, its checksum, contents, their checksum; CRC-32C, masked), each an `Event` of
 //! TensorFlow's event.proto, of which only the fields in use are declared here.
 //!
-//! Files only grow, so that a TensorBoard that has one open keeps reading. What a run that went back has replaced is taken back by an event that says so
-//! (the start of a session, at a step: all that was shown from that step on no longer counts), which every TensorBoard understands.
+//! Files only grow, so that a running TensorBoard can continue to read them. After a rollback, the replaced rows are revoked by an event that every
+//! TensorBoard understands: a session start at a step, which discards everything from that step on.
 
 use crate::run::rows::Appender;
 use crate::run::rows::Sink;
@@ -13,7 +13,7 @@ use crate::support::error::{Error, Result};
 use prost::Message;
 use std::path::Path;
 
-/// Agents that have a file at most: TensorBoard draws a curve for each.
+/// Most agents with a file: TensorBoard draws a curve for each.
 pub const MOST_AGENTS: usize = 64;
 
 #[derive(Clone, PartialEq, Message)]
@@ -28,7 +28,7 @@ struct Event {
     file_version: Option<String>,
     #[prost(message, optional, tag = "5")]
     summary: Option<Values>,
-    /// At the start of a session: from this event's step on, nothing counts that was written before.
+    /// At the start of a session: earlier events from this event's step on are discarded.
     #[prost(message, optional, tag = "7")]
     session: Option<Session>,
 }
@@ -39,7 +39,7 @@ struct Session {
     status: i32,
 }
 
-/// The status of a session that starts.
+/// The status at the start of a session.
 const START: i32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
@@ -64,8 +64,8 @@ pub struct TensorBoard {
 }
 
 impl TensorBoard {
-    /// Files in `directory` of a run of `agents` agents that began `started` seconds after 1970, which show `rows` and are added to. Those that are there
-    /// already go on; of what they hold only half a record at the end, which a system that crashed may leave, is cut off.
+    /// Files in `directory` of a run of `agents` agents that began `started` seconds after 1970, which show `rows` and are appended to. Existing
+    /// files are continued; only half a record at the end, which a crash of the system may leave, is cut off.
     ///
     /// # Errors
     /// [`Error::File`] when files cannot be written, [`Error::Unreadable`] when they cannot be read.
@@ -84,7 +84,7 @@ impl TensorBoard {
     }
 }
 
-/// The file at `path`, to be added to from step `last` on, and the last step that it shows of those up to there.
+/// Opens the file at `path` for appending after step `last`, and returns it with the last step that it shows up to there.
 fn open(path: &Path, started: f64, last: i64) -> Result<(Appender, i64)> {
     let header = Event { wall_time: started, file_version: Some("brain.Event:2".into()), ..Event::default() };
     if !path.exists() {
@@ -110,7 +110,7 @@ fn open(path: &Path, started: f64, last: i64) -> Result<(Appender, i64)> {
     Ok((file, shown.into_iter().filter(|&step| step <= last).max().unwrap_or(0)))
 }
 
-/// The events at the beginning of a file that are whole, and how many bytes they are.
+/// The intact events at the beginning of a file, and their size in bytes.
 fn whole_events(bytes: &[u8]) -> (Vec<Event>, usize) {
     let (mut events, mut end) = (Vec::new(), 0);
     while let Some((event, length)) = whole_event(&bytes[end..]) {
@@ -131,7 +131,7 @@ fn whole_event(bytes: &[u8]) -> Option<(Event, usize)> {
     (*checksum == masked(data)).then(|| Event::decode(data).ok().map(|event| (event, data.len() + 16)))?
 }
 
-/// The steps that events show, those that were taken back left out.
+/// The steps that events show, without those that were revoked.
 fn steps(events: &[Event]) -> Vec<i64> {
     let mut shown: Vec<i64> = Vec::new();
     for event in events {
@@ -182,14 +182,14 @@ mod tests {
     use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
-    /// Row `update` of a run of one agent, whose entropy tells which attempt it is of.
+    /// Row `update` of a run of one agent, whose entropy encodes the attempt.
     fn row(update: u32, attempt: u32) -> Row {
         let plan = Plan::new(&Config::default(), Profile::named("gpu").expect("a profile")).expect("the defaults fit together");
         let raw = MetricsRow { update, entropy: attempt as f32, fault: u32::MAX, ..MetricsRow::zeroed() };
         plan.row(&raw, 0, f64::from(update), 1.0)
     }
 
-    /// What a reader shows that has read all: entropies by step.
+    /// The entropies by step that a reader shows after all events.
     fn shown(bytes: &[u8]) -> Vec<(i64, f32)> {
         let (events, whole) = whole_events(bytes);
         assert_eq!(whole, bytes.len(), "half a record");
@@ -205,7 +205,7 @@ mod tests {
         shown
     }
 
-    /// Goes on after `last` updates of attempt 1 with those up to `end` of attempt 2; returns the file.
+    /// After `last` updates of attempt 1, continues with attempt 2 up to `end`; returns the file.
     fn go_on(directory: &Path, last: u32, end: u32) -> Vec<u8> {
         let kept: Vec<Row> = (1..=last).map(|update| row(update, 1)).collect();
         let mut board = TensorBoard::go_on(directory, 1, 0.0, &kept).expect("a file");
@@ -223,11 +223,11 @@ mod tests {
         let home = tempfile::tempdir().expect("a temporary directory");
         let first = go_on(home.path(), 10, 10);
         assert_eq!(shown(&first), expected(10, 10));
-        // On from the end: what was there stays, and nothing but rows is added.
+        // Continuing from the end keeps the contents and appends only rows.
         let longer = go_on(home.path(), 10, 12);
         assert!(longer.starts_with(&first) && whole_events(&longer).0.len() == 13);
         assert_eq!(shown(&longer), expected(10, 12));
-        // Back, and to an end before the old one; then back again, further.
+        // Going back, to an end before the old one; then back again, further.
         let back = go_on(home.path(), 4, 6);
         assert!(back.starts_with(&longer));
         assert_eq!(shown(&back), expected(4, 6));

@@ -1,7 +1,7 @@
-//! What the user wrote: every key, declared once. Nothing here is derived from it; see [`crate::program::plan`].
+//! The user's configuration: every key, declared once. Derived sizes are in [`crate::program::plan`].
 //!
-//! The declaration below is the one place where a key is added. From it follow the fields and defaults of [`Config`], the list of [`KEYS`] with flags, help and
-//! reference page, the checks, which keys decide what is learned (`spec/digest.rs`), and which may change when a run continues or an agent plays.
+//! To add a key, add it to the declaration below. From it follow the fields and defaults of [`Config`], the list of [`KEYS`] with flags, help and reference
+//! page, the checks, the set of keys that affect learning (`spec/digest.rs`), and the keys that may change when a run continues or an agent plays.
 
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
@@ -16,17 +16,17 @@ pub use crate::spec::values::{Activation, OnDivergence, Per, PerAgent, Setting, 
 pub struct Key {
     /// Name in TOML and `--set`; the flag is the same with dashes.
     pub name: &'static str,
-    /// Heading under which help and `inspect config` list it.
+    /// Its heading in help and `inspect config`.
     pub section: &'static str,
     /// Placeholder of its value in `--help`.
     pub value: &'static str,
-    /// A value other than its default, as `--set` takes it.
+    /// A value other than its default, in the syntax of `--set`.
     pub example: &'static str,
     /// Meaning, unit and range, in one or two sentences.
     pub help: &'static str,
     /// Whether it may have one value per agent.
     pub per_agent: bool,
-    /// Whether results are the same whatever it is, as long as nothing diverges.
+    /// Whether results do not depend on it, as long as nothing diverges.
     pub without_effect: bool,
     /// Whether it may change when a run continues.
     pub resumable: bool,
@@ -35,7 +35,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// What holds for a key unless its declaration says otherwise.
+    /// The defaults of a key's properties.
     const COMMON: Key =
         Key { name: "", section: "", value: "", example: "", help: "", per_agent: false, without_effect: false, resumable: false, playable: false };
 
@@ -44,14 +44,14 @@ impl Key {
         KEYS.iter().find(|key| key.name == name)
     }
 
-    /// Names of the keys for which `is` holds, in order.
+    /// Names of the keys that satisfy `is`, in order.
     pub fn names(is: impl Fn(&Key) -> bool) -> Vec<&'static str> {
         KEYS.iter().filter(|key| is(key)).map(|key| key.name).collect()
     }
 }
 
 /// Declares the keys: for each, below its help, `NAME: TYPE = DEFAULT, in CHECK, "PLACEHOLDER", "EXAMPLE", OPTION...`. Without a check every value of the type
-/// is allowed. Options are the fields of [`Key`] that are true of it. The type decides whether there may be one value per agent, and whether none at all.
+/// is allowed. Options are the fields of [`Key`] that are true of it. The type decides whether a key may have one value per agent, and whether it may have none.
 macro_rules! keys {
     ($($section:literal { $(
         $(#[doc = $help:literal])+
@@ -85,13 +85,13 @@ macro_rules! keys {
         },)*)*];
 
         impl Config {
-            /// The keys that may have one value per agent, with what they have.
+            /// The keys that may have one value per agent, with their values.
             pub(crate) fn per_agent(&self) -> impl Iterator<Item = (&'static str, &PerAgent)> {
                 let keys = [$($((stringify!($name), self.$name.per_agent()),)*)*];
                 keys.into_iter().filter_map(|(name, values)| Some((name, values?)))
             }
 
-            /// This configuration for any number of agents: where each has hyper-parameters of its own, all get those of the first.
+            /// This configuration for any number of agents: lists of hyper-parameters become their first values.
             pub fn one_setting(&self) -> Config {
                 Config { $($($name: self.$name.of_first_agent(),)*)* }
             }
@@ -269,7 +269,7 @@ fn reachable(target: &f64) -> Allowed {
 }
 
 fn hidden_widths(widths: &[u32]) -> Allowed {
-    /// Kernels hold the code of every layer, and drivers' compilers take more than their share of time for each.
+    /// Kernels contain the code of every layer, and the time of drivers' compilers grows faster than linearly with it.
     const MOST_LAYERS: usize = 16;
     const WIDEST: u32 = 4096;
     if widths.is_empty() {
@@ -289,13 +289,13 @@ fn hidden_widths(widths: &[u32]) -> Allowed {
 mod tests {
     use super::*;
 
-    /// Every key as its example has it.
+    /// Every key with the value of its example.
     fn examples() -> Config {
         let layers = KEYS.iter().map(|key| Config::assignment(key.name, key.example).expect("a key"));
         Config::from_layers(layers).unwrap_or_else(|error| panic!("{error}: {}", error.help()))
     }
 
-    /// Every key has a value, and none its default.
+    /// Every key has a value other than its default.
     fn all_changed() -> Config {
         Config {
             env: "CartPole-v1".to_lowercase(),

@@ -1,4 +1,4 @@
-//! What tells two configurations apart: their values by key, and a digest of those that decide what is computed.
+//! Comparing configurations: values by key, and a digest of the keys that affect learning.
 
 use crate::spec::config::{Config, KEYS, Key};
 use crate::support::files::sha256;
@@ -46,14 +46,14 @@ impl Config {
     }
 }
 
-/// Whether a key decides what is learned. Those that do not say where it is computed, in which pieces, and what is kept; a profile changes roundings, as another
-/// device does, and `on_divergence` and `rollbacks` matter only once something has diverged.
+/// Whether a key affects learning. The others choose the device, the size of submissions, and the files to keep. A profile only changes rounding, like another
+/// device, and `on_divergence` and `rollbacks` matter only once something has diverged.
 pub fn has_effect(key: &str) -> bool {
     Key::named(key).is_none_or(|key| !key.without_effect)
 }
 
-/// SHA-256, in hexadecimal digits, of all that decides what is learned: the values of keys that have an effect, and the environment's file, by its own
-/// SHA-256. Keys are in alphabetical order, each on a line with its value as JSON without blanks.
+/// SHA-256, in hexadecimal digits, of everything that affects learning: the values of the keys that do, and the SHA-256 of the environment's file.
+/// Keys are in alphabetical order, each on a line with its value as JSON without blanks.
 pub fn digest(values: &Values, environment: &str) -> String {
     let lines = values.iter().filter(|(key, _)| has_effect(key)).map(|(key, value)| format!("{key} {}\n", canonical(value)));
     sha256(lines.collect::<String>() + "environment.wgsl " + environment)
@@ -72,7 +72,7 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-/// The keys of which two configurations have other values, those of the list of keys first.
+/// The keys whose values differ between two configurations, in the order of the list of keys.
 pub fn differing(a: &Values, b: &Values) -> Vec<String> {
     let place = |key: &str| KEYS.iter().position(|known| known.name == key.split('.').next().unwrap_or(key));
     let mut keys: Vec<&String> = a.keys().chain(b.keys()).filter(|key| a.get(*key) != b.get(*key)).collect();

@@ -1,6 +1,6 @@
-//! Environments: one WGSL file each, which alone says what it is. The host reads its declarations back with naga.
+//! Environments: each is defined entirely by one WGSL file. The host reads its declarations with naga.
 //!
-//! What a file declares, and what it may use, is described in the README ("Your own environment") and checked by [`crate::environments::contract`].
+//! The README ("Your own environment") describes what a file must declare and may use; [`crate::environments::contract`] checks it.
 
 use crate::spec::config::{Config, Per, Setting};
 use crate::spec::random::{self, Stream};
@@ -9,7 +9,7 @@ use crate::support::files;
 use crate::support::text::did_you_mean;
 use std::ops::Range;
 
-/// What an action is.
+/// The kind of action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Actions {
     /// One discrete action of this many (`ACTIONS`).
@@ -26,7 +26,7 @@ pub enum Actions {
 }
 
 impl Actions {
-    /// Numbers that an action consists of.
+    /// Numbers in an action.
     pub fn dims(&self) -> usize {
         match self {
             Actions::Discrete(_) => 1,
@@ -44,7 +44,7 @@ impl Actions {
         }
     }
 
-    /// Of these, the first that depend on the observation; the others are biases alone.
+    /// The outputs that depend on the observation, which come first; the others are only biases.
     pub fn weighted(&self) -> usize {
         match self {
             Actions::Continuous { low, .. } => low.len(),
@@ -96,32 +96,32 @@ pub struct Environment {
     pub source: String,
     /// Observation size O (`OBSERVATION`).
     pub observation: usize,
-    /// What an action is.
+    /// The kind of action.
     pub actions: Actions,
-    /// Whether it says which actions are legal (`env_action_mask`).
+    /// Whether it declares legal actions (`env_action_mask`).
     pub masked: bool,
-    /// Whether it can be drawn (`env_pixel`).
+    /// Whether it has pictures (`env_pixel`).
     pub pictured: bool,
     /// Its parameters, in the order of `EnvParameters`.
     pub parameters: Vec<Parameter>,
     /// Steps after which an episode is truncated (`TIME_LIMIT`).
     pub time_limit: u32,
-    /// Mean return over 100 episodes from which the environment counts as solved (`SOLVED_RETURN`), where there is such a thing.
+    /// Mean return over 100 episodes from which the environment counts as solved (`SOLVED_RETURN`), if it declares one.
     pub solved_return: Option<f32>,
     /// Words of `EnvState`.
     pub state_words: usize,
-    /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding where the state's alignment asks
-    /// for it.
+    /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding if the state's alignment
+    /// needs it.
     pub lane_words: usize,
-    /// Whether components of its observation are 0 or 1, and asked for one by one (`env_component`), rather than given as an array (`env_observe`).
+    /// Whether its observation consists of 0 and 1, read one component at a time (`env_component`), rather than as an array (`env_observe`).
     pub binary: bool,
-    /// Whether there are loops in it.
+    /// Whether its code contains loops.
     pub loops: bool,
-    /// Whether it is one of this crate's own.
+    /// Whether it is built in.
     pub built_in: bool,
 }
 
-/// The name of the one parameter that every environment has: its time limit, in steps.
+/// Name of the parameter that every environment has: its time limit, in steps.
 pub const TIME_LIMIT: &str = "time_limit";
 
 impl Environment {
@@ -138,7 +138,7 @@ impl Environment {
         }
     }
 
-    /// Checks the configured parameters against those that there are.
+    /// Checks the configured parameters against those of the environment.
     ///
     /// # Errors
     /// [`Error::Config`] naming the parameter, and the nearest one that exists.
@@ -167,7 +167,7 @@ impl Environment {
             if low > high {
                 return Err(Error::config(key, format!("the range from {low} to {high} is empty"), format!("write [{high}, {low}]")));
             }
-            // How many values there are is a u32, too.
+            // The number of values must also fit a u32.
             if parameter.whole && setting.varies() && high - low >= f64::from(u32::MAX) {
                 return Err(Error::config(key, format!("the range from {low} to {high} is too wide"), "leave out the first or the last value"));
             }
@@ -175,7 +175,7 @@ impl Environment {
         Ok(())
     }
 
-    /// The parameters that are drawn for each agent, and their values for the agent whose world is `seed`.
+    /// The parameters that are sampled for each agent, with their values for the agent whose world has this seed.
     pub fn world(&self, config: &Config, seed: u64) -> Vec<(String, f64)> {
         let drawn = |(draw, parameter): (usize, &Parameter)| match config.env_parameters.get(&parameter.name) {
             Some(Setting::Drawn { low, high, per: Per::Agent }) => {
@@ -183,7 +183,7 @@ impl Environment {
                 let value = if parameter.whole {
                     low + f64::from(stream.below((high - low + 1.0) as u32))
                 } else {
-                    // As the device computes it.
+                    // The same arithmetic as on the device.
                     let (low, high) = (*low as f32, *high as f32);
                     f64::from(low + (high - low) * stream.uniform())
                 };

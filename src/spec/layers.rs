@@ -1,4 +1,4 @@
-//! A configuration from layers and as text. Each layer is a TOML table: the defaults, then a preset or `--config FILE`, then `--set key=value` and flags.
+//! Reading and writing configurations. Each layer is a TOML table: the defaults, then a preset or `--config FILE`, then `--set key=value` and flags.
 
 use crate::spec::config::{Config, KEYS};
 use crate::support::error::{Error, Result};
@@ -19,14 +19,14 @@ impl Config {
         }
         let mut config = Config::default();
         for (name, value) in merged {
-            // Key by key, so that an error names the key it is about.
+            // Key by key, so that an error can name the key.
             config = config.with(&name, value)?;
         }
         config.check()?;
         Ok(config)
     }
 
-    /// Lays `layer` over `below`. Tables are added to, not replaced.
+    /// Merges `layer` over `below`. Tables are merged, not replaced.
     pub fn merge(below: &mut toml::Table, layer: toml::Table) {
         for (name, value) in layer {
             match (below.get_mut(&name), value) {
@@ -60,8 +60,8 @@ impl Config {
         text.parse::<toml::Table>().map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
     }
 
-    /// The layer that one `key=value`, given on the command line, describes. Values are TOML, but text needs no
-    /// quotes, lists no brackets, and whole numbers may be written as `5e6`.
+    /// The layer of one `key=value` on the command line. Values are TOML, but text needs no quotes, lists need no
+    /// brackets, and whole numbers may be written as `5e6`.
     pub fn assignment(name: &str, text: &str) -> Result<toml::Table> {
         let name = name.trim().replace('-', "_");
         if let Some((table, key)) = name.split_once('.') {
@@ -91,7 +91,7 @@ impl Config {
         Ok(toml::Table::from_iter([(name, value)]))
     }
 
-    /// The complete configuration as TOML, each key with its meaning above it. Loads back to an equal one.
+    /// The complete configuration as TOML, each key with its meaning above it. Reading it gives an equal configuration.
     pub fn to_commented_toml(&self) -> String {
         let table = toml::Table::try_from(self).expect("every configuration is representable in TOML");
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What a row of metrics is, and what each of its numbers means.
+//! The row of metrics, and the meaning of each number in it.
 
 use crate::spec::records::MetricsRow;
 use crate::support::fault::{Divergence, Fault};
@@ -10,7 +10,7 @@ const HAD_STOPPED: u32 = 1;
 const STOPS: u32 = 2;
 
 impl Row {
-    /// Where and how the agent went wrong, if it did.
+    /// Where and how the agent diverged, if it did.
     pub fn divergence(&self) -> Option<Divergence> {
         Some(Divergence { agent: self.agent, seed: self.seed, update: self.update, fault: self.fault? })
     }
@@ -21,7 +21,7 @@ fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::res
     Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
 }
 
-/// What one number of a row means.
+/// Description of one number of a row.
 pub struct Metric {
     /// Name in `metrics.jsonl`.
     pub name: &'static str,
@@ -29,9 +29,9 @@ pub struct Metric {
     pub unit: &'static str,
     /// Definition.
     pub meaning: &'static str,
-    /// Values to expect while all is well, and what others hint at; empty where nothing can be said.
+    /// Healthy values, and what other values suggest; empty if there is no rule.
     pub healthy: &'static str,
-    /// Its name in TensorBoard, that of Stable-Baselines3 where there is one; empty for what is not shown there.
+    /// Its name in TensorBoard, the same as in Stable-Baselines3 if that has one; empty if it is not shown there.
     pub tag: &'static str,
 }
 
@@ -47,13 +47,13 @@ macro_rules! metrics {
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct Row {
             $($(#[doc = $meaning])+ $(#[serde(deserialize_with = $read)])? pub $name: $type,)*
-            /// The agent had stopped before this update, which changed nothing of it. Such rows are not recorded.
+            /// The agent had stopped before this update, which did not change it. Such rows are not recorded.
             #[serde(skip)]
             pub was_stopped: bool,
         }
 
         impl Row {
-            /// The row of agent `agent`, which has that seed and learns from `batch` steps an update, as the device wrote it, received `seconds` after training
+            /// The row that the device wrote for agent `agent`, which has this seed and learns from `batch` steps per update, received `seconds` after training
             /// began at `sps` environment steps per second.
             pub fn from_raw($($argument: $of),*) -> Row {
                 Row { $($name: $value,)* was_stopped: $was_stopped }
@@ -115,7 +115,7 @@ metrics! {
     fault: Option<Fault> = Fault::of_code(raw.fault), "name", "null", "";
 }
 
-/// Microseconds and tenths of steps: more digits mean nothing and make the file longer.
+/// Rounds to microseconds and tenths of steps: more digits are noise and make the file longer.
 fn rounded(number: f64, parts: f64) -> f64 {
     (number * parts).round() / parts
 }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_back_whatever_is_not_finite() {
+    fn rows_with_numbers_that_are_not_finite_are_read_back() {
         let words = [f32::NAN.to_bits(); size_of::<MetricsRow>() / 4];
         let row = plan().row(bytemuck::cast_ref(&words), 0, 1.0, 2.0);
         let text = serde_json::to_string(&row).expect("rows are representable in JSON");

@@ -1,4 +1,4 @@
-//! What the user wrote, and what numbers mean: configuration, environment, network, random numbers, metrics.
+//! Specifications: configuration, environment, network, device records, random numbers, metrics.
 
 pub mod config;
 pub mod digest;

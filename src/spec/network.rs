@@ -20,7 +20,7 @@ pub const CRITIC: usize = 1;
 pub struct Layer {
     /// Inputs M.
     pub inputs: usize,
-    /// Outputs K: the wider of the two networks' for the head.
+    /// Outputs K; for the head, the larger number of the two networks.
     pub outputs: usize,
     /// Offset of the layer's first row in a network's block, in floats; a multiple of 4.
     pub offset: usize,
@@ -55,8 +55,8 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// Outputs of each network's head: the policy's, and 1 value.
     pub heads: [usize; NETWORKS],
-    /// Of the actor's, the first that depend on the observation. The others (logarithms of standard deviations) are biases alone: their weights are 0 and
-    /// stay so.
+    /// The actor's outputs that depend on the observation, which come first. The others (logarithms of standard deviations) are only biases: their weights
+    /// stay 0.
     pub weighted: usize,
     /// Hidden activation.
     pub activation: Activation,
@@ -142,7 +142,7 @@ impl Network {
     }
 }
 
-/// A `rows` × `columns` matrix (row-major) whose rows or columns, whichever are fewer, are orthonormal: modified Gram-Schmidt, run twice for
+/// A `rows` × `columns` matrix (row-major) with orthonormal rows or columns (the smaller set): modified Gram-Schmidt, run twice for
 /// accuracy ("twice is enough", Giraud et al. 2005), on independent normal vectors, which makes it uniform over such matrices.
 fn orthogonal(rows: usize, columns: usize, stream: &mut Stream) -> Vec<f64> {
     let (count, length) = (rows.min(columns), rows.max(columns));

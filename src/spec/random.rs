@@ -3,15 +3,15 @@
 
 /// Domain of parameter initialisation; time is the network, lane the layer.
 pub const INITIALISE: u32 = 0;
-/// Domain of environment resets; time is the step counted over the whole run, lane the environment.
+/// Domain of environment resets; time is the step since the start of the run, lane the environment.
 pub const RESET: u32 = 1;
 /// Domain of action sampling; time and lane as for resets.
 pub const ACTION: u32 = 2;
 /// Domain of random numbers drawn inside an environment's step; time and lane as for resets.
 pub const STEP: u32 = 3;
-/// Domain of minibatch permutations; time is the epoch counted over the whole run.
+/// Domain of minibatch permutations; time is the epoch since the start of the run.
 pub const PERMUTE: u32 = 4;
-/// Domain of an environment's varying parameters; time and lane are those of what they vary with, the draw is the parameter.
+/// Domain of an environment's varying parameters; time and lane are those of the episode, environment or agent; the draw is the parameter's index.
 pub const PARAMETER: u32 = 5;
 
 /// Threefry-2x32-20: a keyed bijection of 64 bits.
@@ -54,7 +54,7 @@ impl Stream {
         Stream { draw, ..Stream::new(seed, domain, time, lane) }
     }
 
-    /// The key that (seed, domain, time) stand for, before lanes are told apart.
+    /// The key for (seed, domain, time), common to all lanes.
     pub fn key(seed: u64, domain: u32, time: u32) -> [u32; 2] {
         threefry2x32(seed_words(seed), [domain, time])
     }
@@ -90,7 +90,7 @@ impl Stream {
     }
 }
 
-/// Where `index` of `0..size` goes under the permutation that `key` names: a Feistel network over the next power of two, applied again
+/// The image of `index` under the permutation of `0..size` given by `key`: a Feistel network over the next power of two, applied again
 /// until the result is inside (cycle walking, Black and Rogaway 2002). A bijection for every size and key.
 pub fn permute(index: u32, size: u32, key: [u32; 2]) -> u32 {
     let bits = permutation_bits(size);

@@ -6,7 +6,7 @@ pub use crate::word;
 use bytemuck::{Pod, Zeroable};
 use std::mem::offset_of;
 
-/// A type that WGSL and the host share. All consist of 32-bit words.
+/// A type shared by WGSL and the host, made of 32-bit words.
 #[derive(Debug)]
 pub struct Type {
     /// Its name in WGSL.
@@ -22,7 +22,7 @@ pub struct Type {
 /// A field of a record.
 #[derive(Debug)]
 pub struct Field {
-    /// Name, in WGSL as well.
+    /// Name, the same in WGSL.
     pub name: &'static str,
     /// Offset from the start of the record, in words.
     pub word: usize,
@@ -30,9 +30,9 @@ pub struct Field {
     pub kind: &'static Type,
 }
 
-/// A type of the host that has a twin in WGSL.
+/// A host type with a counterpart in WGSL.
 pub trait Stored: Pod {
-    /// The twin.
+    /// The counterpart.
     const TYPE: Type;
 }
 
@@ -81,8 +81,8 @@ macro_rules! records {
     };
 }
 
-/// The offset of a field, in words: `word!(Transition.reward)` in the record, `word!(Transition[b].reward)` in an array of records. A field of two words
-/// begins with the low one.
+/// The offset of a field, in words: `word!(Transition.reward)` in the record, `word!(Transition[b].reward)` in an array of records. In a field of two
+/// words the low one comes first.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! word {
@@ -99,7 +99,7 @@ records! {
     Agent {
         /// Seed of its random numbers, low and high word.
         seed: [u32; 2],
-        /// Seed of what lasts longer than an episode in its environments, low and high word. Its own, also where it plays under other seeds.
+        /// Seed of the environment parameters that outlast an episode, low and high word. It stays the agent's own when it plays with other seeds.
         world: [u32; 2],
         /// Adam's learning rate before annealing.
         lr: f32,
@@ -117,13 +117,13 @@ records! {
         max_grad_norm: f32,
         /// Mean return at which the agent stops learning; `f32::MAX` for none.
         target_return: f32,
-        /// Approximate KL divergence, in nats, that an update may not exceed by half; `f32::MAX` for no limit.
+        /// Target of the approximate KL divergence, in nats: an update stops at 1.5 times this; `f32::MAX` for no limit.
         target_kl: f32,
         /// Rounds of the loop of `shaders/shared/canary.wgsl`.
         canary_rounds: u32,
-        /// Updates learned from.
+        /// Updates that the agent learned from.
         update: u32,
-        /// Updates executed, also after the agent has stopped.
+        /// Updates executed, including those after the agent stopped.
         sequence: u32,
         /// Episodes finished since the start, low and high word.
         episodes: [u32; 2],
@@ -133,11 +133,11 @@ records! {
         stopped: u32,
         /// Gradient steps made in earlier updates; stays at the largest u32.
         gradient_steps: u32,
-        /// Code of the fault that it stopped by, [`fault::NONE`] for nothing.
+        /// Code of the fault that stopped it, [`fault::NONE`] if none did.
         fault: u32,
     }
 
-    /// One step of one environment, besides its observation and action. An element of `transitions`.
+    /// One step of one environment, without its observation and action. An element of `transitions`.
     Transition {
         /// log π of the action, in nats.
         log_prob: f32,
@@ -151,7 +151,7 @@ records! {
         episode_length: u32,
     }
 
-    /// What a gradient step reads of one environment step. An element of `samples`.
+    /// The data of one environment step that a gradient step reads. An element of `samples`.
     Sample {
         /// Advantage, not normalised.
         advantage: f32,
@@ -167,11 +167,11 @@ records! {
     RunningSum {
         /// The sum, rounded to one float.
         value: f32,
-        /// What that leaves out.
+        /// The rounding error of that sum.
         error: f32,
     }
 
-    /// What follows the environment's own state in `EnvLane`, the element of `env_lanes`: the running episode.
+    /// The running episode, which follows the environment's own state in `EnvLane`, the element of `env_lanes`.
     RunningEpisode {
         /// Sum of its rewards so far.
         episode_return: RunningSum,
@@ -179,7 +179,7 @@ records! {
         episode_length: u32,
     }
 
-    /// What one environment's rollout contributes to the metrics. An element of `env_statistics`.
+    /// Statistics of one environment's rollout, for the metrics. An element of `env_statistics`.
     EnvStatistics {
         /// Episodes finished in the rollout.
         episodes: u32,
@@ -191,7 +191,7 @@ records! {
         advantage_mean: f32,
         /// Sum of their squared deviations from it.
         advantage_m2: f32,
-        /// Discounted sum of the running episode's rewards; like the next two, only where rewards are normalised.
+        /// Discounted sum of the running episode's rewards; like the next two, only if rewards are normalised.
         discounted: RunningSum,
         /// Mean of that sum over the rollout's steps.
         return_mean: f32,
@@ -199,9 +199,9 @@ records! {
         return_m2: f32,
     }
 
-    /// Running moments that a component of the observation, or the reward, is normalised by. An element of `normalizers`.
+    /// Running moments for normalising a component of the observation, or the reward. An element of `normalizers`.
     Normalizer {
-        /// Values so far; a fraction of one before the first.
+        /// Number of values so far; starts at a fraction of one.
         count: RunningSum,
         /// Their mean.
         mean: RunningSum,
@@ -211,8 +211,8 @@ records! {
         scale: f32,
     }
 
-    /// The means over its minibatch that `losses` keeps of a gradient step. WGSL has no structure of this name: it reads two vectors. The first four are
-    /// also the order of the actor's loss sums in `partials` and `gradients`.
+    /// Losses of a gradient step, means over its minibatch, as `losses` stores them. WGSL has no structure of this name: it reads two vectors. The actor's
+    /// loss sums in `partials` and `gradients` are in the order of the first four.
     Losses {
         /// Clipped surrogate loss.
         policy_loss: f32,
@@ -226,13 +226,13 @@ records! {
         value_loss: f32,
         /// Global norm of the gradient before clipping.
         grad_norm: f32,
-        /// Not a loss but a mark: 1 where target_kl let the step be skipped, else 0.
+        /// A flag: 1 if the step was skipped because of target_kl, else 0.
         step_skipped: f32,
-        /// Fills up the second vector.
+        /// Padding of the second vector.
         padding: f32,
     }
 
-    /// What leaves the device for each agent after each update. An element of `metrics`. Losses are means over the update's gradient steps.
+    /// Metrics of an agent, which the host reads after each update. An element of `metrics`. Losses are means over the update's gradient steps.
     MetricsRow {
         /// Episodes finished since the start, low and high word.
         total_episodes: [u32; 2],
@@ -242,9 +242,9 @@ records! {
         update: u32,
         /// Episodes finished in this rollout.
         episodes: u32,
-        /// Episodes that the two means are taken over.
+        /// Episodes in the two means.
         window: u32,
-        /// Code of the first thing that went wrong, [`fault::NONE`] for nothing.
+        /// Code of the first fault, [`fault::NONE`] if there was none.
         fault: u32,
         /// Bit 0: the agent had stopped before this update; bit 1: it stops with this one.
         stopped: u32,
@@ -276,12 +276,12 @@ records! {
 }
 
 impl Agent {
-    /// Counts an update that it learned nothing from. Random numbers repeat after 2^32 steps.
+    /// Counts an update from which it learned nothing. Random numbers repeat after 2^32 steps.
     pub(crate) fn count_update(&mut self) {
         self.sequence = self.sequence.wrapping_add(1);
     }
 
-    /// Seed of what lasts longer than an episode in its environments.
+    /// Seed of the environment parameters that outlast an episode.
     pub fn world(&self) -> u64 {
         joined(self.world)
     }
@@ -296,7 +296,7 @@ impl Agent {
         Agent { update: 0, sequence: 0, episodes: [0; 2], recent: 0, stopped: 0, gradient_steps: 0, fault: fault::NONE, ..self }
     }
 
-    /// An agent that begins anew, but continues to count gradient steps: Adam's moments are as old.
+    /// An agent that starts a new run, but continues to count gradient steps: it keeps Adam's moments, which depend on the count.
     pub fn with_gradient_steps_of(self, other: &Agent) -> Agent {
         Agent { gradient_steps: other.gradient_steps, ..self.without_counters() }
     }
@@ -307,7 +307,7 @@ impl Transition {
     pub const TERMINATED: u32 = 1;
     /// Bit of `ending`: the time limit ended the episode.
     pub const TRUNCATED: u32 = 2;
-    /// The bits of `ending` that an ended episode has one of.
+    /// The bits of `ending`; one of them is set if the episode ended.
     pub const ENDED: u32 = Transition::TERMINATED | Transition::TRUNCATED;
 
     /// Whether the environment ended the episode.
@@ -326,7 +326,7 @@ impl Transition {
     }
 }
 
-/// The number whose low and high word these are.
+/// The number with this low and high word.
 pub fn joined([low, high]: [u32; 2]) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }

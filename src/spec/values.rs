@@ -1,14 +1,14 @@
-//! Types of the values that configuration keys have.
+//! Types of configuration values.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A type of values of configuration keys. What it says of its values holds for every key of the type.
+/// A type of configuration value. Its properties hold for every key of the type.
 pub(super) trait KeyType: Clone {
     /// Whether a value may be a list with one number per agent.
     const PER_AGENT: bool = false;
 
-    /// The value, if it may be such a list.
+    /// The value as such a list, if the type allows one.
     fn per_agent(&self) -> Option<&PerAgent> {
         None
     }
@@ -18,7 +18,7 @@ pub(super) trait KeyType: Clone {
         self.clone()
     }
 
-    /// Whether there is no value: the key is then left out where a configuration is written.
+    /// Whether there is no value. The key is then omitted when a configuration is written.
     fn is_unset(&self) -> bool {
         false
     }
@@ -73,7 +73,7 @@ pub enum Activation {
     Relu,
 }
 
-/// What the end of an episode by its time limit means (Pardo et al. 2018).
+/// How to treat the end of an episode by its time limit (Pardo et al. 2018).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeLimit {
@@ -83,11 +83,11 @@ pub enum TimeLimit {
     Terminal,
 }
 
-/// What becomes of an agent with which something goes wrong: a quantity that is not finite, a state without a legal action.
+/// How to treat an agent with a fault: a quantity that is not finite, a state without a legal action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDivergence {
-    /// It stays at its last finite parameters, and the other agents learn on.
+    /// It stays at its last finite parameters, and the other agents continue to learn.
     Freeze,
     /// All agents go back to the last checkpoint, and those that diverged try again with half of their learning rate.
     Rollback,
@@ -121,13 +121,13 @@ impl PerAgent {
     }
 }
 
-/// What a parameter of the environment is set to.
+/// The setting of an environment parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected a number, a range [low, high], or { low, high, per }")]
 pub enum Setting {
     /// The same value everywhere.
     Value(f64),
-    /// Uniform in a range, drawn anew for each episode.
+    /// Uniform in a range, sampled anew for each episode.
     Range([f64; 2]),
     /// Uniform in a range.
     Drawn {
@@ -135,12 +135,12 @@ pub enum Setting {
         low: f64,
         /// Largest value.
         high: f64,
-        /// What has a value of its own.
+        /// The scope of a sampled value.
         per: Per,
     },
 }
 
-/// What a varying parameter of the environment varies with.
+/// The scope in which a varying parameter keeps one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Per {
@@ -176,7 +176,7 @@ impl Setting {
         !matches!(self, Setting::Value(_))
     }
 
-    /// Whether it has several values that last longer than an episode.
+    /// Whether it varies, with values that outlast an episode.
     pub(crate) fn outlasts_episodes(&self) -> bool {
         matches!(self, Setting::Drawn { per: Per::Environment | Per::Agent, .. })
     }

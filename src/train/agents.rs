@@ -1,4 +1,4 @@
-//! What a run starts from: the rows of `agents`, initial parameters, empty normalisers.
+//! The initial state of a run: the rows of `agents`, initial parameters, empty normalisers.
 
 use crate::device::engine::Engine;
 use crate::program::plan::{NORMALIZER_COUNT, Plan};
@@ -6,7 +6,7 @@ use crate::spec::random::seed_words;
 use crate::spec::records::{Agent, Normalizer, RunningSum};
 use crate::support::fault;
 
-/// Rounds of the loop by which a kernel finds out whether its driver still carries out loops (shaders/shared/canary.wgsl).
+/// Rounds of the loop by which a kernel checks that its driver still runs loops to their end (shaders/shared/canary.wgsl).
 pub const CANARY_ROUNDS: u32 = 2;
 
 /// The initial rows of `agents`.
@@ -37,7 +37,7 @@ pub fn agent_rows(plan: &Plan) -> Vec<Agent> {
         .collect()
 }
 
-/// Writes what a run starts from: the given agents, no faults, initial parameters.
+/// Writes the initial state of a run: the given agents, no faults, initial parameters.
 pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("agents", bytemuck::cast_slice(agents));
     engine.write("faults", &vec![u32::MAX; plan.agents]);
@@ -46,7 +46,7 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
 }
 
-/// Before anything was seen.
+/// The normaliser before any observation.
 const INITIAL_NORMALIZER: Normalizer = Normalizer {
     count: RunningSum { value: NORMALIZER_COUNT, error: 0.0 },
     mean: RunningSum { value: 0.0, error: 0.0 },

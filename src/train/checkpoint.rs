@@ -1,7 +1,7 @@
-//! What a run is continued from: the contents of the buffers that outlive an update, and the file that they are kept in.
+//! The state that a run continues from: the contents of the buffers that outlive an update, and their file.
 //!
-//! The file is a safetensors file: a tensor for each buffer of [`KEPT`], `[s, ...]`, and one entry of metadata, `ppo-gpu`, a JSON object that holds
-//! the format's number, the version of the program, how far the run was, and a SHA-256 of everything, so that damage of any kind is found.
+//! It is a safetensors file: a tensor for each buffer of [`KEPT`], `[s, ...]`, and one entry of metadata, `ppo-gpu`. This is a JSON object with the
+//! number of the format, the version of the program, the progress of the run, and a SHA-256 of everything, so that any damage is found.
 
 use crate::program::buffers::{Buffer, Dimension, KEPT};
 use crate::program::plan::{Plan, WINDOW};
@@ -19,7 +19,7 @@ use std::path::Path;
 
 /// The number of the format. Programs refuse larger ones.
 const FORMAT: u32 = 2;
-/// The one key of the file's metadata.
+/// The only key of the file's metadata.
 const METADATA: &str = "ppo-gpu";
 
 /// The state of a run after an update.
@@ -27,19 +27,19 @@ const METADATA: &str = "ppo-gpu";
 pub struct Checkpoint {
     /// Updates executed.
     pub updates: u32,
-    /// Seconds of training until then.
+    /// Seconds of training so far.
     pub seconds: f64,
-    /// Mean return over the last finished episodes, averaged over agents, where any has finished one.
+    /// Mean return over the last finished episodes, averaged over agents; none if no agent has finished one.
     pub mean_return: Option<f32>,
     /// SHA-256 of the environment's WGSL file.
     environment: String,
     /// [`crate::spec::config::Config::digest`] of the run.
     config: String,
-    /// What the buffers of [`KEPT`] hold, by name.
+    /// Contents of the buffers of [`KEPT`], by name.
     words: BTreeMap<&'static str, Vec<u32>>,
 }
 
-/// What the metadata say.
+/// The metadata.
 #[derive(Debug, Serialize, Deserialize)]
 struct Metadata {
     format: u32,
@@ -50,20 +50,20 @@ struct Metadata {
     environment: String,
     #[serde(default)]
     config_sha256: String,
-    /// Of all above and of all tensors; see [`digest`].
+    /// SHA-256 of the fields above and of all tensors; see [`digest`].
     #[serde(default)]
     sha256: String,
 }
 
 impl Checkpoint {
-    /// A checkpoint of `words`, the contents of the buffers of [`KEPT`] in that order, as a device that trains `plan` holds them after `updates` updates, or
-    /// after more where every agent had stopped by then.
+    /// A checkpoint of `words`: the contents of the buffers of [`KEPT`], in that order, on a device that trains `plan`, after `updates` updates. The device may
+    /// have executed more updates if every agent had stopped by then.
     pub fn new(plan: &Plan, updates: u32, words: Vec<Vec<u32>>, seconds: f64, mean_return: Option<f32>) -> Checkpoint {
         let mut words: BTreeMap<&'static str, Vec<u32>> = KEPT
             .iter()
             .zip(words)
             .map(|(name, mut words)| {
-                // Buffers have a least size.
+                // Buffers have a minimum size.
                 words.truncate(Buffer::named(name).words(plan));
                 (*name, words)
             })
@@ -75,18 +75,18 @@ impl Checkpoint {
         Checkpoint { updates, seconds, mean_return, environment, config, words }
     }
 
-    /// The mean return, if it is one over full windows of episodes: those of every agent that still learns, and of one at least. Fewer episodes may be
-    /// lucky ones.
+    /// The mean return, if it is over full windows of episodes: every agent that still learns has one, and at least one agent does. A few episodes may
+    /// just be lucky.
     pub fn full_mean_return(&self) -> Option<f32> {
         let (agents, full) = (self.agents(), |agent: &Agent| agent.recent >= WINDOW);
         let comparable = agents.iter().all(|agent| agent.has_stopped() || full(agent)) && agents.iter().any(full);
         self.mean_return.filter(|value| comparable && value.is_finite())
     }
 
-    /// This checkpoint, read from `path`, if the configuration that it was made with has one of these digests.
+    /// This checkpoint, read from `path`, if the digest of its configuration is one of `configs`.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] when it was not.
+    /// [`Error::Checkpoint`] when it is not.
     pub fn of_one_of(self, configs: &[String], path: &Path) -> Result<Checkpoint> {
         if configs.contains(&self.config) {
             return Ok(self);
@@ -95,7 +95,7 @@ impl Checkpoint {
         Err(Error::Checkpoint { path: path.into(), problem, help: String::new() })
     }
 
-    /// What buffer `name` held.
+    /// Contents of buffer `name`.
     ///
     /// # Panics
     /// When it is not one of [`KEPT`].
@@ -103,7 +103,7 @@ impl Checkpoint {
         &self.words[name]
     }
 
-    /// What buffer `name` held of these agents, one after the other.
+    /// Contents of buffer `name` for these agents, one after the other.
     ///
     /// # Panics
     /// When it is not one of [`KEPT`], or there is no such agent.
@@ -118,7 +118,7 @@ impl Checkpoint {
         agents(self.words("agents"))
     }
 
-    /// Where and how its agents went wrong, those that did, in the order in which they did.
+    /// The agents that diverged, with where and how, in the order in which they did.
     pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
         let of =
             |(s, agent): (usize, Agent)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
@@ -132,10 +132,10 @@ impl Checkpoint {
         self.words("params").iter().map(|&word| f32::from_bits(word)).collect()
     }
 
-    /// Whether it is of a run of `plan`: its agents have the same seeds and hyper-parameters. Learning rates may differ: a run that goes back lowers them.
+    /// Whether it belongs to a run of `plan`: its agents have the same seeds and hyper-parameters. Learning rates may differ: a rollback lowers them.
     ///
     /// # Errors
-    /// What differs.
+    /// A message that names the difference.
     pub fn must_be_of(&self, plan: &Plan) -> std::result::Result<(), String> {
         let differs = |(is, should): (Agent, Agent)| Agent { lr: should.lr, ..is.without_counters() } != should;
         let differs = self.agents().into_iter().zip(agent_rows(plan)).position(differs);
@@ -170,8 +170,8 @@ impl Checkpoint {
     /// Reads the file at `path`, for a run of `plan`.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when it cannot be read; [`Error::Checkpoint`] saying what is wrong when it is damaged, no checkpoint, of a newer format, or one of
-    /// a run of other sizes.
+    /// [`Error::Unreadable`] when it cannot be read; [`Error::Checkpoint`] with the reason when it is damaged, not a checkpoint, in a newer format, or from
+    /// a run with other sizes.
     pub fn read(path: &Path, plan: &Plan) -> Result<Checkpoint> {
         let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
         Checkpoint::from_bytes(&bytes, plan).map_err(|problem| Error::Checkpoint { path: path.into(), problem, help: String::new() })
@@ -179,11 +179,11 @@ impl Checkpoint {
 
     /// [`Checkpoint::read`] of a file's contents; the error says what is wrong with them.
     fn from_bytes(bytes: &[u8], plan: &Plan) -> std::result::Result<Checkpoint, String> {
-        let damaged = |error: SafeTensorError| format!("it is no safetensors file, or damaged ({error})");
+        let damaged = |error: SafeTensorError| format!("it is not a safetensors file, or is damaged ({error})");
         let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)).ok_or("it was not written by ppo-gpu, or is damaged")?;
-        let metadata: Metadata = serde_json::from_str(text).map_err(|error| format!("its metadata are damaged, or not those of a checkpoint ({error})"))?;
+        let metadata: Metadata = serde_json::from_str(text).map_err(|error| format!("its metadata is damaged, or not that of a checkpoint ({error})"))?;
         if metadata.format > FORMAT {
             return Err(format!("ppo-gpu {} wrote it in format {}, and this version reads formats up to {FORMAT}", metadata.version, metadata.format));
         }
@@ -194,7 +194,7 @@ impl Checkpoint {
         let mut tensors: Vec<(String, TensorView)> = file.tensors();
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         if digest(&metadata, tensors.iter().map(|(name, view)| (name.as_str(), view))) != metadata.sha256 {
-            return Err("it is damaged: its SHA-256 is not the one that it was written with".into());
+            return Err("it is damaged: its contents do not match its SHA-256".into());
         }
         if metadata.environment != plan.environment.sha256() {
             return Err(format!("it belongs to another environment than {}, or to another version of it", plan.environment.name));
@@ -216,7 +216,7 @@ impl Checkpoint {
         let Metadata { updates, seconds, mean_return, environment, config_sha256: config, .. } = metadata;
         let checkpoint = Checkpoint { updates, seconds, mean_return, environment, config, words };
         if checkpoint.agents().iter().any(|agent| agent.sequence != checkpoint.updates) {
-            return Err("its agents have made other numbers of updates than it says".into());
+            return Err("the update counters of its agents disagree with its metadata".into());
         }
         Ok(checkpoint)
     }
@@ -226,12 +226,12 @@ fn agents(words: &[u32]) -> Vec<Agent> {
     bytemuck::pod_collect_to_vec(words)
 }
 
-/// Metadata as they are written.
+/// The metadata as text.
 fn json(metadata: &Metadata) -> String {
     serde_json::to_string(metadata).expect("numbers and texts are representable in JSON")
 }
 
-/// Shape of a tensor: agents, environments where each has an element of its own, words.
+/// Shape of a tensor: agents, then environments if each has its own element, then words.
 fn shape(plan: &Plan, name: &str) -> Vec<usize> {
     let buffer = Buffer::named(name);
     let words = buffer.words(plan) / plan.agents;
@@ -241,12 +241,12 @@ fn shape(plan: &Plan, name: &str) -> Vec<usize> {
     }
 }
 
-/// Floats where all words are, which must be finite; else words.
+/// Floats, which must be finite, if all words are floats; otherwise words.
 fn dtype(name: &str) -> Dtype {
     if Buffer::named(name).element.is_real() { Dtype::F32 } else { Dtype::U32 }
 }
 
-/// SHA-256, in hexadecimal digits, of metadata (without it) and tensors in the order of their names: name, type, shape, contents.
+/// SHA-256, in hexadecimal digits, of the metadata (without this digest) and of the tensors in the order of their names: name, type, shape, contents.
 fn digest<'a>(metadata: &Metadata, tensors: impl Iterator<Item = (&'a str, &'a TensorView<'a>)>) -> String {
     let Metadata { format, version, updates, seconds, mean_return, environment, config_sha256, sha256: _ } = metadata;
     let mut hash = Sha256::new();
@@ -264,7 +264,7 @@ mod tests {
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
 
-    /// Names, shapes and types follow from the memory map. Where one of these changes, files of other versions cannot be read: it is another format.
+    /// Names, shapes and types follow from the memory map. If one of these changes, files of other versions cannot be read: it is a new format.
     #[test]
     fn a_file_of_this_format_holds_these_tensors() {
         assert_eq!(FORMAT, 2);

@@ -1,4 +1,4 @@
-//! Training: the trainer, and what a run continues from.
+//! Training: the trainer, and the state that a run continues from.
 
 pub mod agents;
 pub mod checkpoint;

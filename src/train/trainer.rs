@@ -25,10 +25,10 @@ use std::time::Duration;
 
 /// Updates that may be queued on the device while the host reads an earlier one's metrics.
 const AHEAD: usize = 3;
-/// Above this time for an update only one is queued behind the one that runs, so that Ctrl-C is answered soon.
+/// If an update takes longer than this, only one is queued behind the running one, so that Ctrl-C takes effect soon.
 const LONG_UPDATE: Duration = Duration::from_millis(100);
 
-/// Each kernel's share of an update's time, as far as it is known; written by the trainer.
+/// Each kernel's share of an update's time, as far as known; written by the trainer.
 pub type Shares = Arc<Mutex<Vec<(&'static str, f64)>>>;
 
 /// A training run on a device.
@@ -37,60 +37,60 @@ pub struct Trainer {
     plan: Plan,
     engine: Engine,
     update: Vec<Step>,
-    /// How long dispatches take, so that no submission takes too long.
+    /// Measured dispatch times, which keep submissions short.
     pace: Pace,
-    /// What is known of the kernels' shares in that.
+    /// The kernels' known shares of an update's time.
     shares: Shares,
-    /// What metric rows are copied to, used in turn.
+    /// Copies of metric rows, used in turn.
     staging: Vec<Readback>,
-    /// What the buffers of [`KEPT`] are copied to, from the first such copy on.
+    /// A copy of the buffers of [`KEPT`], allocated for the first checkpoint.
     snapshot: Option<Readback>,
-    /// Updates submitted; once every agent has stopped, those until then.
+    /// Updates submitted; once every agent has stopped, the number up to then.
     updates: u32,
-    /// Seconds that they took, those of `stretch` left out.
+    /// Seconds that they took, without those of `stretch`.
     seconds: f64,
     /// Mean over agents of the mean return in the last row.
     mean_return: Option<f32>,
     /// Whether every agent has stopped.
     stopped: bool,
-    /// The agents that went wrong, in the order in which they did.
+    /// The agents that diverged, in the order in which they did.
     diverged: Vec<Divergence>,
-    /// Whether the first agent that goes wrong ends training.
+    /// Whether the first agent that diverges ends training.
     stops_at_divergence: bool,
     saving: Saving,
-    /// What is under way, from the first call of [`Trainer::next`] to the one that returns no update.
+    /// The updates under way, from the first call of [`Trainer::next`] to the one that returns no update.
     stretch: Option<Stretch>,
 }
 
-/// When the state of a run is wanted for a [`Checkpoint`].
+/// When to copy the state of a run for a [`Checkpoint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saving {
     /// Never.
     Never,
-    /// After every so many updates.
+    /// After every N updates.
     Updates(u32),
-    /// After the first update that is submitted this long after the last time.
+    /// After the first update submitted at least this long after the previous copy.
     Period(Duration),
 }
 
-/// What came of an update.
+/// The result of an update.
 #[derive(Debug)]
 pub struct Update {
     /// A row of metrics for each agent.
     pub rows: Vec<Row>,
-    /// The state after it, where [`Trainer::set_saving`] asked for that.
+    /// The state after it, if [`Trainer::set_saving`] asked for it.
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// Updates without a break between them.
+/// A series of updates without a break.
 struct Stretch {
-    /// Those that were submitted and not read yet, oldest first.
+    /// The updates submitted but not yet read, oldest first.
     in_flight: VecDeque<InFlight>,
-    /// How many may be.
+    /// The most updates in flight.
     ahead: usize,
-    /// Whether no more are submitted.
+    /// Whether to submit no more.
     pauses: bool,
-    /// What ends it once the updates in flight are done: an agent went wrong, and training stops at that.
+    /// The error to return once the updates in flight are done: an agent diverged, and training stops at divergence.
     failure: Option<Error>,
     /// When it began, when the last row was read, and when the last copy for a checkpoint was submitted.
     began: f64,
@@ -104,17 +104,17 @@ impl Stretch {
     }
 }
 
-/// An update whose metrics are on their way.
+/// An update whose metrics have not arrived yet.
 struct InFlight {
     sequence: u32,
     submission: wgpu::SubmissionIndex,
     metrics: Mapping,
-    /// Where the state after it was copied, too.
+    /// The copy of the state after it, if there is one.
     snapshot: Option<Mapping>,
 }
 
 impl Trainer {
-    /// Makes everything ready: buffers, kernels, initial parameters, first episodes.
+    /// Prepares buffers, kernels, initial parameters and first episodes.
     ///
     /// # Errors
     /// Those of [`Engine::new`].
@@ -122,7 +122,7 @@ impl Trainer {
         Self::with_options(gpu, plan, &EngineOptions { cached: true, ..EngineOptions::default() })
     }
 
-    /// [`Trainer::new`] with an engine of other options, for tests.
+    /// [`Trainer::new`] with other engine options, for tests.
     ///
     /// # Errors
     /// Those of [`Engine::new`].
@@ -162,7 +162,7 @@ impl Trainer {
     }
 
     /// Trains until every agent has stopped, the steps are used up, or `observe` breaks off. `observe` gets one row for each agent after every
-    /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight. Called again, it goes on.
+    /// update, in order, while the device works on later ones; after it breaks off, it still gets those of the updates in flight. The next call continues.
     ///
     /// # Errors
     /// Those of [`Trainer::next`].
@@ -170,8 +170,8 @@ impl Trainer {
         self.run_saving(Saving::Never, &mut |update| Ok(observe(&update.rows)))
     }
 
-    /// [`Trainer::run`] with whole updates, which have the state with them now and then. Training does not wait for that: the device copies its buffers, and
-    /// the host reads the copy.
+    /// [`Trainer::run`] that hands complete updates to `take`; some of them come with the state for a checkpoint. Training does not wait for that: the device
+    /// copies its buffers, and the host reads the copy.
     ///
     /// # Errors
     /// Those of [`Trainer::next`], and the first one of `take`, which ends training.
@@ -186,12 +186,12 @@ impl Trainer {
     }
 
     /// The next update, while the device works on later ones. None when every agent has stopped, the steps are used up, or after [`Trainer::pause`] all
-    /// updates in flight were returned; after a pause, the next call continues. Each future has to be awaited to its end: after one that was dropped the
-    /// trainer cannot continue.
+    /// updates in flight were returned; after a pause, the next call continues. Await each future to its end: the trainer cannot continue
+    /// after one was dropped.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when something went wrong with every agent, after the rows that say so were returned (one alone is frozen at its last finite
-    /// parameters, and the others continue), or, after [`Trainer::stop_at_divergence`], with any; [`Error::Environment`] when the driver ends its loops
+    /// [`Error::Diverged`] when every agent has diverged, after their rows were returned (a single agent is frozen at its last finite parameters, and the
+    /// others continue), or, after [`Trainer::stop_at_divergence`], when any agent has; [`Error::Environment`] when the driver ends its loops
     /// early; [`Error::Device`] when the device failed.
     pub async fn next(&mut self) -> Result<Option<Update>> {
         let mut stretch = self.stretch.take().unwrap_or_else(|| Stretch::new(self.gpu.now()));
@@ -214,13 +214,13 @@ impl Trainer {
             let (raw, snapshot) = self.read(oldest).await?;
             let seconds = self.seconds + self.gpu.since(stretch.began).as_secs_f64();
             stretch.ahead = match self.gpu.since(stretch.last_row) {
-                // While dispatches are timed, submitting an update waits for it, and the row before it would come late.
+                // While dispatches are timed, submitting an update waits for it, and the previous row would come late.
                 _ if !self.pace.is_known(&self.update) => 1,
                 time if time > LONG_UPDATE => 2,
                 _ => AHEAD,
             };
             stretch.last_row = self.gpu.now();
-            // What was queued before the host knew that training ends is of no use, but its buffers are.
+            // The updates that were queued before the host knew that training ends are not needed, but their buffers are.
             if self.stopped || stretch.failure.is_some() {
                 continue;
             }
@@ -231,7 +231,7 @@ impl Trainer {
             }
             self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
             let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
-            // Whatever is computed with half of a loop is wrong, for every agent.
+            // A driver that cuts loops short computes wrong results for every agent.
             let cut_off = diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP);
             if self.stops_at_divergence && !diverged.is_empty() && !cut_off {
                 (stretch.pauses, stretch.failure) = (true, Some(Error::Diverged { first: diverged[0], agents: diverged.len() }));
@@ -244,25 +244,25 @@ impl Trainer {
         }
     }
 
-    /// Submits no more updates for now: [`Trainer::next`] returns those in flight, and then none.
+    /// Pauses: [`Trainer::next`] returns the updates in flight, and then none.
     pub fn pause(&mut self) {
         if let Some(stretch) = &mut self.stretch {
             stretch.pauses = true;
         }
     }
 
-    /// When [`Trainer::next`] returns a checkpoint. [`Trainer::run`] and [`Trainer::run_saving`] set this.
+    /// Sets when [`Trainer::next`] returns a checkpoint. [`Trainer::run`] and [`Trainer::run_saving`] call this.
     pub fn set_saving(&mut self, saving: Saving) {
         self.saving = saving;
     }
 
-    /// Whether the first agent that goes wrong ends [`Trainer::run`] with [`Error::Diverged`], so that the caller may [`Trainer::restore`] an earlier state.
-    /// Otherwise, as at first, it is frozen, and the others learn on.
+    /// Sets whether the first agent that diverges ends [`Trainer::run`] with [`Error::Diverged`], so that the caller may [`Trainer::restore`] an earlier
+    /// state. By default, the agent is frozen, and the others continue to learn.
     pub fn stop_at_divergence(&mut self, stops: bool) {
         self.stops_at_divergence = stops;
     }
 
-    /// Whether the first agent that goes wrong ends [`Trainer::run`].
+    /// Whether the first agent that diverges ends [`Trainer::run`].
     pub(crate) fn stops_at_divergence(&self) -> bool {
         self.stops_at_divergence
     }
@@ -280,7 +280,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// What came of updates that are all done.
+    /// The outcome of training once all its updates are done.
     fn conclusion(&self) -> Result<()> {
         match self.diverged[..] {
             _ if self.diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) => Err(Error::loops(&self.plan.environment.name)),
@@ -289,8 +289,8 @@ impl Trainer {
         }
     }
 
-    /// The state as it is now, between two calls of [`Trainer::run`]. When every agent has stopped it is that of the update with which the last one did;
-    /// only their environments, and the statistics of these, may be a few updates ahead.
+    /// The present state, between two calls of [`Trainer::run`]. If every agent has stopped, it is the state after the update in which the last one did;
+    /// only the environments and their statistics may be a few updates ahead.
     ///
     /// # Errors
     /// [`Error::Device`] when the device failed.
@@ -299,7 +299,7 @@ impl Trainer {
         Ok(Checkpoint::new(&self.plan, self.updates, words, self.seconds, self.mean_return))
     }
 
-    /// Goes back, or forward, to the state of a checkpoint of a run of the same plan; [`Trainer::run`] then goes on as that run would have, to the same bits.
+    /// Goes back, or forward, to the state of a checkpoint of a run of the same plan; [`Trainer::run`] then continues from it, bit-identical to that run.
     ///
     /// # Panics
     /// While updates are in flight.
@@ -315,8 +315,8 @@ impl Trainer {
         self.diverged = checkpoint.divergences(&self.plan);
     }
 
-    /// Begins with what a checkpoint of networks of the same shape has learned, parameters, Adam's moments and normalisers, and with nothing else of it.
-    /// Agent s takes that of agent s, or every agent that of the one given.
+    /// Begins with the parameters, Adam's moments and normalisers of a checkpoint of networks of the same shape, and with nothing else of it.
+    /// Agent s takes those of agent s, or every agent those of the given agent.
     pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
         let (agents, sources) = (checkpoint.agents(), (0..self.plan.agents).map(|s| from.unwrap_or(s)).collect::<Vec<_>>());
         for name in ["params", "first_moments", "second_moments", "normalizers"] {
@@ -347,7 +347,7 @@ impl Trainer {
         Ok(times)
     }
 
-    /// Submits updates until as many as may be are in flight.
+    /// Submits updates until the most allowed are in flight.
     async fn submit_ahead(&mut self, stretch: &mut Stretch) -> Result<()> {
         while !stretch.pauses && !self.stopped && self.updates < self.plan.updates && stretch.in_flight.len() < stretch.ahead {
             let saves = match self.saving {
@@ -356,7 +356,7 @@ impl Trainer {
                 Saving::Period(period) => self.gpu.since(stretch.last_saved) >= period,
             };
             if saves {
-                // There is one buffer for copies.
+                // There is only one buffer for copies.
                 if stretch.in_flight.iter().any(|update| update.snapshot.is_some()) {
                     break;
                 }
@@ -372,7 +372,7 @@ impl Trainer {
         let mut position = Position::default();
         let (mut pieces, mut timed) = (Vec::new(), false);
         while let Some(next) = self.pace.next(&self.update, &mut position) {
-            // The last ones wait for the copies.
+            // The last pieces are submitted together with the copies.
             let earlier = std::mem::take(&mut pieces);
             if !earlier.is_empty() {
                 self.engine.submit(&earlier, |_| ());
@@ -381,7 +381,7 @@ impl Trainer {
                 Next::Together(together) => pieces = together,
                 Next::Timed(piece) => {
                     timed = true;
-                    // What was submitted before would be timed as well.
+                    // Wait for earlier submissions, or they would be timed as well.
                     self.gpu.done(None, || format!("ran update {}", sequence + 1)).await?;
                     let start = self.gpu.now();
                     self.engine.complete(std::slice::from_ref(&piece)).await?;
@@ -409,14 +409,14 @@ impl Trainer {
         &self.staging[sequence as usize % self.staging.len()]
     }
 
-    /// The metrics of an update, a row for each agent, and what was copied of the buffers of [`KEPT`].
+    /// The metrics of an update, a row for each agent, and the copies of the buffers of [`KEPT`].
     async fn read(&self, update: InFlight) -> Result<(Vec<MetricsRow>, Option<Vec<Vec<u32>>>)> {
         let activity = || format!("ran update {}", update.sequence + 1);
         self.gpu.done(Some(update.submission), activity).await?;
         let words = self.staging_of(update.sequence).read(&self.engine, update.metrics, activity).await?;
         let rows: Vec<MetricsRow> = bytemuck::pod_collect_to_vec(&words[0][..self.plan.agents * MetricsRow::WORDS]);
         if let Some(row) = rows.iter().find(|row| row.sequence != update.sequence) {
-            // Some systems report work as done that was cut off.
+            // Some systems report work as done although it was cut off.
             let message = format!("the device returned the metrics of update {} instead", row.sequence + 1);
             return Err(Error::Device { activity: activity(), message, kind: DeviceFailure::Lost });
         }
@@ -437,12 +437,12 @@ impl Trainer {
         Ok(words[..count].iter().map(|&word| f32::from_bits(word)).collect())
     }
 
-    /// What is known of each kernel's share in an update's time, now and later.
+    /// Each kernel's share of an update's time, as far as known; kept up to date.
     pub fn shares(&self) -> Shares {
         self.shares.clone()
     }
 
-    /// Updates that were made, those before a resumption included.
+    /// Updates made, including those before the run was resumed.
     pub fn updates(&self) -> u32 {
         self.updates
     }
@@ -452,7 +452,7 @@ impl Trainer {
         self.seconds
     }
 
-    /// What is trained.
+    /// The plan of the run.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Bench {
-    /// Tables over what is named.
+    /// Vary one of these, and print a table.
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Sweep::NAMES).map(|name| Sweep::named(&name).expect("a known name")))]
     sweep: Option<Sweep>,
     /// Time to spend on each figure.

@@ -4,7 +4,7 @@ use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::inspect::devices::devices;
 use crate::support::error::{Result, exit};
 
-/// List the adapters of this machine, and what matters of each.
+/// List the adapters of this machine and their properties.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Devices {}
 

@@ -6,7 +6,7 @@ use crate::cli::doctor::{DoctorOptions, examine};
 use crate::support::error::{Result, exit};
 use std::time::Duration;
 
-/// Say whether this machine is good to go: every adapter, its kernels, and a short training run.
+/// Check that this machine can train: every adapter, its kernels, and a short training run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Doctor {

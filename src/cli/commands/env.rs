@@ -23,9 +23,9 @@ pub(in crate::cli) struct Env {
 
 #[derive(Debug, clap::Subcommand)]
 enum Topic {
-    /// The built-in environments.
+    /// List the built-in environments.
     List,
-    /// What an environment observes, does and can be set to.
+    /// Describe an environment: observations, actions and parameters.
     Show {
         /// A name of `env list`, or the path of a .wgsl file.
         name: String,
@@ -44,7 +44,7 @@ enum Topic {
     },
     /// Write a commented example that works, NAME.wgsl, to start from.
     New {
-        /// What it is called.
+        /// Name of the new environment.
         name: String,
         /// With continuous actions.
         #[arg(long)]

@@ -7,7 +7,7 @@ use crate::play::eval::{EvalOptions, evaluate};
 use crate::run::session::{PLAYABLE, Saved};
 use crate::support::error::{Result, exit};
 
-/// Play episodes with the policy of a run, and say how good it is.
+/// Play episodes with the policy of a run, and report its returns.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Eval {
@@ -22,7 +22,7 @@ pub(in crate::cli) struct Eval {
     /// Give up an episode after N steps.
     #[arg(long, value_name = "N", default_value = "100000")]
     most_steps: u32,
-    /// Take the most probable action instead of drawing one.
+    /// Take the most probable action instead of a random one.
     #[arg(long)]
     deterministic: bool,
 }

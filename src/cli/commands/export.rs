@@ -8,7 +8,7 @@ use crate::support::error::{Error, Result, exit};
 use crate::support::files;
 use std::path::{Path, PathBuf};
 
-/// Write what an agent has learned for other programs.
+/// Write an agent's policy for use in other programs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Export {
@@ -46,7 +46,7 @@ impl Perform for Export {
 }
 
 impl Export {
-    /// Writes what is asked for, and returns the paths.
+    /// Writes the requested files, and returns their paths.
     fn export(&self, policy: &Policy) -> Result<Vec<PathBuf>> {
         type Written<'a> = (&'a Option<PathBuf>, fn(&Policy) -> Vec<u8>);
         let all: [Written; 3] =

@@ -7,7 +7,7 @@ use crate::cli::shared::EVERY_KEY;
 use crate::run::session;
 use crate::support::error::Result;
 
-/// Start a new run from what another has learned, with other keys.
+/// Start a new run from the agents of another run, with other settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Fork {

@@ -5,7 +5,7 @@ use crate::cli::inspect::topics::{Topic, show};
 use crate::cli::shared::EVERY_KEY;
 use crate::support::error::{Result, exit};
 
-/// Show what a run would be made of; takes the flags of a run.
+/// Show the parts of a run without starting it; takes the flags of a run.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = false)]
 pub(in crate::cli) struct Inspect {

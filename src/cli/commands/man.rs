@@ -22,7 +22,7 @@ impl Perform for Man {
 fn manual(whole: &Command) -> String {
     /// Commands below `command` that do something themselves, by their whole names.
     fn leaves(command: &Command, name: &str) -> Vec<Command> {
-        // Whoever reads the manual needs no help about help.
+        // The manual needs no section on `help`.
         let inner = command.get_subcommands().filter(|inner| inner.get_name() != "help");
         let below: Vec<Command> = inner.flat_map(|inner| leaves(inner, &format!("{name} {}", inner.get_name()))).collect();
         if below.is_empty() { vec![command.clone().name(name.to_string()).bin_name(name.to_string())] } else { below }
@@ -31,7 +31,7 @@ fn manual(whole: &Command) -> String {
     let page = clap_mangen::Man::new(whole.clone());
     page.render(&mut text).expect("memory takes what is written");
     for inner in leaves(whole, "ppo-gpu") {
-        // Flags that are valid everywhere were listed once.
+        // The global flags are listed once.
         let own = inner.mut_args(|argument| if argument.is_global_set() { argument.hide(true) } else { argument });
         let name = own.get_name().to_uppercase();
         let page = clap_mangen::Man::new(own);
@@ -42,7 +42,7 @@ fn manual(whole: &Command) -> String {
             .and_then(|()| page.render_options_section(&mut part))
             .and_then(|()| page.render_extra_section(&mut part));
         rendered.expect("memory takes what is written");
-        // Its sections are parts of this one.
+        // Its sections become subsections here.
         text.extend_from_slice(
             String::from_utf8_lossy(&part).replace(".SH DESCRIPTION\n", "").replace(".SH OPTIONS\n", "").replace(".SH EXTRA\n", "").as_bytes(),
         );

@@ -18,10 +18,10 @@ pub(in crate::cli) struct Plot {
     /// A number of metrics.jsonl.
     #[arg(long, value_name = "NAME", default_value = "mean_return")]
     metric: String,
-    /// What the horizontal axis shows.
+    /// Quantity on the horizontal axis.
     #[arg(long, value_name = "AXIS", default_value = "steps", value_parser = PossibleValuesParser::new(["steps", "seconds"]).map(|name| axis(&name)))]
     by: By,
-    /// The drawing, .svg or .png.
+    /// File to write, .svg or .png.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Width in pixels.

@@ -44,7 +44,7 @@ Examples:
 
 impl Perform for Record {
     fn takes(_: Option<&str>) -> Flags {
-        // Without a run it plays what the configuration says.
+        // Without a run it plays the configured environment.
         [&PLAYABLE[..], &["env", "agents", "hidden", "activation", "config", "set"]].concat()
     }
 
@@ -58,7 +58,7 @@ impl Perform for Record {
     }
 }
 
-/// What was recorded.
+/// Summary of a recording.
 #[derive(Debug, Clone, PartialEq)]
 struct Recording {
     /// Frames.
@@ -70,10 +70,10 @@ struct Recording {
 /// Records an agent at play, one frame for each state, from the first state of an episode to the one before the end of the last episode.
 ///
 /// # Errors
-/// [`Error::Config`] when nothing is to be written, or a number is out of range; [`Error::File`] when it cannot be written; those of [`Painter::new`].
+/// [`Error::Config`] when no output is given, or a number is out of range; [`Error::File`] when it cannot be written; those of [`Painter::new`].
 fn record(player: &mut Player, options: &Record) -> Result<Recording> {
     if options.gif.is_none() && options.png_dir.is_none() {
-        return Err(Error::config("record", "neither --gif nor --png-dir says where to", "for instance --gif run.gif"));
+        return Err(Error::config("record", "neither --gif nor --png-dir is given", "for instance --gif run.gif"));
     }
     if !(1..=100).contains(&options.fps) {
         let nearest = options.fps.clamp(1, 100);
@@ -102,7 +102,7 @@ fn record(player: &mut Player, options: &Record) -> Result<Recording> {
     Ok(recording)
 }
 
-/// A GIF in the making.
+/// A GIF under construction.
 struct Animation {
     bytes: Vec<u8>,
     size: u16,
@@ -112,7 +112,7 @@ struct Animation {
 
 impl Animation {
     fn new(size: u32, fps: u32) -> Animation {
-        // Delays are in hundredths of a second. Viewers take less than two for "slow".
+        // Delays are in hundredths of a second. Viewers play delays below two slowly.
         Animation { bytes: Vec::new(), size: size as u16, delay: (100.0 / f64::from(fps)).round().max(2.0) as u16, frames: Vec::new() }
     }
 
@@ -126,7 +126,7 @@ impl Animation {
         let mut encoder = gif::Encoder::new(&mut self.bytes, self.size, self.size, &[]).map_err(failed)?;
         encoder.set_repeat(gif::Repeat::Infinite).map_err(failed)?;
         for mut picture in self.frames {
-            // 10: of the encoder's settings from 1 (best) to 30 (fastest).
+            // The encoder's speed, from 1 (best quality) to 30 (fastest).
             let mut frame = gif::Frame::from_rgba_speed(self.size, self.size, &mut picture.rgba, 10);
             frame.delay = self.delay;
             encoder.write_frame(&frame).map_err(failed)?;

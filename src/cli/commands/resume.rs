@@ -6,7 +6,7 @@ use crate::cli::commands::train::conclude;
 use crate::run::session::{self, RESUMABLE};
 use crate::support::error::Result;
 
-/// Go on with a run that was ended, as if it never had been; --total-steps makes it longer.
+/// Resume an interrupted run, bit-identical to an uninterrupted one; --total-steps makes it longer.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Resume {
@@ -16,9 +16,9 @@ pub(in crate::cli) struct Resume {
 
 const EXAMPLES: &str = "\
 Examples:
-  ppo-gpu resume runs/a                         to the bits of a run that never ended
-  ppo-gpu resume runs/a --total-steps 20e6      for longer
-  ppo-gpu resume runs/a --from 300              from the checkpoint after update 300; later ones are removed";
+  ppo-gpu resume runs/a                         continue from the last checkpoint
+  ppo-gpu resume runs/a --total-steps 20e6      train for longer
+  ppo-gpu resume runs/a --from 300              continue from the checkpoint after update 300, and remove later ones";
 
 impl Perform for Resume {
     fn takes(_: Option<&str>) -> Flags {

@@ -7,13 +7,13 @@ use crate::run::checkpoints::Which;
 use crate::run::session::PLAYABLE;
 use crate::support::error::{Result, exit};
 
-/// Show an agent at play in the terminal; of a run that trains meanwhile, always what it has learned so far.
+/// Show an agent at play in the terminal; if its run is still training, with its latest checkpoint.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Watch {
     #[command(flatten)]
     playing: Playing,
-    /// Steps a second, at first.
+    /// Initial speed, in steps per second.
     #[arg(long, value_name = "N", default_value = "30")]
     fps: u32,
     /// End after N steps.
@@ -30,13 +30,13 @@ Keys: space pauses, s makes one step, + and - change the speed, left and right t
 
 impl Perform for Watch {
     fn takes(_: Option<&str>) -> Flags {
-        // Without a run it plays what the configuration says.
+        // Without a run it plays the configured environment.
         [&PLAYABLE[..], &["env", "agents", "hidden", "activation", "config", "set"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {
         let (player, saved, checkpoint, agents) = self.playing.player(&call.shared)?;
-        // Only who watches the last one wants to see newer ones.
+        // Newer checkpoints matter only when watching the latest one.
         let mut newer = |updates: u32| match &saved {
             Some(saved) if self.playing.from == Which::Latest => saved.newer(updates),
             _ => Ok(None),

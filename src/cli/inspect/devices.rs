@@ -1,4 +1,4 @@
-//! `ppo-gpu devices`: the adapters of this machine, and what matters of each.
+//! `ppo-gpu devices`: the adapters of this machine and their properties.
 
 use crate::cli::inspect::topics::{Adapter, chosen};
 use crate::device::gpu;
@@ -8,17 +8,17 @@ use crate::support::error::Result;
 use crate::support::text::columns;
 use crate::support::text::mebibytes;
 
-/// An adapter as the program sees it.
+/// The properties of an adapter.
 #[derive(Debug, serde::Serialize)]
 struct Device {
     index: usize,
     name: String,
-    /// Of its PCI slot, where the driver tells.
+    /// Id of its PCI slot, if the driver reports it.
     id: String,
     kind: &'static str,
     backend: String,
     driver: String,
-    /// What a run with the same flags would use.
+    /// Whether a run with the same flags would use it.
     used: bool,
     profile: &'static str,
     max_storage_binding_bytes: u64,
@@ -26,9 +26,9 @@ struct Device {
     max_workgroup_memory_bytes: u32,
     max_invocations_per_workgroup: u32,
     max_storage_buffers_per_stage: u32,
-    /// Lanes of a subgroup, at least and at most.
+    /// Smallest and largest subgroup size.
     subgroup_lanes: [u32; 2],
-    /// Limits below what the program needs of every device.
+    /// Limits below the program's requirements.
     too_small: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ pub fn devices(config: &Config, json: bool) -> Result<String> {
     if adapters.is_empty() {
         return Err(gpu::no_adapter(&config.backend, ""));
     }
-    // Whoever asks for the list wants to know how to name one: no name, or one that fits several, is no failure here.
+    // A user may need the list to find a name: a name that matches none or several adapters is not an error here.
     let used = chosen(&adapters, config).unwrap_or_default();
     let devices: Vec<Device> = adapters.iter().enumerate().map(|(index, adapter)| Device::new(index, adapter, used == Some(index), config)).collect();
     if json { Ok(to_json(&devices)) } else { Ok(to_text(&devices)) }

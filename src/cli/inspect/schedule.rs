@@ -58,9 +58,9 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
     Ok(text)
 }
 
-/// `list` in reading order, with what repeats written once and counted: "a x3, (b, c) x2, d".
+/// `list` in order, with repetitions written once and counted: "a x3, (b, c) x2, d".
 fn fold(list: &[&str]) -> String {
-    // Runs of one kernel first, so that groups repeat whatever the runs in them are.
+    // Fold runs of one kernel first, so that groups containing runs can be recognised as repeated.
     let runs: Vec<(&str, usize)> = list.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
     let mut parts = Vec::new();
     let mut rest = &runs[..];

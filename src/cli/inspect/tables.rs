@@ -23,7 +23,7 @@ pub fn tables() -> Result<String> {
 /// # Errors
 /// [`crate::Error::Shader`] when one does not compile.
 pub fn kernels() -> Result<String> {
-    // One that every kernel can be written for.
+    // A plan that uses every kernel.
     let profile = Profile::named("software").expect("there is such a profile");
     let plan = Plan::new(&Config { envs: 4, hidden: vec![16], ..Config::default() }, profile)?;
     let mut rows = Vec::new();
@@ -46,7 +46,7 @@ pub fn buffers() -> String {
     )
 }
 
-/// Every configuration key, a table for each section: default, example, meaning, whether it may differ between agents, and when it may change.
+/// Every configuration key, a table for each section: default, example, meaning, whether it can differ between agents, and when it can change.
 pub fn keys() -> String {
     let defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");
     let row = |key: &Key| {

@@ -1,4 +1,4 @@
-//! `ppo-gpu inspect` and `ppo-gpu devices`: what a run would be made of, as text. Nothing here needs a device.
+//! `ppo-gpu inspect`: the parts of a run, as text. Nothing here needs a device.
 
 use crate::cli::inspect::{schedule, tables};
 use crate::device::{choose, gpu};
@@ -42,13 +42,13 @@ pub enum Topic {
 /// An adapter's description and limits.
 pub(super) type Adapter = (wgpu::AdapterInfo, wgpu::Limits);
 
-/// The text of `topic` for a run of `config`. What had to be assumed is noted on stderr, unless `quiet`.
+/// The text of `topic` for a run of `config`. Assumptions are noted on stderr, unless `quiet`.
 ///
 /// # Errors
-/// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::NoAdapter`] when an adapter was asked for that is
-/// not among those that there are; [`Error::Shader`] when a kernel does not compile.
+/// [`Error::Config`] when the configuration does not fit together or the kernel does not exist; [`Error::NoAdapter`] when the requested adapter
+/// does not exist; [`Error::Shader`] when a kernel does not compile.
 pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
-    // What needs no plan is shown without looking for adapters, which takes a while.
+    // Topics that need no plan are shown without enumerating adapters, which takes a while.
     match topic {
         Topic::Config => return Ok(config.to_commented_toml()),
         Topic::Metrics => return Ok(metrics()),
@@ -83,7 +83,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
 /// The adapter that a run would use, if there is one.
 ///
 /// # Errors
-/// [`Error::NoAdapter`] and [`Error::Config`] when there are adapters, and the flags mean none or several of them.
+/// [`Error::NoAdapter`] and [`Error::Config`] when there are adapters, but the flags match none or several of them.
 fn adapter(config: &Config) -> Result<Option<Adapter>> {
     let adapters = gpu::adapters(&config.backend);
     match chosen(&adapters, config)? {
@@ -99,7 +99,7 @@ pub(super) fn chosen(adapters: &[Adapter], config: &Config) -> Result<Option<usi
     choose::choose(&infos, &config.adapter)
 }
 
-/// The profile of a run, and why it is that one.
+/// The profile of a run, and the reason for it.
 fn profile(config: &Config, adapter: Option<&Adapter>) -> (Profile, String) {
     match (Profile::named(&config.profile), adapter) {
         (Some(profile), _) => (profile, "asked for".into()),
@@ -116,7 +116,7 @@ fn profile(config: &Config, adapter: Option<&Adapter>) -> (Profile, String) {
     }
 }
 
-/// `name`, if a kernel is called that.
+/// `name`, if there is a kernel with this name.
 fn known_kernel(name: &str) -> Result<&str> {
     kernel::NAMES.contains(&name).then_some(name).ok_or_else(|| {
         let help = format!("one of {}{}", kernel::NAMES.join(", "), did_you_mean(name, kernel::NAMES.iter().copied()));

@@ -1,4 +1,4 @@
-//! The formats that a policy is written in.
+//! The formats for exporting a policy.
 
 #[cfg(feature = "onnx")]
 use crate::play::export::onnx;
@@ -16,7 +16,7 @@ impl Policy {
         onnx::model(self)
     }
 
-    /// As WGSL functions that need nothing else: `policy_outputs(observation)`, the logits, or means and logarithms of standard deviations, and
+    /// As self-contained WGSL functions: `policy_outputs(observation)`, the logits, or means and logarithms of standard deviations, and
     /// `policy_value(observation)`.
     pub fn to_wgsl(&self) -> String {
         wgsl::functions(self)

@@ -1,4 +1,4 @@
-//! The policy of one agent, for other programs.
+//! Exporting the policy of one agent for other programs.
 
 pub mod formats;
 #[cfg(feature = "onnx")]

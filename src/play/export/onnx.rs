@@ -1,4 +1,4 @@
-//! The ONNX model of a policy. Of onnx.proto (IR version 8) only the messages and fields in use are declared here.
+//! The ONNX model of a policy. Only the messages and fields of onnx.proto (IR version 8) that are in use are declared here.
 
 use crate::play::export::policy::{Dense, Policy};
 use crate::program::plan::OBSERVATION_CLIP;
@@ -128,19 +128,19 @@ struct Dimension {
     dim_param: Option<String>,
 }
 
-/// A graph in the making.
+/// A graph under construction.
 #[derive(Default)]
 struct Graph(GraphProto);
 
 impl Graph {
-    /// Adds an operation, whose result is called `output`.
+    /// Adds an operation with a result called `output`.
     fn node(&mut self, operation: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) {
         let attribute = attributes.iter().map(|&(name, i)| AttributeProto { name: name.into(), i, kind: INT_ATTRIBUTE }).collect();
         let input = inputs.iter().map(ToString::to_string).collect();
         self.0.node.push(NodeProto { input, output: vec![output.into()], name: output.into(), op_type: operation.into(), attribute });
     }
 
-    /// Adds the number of the largest of `logits` in each row, or -1 where a mask leaves none. The result is `[batch, 1]`, or `[batch]` where it is `flat`.
+    /// Adds the index of the largest of `logits` in each row, or -1 if a mask leaves none. The result is `[batch, 1]`, or `[batch]` if `flat`.
     fn most_probable(&mut self, policy: &Policy, logits: &str, output: &str, flat: bool) {
         if !policy.masked {
             return self.node("ArgMax", &[logits], output, &[("axis", 1), ("keepdims", i64::from(!flat))]);
@@ -180,7 +180,7 @@ impl Graph {
         self.0.output.push(tensor(name, elem_type, columns));
     }
 
-    /// Adds the layers of a network from `x` on; the result is called `output`.
+    /// Adds the layers of a network with input `x`; the result is called `output`.
     fn network(&mut self, name: &str, layers: &[Dense], activation: Activation, x: &str, output: &str) {
         let mut below = x.to_string();
         for (l, layer) in layers.iter().enumerate() {
@@ -202,7 +202,7 @@ impl Graph {
     }
 }
 
-/// A tensor of rows, as many as there are observations, of `columns` each; of numbers when there are none.
+/// The type of a tensor with one row of `columns` for each observation, or one number if there are no columns.
 fn tensor(name: &str, elem_type: i32, columns: Option<usize>) -> ValueInfoProto {
     let batch = Dimension { dim_value: None, dim_param: Some("batch".into()) };
     let columns = columns.map(|columns| Dimension { dim_value: Some(columns as i64), dim_param: None });
@@ -233,7 +233,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
             graph.floats("high", &[high.len()], high);
             graph.node("Max", &["mean", "low"], "at_least_low", &[]);
             graph.node("Min", &["at_least_low", "high"], "action", &[]);
-            // For each row the same.
+            // The same for each row.
             graph.floats("log_stds", &[low.len()], &policy.log_std);
             graph.floats("zero", &[], &[0.0]);
             graph.node("Mul", &["mean", "zero"], "zeros", &[]);

@@ -1,4 +1,4 @@
-//! What one agent has learned, without what it learned it with.
+//! The policy and value function of one agent, without training state.
 
 use crate::program::plan::OBSERVATION_CLIP;
 use crate::spec::config::{Activation, Config};
@@ -26,11 +26,11 @@ pub(super) struct Normalization {
     pub(super) scale: Vec<f32>,
 }
 
-/// What one agent has learned, without what it learned it with.
+/// The policy and value function of one agent, without training state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub(super) environment: String,
-    /// Parameters of the environment that were drawn for this agent alone.
+    /// Parameters of the environment that were sampled for this agent.
     pub(super) world: Vec<(String, f64)>,
     pub(super) updates: u32,
     pub(super) actions: Actions,
@@ -44,7 +44,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// What agent `agent` of `checkpoint` has learned, in a run of `config` on `environment`.
+    /// The policy of agent `agent` of `checkpoint`, from a run of `config` on `environment`.
     ///
     /// # Errors
     /// [`Error::Config`] when there is no such agent.
@@ -90,7 +90,7 @@ impl Policy {
         self.actor[0].inputs
     }
 
-    /// What it is, in one line.
+    /// A description in one line.
     pub(super) fn about(&self) -> String {
         let normalized =
             if self.normalization.is_some() { format!("; observations are normalised and clipped to +-{OBSERVATION_CLIP} first") } else { String::new() };

@@ -7,7 +7,7 @@ use crate::spec::environment::Actions;
 use std::fmt::Write;
 use std::ops::Range;
 
-/// The functions of `policy`, which need nothing else. Every name begins with `policy_` or `POLICY_`. Weights are constants in the code: arrays of constants
+/// The functions of `policy`, which are self-contained. Every name begins with `policy_` or `POLICY_`. Weights are constants in the code: arrays of constants
 /// that are read at a variable index would be copied to every invocation's memory.
 pub(super) fn functions(policy: &Policy) -> String {
     let (inputs, outputs) = (policy.observation(), policy.actions.outputs());
@@ -16,7 +16,7 @@ pub(super) fn functions(policy: &Policy) -> String {
     let _ = writeln!(text, "const POLICY_INPUTS: u32 = {inputs}u;   // components of an observation");
     let _ = writeln!(text, "const POLICY_OUTPUTS: u32 = {outputs}u;  // {}\n", outputs_of(policy));
     text += match policy.activation {
-        // Drivers need not be able to compute tanh of large numbers.
+        // Some drivers cannot compute tanh of large numbers.
         Activation::Tanh => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return tanh(clamp(x, vec4(-15.0), vec4(15.0)));\n}\n\n",
         Activation::Relu => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return max(x, vec4(0.0));\n}\n\n",
     };
@@ -47,7 +47,7 @@ fn outputs_of(policy: &Policy) -> &'static str {
     }
 }
 
-/// A number that WGSL reads back to the bit.
+/// A number in WGSL, with the same bits.
 fn number(value: f32) -> String {
     format!("{value:e}f")
 }
@@ -56,7 +56,7 @@ fn vector(values: impl Iterator<Item = f32>) -> String {
     format!("vec4({})", values.map(number).collect::<Vec<_>>().join(", "))
 }
 
-/// What the networks are given of an observation: normalised where they learned from that, four components to a vector.
+/// The networks' input for an observation: normalised if the policy was trained so, four components to a vector.
 fn input(policy: &Policy, observed: &str) -> String {
     let inputs = policy.observation();
     let vectors = inputs.div_ceil(4);
@@ -103,7 +103,7 @@ const MOST_PROBABLE: &str = "// The most probable action.\n";
 /// The function for the most probable action.
 fn action(policy: &Policy) -> String {
     let outputs = policy.actions.outputs();
-    // Written out: the most probable of these outputs, of several the first one.
+    // Unrolled: the most probable of these outputs, the first one on ties.
     let choice = |logits: Range<usize>| {
         let first = logits.start;
         let mut text = format!("    best = {first}u;\n");
