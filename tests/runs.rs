@@ -94,6 +94,17 @@ fn trained(desk: &Desk, flags: &str, to: &str) {
     copy_between(&made.path("run"), &desk.path(to));
 }
 
+/// Nothing of a complete run is lost to a resumption that would have to begin again.
+#[test]
+fn a_complete_run_without_checkpoints_is_not_trained_over() {
+    let desk = Desk::new();
+    trained(&desk, "--agents 2", "run");
+    let summary = desk.read("run/summary.json");
+    std::fs::remove_dir_all(desk.path("run/checkpoints")).unwrap();
+    desk.expect(REFUSED, "resume run --quiet").says(&["complete", "checkpoints are missing", "put them back"]);
+    assert_eq!(desk.read("run/summary.json"), summary);
+}
+
 fn manifest(desk: &Desk, run: &str) -> Value {
     serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
 }

@@ -17,9 +17,6 @@
 //     rng_bits(rng)                u32, 32 random bits
 //     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
 //     parameters.NAME              the value of a field of EnvParameters, in every function
-// The next line makes the random numbers available.
-
-//! import rng
 
 // How many numbers an agent observes.
 const OBSERVATION: u32 = 6u;

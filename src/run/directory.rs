@@ -141,6 +141,11 @@ impl Directory {
         self.path.join(METRICS)
     }
 
+    /// Whether a session in it ended and left its summary.
+    pub(super) fn is_complete(&self) -> bool {
+        self.path.join(SUMMARY).exists()
+    }
+
     /// Writes `summary.json`.
     ///
     /// # Errors

@@ -69,6 +69,11 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     // Refuse what can be refused before opening a device, and before changing any file. A run that was interrupted before its first checkpoint
     // starts again.
     let begins_again = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
+    if begins_again && saved.directory.is_complete() {
+        let problem = "the run is complete, but its checkpoints are missing".to_string();
+        let help = format!("put them back; to train it anew in another directory: ppo-gpu --config {}", path.join("config.toml").display());
+        return Err(Error::Checkpoint { path: saved.directory.checkpoints(), problem, help });
+    }
     let checkpoint = if begins_again { None } else { Some(saved.checkpoint(which)?) };
     if let Some(checkpoint) = &checkpoint {
         let (plan, path) = (Plan::with_environment(&config, saved.environment.clone(), PROFILES[0])?, saved.directory.checkpoints());

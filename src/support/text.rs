@@ -66,6 +66,7 @@ pub fn mebibytes(bytes: u64) -> String {
 pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) -> String {
     choices
         .into_iter()
+        .filter(|choice| *choice != name)
         .map(|choice| (strsim::jaro_winkler(&name.to_lowercase(), &choice.to_lowercase()), choice))
         .filter(|(similarity, _)| *similarity > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -76,6 +77,12 @@ pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suggestion_is_another_name_that_is_near() {
+        assert_eq!(did_you_mean("mean_retrun", ["mean_return", "entropy"]), "; did you mean 'mean_return'?");
+        assert_eq!(did_you_mean("mean_return", ["mean_return", "entropy"]), "");
+    }
 
     #[test]
     fn numbers_are_in_groups_of_three_digits() {

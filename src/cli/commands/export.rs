@@ -55,6 +55,11 @@ impl Export {
         if wanted.is_empty() {
             return Err(Error::config("export", "none of --onnx, --safetensors and --wgsl says what to write", "for instance --onnx policy.onnx"));
         }
+        for (i, (path, _)) in wanted.iter().enumerate() {
+            if wanted[..i].iter().any(|(other, _)| other == path) {
+                return Err(Error::config("export", format!("{} would be written twice", path.display()), "give each format a file of its own"));
+            }
+        }
         wanted.into_iter().map(|(path, bytes)| files::write(path, &bytes).map(|()| path.into())).collect()
     }
 }
