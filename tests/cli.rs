@@ -179,7 +179,7 @@ fn small_returns_are_shown_with_their_digits() {
     let text = desk.expect(DONE, "record run --gif a.gif --size 16").stdout;
     assert!(text.ends_with("return 0.00300\n"), "{text}");
     let text = desk.expect(DONE, "env check small.wgsl").stdout;
-    assert!(text.contains("rewards are finite, from 0.0003 to 0.0003, 0.000300 in the mean"), "{text}");
+    assert!(text.contains("rewards are finite, from 0.0003 to 0.0003, mean 0.000300"), "{text}");
     desk.expect(DONE, "plot run --out a.svg");
     assert!(desk.read("a.svg").contains(">\n0.003"), "no label of the vertical axis has digits");
 }

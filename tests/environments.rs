@@ -398,13 +398,13 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("//! import rng", "//! import rng\nenable f16;§")], &["a directive has no place", "help: "]),
     discrete(
         &[(BEFORE_RESET, "fn rng_bits(x: u32) -> u32 {§\n    return x;\n}\n")],
-        &["redefinition of `rng_bits`", "help: the name is one of ours, or declared twice"],
+        &["redefinition of `rng_bits`", "help: the name is reserved by ppo-gpu, or declared twice"],
     ),
     discrete(
         &[(BEFORE_RESET, "struct Outcome {§\n    reward: f32,\n    terminated: bool,\n}\n")],
-        &["redefinition of `Outcome`", "help: the name is one of ours"],
+        &["redefinition of `Outcome`", "help: the name is reserved by ppo-gpu"],
     ),
-    discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is one of ours"]),
+    discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is reserved by ppo-gpu"]),
     // The language.
     discrete(
         &[("parameters.wind)", "parametres.wind)§")],
@@ -508,7 +508,7 @@ fn misbehaviour_is_found_by_trying() {
         (
             &[("let ball_column = i32(rng_below(rng, u32(COLUMNS)));", "let ball_column = 3;"), ("fn env_reset(", "fn env_reset(§")],
             "note",
-            &["began in the same state", "draw something from `rng`"],
+            &["began in the same state", "use random numbers from `rng`"],
         ),
         (&[("f32(state.ball_row) * (2.0 / f32(ROWS)) - 1.0", "0.5"), ("fn env_observe(", "fn env_observe(§")], "note", &["observation [1] never changed"]),
         (
