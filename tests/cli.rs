@@ -130,7 +130,7 @@ fn the_configuration_of_a_run_repeats_it() {
 }
 
 #[test]
-fn a_seed_decides_everything_and_nothing_else_does() {
+fn results_depend_on_the_seed_alone() {
     let desk = Desk::new();
     let run = |name: &str, flags: &str| desk.summary(&format!("{TINY} --out {name} {flags}"));
     let first = run("a", "--seed 5");
@@ -199,7 +199,7 @@ fn a_target_return_ends_a_run_early() {
 }
 
 #[test]
-fn people_get_text_and_runs_without_a_name_get_one() {
+fn output_is_text_and_unnamed_runs_get_a_name() {
     let desk = Desk::new();
     let first = desk.expect(DONE, TINY);
     let second = desk.expect(DONE, &format!("{TINY} --quiet"));
@@ -220,7 +220,7 @@ fn people_get_text_and_runs_without_a_name_get_one() {
 /// `script`, of util-linux, gives a program a terminal.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_that_only_adds_lines_gets_the_lines_that_a_pipe_gets() {
+fn a_dumb_terminal_gets_the_same_lines_as_a_pipe() {
     if Command::new("script").arg("--version").output().is_err() {
         return skip("there is no `script`");
     }
@@ -265,7 +265,7 @@ fn an_environment_with_a_long_path_gives_a_run_a_short_name() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let desk = Desk::new();
     let spawn = |arguments: &str| desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     for arguments in [&format!("{TINY} --json --out json"), &format!("{TINY} --out text"), "inspect shader gradient", "devices", "--help"] {
@@ -368,7 +368,7 @@ fn every_key_has_a_flag_and_a_line_in_the_configuration() {
 }
 
 #[test]
-fn refusals_name_what_is_wrong_and_what_is_near() {
+fn refusals_name_the_problem_and_the_nearest_value() {
     let desk = Desk::new();
     desk.write("key.toml", "minibatchs = 4\n");
     desk.write("type.toml", "\n\nenvs = \"many\"\n");
@@ -428,7 +428,7 @@ fn refusals_name_what_is_wrong_and_what_is_near() {
 
 /// The value that a refusal offers is taken at its word.
 #[test]
-fn the_nearest_value_that_is_offered_works() {
+fn the_suggested_nearest_value_works() {
     let desk = Desk::new();
     for (flag, value, rest) in [
         ("envs", "0", ""),

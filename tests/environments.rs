@@ -58,7 +58,7 @@ fn planted(original: &str, edits: &[(&str, &str)]) -> (String, Option<usize>) {
 }
 
 #[test]
-fn the_line_of_a_mistake_is_that_of_its_mark() {
+fn mistakes_are_reported_at_the_marked_line() {
     assert_eq!(planted("a\nb\nc\n", &[("c", "d§")]), ("a\nb\nd\n".into(), Some(3)));
     assert_eq!(planted("a\nb\nc\n", &[("c", "§d"), ("a", "a\na")]), ("a\na\nb\nd\n".into(), Some(4)));
     assert_eq!(planted("a\nb\nc\n", &[("b\n", "")]), ("a\nc\n".into(), None));
@@ -125,7 +125,7 @@ fn every_environment_shows_its_parameters() {
 }
 
 #[test]
-fn every_picture_is_one() {
+fn every_picture_is_a_valid_image() {
     const SIZE: u32 = 40;
     let desk = Desk::new();
     let mut pictured = 0;
@@ -476,7 +476,7 @@ fn training_refuses_mistakes_in_the_same_words() {
 }
 
 #[test]
-fn misbehaviour_is_found_by_trying() {
+fn env_check_finds_misbehaviour() {
     let desk = Desk::new();
     // Edits, verdict, parts of what is said.
     type Case = (&'static [(&'static str, &'static str)], &'static str, &'static [&'static str]);

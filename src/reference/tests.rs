@@ -56,7 +56,7 @@ fn walk<R: Real>(plan: &Plan, memory: &mut Memory<R>, steps: &[Step]) {
 }
 
 #[test]
-fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
+fn an_update_writes_finite_values_to_everything_that_is_read() {
     for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
         let plan = plan(&Config { time_limit, ..config() });
         let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));

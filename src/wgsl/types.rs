@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alias_and_what_it_stands_for_are_one_type() {
+    fn an_alias_and_its_target_are_one_type() {
         let source = "alias Row = array<f32, 3>;\nalias Board = array<Row, 2>;\nstruct State { board: Board, other: array<array<f32, 3>, 2> }\n\
             fn row(x: f32) -> Row { return array<f32, 3>(x, x, x); }\n\
             fn board(x: f32) -> array<array<f32, 3>, 2> { return Board(row(x), Row()); }\n\
