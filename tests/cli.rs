@@ -25,7 +25,7 @@ use std::process::{Command, Output};
 
 /// A run of 8 updates of 128 samples. Other runs keep its shape where they can, since drivers keep compiled kernels.
 const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 1024";
-/// The same for longer than any test waits.
+/// The same run, but longer than any test waits.
 const ENDLESS: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 400000000";
 /// Weights of 100 in each of four layers, and a loss whose gradient is then beyond f32.
 const DIVERGING: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4,4,4 --activation relu --total-steps 1024 --anneal-lr false \
@@ -49,7 +49,7 @@ impl Desk {
 }
 
 impl Outcome {
-    /// The value that a refusal offers.
+    /// The value that a refusal suggests.
     fn nearest(&self) -> Option<String> {
         let rest = self.stderr.split("nearest that works: ").nth(1)?;
         Some(rest.split_whitespace().next()?.to_string())
@@ -426,7 +426,7 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     }
 }
 
-/// The value that a refusal offers is taken at its word.
+/// The value that a refusal suggests is tried.
 #[test]
 fn the_suggested_nearest_value_works() {
     let desk = Desk::new();
@@ -466,7 +466,7 @@ fn the_suggested_nearest_value_works() {
         let nearest = refusal.nearest().unwrap_or_else(|| panic!("no value is offered: {refusal}"));
         desk.expect(DONE, &format!("inspect plan {rest} --{flag} {nearest}"));
     }
-    // And really so.
+    // Training works with it, too.
     let refusal = desk.refuse(&format!("{TINY} --minibatches 7"), &["minibatches: 7 does not divide the 128 samples"]);
     desk.summary(&format!("{TINY} --minibatches {}", refusal.nearest().unwrap()));
 }
@@ -578,7 +578,7 @@ fn files_that_cannot_be_used_are_named() {
     }
 }
 
-/// What a person gives and the program cannot use is a refusal, exit code 2; only what fails while something runs is 1.
+/// Input that the program cannot use is a refusal, exit code 2; only failures during a run give 1.
 #[test]
 fn inputs_that_cannot_be_read_or_found_are_refusals() {
     let desk = Desk::new();
@@ -614,7 +614,7 @@ fn a_directory_that_holds_files_of_a_run_is_refused_and_left_as_it_is() {
     let before = files.map(|name| desk.read(&format!("run/{name}")));
     desk.refuse(&format!("{TINY} --seed 1 --out run"), &["out: ", "already holds a run", "another directory"]);
     assert_eq!(files.map(|name| desk.read(&format!("run/{name}"))), before);
-    // Any of them is somebody's.
+    // Any of these files may belong to a user.
     for name in files {
         let directory = format!("only-{name}");
         std::fs::create_dir(desk.path(&directory)).unwrap();
@@ -752,7 +752,7 @@ mod signals {
     use std::process::Child;
     use std::time::{Duration, Instant};
 
-    /// What does not happen within this never will, however busy the machine.
+    /// An event that does not happen within this time never will, even on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(600);
 
     /// Ends the process however a test ends.
@@ -842,7 +842,7 @@ mod signals {
                 let desk = Desk::new();
                 let mut running = Running::start_ignoring(&desk, ignored, &format!("{ENDLESS} --json"));
                 ignored.split(' ').for_each(|signal| running.signal(signal));
-                // Whoever obeyed would write once more, or twice, and end.
+                // A process that obeyed the signal would write once or twice more, and end.
                 let size = || std::fs::metadata(desk.path("run/metrics.jsonl")).unwrap().len();
                 let (mut seen, mut writes, began) = (size(), 0, Instant::now());
                 while writes < 3 {

@@ -298,7 +298,7 @@ const SYNTAX: Mistake = discrete(
 );
 const COLLISION: Mistake = discrete(
     &[(BEFORE_RESET, "fn advance(x: u32) -> u32 {§\n    return x + 1u;\n}\n// The first state of an episode.\n")],
-    &["redefinition of `advance`", "help: the kernels around an environment use this name", "choose another"],
+    &["redefinition of `advance`", "help: the kernels around an environment already use this name", "choose another"],
 );
 
 const MISTAKES: &[Mistake] = &[

@@ -24,7 +24,7 @@ fn plan(config: &Config) -> Plan {
     Plan::new(config, profile).unwrap()
 }
 
-/// Memory as it is before the first update; what nobody uploads is poisoned with NaN.
+/// Memory as it is before the first update; buffers that are not uploaded are poisoned with NaN.
 fn memory<R: Real>(plan: &Plan) -> Memory<R> {
     let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); buffer.words(plan)])).collect();
     let config = &plan.config;
