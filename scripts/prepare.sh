@@ -2,8 +2,8 @@
 # What train.sh and test.sh need of a fresh machine. Sourced by them with $root set to the repository's root.
 #
 # A Vulkan driver is a manifest (a .json file that names the driver's library) in one of the folders that the Vulkan
-# loader searches; the loader is libvulkan.so.1. Only where there is no manifest at all is Mesa's software driver
-# installed: beside a real driver it would add an adapter that nobody asked for.
+# loader searches; the loader is libvulkan.so.1. Mesa's software driver is installed only if there is no manifest
+# at all: beside a real driver it would add an unwanted adapter.
 
 : "${root:?is set by the script that sources this one}"
 
@@ -86,7 +86,7 @@ as_root() {
     fi
 }
 
-# Says what is about to be installed with which package manager; ends here where that is not allowed.
+# Announces what will be installed with which package manager; exits if that is not allowed.
 announce() {
     manager=$1
     shift

@@ -5,7 +5,7 @@
 #     sh scripts/test.sh --test determinism   one test binary
 #     sh scripts/test.sh -- --nocapture       arguments of the tests themselves
 #
-# Tests that have nothing to check on this device say so. Which ones may, and must, is in tests/skips.txt; this fails where it is otherwise.
+# Tests that have nothing to check on this device say so. tests/skips.txt lists those that must; any difference is a failure.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -39,7 +39,7 @@ if [ "$#" -gt 0 ]; then
     } | tee "$work/output"
 else
     # Everything, in two halves that take about as long and run beside each other: a driver compiles one kernel at a time for each process, and some tests wait.
-    # Those that compute in their own process are one half, those that mostly start the program the other. What the first one says is shown once the second
+    # Those that compute in their own process are one half, those that mostly start the program the other. The output of the first is shown once the second
     # has ended. (A pipeline, though nothing flows through it: what runs behind a `&` would not be ended by Ctrl-C.)
     run --no-run
     first="kernels training doctor probes export bench"

@@ -10,7 +10,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=scripts/prepare.sh
 . "$root/scripts/prepare.sh"
 
-# Built aloud first: the first build takes minutes, and in silence it looks like a hang.
+# Built with visible output first: the first build takes minutes, and a silent one looks like a hang.
 cargo build --release --locked --manifest-path "$root/Cargo.toml" --bin ppo-gpu
 # Nothing is left to build, and cargo alone knows where the binary is: CARGO_TARGET_DIR and configuration files can move
 # it. cargo becomes the program, so its exit code and Ctrl-C are the program's own.

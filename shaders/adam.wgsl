@@ -1,10 +1,11 @@
 // Clips the gradient by its global norm and makes one step of Adam (Kingma and Ba 2015, algorithm 1):
 //   g *= min(1, max_norm / |g|);  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
 //   p -= lr (m / (1 - b1^n)) / (sqrt(v / (1 - b2^n)) + eps).
-// With target_kl, the update's remaining steps are not made once a minibatch's approximate KL divergence exceeds 1.5 times it (Achiam 2018, Spinning Up).
-// index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped, the gradient is not finite or an earlier
-// quantity was not; nor where a new parameter is not finite, which holds back the parameters beside it only.
-// Reads agents, gradients, norms, losses. Writes params, first_moments, second_moments, losses (gradient norm, mark of skipped steps), faults. Twin: src/reference/adam.rs.
+// With target_kl, the update's remaining steps are skipped once a minibatch's approximate KL divergence exceeds 1.5 * target_kl (Achiam 2018, Spinning Up).
+// index = gradient step of the update. One lane: four parameters. Nothing is written once the agent has stopped, or if the gradient or an earlier quantity
+// is not finite. A new parameter that is not finite keeps only its own vector of four parameters from being written.
+// Reads agents, gradients, norms, losses. Writes params, first_moments, second_moments, losses (gradient norm, mark of skipped steps), faults.
+// Twin: src/reference/adam.rs.
 
 //! import dispatch
 //! import grid
@@ -44,7 +45,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let of_step = (s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES;
     var skipped = false;
     if (TARGET_KL) {
-        // An earlier step's mark was left by another dispatch; this one's is read by nobody here.
+        // An earlier step's mark was written by another dispatch; this dispatch never reads its own.
         skipped = dispatch.index > 0u && losses[of_step - LOSSES + SKIPPED] != 0.0;
         skipped = skipped || !(losses[of_step + APPROX_KL] <= 1.5 * agent.target_kl);
     }
@@ -58,7 +59,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
     }
 
-    // A parameter's fault does not hold back other lanes: which of them would see it is a race.
+    // Faults of a parameter must not affect other lanes: whether they see it would be a race.
     let fault = atomicLoad(&faults[s]);
     let learns = agent.stopped == 0u && !skipped && fault > FAULT_GRADIENT && is_finite(norm);
     if (!learns || column >= PARAMETERS / 4u) {
@@ -67,7 +68,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let p = s * PARAMETERS / 4u + column;
     let step = adam_step(agent, dispatch.index, norm);
     let gradient = gradients[s * GRADIENT_COLUMNS / 4u + column];
-    // Fetched once each: software drivers fetch as often as it is written.
+    // Each is fetched once, since software drivers do not merge repeated fetches.
     let value = params[p];
     let first = first_moments[p];
     let second = second_moments[p];

@@ -1,5 +1,5 @@
-// Draws environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255; the last is 0
-// where a driver ended a loop early.
+// Renders environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255. The last byte is 0
+// if a driver ended a loop early.
 // One lane: one pixel. Reads agents, env_lanes. Writes pixels.
 
 //! import agent

@@ -28,7 +28,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     }
 }
 
-// Lanes past the last observation repeat it, since the forward pass needs them all, and store nothing.
+// Lanes past the last observation repeat it, since all lanes must take part in the forward pass; they store nothing.
 fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
     network_fetch(j * OBSERVATION_WORDS);

@@ -1,8 +1,8 @@
 // Advantages and targets, backwards through time (Schulman et al. 2016, eq. 16):
 //   delta_t = r_t + gamma (1 - ended_t) V_{t+1} - V_t;  A_t = delta_t + gamma lambda (1 - ended_t) A_{t+1};  target_t = A_t + V_t.
 // The reward of a truncated step gains gamma V(last observation) unless time limits count as termination (Pardo et al. 2018).
-// Where rewards are normalised, each is divided by the running deviation of R_t = gamma R_{t-1} + r_t, R being 0 before an episode (Engstrom et al. 2020);
-// the moments of R over this rollout are left for `update_normalizers`.
+// If rewards are normalised, each is divided by the running deviation of R_t = gamma R_{t-1} + r_t, R being 0 before an episode (Engstrom et al. 2020);
+// `update_normalizers` reads the moments of R over this rollout.
 // One lane: one environment, T steps. Reads agents, transitions, values, normalizers. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
 
 //! import grid

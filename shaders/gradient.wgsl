@@ -1,9 +1,9 @@
 // PPO's losses and their gradient over one minibatch (Schulman et al. 2017, eq. 7 and 9), for the actor (network 0) and the critic (network 1):
-//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch (unless told otherwise);
+//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised within the minibatch (unless normalize_advantages is off);
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
-// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
-// One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
+// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles per pass.
+// One workgroup: one row of tiles of one network. Each of the first TILE lanes has one sample of each tile; in the networks, a lane is a sample or units.
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
 //! import dispatch

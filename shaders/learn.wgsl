@@ -1,7 +1,7 @@
-// Gradient steps, one after the other, each of one minibatch: losses and gradient (shaders/gradient.wgsl), clipping and Adam (shaders/adam.wgsl), where a
-// minibatch is so small that one subgroup a network computes its gradient at once. Parameters, moments and gradients stay in registers.
+// Several gradient steps, each on one minibatch: losses and gradient (shaders/gradient.wgsl), clipping and Adam (shaders/adam.wgsl). For minibatches so
+// small that one subgroup per network can compute the gradient. Parameters, moments and gradients stay in registers.
 // index = LEARN_STEPS gradient steps of the update. One workgroup: an agent; its first subgroup is the actor's, its second the critic's.
-// Nothing is written to parameters and moments once the agent has stopped, the gradient is not finite or an earlier quantity was not; nor where a new
+// Parameters and moments do not change once the agent has stopped, or if the gradient, an earlier quantity or the new
 // parameter is not finite.
 // Reads agents, observations, actions, samples, moments, losses. Writes params, first_moments, second_moments, losses, faults. Twin: src/reference/learn.rs.
 
@@ -25,7 +25,7 @@
 @group(0) @binding(9) var<storage, read_write> losses: array<vec4<f32>>;            // [s][e][k][8/4]
 @group(0) @binding(10) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
-// What each network has to say to the other about a step.
+// Data of a step that the two networks exchange.
 struct Said {
     squares: f32,    // squared norm of its gradient
     approx_kl: f32,  // the actor's
@@ -34,7 +34,7 @@ struct Said {
 
 var<workgroup> said: array<Said, 2>;
 var<private> learns: bool;       // in this step
-var<private> lane_fault: u32;    // first quantity that the lane found not finite
+var<private> lane_fault: u32;    // the first quantity that is not finite, in this lane
 
 @compute @workgroup_size(LANES)
 fn learn(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) invocation: u32) {
@@ -62,7 +62,7 @@ fn learn(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
         let mean = of_all(loss_sums) / f32(MINIBATCH);
         let squares = sums_end(network);
 
-        // The ratio of the probabilities may overflow the estimate of the KL divergence; that alone is no fault.
+        // An overflow of the KL estimate, caused by the ratio of the probabilities, is not a fault by itself.
         var fault = select(FAULT_ENTROPY, NO_FAULT, is_finite(mean.y));
         fault = select(select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, network == 0u), fault, is_finite(mean.x));
         workgroupBarrier();
@@ -88,7 +88,7 @@ fn learn(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     atomicMin(&faults[s], lane_fault);
 }
 
-// The parameters of a step, or those before it.
+// The parameters after a step, or the old ones if the step is skipped.
 fn moved(step: AdamStep, value: vec4<f32>, first: vec4<f32>, second: vec4<f32>, gradient: vec4<f32>) -> AdamMoved {
     let after = adam_moved(step, value, first, second, gradient);
     let finite = are_finite(after.value);

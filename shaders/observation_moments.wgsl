@@ -1,5 +1,5 @@
 // Mean and squared deviations of each component of the rollout's observations, in parts of OBSERVATION_PART consecutive samples.
-// Observations are kept normalised and not clipped: these are the moments of that, which `update_normalizers` maps back.
+// Observations are stored normalised but not clipped. These are the moments of the stored values; `update_normalizers` maps them back.
 // One workgroup: one part. Reads observations. Writes observation_parts. Twin: src/reference/observation_moments.rs.
 
 //! import grid

@@ -1,6 +1,6 @@
-// One row of metrics for each agent, from which the host makes everything that a person sees; then advances the agent's counters.
-// `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first. A rollout in which something
-// went wrong adds none.
+// One row of metrics for each agent, the source of all output on the host; then advances the agent's counters.
+// `recent` keeps return and length of the last WINDOW finished episodes in the order (t, n) in which they finished, newest first. A rollout with a
+// fault adds none.
 // One workgroup: one agent. Reads transitions, env_statistics, losses, faults. Writes agents, recent, metrics. Twin: src/reference/report.rs.
 
 //! import grid
@@ -26,8 +26,8 @@ struct MetricsRow {
     sequence: u32,         // updates executed before this one; the host checks that none is missing
     update: u32,           // updates learned from, this one included
     episodes: u32,         // finished in this rollout
-    window: u32,           // episodes that mean_return and mean_length are taken over
-    fault: u32,            // code of the first thing that went wrong
+    window: u32,           // episodes in mean_return and mean_length
+    fault: u32,            // code of the first fault
     stopped: u32,          // bit 0: had stopped before this update; bit 1: stops with this one
     mean_return: f32,
     mean_length: f32,
@@ -77,7 +77,7 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     let episodes = workgroupUniformLoad(&counts[LANES - 1u]);
     let fault = workgroupUniformLoad(&first_fault);
 
-    // The newest episodes: backwards through the rollout, SPAN steps for each lane at once. A lane for every step would take more rounds of a loop than
+    // The newest episodes: backwards through the rollout, SPAN steps for each lane at once. One step for each lane at a time would take more loop rounds than
     // software drivers allow an invocation (65,535 over all its loops).
     let wanted = select(min(WINDOW, episodes), 0u, fault < FAULT_VALUE);
     var found = 0u;
@@ -109,7 +109,7 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     } else if (lane < wanted + kept) {
         episode = recent[s * WINDOW + lane - wanted];
     }
-    // All have read before any writes.
+    // All lanes read before any lane writes.
     storageBarrier();
     workgroupBarrier();
     agent.recent = wanted + kept;
@@ -167,14 +167,14 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     }
 }
 
-// A counter of two words, low and high, after `more`.
+// A counter of two words, low and high, plus `more`.
 fn counted_on(counter: vec2<u32>, more: u32) -> vec2<u32> {
     let low = counter.x + more;
     return vec2(low, counter.y + select(0u, 1u, low < more));
 }
 
-// 1 - Var(target - V) / Var(target). Var(target - V) is the variance of the advantages. Targets that are constant up to rounding leave nothing to explain.
-// A target is made by `gae` with ROUNDINGS operations a step, whose errors decay like the advantages do, on numbers of the size of targets and advantages.
+// 1 - Var(target - V) / Var(target). Var(target - V) is the variance of the advantages. The result is 0 if targets are constant up to rounding.
+// `gae` computes a target with ROUNDINGS operations per step, whose errors decay like the advantages do, on numbers of the size of targets and advantages.
 fn explained_variance(agent: Agent, targets: MomentsOf, advantages: MomentsOf) -> f32 {
     let decay = agent.gamma * agent.gae_lambda;
     let horizon = select(f32(STEPS), min(f32(STEPS), 1.0 / (1.0 - decay)), decay < 1.0);
@@ -184,7 +184,7 @@ fn explained_variance(agent: Agent, targets: MomentsOf, advantages: MomentsOf) -
 }
 
 // Leaves in `counts` the running sum of `value` over each lane and the ones before it (Hillis and Steele 1986); the last one's is the total, to be read by a
-// uniform load. Not returned: a returned structure would count as non-uniform as its least uniform member. Uniform control flow only.
+// uniform load. It is not returned, since a returned structure counts as non-uniform if any member is. Uniform control flow only.
 fn count_before_and_at(value: u32, lane: u32) {
     workgroupBarrier();
     counts[lane] = value;

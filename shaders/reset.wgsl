@@ -19,7 +19,7 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     let s = place.s;
     let n = place.group * LANES + lane;
     if (n < ENVS) {
-        // Resets inside a rollout are named by steps counted from 1, so step 0 is free for the first one.
+        // Resets within a rollout use the step, counted from 1, for their random numbers, so step 0 is free for the first reset.
         env_lanes[s * ENVS + n] = begin_episode(agents[s], 0u, n);
         if (!loops_run(agents[s].canary_rounds)) {
             atomicMin(&faults[s], FAULT_LOOP);

@@ -1,5 +1,5 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
-//   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode where this one ended.
+//   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
@@ -27,14 +27,14 @@
 @group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
-var<private> lane_fault: u32;  // the first thing that went wrong in the lane's environment
+var<private> lane_fault: u32;  // the first fault of the lane's environment
 
 @compute @workgroup_size(LANES)
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
     let n = place.group * LANES + lane;
-    // Lanes past the last environment repeat it, since they must meet the barriers of the forward pass, and store nothing.
+    // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
     let stored = n < ENVS;
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
@@ -43,7 +43,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
     network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
-        // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
+        // Outside all control flow, where software drivers read shared values only once. They do not remove a loop of one round.
         advance(s, n, dispatch.index, agent, stored, lane, &env);
     } else {
         for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
@@ -96,12 +96,12 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         }
     }
     note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
-    // Finite rewards may still add up to what is not.
+    // Finite rewards may still add up to a return that is not finite.
     note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*env).episode_return.value)));
     let choice = choice_without_legal(legal);
     note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
-    // Begin again.
+    // Start a new episode.
     if (terminated || truncated) {
         *env = begin_episode(agent, time + 1u, n);
     }
@@ -115,7 +115,7 @@ fn note_fault(fault: u32) {
     lane_fault = min(lane_fault, fault);
 }
 
-// What the policy draws; or, where chance is to be left out, what is most probable.
+// A sample of the policy; or the most probable action, if the plan is deterministic.
 fn act(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
     if (DETERMINISTIC) {
         return policy_mode(policy, legal);
@@ -138,7 +138,7 @@ fn store_action(base: u32, action: Action, legal: Legal) {
     }
 }
 
-// Component k of what the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
 fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
     let x = component_of(observation, k);
     if (NORMALIZE_OBSERVATIONS) {

@@ -1,5 +1,5 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
-// Weights to outputs that are biases alone (logarithms of standard deviations) are 0 and stay so: their gradient is dropped here.
+// Weights to outputs that are only biases (logarithms of standard deviations) stay 0: their gradient is dropped here.
 // index = gradient step. One lane: four columns, R rows. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
 //! import dispatch
@@ -29,13 +29,13 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
         sum = without_fixed(sum, column);
         gradients[s * columns + column] = sum;
     }
-    // Behind the parameters: policy loss, entropy, approximate KL, clip fraction; value loss. Software drivers go through every lane for each access
-    // to memory, also where few have anything to do: hence one for all losses and one for all faults.
+    // Behind the parameters: policy loss, entropy, approximate KL, clip fraction; value loss. Software drivers loop over every lane for each memory
+    // access, even if few lanes are active: hence one access for all losses and one for all faults.
     if (column >= PARAMETERS / 4u && column < columns) {
         let mean = sum / f32(MINIBATCH);
         let pair = column - PARAMETERS / 4u;
         losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES / 4u + pair] = mean;
-        // The ratio of the probabilities may overflow the estimate of the KL divergence; that alone is no fault.
+        // An overflow of the KL estimate, caused by the ratio of the probabilities, is not a fault by itself.
         let first = select(FAULT_VALUE_LOSS, FAULT_POLICY_LOSS, pair == 0u);
         let finite = is_finite(mean.x);
         if (!finite || !is_finite(mean.y)) {

@@ -1,7 +1,7 @@
-// Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979):
+// Merges the rollout's observations and discounted returns into the running moments that normalise the next rollout (Chan, Golub and LeVeque 1979):
 //   n = n_a + n_b;  w = n_b / n;  d = mean_b - mean_a;  mean = mean_a + w d;  variance = (1 - w) variance_a + w variance_b + w (1 - w) d^2.
-// Late in a run w is so small that single floats would no longer change: all three are running sums.
-// Nothing changes once the agent has stopped or anything has gone wrong. Moments that would overflow are the fault of what they are of.
+// Late in a run w is so small that single floats would no longer change, so all three are running sums.
+// Nothing changes once the agent has stopped or has a fault. Moments that would overflow are a fault of the observation or the return.
 // One workgroup: one agent. Reads agents, observation_parts, env_statistics. Writes normalizers, faults. Twin: src/reference/update_normalizers.rs.
 
 //! import grid
@@ -23,7 +23,7 @@
 fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = place_of(workgroup).s;
     let base = s * (OBSERVATION + 1u);
-    // What one lane finds here does not hold back others: which of them would see it is a race.
+    // A fault found here must not affect other lanes: whether they see it would be a race.
     let learns = agents[s].stopped == 0u && atomicLoad(&faults[s]) > FAULT_PARAMETER;
 
     if (NORMALIZE_OBSERVATIONS) {
@@ -68,13 +68,13 @@ fn store(i: u32, normalizer: Normalizer, s: u32, fault: u32) {
     }
 }
 
-// `old` and `count` more values, whose mean is `rise` above the old one, with this variance.
+// `old` merged with `count` more values, whose mean is `rise` above the old one, with this variance.
 fn merged(old: Normalizer, count: f32, rise: f32, variance: f32, lane: u32) -> Normalizer {
     let all = running_sum_plus(old.count, count, lane);
     let share = count / all.value;
     let kept = old.count.value / all.value;
     let spread = share * kept * rise * rise;
-    // Where the new values outweigh the old ones, the difference of the variances may be all rounding.
+    // If the new values outweigh the old ones, the difference of the variances may consist only of rounding errors.
     let replaced = RunningSum(kept * old.variance.value + share * variance + spread, 0.0);
     var after = running_sum_plus(old.variance, share * (variance - old.variance.value) + spread, lane);
     if (share > 0.75) {

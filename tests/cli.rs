@@ -25,7 +25,7 @@ use std::process::{Command, Output};
 
 /// A run of 8 updates of 128 samples. Other runs keep its shape where they can, since drivers keep compiled kernels.
 const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 1024";
-/// The same for longer than any test waits.
+/// The same run, but longer than any test waits.
 const ENDLESS: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --total-steps 400000000";
 /// Weights of 100 in each of four layers, and a loss whose gradient is then beyond f32.
 const DIVERGING: &str = "--envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4,4,4 --activation relu --total-steps 1024 --anneal-lr false \
@@ -49,7 +49,7 @@ impl Desk {
 }
 
 impl Outcome {
-    /// The value that a refusal offers.
+    /// The value that a refusal suggests.
     fn nearest(&self) -> Option<String> {
         let rest = self.stderr.split("nearest that works: ").nth(1)?;
         Some(rest.split_whitespace().next()?.to_string())
@@ -130,7 +130,7 @@ fn the_configuration_of_a_run_repeats_it() {
 }
 
 #[test]
-fn a_seed_decides_everything_and_nothing_else_does() {
+fn results_depend_on_the_seed_alone() {
     let desk = Desk::new();
     let run = |name: &str, flags: &str| desk.summary(&format!("{TINY} --out {name} {flags}"));
     let first = run("a", "--seed 5");
@@ -179,7 +179,7 @@ fn small_returns_are_shown_with_their_digits() {
     let text = desk.expect(DONE, "record run --gif a.gif --size 16").stdout;
     assert!(text.ends_with("return 0.00300\n"), "{text}");
     let text = desk.expect(DONE, "env check small.wgsl").stdout;
-    assert!(text.contains("rewards are finite, from 0.0003 to 0.0003, 0.000300 in the mean"), "{text}");
+    assert!(text.contains("rewards are finite, from 0.0003 to 0.0003, mean 0.000300"), "{text}");
     desk.expect(DONE, "plot run --out a.svg");
     assert!(desk.read("a.svg").contains(">\n0.003"), "no label of the vertical axis has digits");
 }
@@ -199,7 +199,7 @@ fn a_target_return_ends_a_run_early() {
 }
 
 #[test]
-fn people_get_text_and_runs_without_a_name_get_one() {
+fn output_is_text_and_unnamed_runs_get_a_name() {
     let desk = Desk::new();
     let first = desk.expect(DONE, TINY);
     let second = desk.expect(DONE, &format!("{TINY} --quiet"));
@@ -220,7 +220,7 @@ fn people_get_text_and_runs_without_a_name_get_one() {
 /// `script`, of util-linux, gives a program a terminal.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_that_only_adds_lines_gets_the_lines_that_a_pipe_gets() {
+fn a_dumb_terminal_gets_the_same_lines_as_a_pipe() {
     if Command::new("script").arg("--version").output().is_err() {
         return skip("there is no `script`");
     }
@@ -265,7 +265,7 @@ fn an_environment_with_a_long_path_gives_a_run_a_short_name() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let desk = Desk::new();
     let spawn = |arguments: &str| desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     for arguments in [&format!("{TINY} --json --out json"), &format!("{TINY} --out text"), "inspect shader gradient", "devices", "--help"] {
@@ -368,7 +368,7 @@ fn every_key_has_a_flag_and_a_line_in_the_configuration() {
 }
 
 #[test]
-fn refusals_name_what_is_wrong_and_what_is_near() {
+fn refusals_name_the_problem_and_the_nearest_value() {
     let desk = Desk::new();
     desk.write("key.toml", "minibatchs = 4\n");
     desk.write("type.toml", "\n\nenvs = \"many\"\n");
@@ -426,9 +426,9 @@ fn refusals_name_what_is_wrong_and_what_is_near() {
     }
 }
 
-/// The value that a refusal offers is taken at its word.
+/// The value that a refusal suggests is tried.
 #[test]
-fn the_nearest_value_that_is_offered_works() {
+fn the_suggested_nearest_value_works() {
     let desk = Desk::new();
     for (flag, value, rest) in [
         ("envs", "0", ""),
@@ -466,7 +466,7 @@ fn the_nearest_value_that_is_offered_works() {
         let nearest = refusal.nearest().unwrap_or_else(|| panic!("no value is offered: {refusal}"));
         desk.expect(DONE, &format!("inspect plan {rest} --{flag} {nearest}"));
     }
-    // And really so.
+    // Training works with it, too.
     let refusal = desk.refuse(&format!("{TINY} --minibatches 7"), &["minibatches: 7 does not divide the 128 samples"]);
     desk.summary(&format!("{TINY} --minibatches {}", refusal.nearest().unwrap()));
 }
@@ -578,7 +578,7 @@ fn files_that_cannot_be_used_are_named() {
     }
 }
 
-/// What a person gives and the program cannot use is a refusal, exit code 2; only what fails while something runs is 1.
+/// Input that the program cannot use is a refusal, exit code 2; only failures during a run give 1.
 #[test]
 fn inputs_that_cannot_be_read_or_found_are_refusals() {
     let desk = Desk::new();
@@ -614,7 +614,7 @@ fn a_directory_that_holds_files_of_a_run_is_refused_and_left_as_it_is() {
     let before = files.map(|name| desk.read(&format!("run/{name}")));
     desk.refuse(&format!("{TINY} --seed 1 --out run"), &["out: ", "already holds a run", "another directory"]);
     assert_eq!(files.map(|name| desk.read(&format!("run/{name}"))), before);
-    // Any of them is somebody's.
+    // Any of these files may belong to a user.
     for name in files {
         let directory = format!("only-{name}");
         std::fs::create_dir(desk.path(&directory)).unwrap();
@@ -752,7 +752,7 @@ mod signals {
     use std::process::Child;
     use std::time::{Duration, Instant};
 
-    /// What does not happen within this never will, however busy the machine.
+    /// An event that does not happen within this time never will, even on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(600);
 
     /// Ends the process however a test ends.

@@ -16,7 +16,7 @@ fn examine(limits: &wgpu::Limits, engine: &dyn Fn() -> engine::EngineOptions) ->
 }
 
 #[test]
-fn a_device_that_works_is_good_to_go() {
+fn a_working_device_passes_all_checks() {
     let desk = Desk::new();
     let report = desk.expect(DONE, "doctor --seconds 0.05 --json --quiet").json();
     assert_eq!(report["good"], true, "{report}");
@@ -33,7 +33,7 @@ fn a_device_that_works_is_good_to_go() {
 
 /// Mistakes in kernels, as drivers make them, are found and the kernel is named.
 #[test]
-fn a_kernel_that_computes_something_else_is_named() {
+fn a_kernel_with_wrong_results_is_named() {
     let limits = &gpu().limits;
     for (kernel, from, to) in [
         ("gae", "let delta = reward + gamma", "let delta = reward - gamma"),
@@ -84,7 +84,7 @@ fn a_limit_that_is_too_small_is_named() {
 /// The process of the tests is prepared as the program prepares its own, so that both have the same device. (The program inherits the tests' environment: if
 /// these were not prepared, it would set what is missing, and the two would differ.)
 #[test]
-fn tests_run_on_the_device_that_the_program_has() {
+fn tests_and_the_program_use_the_same_device() {
     let desk = Desk::new();
     let outcome = desk.expect(DONE, "devices --json");
     assert_eq!(outcome.stderr, "");

@@ -58,7 +58,7 @@ fn planted(original: &str, edits: &[(&str, &str)]) -> (String, Option<usize>) {
 }
 
 #[test]
-fn the_line_of_a_mistake_is_that_of_its_mark() {
+fn mistakes_are_reported_at_the_marked_line() {
     assert_eq!(planted("a\nb\nc\n", &[("c", "d§")]), ("a\nb\nd\n".into(), Some(3)));
     assert_eq!(planted("a\nb\nc\n", &[("c", "§d"), ("a", "a\na")]), ("a\na\nb\nd\n".into(), Some(4)));
     assert_eq!(planted("a\nb\nc\n", &[("b\n", "")]), ("a\nc\n".into(), None));
@@ -125,7 +125,7 @@ fn every_environment_shows_its_parameters() {
 }
 
 #[test]
-fn every_picture_is_one() {
+fn every_picture_is_a_valid_image() {
     const SIZE: u32 = 40;
     let desk = Desk::new();
     let mut pictured = 0;
@@ -298,7 +298,7 @@ const SYNTAX: Mistake = discrete(
 );
 const COLLISION: Mistake = discrete(
     &[(BEFORE_RESET, "fn advance(x: u32) -> u32 {§\n    return x + 1u;\n}\n// The first state of an episode.\n")],
-    &["redefinition of `advance`", "help: the kernels around an environment use this name", "choose another"],
+    &["redefinition of `advance`", "help: the kernels around an environment already use this name", "choose another"],
 );
 
 const MISTAKES: &[Mistake] = &[
@@ -398,13 +398,13 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("//! import rng", "//! import rng\nenable f16;§")], &["a directive has no place", "help: "]),
     discrete(
         &[(BEFORE_RESET, "fn rng_bits(x: u32) -> u32 {§\n    return x;\n}\n")],
-        &["redefinition of `rng_bits`", "help: the name is one of ours, or declared twice"],
+        &["redefinition of `rng_bits`", "help: the name is reserved by ppo-gpu, or declared twice"],
     ),
     discrete(
         &[(BEFORE_RESET, "struct Outcome {§\n    reward: f32,\n    terminated: bool,\n}\n")],
-        &["redefinition of `Outcome`", "help: the name is one of ours"],
+        &["redefinition of `Outcome`", "help: the name is reserved by ppo-gpu"],
     ),
-    discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is one of ours"]),
+    discrete(&[(BEFORE_RESET, "const parameters: f32 = 1.0;§\n")], &["redefinition of `parameters`", "help: the name is reserved by ppo-gpu"]),
     // The language.
     discrete(
         &[("parameters.wind)", "parametres.wind)§")],
@@ -476,7 +476,7 @@ fn training_refuses_mistakes_in_the_same_words() {
 }
 
 #[test]
-fn misbehaviour_is_found_by_trying() {
+fn env_check_finds_misbehaviour() {
     let desk = Desk::new();
     // Edits, verdict, parts of what is said.
     type Case = (&'static [(&'static str, &'static str)], &'static str, &'static [&'static str]);
@@ -508,7 +508,7 @@ fn misbehaviour_is_found_by_trying() {
         (
             &[("let ball_column = i32(rng_below(rng, u32(COLUMNS)));", "let ball_column = 3;"), ("fn env_reset(", "fn env_reset(§")],
             "note",
-            &["began in the same state", "draw something from `rng`"],
+            &["began in the same state", "use random numbers from `rng`"],
         ),
         (&[("f32(state.ball_row) * (2.0 / f32(ROWS)) - 1.0", "0.5"), ("fn env_observe(", "fn env_observe(§")], "note", &["observation [1] never changed"]),
         (

@@ -110,7 +110,7 @@ fn near(is: &[f32], should: &[f64], what: &str) {
 }
 
 #[test]
-fn wgsl_and_tensors_compute_what_was_learned() {
+fn exported_wgsl_and_tensors_compute_the_trained_policy() {
     for keys in [
         "env=CartPole-v1 hidden=64,8",
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",

@@ -1,7 +1,7 @@
-//! What once gave wrong results without a word, each made from a public report about other reinforcement-learning software: loops that a driver ends early,
-//! sums that stop growing, counters that wrap, agents that take others down with them.
+//! Causes of silently wrong results, each based on a public report about other reinforcement-learning software: loops that a driver ends early,
+//! sums that stop growing, counters that wrap, agents whose faults spread to others.
 //!
-//! Most tests run the binary on a small environment of their own, with a right value that is known by arithmetic. `PPO_GPU_TEST_BACKEND` picks the backend.
+//! Most tests run the binary on a small environment of their own, whose correct values follow from arithmetic. `PPO_GPU_TEST_BACKEND` picks the backend.
 
 mod common;
 mod desk;
@@ -18,7 +18,7 @@ use ppo_gpu::train::trainer::Trainer;
 use serde_json::Value;
 use std::ops::ControlFlow;
 
-/// An environment with one observation and two actions, unless `declarations` say otherwise. `{x}` stands for what `state` maps to.
+/// An environment with one observation and two actions, unless `declarations` say otherwise. `{x}` is replaced by the value of `state`.
 fn environment(declarations: &str, reset: &str, step: &str, observation: &str) -> String {
     let actions = if declarations.contains("ACTION") { "" } else { "const ACTIONS: u32 = 2u;\n" };
     format!(
@@ -55,7 +55,7 @@ fn train(trainer: &mut Trainer) -> Vec<Row> {
 
 // ---- loops
 
-/// Pays how many rounds its loops made: `step` of them in a step, and `reset` in a reset.
+/// Its reward is the number of rounds of its loops: `step` of them in a step, and `reset` in a reset.
 fn loops() -> String {
     environment(
         "const TIME_LIMIT: u32 = 4u;\nstruct EnvParameters { step: u32, reset: u32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1000u, 1u);\n\
@@ -77,7 +77,7 @@ impl Outcome {
 }
 
 #[test]
-fn loops_make_all_their_rounds_however_many_steps_there_are() {
+fn loops_run_to_their_end_in_dispatches_with_many_steps() {
     let desk = Desk::new();
     desk.write("loops.wgsl", loops());
     // 80,000 rounds in 32 steps: more than Mesa's software driver makes in a dispatch.
@@ -96,7 +96,7 @@ fn loops_that_a_driver_ends_early_are_refused() {
     for parameters in ["step=70000", "reset=70000,step=1"] {
         let outcome = desk.call(&format!("{LOOPS} --env-parameters {parameters} --out {}", parameters.replace([',', '='], "-")));
         outcome.is_refused_or(|_| assert_eq!(self::rows(&desk, &parameters.replace([',', '='], "-"))[0]["episodes"], 32));
-        // What came before is kept.
+        // Earlier results are kept.
         let summary: Value = serde_json::from_str(&desk.read(&format!("{}/summary.json", parameters.replace([',', '='], "-")))).unwrap();
         assert!(summary["diverged"].is_null() || summary["diverged"]["quantity"] == "loop: the driver ended one early", "{summary}");
     }
@@ -111,7 +111,7 @@ fn loops_that_a_driver_ends_early_are_refused() {
 }
 
 #[test]
-fn a_canary_that_does_not_sing_is_a_fault() {
+fn a_loop_that_a_driver_cuts_short_is_a_fault() {
     let mut trainer = trainer(&loops(), "envs=4 steps=8 minibatches=1 hidden=4 total_steps=64");
     let mut agents = trainer.engine().read("agents").unwrap();
     agents[word!(Agent.canary_rounds)] -= 1;
@@ -168,7 +168,7 @@ fn every_agent_plays_in_the_world_that_it_learned_in() {
 const PENDULUM: &str = "--env Pendulum-v1 --envs 16 --steps 32 --minibatches 4 --hidden 8 --max-grad-norm 1e6 --total-steps 4096 --quiet --json";
 
 #[test]
-fn an_agent_that_diverges_is_frozen_and_the_others_learn_on() {
+fn an_agent_that_diverges_is_frozen_and_the_others_continue() {
     let desk = Desk::new();
     let together = desk.expect(DONE, &format!("{PENDULUM} --agents 3 --lr 1e-3,30,3e-4 --out together"));
     let summary = together.json();
@@ -183,7 +183,7 @@ fn an_agent_that_diverges_is_frozen_and_the_others_learn_on() {
     assert_eq!((of(0).len(), of(2).len(), of(1).len() < 8), (8, 8, true));
     assert_eq!((&last["fault"], &last["update"]), (&diverged["quantity"], &diverged["update"]));
 
-    // What is on disk can be used.
+    // The files on disk can be used.
     let played = desk.expect(DONE, "eval together --episodes 4 --json --quiet").json();
     assert!(played["agents"].as_array().unwrap().iter().all(|agent| agent["returns"]["mean"].is_f64()), "{played}");
     desk.expect(DONE, "fork together --total-steps 1024 --lr 1e-4 --out fork --quiet --json");
@@ -206,13 +206,13 @@ fn a_run_whose_only_agent_diverges_ends_with_its_last_finite_state() {
     desk.expect(DIVERGED, "resume run --on-divergence rollback --quiet --json");
     let manifest: Value = serde_json::from_str(&desk.read("run/run.json")).unwrap();
     assert!(manifest["rollbacks"].is_null(), "{manifest}");
-    // To continue it changes nothing.
+    // Resuming it changes nothing.
     assert_eq!(desk.expect(DIVERGED, "resume run --quiet --json").json()["params_sha256"], run.json()["params_sha256"]);
 }
 
-/// An agent that has reached its target plays on, unheeded. What goes wrong then is no divergence of it.
+/// The environments of an agent that has reached its target keep running. Faults in them are not a divergence of the agent.
 #[test]
-fn what_goes_wrong_after_an_agent_has_stopped_is_not_held_against_it() {
+fn faults_after_an_agent_has_stopped_are_ignored() {
     let ones = environment("const TIME_LIMIT: u32 = 4u;", "return EnvState(0u, 0.0);", "return Outcome(1.0, false);", "1.0");
     let mut trainer = trainer(&ones, "envs=16 steps=8 minibatches=1 epochs=1 hidden=4 total_steps=2560 target_return=3");
     let rows = train(&mut trainer);
@@ -248,7 +248,7 @@ fn a_state_that_is_not_finite_never_reaches_a_checkpoint() {
 // ---- players
 
 #[test]
-fn what_plays_stops_when_something_is_not_finite() {
+fn playing_stops_when_a_quantity_is_not_finite() {
     let desk = Desk::new();
     let roots = environment(
         "const TIME_LIMIT: u32 = 20u;\nstruct EnvParameters { a: f32, b: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1.0, 1.0);",
@@ -259,7 +259,7 @@ fn what_plays_stops_when_something_is_not_finite() {
     desk.write("roots.wgsl", roots + "fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> { return vec3(state.x); }\n");
     desk.expect(DONE, "--env roots.wgsl --envs 4 --steps 8 --minibatches 1 --hidden 4 --total-steps 64 --out run --quiet");
     for (parameter, quantity) in [("a", "reward"), ("b", "observation")] {
-        // A range, whose values no compiler knows.
+        // A range, so that compilers cannot know the value.
         for command in ["eval run --episodes 4", "record run --gif run.gif --size 8", "eval run --episodes 4 --deterministic"] {
             let outcome = desk.expect(FAILED, &format!("{command} --set env_parameters.{parameter}=[-2,-1]"));
             outcome.says(&[&format!("the first quantity that is not finite is the {quantity}")]);
@@ -291,7 +291,7 @@ fn a_choice_without_a_legal_action_is_a_fault_that_names_it() {
 }
 
 #[test]
-fn an_observation_that_is_not_finite_is_named_wherever_it_is_made() {
+fn an_observation_that_is_not_finite_is_named_in_every_step() {
     let desk = Desk::new();
     let source = |at: u32, limit: u32| {
         let root = format!("sqrt({at}.0 - f32(state.n) - 1.0)");
@@ -309,9 +309,9 @@ fn an_observation_that_is_not_finite_is_named_wherever_it_is_made() {
 // ---- one sample
 
 #[test]
-fn advantages_of_minibatches_of_one_sample_are_not_normalised_away() {
+fn minibatches_of_one_sample_are_not_normalised() {
     let desk = Desk::new();
-    // Normalised, the loss is 0 exactly; as they are, it is of the size of the advantages, which are about 1.
+    // If normalised, the loss is exactly 0; otherwise it is of the size of the advantages, which are about 1.
     let run = desk.expect(DONE, "--hidden 16 --envs 4 --steps 8 --minibatches 32 --total-steps 96 --out run");
     run.says(&["note: minibatches of one sample: advantages are not normalised"]);
     assert!(rows(&desk, "run").iter().all(|row| row["policy_loss"].as_f64().unwrap().abs() > 1e-3));
@@ -330,7 +330,7 @@ fn returns_of_long_episodes_are_exact_to_a_float() {
     assert_eq!((row.episodes, row.mean_return), (4, Some(right as f32)));
 }
 
-/// An episode that has collected 2^24 already: one float would not take in another 1.
+/// An episode that has collected 2^24 already: in one float, adding 1 would have no effect.
 #[test]
 fn a_return_grows_beyond_the_integers_of_a_float() {
     let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n == 9u);", "1.0");
@@ -343,7 +343,7 @@ fn a_return_grows_beyond_the_integers_of_a_float() {
     assert_eq!(train(&mut trainer)[0].mean_return, Some((16_777_216.0f64 + 9.0) as f32));
 }
 
-/// The same for the discounted sum that rewards are normalised by. With gamma = 1 nothing of it is ever forgotten.
+/// The same for the discounted sum that rewards are normalised by. With gamma = 1 the sum never decays.
 #[test]
 fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
     let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, false);", "1.0");
@@ -356,7 +356,7 @@ fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
     statistics.chunks_exact_mut(EnvStatistics::WORDS).take(4).for_each(|row| row[word!(EnvStatistics.discounted)] = 16_777_216f32.to_bits());
     trainer.engine().write("env_statistics", &statistics);
     train(&mut trainer);
-    // Two updates: what one float leaves out is handed on from one to the next.
+    // Two updates: the rounding error carries over from one to the next.
     assert_eq!(sums(&trainer.engine().read("env_statistics").unwrap()), [16_777_216.0 + 18.0; 4]);
 }
 
@@ -389,7 +389,7 @@ fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
 
 /// Observations alternate between -2 and 2 about 3: mean 3, variance 4. After 4e8 of them, a single float would take in no more of eight.
 #[test]
-fn normalisers_learn_on_after_hundreds_of_millions_of_samples() {
+fn normalisers_still_change_after_hundreds_of_millions_of_samples() {
     let alternating = environment(
         "const TIME_LIMIT: u32 = 1000u;",
         "return EnvState(0u, 0.0);",
@@ -407,7 +407,7 @@ fn normalisers_learn_on_after_hundreds_of_millions_of_samples() {
     // Observations are normalised with deviation 0.5 to +-1 in f32, so that each mean and variance is off by a few 2^-24, of which four hundred merges pass on
     // 3200 / 4e8: nothing is left at 1e-6.
     assert!((after[2] + after[3] - 3.0).abs() < 1e-6 && (after[4] + after[5] - 4.0).abs() < 1e-6, "{after:?}");
-    // And what has changed is taken in: twice as far apart, the variance moves by 12 * 3200 / 4e8, which single floats would lose, eight at a time.
+    // Changes are registered: twice as far apart, the variance moves by 12 * 3200 / 4e8, which single floats would lose, eight at a time.
     let wider = environment(
         "const TIME_LIMIT: u32 = 1000u;",
         "return EnvState(0u, 0.0);",
@@ -424,7 +424,7 @@ fn normalisers_learn_on_after_hundreds_of_millions_of_samples() {
 }
 
 #[test]
-fn constant_targets_leave_nothing_to_explain() {
+fn explained_variance_of_constant_targets_is_zero() {
     let desk = Desk::new();
     let one = environment("const TIME_LIMIT: u32 = 100u;", "return EnvState(0u, 0.0);", "return Outcome(1.0, true);", "1.0");
     desk.write("one.wgsl", one);
@@ -437,7 +437,7 @@ fn constant_targets_leave_nothing_to_explain() {
             assert_eq!(row["explained_variance"], 0.0, "{name}: {row}");
         }
     }
-    // Targets that do vary are explained as ever.
+    // Targets that vary are explained as usual.
     let varying = environment("const TIME_LIMIT: u32 = 1u;", "return EnvState(0u, rng_uniform(rng));", "return Outcome(1e3 + (*state).x, true);", "state.x");
     desk.write("varying.wgsl", varying);
     desk.expect(DONE, "--env varying.wgsl --hidden 4 --envs 16 --steps 32 --minibatches 4 --total-steps 512 --out varying --quiet");
@@ -447,7 +447,7 @@ fn constant_targets_leave_nothing_to_explain() {
 // ---- random numbers, bounds
 
 #[test]
-fn whole_numbers_are_drawn_below_any_count() {
+fn random_integers_are_below_any_count() {
     let desk = Desk::new();
     let below = environment(
         "const TIME_LIMIT: u32 = 1u;\nstruct EnvParameters { count: u32 }\nconst DEFAULT_PARAMETERS = EnvParameters(100000u);",
@@ -468,7 +468,7 @@ fn whole_numbers_are_drawn_below_any_count() {
 }
 
 #[test]
-fn a_check_notes_what_an_agent_may_not_learn_from() {
+fn env_check_notes_environments_that_are_hard_to_learn() {
     let desk = Desk::new();
     let bounded = |low: &str, high: &str| {
         format!(
@@ -497,7 +497,7 @@ fn a_check_notes_what_an_agent_may_not_learn_from() {
 
 /// At a learning rate of 30 the first agent diverges within two updates; halved often enough, it does not.
 #[test]
-fn a_run_that_goes_back_tries_smaller_learning_rates() {
+fn a_rollback_lowers_learning_rates() {
     let desk = Desk::new();
     let arguments = format!("{PENDULUM} --agents 2 --lr 30,1e-3 --checkpoint-every 2 --on-divergence rollback --rollbacks 60");
     let run = desk.expect(DONE, &format!("{arguments} --out run")).json();
@@ -517,7 +517,7 @@ fn a_run_that_goes_back_tries_smaller_learning_rates() {
     assert_eq!([updates(0), updates(1)], [(1..=8).collect::<Vec<_>>(), (1..=8).collect()]);
     let alone = desk.expect(DONE, &format!("{PENDULUM} --seed 1 --lr 1e-3 --out alone")).json();
     assert_eq!(run["agents"][1]["params_sha256"], alone["params_sha256"]);
-    // To the bit, and it can be continued, from an earlier checkpoint, too.
+    // Bit-identical, and it can be resumed, also from an earlier checkpoint.
     let again = desk.expect(DONE, &format!("{arguments} --out again")).json();
     assert_eq!(again["params_sha256"], run["params_sha256"]);
     let resumed = desk.expect(DONE, "resume run --from 6 --quiet --json").json();
@@ -526,7 +526,7 @@ fn a_run_that_goes_back_tries_smaller_learning_rates() {
 }
 
 #[test]
-fn a_run_goes_back_a_stated_number_of_times() {
+fn rollbacks_are_limited_to_the_configured_number() {
     let desk = Desk::new();
     let never = environment("const TIME_LIMIT: u32 = 9u;", "return EnvState(0u, 1.0);", "return Outcome(1.0, false);", "sqrt(3.0 - f32(state.n))");
     desk.write("never.wgsl", never);
@@ -541,7 +541,7 @@ fn a_run_goes_back_a_stated_number_of_times() {
 // ---- what figures are of
 
 #[test]
-fn figures_say_how_many_episodes_and_agents_they_are_of() {
+fn summaries_state_the_number_of_episodes_and_agents() {
     let desk = Desk::new();
     // Agents whose world has a gain below 50 have a reward that is not a number.
     let roots = environment(
@@ -558,7 +558,7 @@ fn figures_say_how_many_episodes_and_agents_they_are_of() {
     let played = desk.expect(DONE, "eval run --agent 0 --episodes 3 --json --quiet").json();
     assert!(played["agents"][0]["diverged"].is_null(), "{played}");
     desk.expect(FAILED, "eval run --agent 1 --episodes 3").says(&["agent 1 stopped playing", "reward"]);
-    // Agents of a fork draw worlds of their own.
+    // Agents of a fork get worlds of their own.
     let note = "are drawn anew, by the seeds of the new run's agents";
     assert!(desk.expect(DONE, "fork run --agent 0 --agents 1 --out fork --total-steps 32 --lr 1e-3 --checkpoint-every 9").stderr.contains(note));
 
@@ -576,7 +576,7 @@ fn figures_say_how_many_episodes_and_agents_they_are_of() {
 }
 
 #[test]
-fn a_run_that_is_resumed_says_what_is_missing_and_when_nothing_is_left_to_do() {
+fn resume_reports_missing_rows_and_finished_runs() {
     let desk = Desk::new();
     desk.expect(DONE, "--envs 4 --steps 32 --hidden 8 --total-steps 1280 --out run --quiet");
     let text = desk.read("run/metrics.jsonl");

@@ -110,7 +110,7 @@ enum Broken {
 
 /// The policy's slope with the wrong sign. Pulls are paid with a deviation of 0.5, so means of 100 are off by 0.05: four of these are admitted.
 #[test]
-fn bandit_is_about_the_policy() {
+fn bandit_tests_the_policy() {
     let probe = Probe { env: "Probe/Bandit", keys: "", updates: 40, mean_return: 0.7..=1.1, value: |_| Some(0.9), off: 0.1 };
     probe.isolates(Broken::Text("select(0.0, -unclipped, unclipped <= clipped)", "select(0.0, unclipped, unclipped <= clipped)"));
 }
@@ -124,14 +124,14 @@ fn value_is_about_the_critic() {
 
 /// Gradients are taken at the observation of another sample.
 #[test]
-fn choice_is_about_what_is_observed() {
+fn choice_tests_the_observation() {
     let probe = Probe { env: "Probe/Choice", keys: "", updates: 60, mean_return: 0.97..=1.0, value: |_| Some(1.0), off: 0.1 };
     probe.isolates(Broken::Text("network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS)", "network_fetch(s * VALUE_ROWS * ENVS * OBSERVATION_WORDS)"));
 }
 
 /// One-step differences instead of advantages that reach back.
 #[test]
-fn delay_is_about_credit_over_time() {
+fn delay_tests_credit_over_time() {
     // The elapsed part of the delay of 8 steps: V* = 0.99 ^ (8 - elapsed).
     let value = |o: &[f32]| Some(0.99f32.powf(8.0 * (1.0 - o[0])));
     let probe = Probe { env: "Probe/Delay", keys: "", updates: 80, mean_return: 0.95..=1.0, value, off: 0.1 };
@@ -140,7 +140,7 @@ fn delay_is_about_credit_over_time() {
 
 /// The time limit as an end.
 #[test]
-fn time_limit_is_about_truncation() {
+fn time_limit_tests_truncation() {
     let probe = Probe { env: "Probe/TimeLimit", keys: "gamma=0.9", updates: 80, mean_return: 5.0..=5.0, value: |_| Some(10.0), off: 0.5 };
     probe.isolates(Broken::Key("time_limit=terminal"));
 }
@@ -156,7 +156,7 @@ fn masked_is_about_masks() {
 
 /// The mean's slope with the wrong sign.
 #[test]
-fn target_is_about_the_normal_distribution() {
+fn target_tests_the_normal_distribution() {
     let probe = Probe { env: "Probe/Target", keys: "", updates: 80, mean_return: -0.02..=0.0, value: |_| Some(0.0), off: 0.1 };
     probe.isolates(Broken::Text("log_prob_slope * z * inverse", "-log_prob_slope * z * inverse"));
 }

@@ -1,4 +1,4 @@
-//! Runs that are ended, killed, damaged, resumed and forked.
+//! Runs that are interrupted, killed, damaged, resumed and forked.
 //!
 //! Every test runs the binary. `PPO_GPU_TEST_BACKEND` picks the backend that it trains on.
 
@@ -25,7 +25,7 @@ fn sha(desk: &Desk, run: &str) -> String {
     summary["params_sha256"].as_str().unwrap().into()
 }
 
-/// The rows of a run, without what tells the time.
+/// The rows of a run, without the times.
 fn rows(desk: &Desk, run: &str) -> Vec<Value> {
     let text = desk.read(&format!("{run}/metrics.jsonl"));
     assert!(text.is_empty() || text.ends_with('\n'), "half a line at the end of {run}");
@@ -56,7 +56,7 @@ fn copy(desk: &Desk, from: &str, to: &str) {
     copy_between(&desk.path(from), &desk.path(to));
 }
 
-/// Every file of a directory, and what it holds.
+/// Every file of a directory, with its contents.
 fn files(desk: &Desk, directory: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     fn add(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in path.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
@@ -113,12 +113,12 @@ fn start(desk: &Desk, arguments: &str) -> Child {
     desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// What a run is made of decides which buffers an update leaves to the next: normalised rewards keep a sum for each environment, a target stops agents, and
+/// The configuration decides which buffers matter to the next update: normalised rewards keep a sum for each environment, a target stops agents, and
 /// so on.
 #[test]
-fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
+fn a_resumed_run_is_bit_identical_to_an_uninterrupted_one() {
     let desk = Desk::new();
-    // From where: early, late, and from the end on, where there is nothing left to do.
+    // Resume early, late, and from the end, where nothing is left to do.
     for (number, (flags, places)) in [
         ("--agents 2", &["4", "16", "latest"][..]),
         ("--env Probe/Target --normalize-observations --normalize-rewards --target-kl 0.02 --agents 2", &["16"]),
@@ -142,7 +142,7 @@ fn a_run_that_goes_on_reaches_the_bits_of_one_that_never_ended() {
     }
 }
 
-/// Whatever decides what is learned: edited in the file, it is refused by every command that uses a run, with its name, and nothing is touched.
+/// Every command that uses a run names and refuses edited keys that affect learning, and changes no file.
 #[test]
 fn a_configuration_that_was_edited_is_refused_key_by_key() {
     let desk = Desk::new();
@@ -210,7 +210,7 @@ fn a_configuration_that_was_edited_is_refused_key_by_key() {
         "env_parameters.gravity = 9.0, steps = 16, epochs = 2",
         "ppo-gpu fork run --set 'env_parameters.gravity=[8.0,9.0]' --set steps=32 --set epochs=4",
     ]);
-    // Comments, and where it is computed and what is kept, decide nothing.
+    // Comments, the choice of the device, and the files to keep do not affect learning.
     desk.write("run/config.toml", edited(&[("checkpoint_every", "8"), ("keep", "50"), ("dispatches_per_submit", "3")]) + "# a note\n");
     desk.expect(DONE, "eval run --episodes 1 --quiet");
     desk.expect(DONE, "resume run --from 4 --quiet");
@@ -224,13 +224,13 @@ fn a_configuration_that_was_edited_is_refused_key_by_key() {
     assert_ne!(manifest(&desk, "other")["config"]["sha256"], digest.as_str());
     std::fs::copy(desk.path("other/checkpoints/update-24.safetensors"), desk.path("run/checkpoints/update-24.safetensors")).unwrap();
     desk.expect(REFUSED, "resume run").says(&["update-24.safetensors: it was made with another seed or configuration", "add --from 16"]);
-    // And the manifest vouches for itself.
+    // The manifest is checked by its own digest.
     let text = desk.read("other/run.json");
     desk.write("other/run.json", text.replacen("\"epochs\": 1", "\"epochs\": 2", 1));
     desk.expect(REFUSED, "resume other").says(&["run.json: ", "SHA-256"]);
 }
 
-/// What `resume` may change is changed in both files, and checkpoints from before are still those of the run.
+/// Keys that `resume` changes are changed in both files, and earlier checkpoints still belong to the run.
 #[test]
 fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     let desk = Desk::new();
@@ -249,7 +249,7 @@ fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     let wanted = sha(&desk, "run");
     desk.expect(DONE, "resume run --from 24 --quiet");
     assert_eq!(sha(&desk, "run"), wanted);
-    // A process that was ended after it had written run.json and before config.toml.
+    // A process that was killed after it had written run.json and before config.toml.
     let mut value = manifest(&desk, "run");
     let mut previous = value["config"]["values"].clone();
     previous["total_steps"] = 3072.into();
@@ -261,7 +261,7 @@ fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     assert_eq!(sha(&desk, "run"), wanted);
     assert_eq!(desk.read("run/config.toml"), text);
     assert_eq!(manifest(&desk, "run")["config"]["previous"], Value::Null);
-    // A run of an earlier version kept no configuration in run.json. It goes on, and keeps one from then on.
+    // A run of an earlier version kept no configuration in run.json. It can be resumed, and keeps one from then on.
     let mut value = manifest(&desk, "run");
     let record = value.as_object_mut().unwrap().remove("config").unwrap();
     desk.write("run/run.json", value.to_string());
@@ -269,7 +269,7 @@ fn a_run_that_was_made_longer_keeps_its_earlier_checkpoints() {
     assert_eq!(manifest(&desk, "run")["config"]["sha256"], record["sha256"]);
 }
 
-/// The lock comes before the first write: who does not get it changes nothing.
+/// The lock comes before the first write: a process that does not get it changes nothing.
 #[test]
 fn a_directory_that_another_process_holds_is_left_as_it_is() {
     let desk = Desk::new();
@@ -291,14 +291,14 @@ fn a_directory_that_another_process_holds_is_left_as_it_is() {
         desk.expect(REFUSED, &arguments).says(&[&format!("another process trains in {directory}"), "help: "]);
         assert!(files(&desk, directory) == before, "{arguments}");
     }
-    // What only reads needs no lock.
+    // Commands that only read need no lock.
     desk.expect(DONE, "eval run --episodes 1 --quiet");
     desk.expect(DONE, "fork run --total-steps 128 --quiet --out fork");
 }
 
-/// Two processes that want one directory at once, whether it is there and empty or is not there yet: one of them has it, and all of it.
+/// Two processes use one directory at the same time, which is empty or does not exist yet: exactly one of them gets it.
 #[test]
-fn of_two_runs_started_at_once_in_one_directory_one_is_refused_and_leaves_no_trace() {
+fn a_second_run_in_the_same_directory_is_refused_and_leaves_no_trace() {
     let desk = Desk::new();
     for round in 0..4 {
         let name = format!("run{round}");
@@ -321,9 +321,9 @@ fn of_two_runs_started_at_once_in_one_directory_one_is_refused_and_leaves_no_tra
     assert!(desk.names().iter().all(|name| name.starts_with("run")), "{:?}", desk.names());
 }
 
-/// Short episodes pay much and end first: the first few make a mean that the policy never has.
+/// Short episodes pay much and end first: the mean of the first few is higher than the policy ever reaches.
 #[test]
-fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_not() {
+fn the_best_checkpoint_has_full_windows_and_is_not_one_that_was_replaced() {
     let desk = Desk::new();
     desk.write(
         "lucky.wgsl",
@@ -364,9 +364,9 @@ fn only_full_windows_of_episodes_are_the_best_and_a_past_that_was_replaced_is_no
     }
 }
 
-/// A TensorBoard that has the file open reads on: it is the same file, and what was there stays.
+/// A running TensorBoard can continue to read: it is the same file, and its contents stay.
 #[test]
-fn the_files_of_tensorboard_grow_when_a_run_goes_on_or_back() {
+fn tensorboard_files_only_grow_after_resume_and_rollback() {
     let desk = Desk::new();
     trained(&desk, "--agents 2", "run");
     let events = |desk: &Desk| -> Vec<(PathBuf, Vec<u8>)> { files(desk, "run/tensorboard").into_iter().collect() };
@@ -387,7 +387,7 @@ fn the_files_of_tensorboard_grow_when_a_run_goes_on_or_back() {
 }
 
 #[test]
-fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
+fn resume_accepts_more_steps_and_refuses_fewer() {
     let desk = Desk::new();
     let constant = format!("{RUN} --anneal-lr false");
     desk.expect(DONE, &format!("{constant} --quiet --out short"));
@@ -408,15 +408,15 @@ fn a_longer_run_goes_on_and_a_shorter_one_is_refused() {
     desk.expect(REFUSED, "resume nowhere").says(&["nowhere holds no run"]);
 }
 
-/// Killed at moments spread over a whole run, start-up included: the files are whole, and the run goes on to the same bits. A moment is something that can be
-/// seen of the run, not a time: nothing depends on how fast this machine is.
+/// Killed at moments spread over a whole run, start-up included: the files are intact, and the resumed run is bit-identical. A moment is an observable
+/// event of the run, not a time: nothing depends on the speed of the machine.
 #[test]
-fn a_run_that_was_killed_goes_on_to_the_same_bits() {
+fn a_killed_run_resumes_bit_identically() {
     let desk = Desk::new();
     let run = "--envs 64 --steps 64 --minibatches 4 --epochs 4 --hidden 16 --total-steps 122880 --checkpoint-every 3 --quiet";
     desk.expect(DONE, &format!("{run} --out whole"));
     let some = |path: &Path| path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-    // Whether update `least` or a later one has left its checkpoint.
+    // Whether there is a checkpoint of update `least` or a later one.
     let checkpointed = |path: &Path, least: u32| {
         let names = path.join("checkpoints").read_dir().into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter_map(|name| name.strip_prefix("update-")?.strip_suffix(".safetensors")?.parse().ok()).any(|update: u32| update >= least)
@@ -426,7 +426,7 @@ fn a_run_that_was_killed_goes_on_to_the_same_bits() {
     let moments: [&dyn Fn(&Path) -> bool; 6] = [&|path| path.exists(), &some, &row, &|path| some(&path.join("checkpoints")), &many, &nearly_all];
     for (number, moment) in moments.into_iter().enumerate() {
         let name = format!("killed{number}");
-        // A run that has ended before the kill is made again.
+        // Repeat a run that ended before the kill.
         while !desk.path(&name).exists() || desk.path(&format!("{name}/summary.json")).exists() {
             if desk.path(&name).exists() {
                 std::fs::remove_dir_all(desk.path(&name)).unwrap();
@@ -447,7 +447,7 @@ fn a_run_that_was_killed_goes_on_to_the_same_bits() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_run_says_how_it_goes_on_and_nobody_else_may_train_in_it() {
+fn an_interrupted_run_says_how_to_resume_and_locks_its_directory() {
     let desk = Desk::new();
     let run = "--envs 8 --steps 16 --minibatches 2 --epochs 2 --hidden 4 --total-steps 400000000 --out run";
     let mut child = start(&desk, run);
@@ -483,7 +483,7 @@ fn the_last_checkpoints_and_the_best_are_kept() {
 }
 
 #[test]
-fn a_fork_begins_with_what_was_learned_and_leaves_the_run_alone() {
+fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     let desk = Desk::new();
     trained(&desk, "--agents 2", "run");
     let before = [desk.read("run/metrics.jsonl"), desk.read("run/summary.json"), desk.read("run/run.json")];
@@ -536,10 +536,10 @@ fn the_environment_of_a_run_is_kept_with_it() {
 }
 
 #[test]
-fn an_evaluation_plays_what_was_learned() {
+fn eval_plays_the_trained_policy() {
     let desk = Desk::new();
     let eval = |arguments: &str| desk.expect(DONE, &format!("eval {arguments} --quiet --json")).json();
-    // The bandit pays most for one of its arms: a policy that has learned nothing draws any of them, and the most probable one after training is the best.
+    // The bandit pays most for one of its arms: an untrained policy chooses any of them, and the most probable one after training is the best.
     desk.expect(DONE, "--env Probe/Bandit --envs 16 --steps 16 --minibatches 4 --hidden 8 --lr 1e-2 --agents 3 --total-steps 10240 --quiet --out run");
     // Without its noise, every pull of the best arm pays the same.
     let best = f64::from(0.9_f32);
@@ -566,7 +566,7 @@ fn an_evaluation_plays_what_was_learned() {
     let mean = |agent: &Value| agent["returns"]["mean"].as_f64().unwrap();
     let means: Vec<f64> = all["agents"].as_array().unwrap().iter().map(mean).collect();
     assert!((all["mean_return"].as_f64().unwrap() - means.iter().sum::<f64>() / 3.0).abs() < 1e-9);
-    // Episodes that are given up are counted, and nothing else is said of them.
+    // Abandoned episodes are counted, but have no statistics.
     let short = eval("poles --episodes 10 --most-steps 2");
     assert_eq!((&short["agents"][0]["unfinished"], &short["agents"][0]["returns"]), (&10.into(), &Value::Null));
 
@@ -602,7 +602,7 @@ fn a_recording_shows_each_state_of_an_episode() {
     assert_eq!(pictures.len(), frames as usize);
     assert!(pictures.windows(2).filter(|pair| pair[0] != pair[1]).count() > pictures.len() / 2, "the pole moves");
 
-    // The same seed shows the same, another seed another episode, and what has learned nothing needs no run.
+    // The same seed shows the same episode, another seed another one, and untrained agents need no run.
     let record = |arguments: &str| {
         desk.expect(DONE, &format!("record {arguments} --gif other.gif --size 48 --most-frames 20"));
         desk.bytes("other.gif")
@@ -625,7 +625,7 @@ fn a_recording_shows_each_state_of_an_episode() {
     desk.expect(REFUSED, "watch run").says(&["not a terminal", "record"]);
 }
 
-/// Every kind of damage to a checkpoint is found, is said in words, and leaves the files as they are; the checkpoint before is offered.
+/// Every kind of damage to a checkpoint is found and reported, and the files do not change; the error suggests the previous checkpoint.
 #[test]
 fn damaged_checkpoints_are_refused_and_another_is_offered() {
     let desk = Desk::new();
@@ -684,12 +684,12 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
     desk.write(name, replaced("\\\"format\\\":2", "\\\"format\\\":3"));
     desk.expect(REFUSED, "resume run").says(&["in format 3", "reads formats up to 2"]);
 
-    // What the message offers works.
+    // The suggestion of the message works.
     let wanted = sha(&desk, "run");
     desk.expect(DONE, "resume run --from 20 --quiet");
     assert_eq!(sha(&desk, "run"), wanted);
 
-    // Those of another run are whole, and no use.
+    // Checkpoints of another run are intact, but refused.
     desk.expect(DONE, &format!("{RUN} --seed 7 --quiet --out other"));
     std::fs::copy(desk.path("other/checkpoints/update-24.safetensors"), desk.path(name)).unwrap();
     desk.expect(REFUSED, "resume run").says(&["another seed", "another run"]);
@@ -721,7 +721,7 @@ fn damaged_files_of_a_run_are_named() {
         assert!(desk.path("run/checkpoints/update-24.safetensors").exists(), "a refusal removes nothing");
         desk.write(&format!("run/{file}"), good);
     }
-    // Half a line at the end is what a system that crashed leaves; it is cut off.
+    // A crash of the system may leave half a line at the end; it is cut off.
     let (rows_before, text) = (rows(&desk, "run"), desk.read("run/metrics.jsonl"));
     desk.write("run/metrics.jsonl", text + "{\"agent\":0,");
     desk.expect(DONE, "resume run --quiet");
@@ -771,7 +771,7 @@ fn learning_curves_are_drawn() {
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     let frame = reader.next_frame(&mut pixels).unwrap();
     assert_eq!((frame.width, frame.height), (320, 200));
-    // White paper, and something on it.
+    // A white background, and something drawn on it.
     let white = pixels.chunks_exact(3).filter(|pixel| *pixel == [255; 3]).count();
     assert!((32_000..63_000).contains(&white), "{white} of 64,000 pixels are white");
     for (arguments, says) in [

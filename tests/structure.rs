@@ -23,7 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const WHOLE_STD: &[&str] = &["run", "bench", "cli"];
 /// What a browser does not have, and the files outside of [`WHOLE_STD`] that name it all the same.
 const STD: &[(&str, &[&str])] = &[
-    // `clock`: the system's clock, unless whoever opens the device hands in another one.
+    // `clock`: the system's clock, unless the code that opens the device supplies another one.
     ("time::Instant", &["device::clock"]),
     ("time::SystemTime", &[]),
     // `engine`: kernels are compiled on all cores.
@@ -165,7 +165,7 @@ fn circles(imports: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<String> {
 }
 
 #[test]
-fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
+fn folders_import_only_those_to_their_left_and_there_are_no_import_cycles() {
     let modules = modules();
     assert!(modules.len() > 80, "only {} files were found", modules.len());
     let (mut offences, mut imports) = (Vec::new(), BTreeMap::new());
@@ -190,7 +190,7 @@ fn folders_import_what_stands_to_their_left_and_nothing_imports_in_a_circle() {
         offences.extend(to.iter().filter_map(|to| offence(from, to)));
         imports.insert(from.as_str(), to);
     }
-    // Whoever names a folder imports every file in it.
+    // Naming a folder imports every file in it.
     let files: Vec<&str> = imports.keys().copied().collect();
     for to in imports.values_mut() {
         let folders: Vec<&str> = to.iter().copied().filter(|module| !files.contains(module)).collect();

@@ -1,4 +1,4 @@
-//! Whole runs: the same bits however the work is split, what crosses the bus, faults, and learning.
+//! Full runs: bit-identical results for every split of the work, traffic between host and device, faults, and learning.
 
 mod common;
 
@@ -51,7 +51,7 @@ fn train(trainer: &mut Trainer) -> Result<Vec<Row>> {
 /// Parameters (as bits) and the device's metrics of a run.
 type Outcome = (Vec<u32>, Vec<[u32; 4]>);
 
-/// What comes of a small run, which is made for this call.
+/// The result of a small run, made for this call.
 fn outcome(assignments: &str) -> Outcome {
     let mut trainer = trainer_of(&config(None, assignments), "auto");
     let rows = train(&mut trainer).unwrap();
@@ -84,7 +84,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     }
 }
 
-/// Where kernels make gradient steps at once, it does not matter how many.
+/// The number of gradient steps in one dispatch does not matter.
 #[test]
 fn gradient_steps_of_a_dispatch_do_not_change_results() {
     for (env, keys) in KINDS.into_iter().flat_map(|env| [(env, ""), (env, "target_kl=0.0005 agents=2 lr=1e-2")]) {
@@ -118,9 +118,9 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
     }
 }
 
-/// Every buffer but those of [`ppo_gpu::program::buffers::KEPT`] is full of NaN when a run goes on from a checkpoint, and it reaches the same bits.
+/// Every buffer but those of [`ppo_gpu::program::buffers::KEPT`] is full of NaN when a run continues from a checkpoint; the result is bit-identical.
 #[test]
-fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
+fn an_update_reads_only_checkpointed_buffers_of_earlier_ones() {
     for env in KINDS {
         for keys in ["", "agents=2 normalize_observations=true normalize_rewards=true target_kl=0.01 anneal_clip=true"] {
             let config = config(None, &format!("{SMALL} env={env} {keys}"));
@@ -141,7 +141,7 @@ fn an_update_reads_nothing_of_earlier_ones_but_what_a_checkpoint_keeps() {
             }
             part.restore(&checkpoints[0]);
             let rest = train(&mut part).unwrap();
-            // What tells the time is not the same.
+            // Times differ.
             let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
             let expected: Vec<Row> = rows[4 * config.agents as usize..].iter().map(same).collect();
             assert_eq!(rest.iter().map(same).collect::<Vec<_>>(), expected, "{env} {keys}");
@@ -214,7 +214,7 @@ fn parameters_vary_by_episode_environment_and_agent_and_not_otherwise() {
             }
         }
         assert!(all_differ(agent[0].iter().map(|values| values[0])) && all_differ(agent[0].iter().map(|values| values[1])), "agent {s}");
-        // Beside the others as alone.
+        // The same beside others as alone.
         assert_eq!(*agent, shown(updates, settings, &format!("seed={s}"))[0], "agent {s}");
     }
     assert!(all_differ(all.iter().map(|agent| agent[0][0][2])), "agents");
@@ -236,7 +236,7 @@ fn submissions_do_not_change_results() {
 }
 
 #[test]
-fn agents_compute_what_they_compute_alone() {
+fn agents_compute_the_same_as_alone() {
     for (env, size) in KINDS.into_iter().flat_map(|env| [(env, SMALL), (env, LARGER)]) {
         // What kinds of action differ in is at a stride in every buffer, which two agents show; three do where all of an agent is.
         let agents = if env == KINDS[0] { 3 } else { 2 };
@@ -283,7 +283,7 @@ fn hours() -> f64 {
 
 /// How many updates are queued when the last agent stops depends on the clock, and on whether dispatches are timed; the checkpoint does not.
 #[test]
-fn the_last_checkpoint_is_of_the_update_with_which_the_last_agent_stopped() {
+fn the_last_checkpoint_is_of_the_update_in_which_the_last_agent_stopped() {
     let learning = "envs=64 steps=16 minibatches=2 epochs=4 hidden=16 total_steps=200000 lr=1e-2 value_clip=false max_grad_norm=10 target_return=30 agents=2";
     let mut parameters = Vec::new();
     for (clock, dispatches) in [(still as Clock, 1000), (hours, 1000), (hours, 0)] {
@@ -314,7 +314,7 @@ fn trainer_at(clock: Clock, config: &Config) -> Trainer {
 
 /// The time is that of the clock that the device was opened with, and results do not depend on it.
 #[test]
-fn the_clock_is_the_one_that_was_handed_in() {
+fn training_uses_the_given_clock() {
     let config = config(None, SMALL);
     let expected = outcome(SMALL).0;
     for clock in [still as Clock, hours] {
@@ -341,7 +341,7 @@ fn the_clock_is_the_one_that_was_handed_in() {
 
 /// One update after the other: the same rows and bits as a run, a pause that loses nothing, and checkpoints of their own updates.
 #[test]
-fn updates_one_by_one_are_those_of_a_run() {
+fn single_updates_are_the_same_as_in_a_run() {
     let config = config(None, &format!("{SMALL} dispatches_per_submit=1000"));
     let same = |row: &Row| Row { seconds: 0.0, sps: 0.0, ..row.clone() };
     let mut whole = trainer_of(&config, "auto");
@@ -372,7 +372,7 @@ fn updates_one_by_one_are_those_of_a_run() {
     assert!(pollster::block_on(trainer.next()).unwrap().is_none(), "the steps are used up");
 }
 
-/// What a player reads comes with the submission that makes the steps.
+/// A player reads its data together with the submission that makes the steps.
 #[test]
 fn a_player_reads_its_steps_once() {
     let config = config(None, SMALL);
@@ -388,7 +388,7 @@ fn a_player_reads_its_steps_once() {
 
 /// While training the host writes nothing and reads metric rows only.
 #[test]
-fn fifty_updates_move_nothing_but_metric_rows() {
+fn fifty_updates_transfer_only_metric_rows() {
     for agents in [1, 3] {
         let config = config(None, &format!("envs=8 steps=16 minibatches=2 epochs=2 hidden=8 agents={agents} total_steps={}", 8 * 16 * 50));
         let mut trainer = trainer_of(&config, "auto");
@@ -435,7 +435,7 @@ fn spoil(buffer: &str, word: usize, value: f32) -> (String, bool) {
 }
 
 #[test]
-fn what_is_not_finite_stops_training_and_is_named_first() {
+fn a_quantity_that_is_not_finite_stops_training_and_is_named() {
     // The policy head's first bias lies behind the first layer's 5 rows of 8 columns.
     let policy_bias = 5 * 8;
     for (buffer, word, value, quantity) in
@@ -462,9 +462,9 @@ fn a_limit_that_is_too_small_is_an_error_that_names_the_buffer() {
     assert_eq!(error.exit_code(), 2);
 }
 
-/// Mesa's software driver ends loops after 65,535 rounds without a word; what would need more is refused there.
+/// Mesa's software driver silently ends loops after 65,535 rounds; plans that need more are refused there.
 #[test]
-fn what_a_software_driver_would_cut_short_is_refused() {
+fn plans_with_loops_too_long_for_software_drivers_are_refused() {
     for (assignments, key) in [("envs=8 steps=16 hidden=2048,2048", "hidden"), ("envs=65536 steps=32 minibatches=2", "minibatches")] {
         let plan = Plan::new(&config(None, assignments), profile("auto")).unwrap();
         let error = plan.check_software_loops().unwrap_err();

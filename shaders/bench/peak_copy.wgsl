@@ -1,4 +1,4 @@
-// The fastest that a kernel moves memory: four vectors a lane, each read and written side by side with those of the neighbouring lanes.
+// The peak rate of memory traffic: four vectors per lane, each read and written next to those of the neighbouring lanes.
 // Both buffers hold exactly the grid's vectors. Work: 128 bytes a lane, read and written together. Reads source. Writes destination.
 
 @group(0) @binding(0) var<storage, read> source: array<vec4<f32>>;               // [vector]

@@ -1,5 +1,5 @@
-// The most multiply-adds that the device makes: x = x a + b in twelve independent chains a lane, which hide the latency of one another and leave
-// registers free. a, b and the chains' starts are read from memory and their ends are written there, so nothing can be left out or done beforehand.
+// The peak rate of multiply-adds: x = x a + b in twelve independent chains per lane, which hide each other's latency and leave
+// registers free. a, b and the chains' starts are read from memory, and their ends are written there, so the compiler can neither skip nor precompute anything.
 // UNROLLED: straight-line code, for drivers that keep control flow; otherwise a loop of ROUNDS bodies that fits an instruction cache.
 // Work: 24 * 64 operations a lane and body: four bodies, or ROUNDS. Reads factors. Writes sums.
 

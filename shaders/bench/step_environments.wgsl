@@ -1,5 +1,6 @@
-// The rollout without its network: STEPS_PER_DISPATCH steps of every environment with actions of a policy that has learned nothing, and automatic reset. Keeps no transitions.
-// Random numbers are named by the length of the running episode, so that the kernel can be repeated without an index.
+// The rollout without its network: STEPS_PER_DISPATCH steps of every environment with actions of an untrained policy, and automatic reset.
+// Stores no transitions.
+// Random numbers are keyed by the length of the running episode, so that the kernel can be repeated without an index.
 // One lane: one environment. Reads agents. Writes env_lanes, faults.
 
 //! import grid

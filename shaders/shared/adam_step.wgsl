@@ -1,6 +1,6 @@
 // A step of Adam, clipped by the gradient's global norm; see shaders/adam.wgsl.
 
-// What all parameters of an agent have in common.
+// The factors that all parameters of an agent share.
 struct AdamStep {
     scale: f32,              // of the gradient
     first_correction: f32,   // 1 - b1^n
@@ -34,7 +34,7 @@ fn are_finite(x: vec4<f32>) -> bool {
     return is_finite(x.x) && is_finite(x.y) && is_finite(x.z) && is_finite(x.w);
 }
 
-// 1 - e^x for x < 0. The difference would lose most of its digits for small x, that is, in the first steps: there it is the Taylor series, whose
+// 1 - e^x for x < 0. The difference would lose most of its digits for small x, that is, in the first steps. There the Taylor series is used, whose
 // first omitted term is x^9/10! relative to x: under 2^-24 / 100 at the switch.
 fn bias_correction(x: f32) -> f32 {
     let series = -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0))))))));

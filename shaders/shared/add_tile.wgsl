@@ -5,7 +5,7 @@
 //! import sample
 //! import policy
 
-// What a sample needs besides its observation.
+// The data of a sample, without its observation.
 struct Drawn {
     sample: Sample,
     action: Action,
@@ -39,7 +39,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     return drawn.counted * select(critic.sums, actor.sums, is_actor);
 }
 
-// Fetches sample `i` of the minibatch for the lane, and its observation for the network. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+// Fetches sample `i` of the minibatch for the lane, and its observation for the network.
+// Lanes past the end repeat the last sample with weight 0; unwanted lanes load nothing.
 fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
     let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
     var drawn: Drawn;
@@ -70,7 +71,7 @@ fn load_action(base: u32, drawn: ptr<function, Drawn>) {
 
 struct Loss {
     slope: array<vec4<f32>, HEAD>,  // d loss / d head output
-    sums: vec4<f32>,                // what is reported: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
+    sums: vec4<f32>,                // loss sums to report: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
 }
 
 fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantage: f32) -> Loss {
@@ -98,7 +99,7 @@ fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Lo
         let clip = clip_range(agent);
         let change = value - sample.value;
         let clipped_error = sample.value + clamp(change, -clip, clip) - sample.value_target;
-        // Where the clipped error is the larger one the value is outside the range and has no slope; inside they are the same.
+        // If the clipped error is larger, the value is outside the range and has no slope; inside the range, both are the same.
         let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > clip;
         slope = select(slope, 0.0, clipped_is_larger);
         squared = max(squared, clipped_error * clipped_error);

@@ -2,7 +2,7 @@
 
 struct Agent {
     seed: vec2<u32>,     // low and high word, like every pair of words here
-    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
+    world: vec2<u32>,    // seed of environment parameters that outlast an episode; the agent's own, even when it plays with other seeds
     lr: f32,
     gamma: f32,
     gae_lambda: f32,
@@ -14,15 +14,15 @@ struct Agent {
     target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
     canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
     update: u32,         // updates learned from
-    sequence: u32,       // updates executed; runs on after the agent has stopped
+    sequence: u32,       // updates executed, including those after the agent stopped
     episodes: vec2<u32>, // episodes finished since the start
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
     gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
-    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
+    fault: u32,          // code of the fault that stopped it, NO_FAULT for none; later faults of its environments do not change it
 }
 
-// How far the run has come, in environment steps of one environment.
+// Progress of the run, in steps of one environment.
 fn time_of(agent: Agent, t: u32) -> u32 {
     return agent.sequence * STEPS + t;
 }
@@ -32,9 +32,9 @@ fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
     return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
 }
 
-// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+// The factor of linear annealing: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
-    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    // Beyond 2^24 updates the quotient rounds to 1 before the last update.
     if (UPDATES > 16777216u) {
         return f32(UPDATES - agent.update) / f32(UPDATES);
     }

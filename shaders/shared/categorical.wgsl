@@ -1,4 +1,4 @@
-// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
+// Categorical distributions over parts of the actor's outputs, without illegal actions. Twin: src/reference/policy.rs.
 
 //! import legal
 
@@ -7,7 +7,7 @@ struct Policy {
     entropy: f32,
 }
 
-// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+// Replaces the logit of an illegal action: the exponential of any difference to it is exactly 0, and 0 times it is 0.
 const ILLEGAL_LOGIT: f32 = -1e30;
 
 fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
@@ -33,7 +33,7 @@ fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, 
     }
 }
 
-// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+// The choice among the same logits, counted from `first`, whose share of [0, 1) contains `uniform`. The last legal one gets the remainder from rounding.
 fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
     var p = policy;
     var choice = 0u;
@@ -47,7 +47,7 @@ fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, unif
     return choice;
 }
 
-// The most probable choice among the same logits, counted from `first`; of several the first one.
+// The most probable choice among the same logits, counted from `first`; the first one on ties.
 fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
     var p = policy;
     var choice = 0u;

@@ -1,4 +1,4 @@
-// The part of a kernel's work that a dispatch makes.
+// The part of a kernel's work that a dispatch does.
 
 struct Dispatch {
     index: u32,

@@ -1,4 +1,4 @@
-// One environment as it lives between dispatches.
+// The state of one environment between dispatches.
 
 //! import running_sum
 
@@ -8,7 +8,7 @@ struct EnvLane {
     episode_length: u32,  // of the running episode
 }
 
-// A new episode; its random numbers are named by the step that is about to be made.
+// A new episode; its random numbers are keyed by the upcoming step.
 fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvLane {
     vary_parameters(agent, time, n);
     var rng = rng_stream(agent.seed, RESET_DOMAIN, time, n);

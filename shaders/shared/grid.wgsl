@@ -1,5 +1,5 @@
-// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
-// of those that it dispatches.
+// The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
+// the first part.
 
 struct Part {
     first: u32,
@@ -9,7 +9,7 @@ struct Part {
 
 struct Place {
     s: u32,        // agent
-    network: u32,  // 0 where the grid tells no networks apart
+    network: u32,  // 0 if the grid has no axis for networks
     group: u32,
 }
 

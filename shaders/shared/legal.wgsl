@@ -1,4 +1,4 @@
-// Which discrete actions are legal: a bit for each of the LOGITS, kept behind the action in `actions`. Without masks (MASK_WORDS = 0) all are.
+// The legal discrete actions: a bit for each of the LOGITS, stored after the action in `actions`. Without masks (MASK_WORDS = 0) all are legal.
 
 struct Legal {
     bits: array<u32, max(MASK_WORDS, 1u)>,
@@ -21,5 +21,5 @@ fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
     return some;
 }
 
-// Stands for no choice where each has a legal action.
+// Returned when every choice has a legal action.
 const EVERY_CHOICE: u32 = 0xFFFFFFFFu;

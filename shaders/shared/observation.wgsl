@@ -1,4 +1,4 @@
-// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+// Component k, as input of the networks, of the observation at `base` in `observations`: stored as a bit if all components are 0 or 1, else as a float.
 
 //! import network_input
 

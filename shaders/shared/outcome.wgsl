@@ -1,4 +1,4 @@
-// What an environment's step leads to.
+// The result of an environment's step.
 
 struct Outcome {
     reward: f32,

@@ -1,6 +1,6 @@
 // The policy of environments with continuous actions: a normal distribution with independent dimensions. The head's first ACTION_DIMS outputs are the means;
-// the next are the logarithms of the standard deviations, which are biases alone and so do not depend on the observation. Actions are stored as sampled, and
-// clipped to the environment's bounds only as they enter it. Twin: src/reference/policy.rs.
+// the next are the logarithms of the standard deviations, which are only biases and so do not depend on the observation. Actions are stored as sampled, and
+// clipped to the environment's bounds only when they are passed to it. Twin: src/reference/policy.rs.
 
 //! import legal
 
@@ -33,8 +33,8 @@ fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Actio
     var action: Action;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         let value = p.mean[d] + exp(p.log_std[d]) * rng_normal(rng);
-        // What compilers cannot see through: they would take the mean away again in (action - mean), and the log-probability would not be, to the bit, the one
-        // that `gradient` finds for the stored action. No environment has this number.
+        // A condition opaque to compilers. Otherwise they would cancel the mean in (action - mean), and the log-probability would not be bit-identical to
+        // that of `gradient` for the stored action. No environment has this number.
         action.values[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
     }
     return action;
@@ -76,7 +76,7 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return EVERY_CHOICE;
 }
 
-// What enters the environment.
+// The action passed to the environment.
 fn action_taken(action: Action) -> array<f32, ACTION_DIMS> {
     var least = ACTION_LEAST;
     var most = ACTION_MOST;
@@ -87,7 +87,7 @@ fn action_taken(action: Action) -> array<f32, ACTION_DIMS> {
     return taken;
 }
 
-// A word of the action as it is stored.
+// A word of the stored action.
 fn action_word(action: Action, i: u32) -> u32 {
     var a = action;
     return bitcast<u32>(a.values[i]);

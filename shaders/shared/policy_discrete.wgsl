@@ -35,7 +35,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     return slope;
 }
 
-// The first choice in which no action is legal.
+// The first choice without a legal action.
 fn choice_without_legal(legal: Legal) -> u32 {
     if (MASK_WORDS == 0u) {
         return EVERY_CHOICE;
@@ -43,12 +43,12 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
 }
 
-// What enters the environment.
+// The action passed to the environment.
 fn action_taken(action: Action) -> u32 {
     return action.choice;
 }
 
-// A word of the action as it is stored.
+// A word of the stored action.
 fn action_word(action: Action, i: u32) -> u32 {
     return action.choice;
 }

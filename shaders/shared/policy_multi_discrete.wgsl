@@ -69,7 +69,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     return slope;
 }
 
-// The first choice in which no action is legal.
+// The first choice without a legal action.
 fn choice_without_legal(legal: Legal) -> u32 {
     if (MASK_WORDS == 0u) {
         return EVERY_CHOICE;
@@ -83,12 +83,12 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return found;
 }
 
-// What enters the environment.
+// The action passed to the environment.
 fn action_taken(action: Action) -> array<u32, ACTION_DIMS> {
     return action.choices;
 }
 
-// A word of the action as it is stored.
+// A word of the stored action.
 fn action_word(action: Action, i: u32) -> u32 {
     var a = action;
     return a.choices[i];

@@ -1,4 +1,4 @@
-// Sums over the lanes of a workgroup: each subgroup's by the driver, in its own fixed order, then those of the subgroups. Stands for `reduce` where
+// Sums over the lanes of a workgroup: first within each subgroup, by the driver in its own fixed order, then over the subgroups. Replaces `reduce` if
 // subgroups have SUBGROUP lanes each.
 
 var<workgroup> reduce_sums: array<vec4<f32>, LANES / SUBGROUP>;

@@ -1,18 +1,18 @@
 // Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
-// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+// A stream is keyed by (seed, domain, time, lane), so that random numbers do not depend on how the work is split.
 
 const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
 const ACTION_DOMAIN: u32 = 2u;   // the same
 const STEP_DOMAIN: u32 = 3u;     // the same
 const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
-const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: of the episode, environment or agent; draw: the parameter's index
 
 const RNG_TAU: f32 = 6.2831853072;  // 2 pi
 
 struct Rng {
     key: vec2<u32>,
     lane: u32,
-    draw: u32,  // draws made so far
+    draw: u32,  // random numbers taken so far
 }
 
 fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
@@ -42,7 +42,7 @@ fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
     return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
 }
 
-// 64 random bits, of which most draws use the first word.
+// 64 random bits; most callers use only the first word.
 fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
     let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
     (*rng).draw += 1u;
@@ -68,7 +68,7 @@ fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
 fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
     let bits = rng_words(rng);
     let fraction = bits.x * count;
-    // Whether the low word's share carries over.
+    // The carry from the low word.
     return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
 }
 
@@ -80,7 +80,7 @@ fn rng_high_word(a: u32, b: u32) -> u32 {
     return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
 }
 
-// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL's accuracy of the cosine is best.
 fn rng_normal(rng: ptr<function, Rng>) -> f32 {
     let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
     return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));

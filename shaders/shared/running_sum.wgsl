@@ -1,5 +1,5 @@
-// A running sum in two floats, value + error, good to some 48 bits: the sum of 2^24 ones in one float stays there for ever. Each addition keeps what rounding
-// would lose (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
+// A running sum in two floats, value + error, accurate to about 48 bits. In one float, a sum of ones would stop growing at 2^24. Each addition keeps the
+// rounding error (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
 
 struct RunningSum {
     value: f32,
@@ -17,7 +17,7 @@ fn running_sum_plus(sum: RunningSum, x: f32, i: u32) -> RunningSum {
     return RunningSum(value, error - opaque_float(value - total, i));
 }
 
-// `x`, which compilers cannot see: those that treat floats as real numbers would find that every error is 0.
+// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0.
 fn opaque_float(x: f32, i: u32) -> f32 {
     return select(x, 0.0, i == 0xFFFFFFFFu);
 }

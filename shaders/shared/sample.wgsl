@@ -1,4 +1,4 @@
-// What a gradient step reads of one environment step.
+// The data of one environment step that a gradient step reads.
 
 struct Sample {
     advantage: f32,

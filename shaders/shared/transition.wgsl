@@ -1,4 +1,4 @@
-// What a step leaves behind, besides observation and action.
+// The results of a step, without observation and action.
 
 struct Transition {
     log_prob: f32,        // log-probability of the sampled action

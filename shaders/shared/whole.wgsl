@@ -1,5 +1,5 @@
-// The value itself, which compilers cannot see. The one behind software drivers (LLVM) takes a store apart lane by lane, and where a value is used by
-// nothing else it computes the whole expression again for each lane: three times the time of `evaluate`.
+// The value itself, hidden from compilers. LLVM, which software drivers use, splits a store lane by lane, and if nothing else uses the value, it
+// recomputes the whole expression for each lane: `evaluate` would take three times as long.
 
 fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
     return select(value, vec4(0.0), lane == 0xffffffffu);

@@ -1,4 +1,4 @@
-//! Tries an environment on a device: what `ppo-gpu env check` reports.
+//! Trying an environment on a device, for `ppo-gpu env check`.
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
@@ -16,57 +16,57 @@ use crate::support::fault::{self, Fault};
 use crate::support::text::{grouped, quantity};
 use crate::train::agents::{agent_rows, upload};
 
-/// Environments that are tried at once.
+/// Environments run in parallel.
 const ENVS: usize = 64;
-/// Floats of observations that are looked at, at most.
+/// Most floats of observations to inspect.
 const FLOATS: usize = 1 << 24;
 /// Steps of each environment.
 const STEPS: std::ops::RangeInclusive<usize> = 64..=2048;
-/// Observations beyond this are better normalised.
+/// Observations beyond this should be normalised.
 const LARGE: f32 = 10.0;
-/// Rewards beyond this make values, and losses, that f32 may not hold.
+/// Rewards beyond this may make values and losses overflow f32.
 const LARGE_REWARD: f32 = 1e6;
-/// Pixels along the sides of the picture that is tried.
+/// Pixels along the sides of the test picture.
 const PICTURE: u32 = 16;
-/// Components of the observation that vary by less are better normalised, too.
+/// Components of the observation that vary by less should also be normalised.
 const NARROW: f32 = 0.01;
-/// An action is drawn around 0 with a deviation of 1 at first: bounds that leave out half of that, or reach far beyond it, are worth a word.
+/// Actions are sampled around 0 with a deviation of 1 at first: bounds that exclude half of that range, or reach far beyond it, deserve a note.
 const USUAL_BOUND: f32 = 0.5;
 const MOST_BOUND: f32 = 10.0;
 
-/// How good a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// As it should be.
     Fine,
-    /// Unusual, but it may be meant.
+    /// Unusual, but possibly intended.
     Note,
-    /// Cannot be trained on.
+    /// Makes training impossible.
     Wrong,
 }
 
-/// Something that was found.
+/// A result of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How good it is.
+    /// Its severity.
     pub verdict: Verdict,
-    /// Line of the file that it is about.
+    /// The relevant line of the file.
     pub line: Option<usize>,
-    /// What was found, and what to do.
+    /// The finding, and what to do.
     pub text: String,
 }
 
-/// What came of a check.
+/// The results of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The file.
     pub path: String,
-    /// What was found, in the order in which it was looked for.
+    /// The findings, in the order of the checks.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether it can be trained on.
+    /// Whether the environment can be used for training.
     pub fn passed(&self) -> bool {
         self.findings.iter().all(|finding| finding.verdict != Verdict::Wrong)
     }
@@ -86,7 +86,7 @@ impl Report {
     }
 }
 
-/// Steps `environment` with a policy that has learned nothing, twice from the same seed, and says what it saw.
+/// Steps `environment` with an untrained policy, twice from the same seed, and reports findings.
 ///
 /// # Errors
 /// Those of [`Plan::with_environment`] and [`Engine::new`].
@@ -110,7 +110,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     say(Fine, "", format!("compiles; {size} observations, {}, {limit}, {} words of state", environment.actions.describe(), environment.state_words));
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
-        // What else was seen means nothing.
+        // All other results are meaningless then.
         say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
         return Ok(report);
     }
@@ -131,7 +131,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let (terminated, truncated) = (endings(Transition::TERMINATED), endings(Transition::TRUNCATED));
     let division = "look for a division by zero, a root or logarithm of a negative number, or a state that grows without bound";
     match observations.iter().position(|x| !x.is_finite()) {
-        // Those that follow the last step, and those that a time limit ends, are looked at by the device alone.
+        // Only the device checks observations after the last step, and those at the end by a time limit.
         None if first.fault.map(Fault::kind) == Some(fault::OBSERVATION) => {
             say(Wrong, observes, format!("an observation is not finite, the one after a step that ended an episode or the last step: {division}"));
         }
@@ -164,7 +164,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         None => {
             let (low, high) = rewards.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
             let mean = rewards.iter().map(|&x| f64::from(x)).sum::<f64>() / rewards.len() as f64;
-            say(Fine, "", format!("rewards are finite, from {low} to {high}, {} in the mean", quantity(mean)));
+            say(Fine, "", format!("rewards are finite, from {low} to {high}, mean {}", quantity(mean)));
             if first.fault.map(Fault::kind) == Some(fault::REWARD) {
                 say(Wrong, "fn env_step", "the rewards of an episode add up to a return that is not finite: make them smaller".into());
             } else if low < -LARGE_REWARD || high > LARGE_REWARD {
@@ -203,7 +203,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     }
     let states: Vec<&[u32]> = first.start.chunks(environment.lane_words).map(|lane| &lane[..environment.state_words]).collect();
     if states.iter().all(|state| state == &states[0]) {
-        say(Note, "fn env_reset", format!("all {ENVS} environments began in the same state: draw something from `rng`, unless that is meant"));
+        say(Note, "fn env_reset", format!("all {ENVS} environments began in the same state: use random numbers from `rng`, unless this is intended"));
     } else {
         say(Fine, "", "resets vary".into());
     }
@@ -233,16 +233,16 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             Err(error) => return Err(error),
         }
     } else {
-        say(Note, "", "there is no env_pixel, so it cannot be drawn".into());
+        say(Note, "", "there is no env_pixel, so there are no pictures of it".into());
     }
-    // Whatever it is: the device has seen what none of the above has.
+    // Any other fault: the device found something that the checks above missed.
     if let Some(fault) = first.fault.filter(|_| report.passed()) {
         report.findings.push(Finding { verdict: Wrong, line: None, text: fault.sentence() });
     }
     Ok(report)
 }
 
-/// What one rollout left behind.
+/// The results of one rollout.
 struct Trial {
     start: Vec<u32>,
     end: Vec<u32>,
@@ -260,7 +260,7 @@ impl Trial {
         let start = engine.read("env_lanes")?;
         let rollout = &engine.program().update;
         let read_fault = || Ok(engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code));
-        // Where a driver ends loops early, those of the first steps tell, and all others would take as long.
+        // If a driver ends loops early, the first steps show it; later dispatches would take just as long.
         let (start_of_it, rest) = rollout.split_at(1);
         let timed = |steps: &[Step]| {
             let began = gpu.now();
@@ -273,7 +273,7 @@ impl Trial {
             first_fault = read_fault()?;
         }
         let mut observations = engine.read("observations")?;
-        // Rows of last observations are written where an episode was truncated, and hold earlier ones elsewhere.
+        // Rows of last observations are written only if an episode was truncated; otherwise they hold older data.
         observations.truncate(layouts::observation(plan, 0, plan.steps + 1, 0));
         Ok(Trial {
             start,

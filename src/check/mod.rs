@@ -1,4 +1,4 @@
-//! Whether a device computes what it should, and an environment does.
+//! Checking that a device computes correctly, and that an environment behaves.
 
 pub mod environment;
 pub mod selftest;

@@ -1,4 +1,4 @@
-//! Whether a device computes what the reference does, kernel by kernel.
+//! Comparing a device with the reference, kernel by kernel.
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
@@ -13,15 +13,15 @@ use crate::spec::config::Config;
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::train::trainer::Trainer;
 
-/// Seeds to try for one on which no decision could go either way within rounding.
+/// Seeds to try until no decision depends on rounding.
 const SEEDS: u64 = 5;
-/// Environment steps of the check times parameters of an agent, at most: the reference is sequential.
+/// Largest product of environment steps in the check and parameters of an agent: the reference is sequential.
 const WORK: usize = 2_000_000;
 
-/// What was compared.
+/// The extent of the comparison.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Checked {
-    /// Dispatches, each of whose results were compared word by word.
+    /// Dispatches whose results were compared word by word.
     pub dispatches: usize,
     /// Environments of the small plan.
     pub envs: usize,
@@ -31,16 +31,16 @@ pub struct Checked {
     pub agents: usize,
 }
 
-/// Runs one update of a plan with few environments and the networks and profile of `plan`, and compares every dispatch with the reference, which is given
-/// the device's own buffers.
+/// Runs one update of a plan with few environments and the networks and profile of `plan`, and compares every dispatch with the reference, which starts
+/// from the device's own buffers.
 ///
 /// # Errors
-/// [`Error::Device`] naming the first kernel that is wrong; those of [`Trainer::new`].
+/// [`Error::Device`] naming the first kernel that differs; those of [`Trainer::new`].
 pub fn check(gpu: &Gpu, plan: &Plan) -> Result<Checked> {
     check_with(gpu, plan, &EngineOptions::default)
 }
 
-/// [`check`] of engines of other options, for tests.
+/// [`check`] with other engine options, for tests.
 ///
 /// # Errors
 /// Those of [`check`].
@@ -58,7 +58,7 @@ pub fn check_with(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -
     Err(Error::Device { activity: "looked for a seed to compare kernels on".into(), message: ambiguous.join("\n"), kind: DeviceFailure::Validation })
 }
 
-/// The configuration of `plan`, small. Odd numbers, so that tiles and workgroups are not filled.
+/// A small version of the configuration of `plan`. Odd numbers leave tiles and workgroups partly filled.
 fn small(plan: &Plan, seed: u64) -> Config {
     let steps = 6;
     let envs = (WORK / plan.network.padded_parameters() / steps).clamp(5, 23) as u32;
@@ -76,7 +76,7 @@ fn small(plan: &Plan, seed: u64) -> Config {
     }
 }
 
-/// The number of dispatches that agree. Environments that the reference does not know are stepped without a check.
+/// The number of dispatches that agree. Steps of environments that the reference does not know are not checked.
 fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Result<std::result::Result<usize, Ambiguous>> {
     let trainer = Trainer::with_options(gpu.clone(), plan.clone(), &options())?;
     let engine = trainer.engine();

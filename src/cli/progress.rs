@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_holds_what_the_person_wants_to_know() {
+    fn a_progress_line_has_updates_time_return_and_speed() {
         let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0, row: None };
         assert_eq!(line(&state, 39), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
         let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0, row: None };

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_what_was_damaged_is_not() {
+    fn written_caches_are_read_and_damaged_ones_ignored() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("new").join("kernels.bin");
         write(&path, b"compiled").expect("written");

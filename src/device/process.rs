@@ -65,7 +65,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_wanted_is_set_once_and_kept() {
+    fn environment_variables_are_set_once_and_kept() {
         if cfg!(target_os = "linux") {
             for (name, _) in super::wanted() {
                 assert!(std::env::var_os(name).is_some(), "{name} is not set");

@@ -1,4 +1,4 @@
-//! The environments that come with the program, and those in a person's files.
+//! Built-in environments, and environments in a user's files.
 
 use crate::environments::contract;
 use crate::program::plan::Plan;
@@ -10,13 +10,13 @@ use crate::support::files;
 use crate::support::text::did_you_mean;
 use std::path::Path;
 
-/// An environment that comes with the program.
+/// A built-in environment.
 struct BuiltIn {
     /// Standard name.
     name: &'static str,
     /// The WGSL file.
     source: &'static str,
-    /// Name and text of the configuration that it is trained with unless another is given.
+    /// Name and text of its default configuration (preset).
     preset: Option<(&'static str, &'static str)>,
 }
 
@@ -32,7 +32,7 @@ macro_rules! built_in {
     };
 }
 
-// Standard name, file stem of the WGSL, and of the configuration where there is one.
+// Standard name, file stem of the WGSL, and of the configuration if there is one.
 built_in! {
     "CartPole-v1" "cartpole" "cartpole";
     "Acrobot-v1" "acrobot" "acrobot";
@@ -55,7 +55,7 @@ built_in! {
     "Probe/Target" "probe_target";
 }
 
-/// An example of an environment file, to start from.
+/// A template of an environment file.
 pub fn template(continuous: bool) -> &'static str {
     if continuous { include_str!("template_continuous.wgsl") } else { include_str!("template_discrete.wgsl") }
 }
@@ -75,7 +75,7 @@ impl Environment {
             let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
             Error::config("env", format!("there is no environment '{name}'"), help)
         })?;
-        // Whether they fit into kernels is tested once for all.
+        // A test checks that they fit into the kernels.
         Ok(Environment { built_in: true, ..contract::read(known.name, known.source)? })
     }
 
@@ -88,7 +88,7 @@ impl Environment {
         BUILT_IN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    /// File name and text of the configuration that the built-in environment called `name` is trained with unless another is given.
+    /// File name and text of the preset of the built-in environment called `name`.
     pub fn preset(name: &str) -> Option<(&'static str, &'static str)> {
         Self::built_in(name)?.preset
     }

@@ -1,4 +1,4 @@
-//! What an environment's WGSL file must declare, and what is wrong with one that does not.
+//! The required declarations of an environment's WGSL file, and the errors for files that break the contract.
 
 use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
@@ -10,17 +10,17 @@ use crate::support::text::did_you_mean;
 use crate::wgsl::{compose, reflect};
 use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
 
-/// Words of state at most: it lives in an invocation's registers or stack.
+/// Most words of state: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
-/// Floats of an observation at most.
+/// Most floats of an observation.
 const MOST_OBSERVATION: usize = 4096;
-/// Outputs of the actor at most.
+/// Most outputs of the actor.
 const MOST_OUTPUTS: usize = 1024;
 
 /// Reads the environment that `source` declares; `name` is its standard name or the file's path.
 ///
 /// # Errors
-/// [`Error::Environment`], with the file's own lines where they are known, and what to do.
+/// [`Error::Environment`], with the file's own lines if known, and what to do.
 pub fn read(name: &str, source: &str) -> Result<Environment> {
     let file = File { name, source };
     file.refuse_what_kernels_own()?;
@@ -55,7 +55,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     let binary = file.function("env_component", &["ptr<function, EnvState>", "u32"], "bool", false)?;
     if file.function("env_observe", &["EnvState"], &observed, !binary)? && binary {
         let help = "remove one of them; env_component is for hundreds of components that are each 0 or 1";
-        return Err(file.error("fn env_component", "both `env_observe` and `env_component` say what is observed", help));
+        return Err(file.error("fn env_component", "both `env_observe` and `env_component` define the observation", help));
     }
     let masked = file.function("env_action_mask", &["EnvState"], &mask, false)?;
     let pictured = file.function("env_pixel", &["EnvState", "vec2<f32>"], "vec3<f32>", false)?;
@@ -94,7 +94,7 @@ fn has_loop(block: &naga::Block) -> bool {
     })
 }
 
-/// Compiles the kernels that `environment` becomes part of, whose names it may not take.
+/// Compiles the kernels that include `environment`, which must not reuse their names.
 ///
 /// # Errors
 /// [`Error::Environment`], with the file's own lines where they are known, and what to do.
@@ -116,12 +116,12 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
     Ok(())
 }
 
-/// The error for an environment that compiles by itself, but not as part of `kernel`, whose whole text is `composed`. `why` is what there is to say about it
-/// besides.
+/// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
+/// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
     let file = File { name: &environment.name, source: &environment.source };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
-    // The file begins further down; a name is declared where the file declares it.
+    // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
     let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
     let named = || {
@@ -129,7 +129,7 @@ fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str,
         ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
     };
     let help = if problem.contains("redefinition") {
-        "the kernels around an environment use this name themselves: choose another, for instance with a prefix".into()
+        "the kernels around an environment already use this name: choose another, for instance with a prefix".into()
     } else if why.is_empty() {
         format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
     } else {
@@ -138,13 +138,13 @@ fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str,
     file.error(named().or(line), problem, help)
 }
 
-/// An error of a kernel in terms of the environment's file, where the file compiles with its standard parameters: constants are folded, so that, say, the root
-/// of a parameter below 0 is found when the kernels of a run are compiled. All other errors stay as they are.
+/// An error of a kernel in terms of the environment's file, if the file compiles with its standard parameters. Constants are folded, so that the root of a
+/// negative parameter, for instance, is found only when the kernels of a run are compiled. Other errors are unchanged.
 pub fn with_parameters(plan: &Plan, error: Error) -> Error {
     match error {
         Error::Shader { kernel, report } if !plan.config.env_parameters.is_empty() => {
             let settings: Vec<String> = plan.config.env_parameters.iter().map(|(name, setting)| format!("{name} = {setting}")).collect();
-            let why = format!("the file compiles with its standard parameters, and not with {}", settings.join(", "));
+            let why = format!("the file compiles with its standard parameters, but not with {}", settings.join(", "));
             let composed = kernel::all(plan).into_iter().find(|known| known.name == kernel).map(|kernel| compose::compose(kernel, plan));
             in_terms_of_the_file(&plan.environment, &kernel, &composed.map_or(String::new(), |composed| composed.text), &report, &why)
         }
@@ -152,10 +152,10 @@ pub fn with_parameters(plan: &Plan, error: Error) -> Error {
     }
 }
 
-/// What the file is compiled with to be read: stand-ins for what kernels provide.
+/// Code that is compiled together with the file to read it: substitutes for declarations of the kernels.
 const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 
-/// A file that was not compiled yet.
+/// A file that is not compiled yet.
 #[derive(Clone, Copy)]
 struct File<'a> {
     name: &'a str,
@@ -167,7 +167,7 @@ impl File<'_> {
         Error::Environment { path: self.name.into(), line, problem, help }
     }
 
-    /// Line (from 1 on) of the first line that contains `text`.
+    /// Number (from 1) of the first line that contains `text`.
     fn line_of(&self, text: &str) -> Option<usize> {
         (!text.is_empty())
             .then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1))
@@ -232,7 +232,7 @@ impl File<'_> {
         let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
         let in_file = line.filter(|line| *line <= self.source.lines().count());
         let help = match &problem {
-            p if p.contains("redefinition") || p.contains("already") => "the name is one of ours, or declared twice: choose another name",
+            p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
             p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
             p if p.contains("conversions") || p.contains("can't work with") => {
@@ -251,12 +251,12 @@ impl File<'_> {
     }
 }
 
-/// Whether a compiler's `problem` is a name, of a declaration or of a field, that is declared nowhere.
+/// Whether a compiler's `problem` is an undeclared name, of a declaration or of a field.
 fn is_unknown(problem: &str) -> bool {
     problem.contains("no definition in scope") || problem.contains("invalid field accessor")
 }
 
-/// "; did you mean 'x'?" for the identifier of `text`, or the function of WGSL, that is nearest to the unknown name in `problem`.
+/// "; did you mean 'x'?" with the identifier of `text`, or the function of WGSL, nearest to the unknown name in `problem`.
 fn nearest(text: &str, problem: &str) -> String {
     let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
     let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
@@ -266,12 +266,12 @@ fn nearest(text: &str, problem: &str) -> String {
     did_you_mean(unknown, names)
 }
 
-/// Functions that WGSL has for numbers and vectors (WGSL specification, section "Built-in functions").
+/// WGSL's functions for numbers and vectors (WGSL specification, section "Built-in functions").
 const WGSL_FUNCTIONS: &str = "abs acos acosh all any asin asinh atan atan2 atanh ceil clamp cos cosh countOneBits cross degrees distance dot exp exp2 \
     firstLeadingBit firstTrailingBit floor fma fract length log log2 max min mix modf normalize pow radians reflect refract reverseBits round saturate select sign \
     sin sinh smoothstep sqrt step tan tanh trunc";
 
-/// Line and cause of what the validator finds wrong with WGSL that parses. Its report begins with the function that contains it.
+/// Line and cause of a validation error in WGSL that parses. The validator's report begins with the function that contains it.
 fn cause(text: &str) -> Option<(Option<usize>, String)> {
     let error = reflect::validator().validate(&naga::front::wgsl::parse_str(text).ok()?).err()?;
     let innermost = error.spans().filter_map(|(span, _)| Some((span.to_range()?.len(), span))).min_by_key(|(length, _)| *length);
@@ -283,7 +283,7 @@ fn cause(text: &str) -> Option<(Option<usize>, String)> {
     Some((line, cause.to_string()))
 }
 
-/// What a compiler's report says first.
+/// The first message of a compiler's report.
 fn first_line(report: &str) -> String {
     report.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string()
 }
@@ -319,7 +319,7 @@ impl Parsed<'_> {
         }
     }
 
-    /// What the constants say of actions.
+    /// The actions that the constants declare.
     fn actions(&self) -> Result<Actions> {
         let array = |name: &str| reflect::constant_array(self.module, name);
         let (single, counts, low, high) = (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
@@ -357,7 +357,7 @@ impl Parsed<'_> {
         }
     }
 
-    /// Refuses what cannot be kept in memory between steps.
+    /// Refuses fields that cannot be stored in memory between steps.
     fn storable(&self) -> Result<()> {
         fn has_bool(module: &Module, ty: Handle<Type>) -> bool {
             match &module.types[ty].inner {
@@ -405,7 +405,7 @@ impl Parsed<'_> {
             .collect()
     }
 
-    /// Whether there is a function of this name; it then has these arguments and this result.
+    /// Whether there is a function of this name; checks its arguments and result if so.
     fn function(&self, name: &str, arguments: &[&str], result: &str, required: bool) -> Result<bool> {
         let signature = format!("fn {name}({}) -> {result}", arguments.join(", "));
         let at = format!("fn {name}");
@@ -426,7 +426,7 @@ impl Parsed<'_> {
         Ok(true)
     }
 
-    /// A type as WGSL writes it.
+    /// A type in WGSL syntax.
     fn type_name(&self, ty: Handle<Type>) -> String {
         let ty = &self.module.types[ty];
         let scalar = |scalar: &naga::Scalar| match (scalar.kind, scalar.width) {

@@ -1,10 +1,10 @@
-//! What a person is told of environments.
+//! Descriptions of environments.
 
 use crate::spec::environment::{Environment, TIME_LIMIT};
 use crate::support::error::Result;
 
 impl Environment {
-    /// The comment that its file begins with, without the slashes.
+    /// The comment at the beginning of its file, without the slashes.
     pub fn header(&self) -> String {
         let lines = self.source.lines().take_while(|line| line.starts_with("//") && !line.starts_with("//!"));
         lines.map(|line| line.trim_start_matches("//").trim_start().to_string() + "\n").collect()
@@ -17,14 +17,14 @@ impl Environment {
         rest.split(". ").next().unwrap_or_default().trim_end_matches(['.', ' ']).to_string()
     }
 
-    /// What the file says beside a parameter.
+    /// The comment in the file beside a parameter.
     fn comment(&self, parameter: &str) -> &str {
         let body = self.source.split_once("struct EnvParameters").map_or("", |(_, rest)| rest.split_once('}').map_or(rest, |(body, _)| body));
         let line = body.lines().find(|line| line.trim_start().strip_prefix(parameter).is_some_and(|rest| rest.trim_start().starts_with(':')));
         line.and_then(|line| line.split_once("//")).map_or("", |(_, comment)| comment.trim())
     }
 
-    /// Everything that a person may want to know before training on it.
+    /// A full description as text.
     pub fn to_text(&self) -> String {
         let limit = if self.time_limit == u32::MAX { "none".into() } else { format!("{} steps", self.time_limit) };
         let mut text = format!("{}\n{}\n", self.name, self.header());
@@ -46,10 +46,10 @@ impl Environment {
         text
     }
 
-    /// The built-in environments, a line each.
+    /// The built-in environments.
     ///
     /// # Errors
-    /// None that a released program has.
+    /// None in a released program.
     pub fn list() -> Result<Vec<Environment>> {
         Environment::names().map(Environment::named).collect()
     }

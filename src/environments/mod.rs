@@ -1,4 +1,4 @@
-//! Environments that come with the program, and the contract that a file has to keep.
+//! Built-in environments, and the contract for environment files.
 
 pub mod built_in;
 pub mod contract;

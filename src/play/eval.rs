@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn every_environment_gives_as_many_episodes_but_for_those_left_over() {
+    fn every_environment_contributes_equally_many_episodes_up_to_a_remainder() {
         assert_eq!(Tally::new(4, 3, 10).left, [3, 3, 2, 2]);
         assert_eq!(Tally::new(4, 1, 4).left, [1; 4]);
     }

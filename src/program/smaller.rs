@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_is_named_is_the_one_that_helps_the_buffer_that_is_too_large() {
+    fn the_suggested_key_shrinks_the_buffer_that_is_too_large() {
         let half = |plan: &Plan| BUFFERS.iter().map(|buffer| buffer.bytes(plan)).max().expect("buffers") / 2;
         for (observations, assignments, key) in [
             (4, &["envs=65536", "steps=16"][..], "envs"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_key_alone_helps_several_are_named() {
+    fn several_keys_are_suggested_if_no_single_key_is_enough() {
         // One sample a minibatch: fewer samples need fewer minibatches.
         let plan = plan(1000, &["envs=64", "steps=64", "minibatches=4096", "epochs=1", "hidden=4"]);
         let offer = offered(&plan, Buffer::named("observations").bytes(&plan) / 3);

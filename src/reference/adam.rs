@@ -10,7 +10,8 @@ use crate::spec::records::{Agent, Losses, word};
 
 /// Gradient step `index`: g ← g·min(1, max/‖g‖), m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/(1 − β₁ⁿ))/(√(v/(1 − β₂ⁿ)) + ε).
 ///
-/// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm, and with target_kl whether the step is skipped) and `faults`. Parameters stay as they are once the agent has
+/// Writes `params`, `first_moments`, `second_moments`, `losses` (the norm, and with target_kl whether the step is skipped) and `faults`. Parameters do
+/// not change once the agent has
 /// stopped or a quantity up to the gradient was not finite, and where one of the four parameters of a vector is not finite.
 ///
 /// # Errors
@@ -45,7 +46,7 @@ fn step<R: Real>(plan: &Plan, agent: &Agent, s: usize, index: u32, norm: R, memo
     let scale = match norm.less(most) {
         Some(true) => R::one(),
         Some(false) => most / norm,
-        // Either way there is no jump where the norm passes the largest one.
+        // Both branches agree at the largest norm, so rounding does not matter here.
         None => (most / norm).min(R::one()),
     };
     let count = f64::from(agent.gradient_steps) + f64::from(index) + 1.0;

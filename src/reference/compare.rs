@@ -1,18 +1,18 @@
-//! Compares what a device computed with what the reference admits, word by word.
+//! Compares a device's results with the reference's bounds, word by word.
 
 use crate::reference::memory::{Cell, Memory};
 use crate::reference::tracked::Tracked;
 use std::collections::BTreeMap;
 
-/// A NaN that no kernel computes: what was never written still holds it.
+/// A NaN that no kernel computes: words that were never written still hold it.
 pub const POISON: u32 = 0x7FC0_5EED;
-/// What lies behind a buffer that is fenced.
+/// The value of guard words after a buffer.
 pub const GUARD: u32 = 0xA5A5_5A5A;
 
 /// All buffers' words.
 pub type Words = BTreeMap<&'static str, Vec<u32>>;
 
-/// What a check found wrong.
+/// A kind of failure of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Check {
     /// A real number is outside the reference's bound, or not a number.
@@ -21,26 +21,26 @@ pub enum Check {
     Word,
     /// The reference writes it, the kernel did not.
     Unwritten,
-    /// The kernel changed what the reference leaves alone.
+    /// The kernel changed a word that the reference does not write.
     Foreign,
-    /// The kernel wrote behind a buffer's end.
+    /// The kernel wrote past a buffer's end.
     Guard,
 }
 
 /// A word that is wrong.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// What is wrong with it.
+    /// The kind of failure.
     pub check: Check,
     /// Where it is.
     pub buffer: &'static str,
-    /// Which word of the buffer.
+    /// Index of the word in the buffer.
     pub index: usize,
-    /// What it is, and what it should be.
+    /// The actual and the expected value.
     pub detail: String,
 }
 
-/// Everything in which `actual` differs from what the reference admits. Words past the reference's last are guard words.
+/// All words of `actual` outside the reference's bounds. Words past the reference's last are guard words.
 ///
 /// # Panics
 /// When a buffer of `expected` is missing in `actual`, or shorter there.
@@ -69,7 +69,7 @@ pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
     findings
 }
 
-/// The first few findings, one a line.
+/// The first few findings, one per line.
 pub fn describe(findings: &[Finding]) -> String {
     let lines: Vec<String> =
         findings.iter().take(12).map(|finding| format!("  {:?}: {}[{}] {}", finding.check, finding.buffer, finding.index, finding.detail)).collect();

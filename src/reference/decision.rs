@@ -1,6 +1,6 @@
-//! Decisions that a kernel takes, and those that rounding could turn.
+//! Decisions of kernels, some of which depend on rounding.
 
-/// A decision that rounding could make either way. What follows from it cannot be compared; another seed avoids it.
+/// A decision that rounding could make either way. Later results cannot be compared; another seed avoids it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kernel}: within rounding, {quantity} could go either way (agent {agent}, index {index})")]
 pub struct Ambiguous {
@@ -10,11 +10,11 @@ pub struct Ambiguous {
     pub agent: usize,
     /// Index of the step, sample or parameter in the agent's part of the buffer.
     pub index: usize,
-    /// What is decided.
+    /// The decision.
     pub quantity: &'static str,
 }
 
-/// Where a decision is taken.
+/// The place of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Site {
     /// The kernel.

@@ -4,12 +4,12 @@ use crate::reference::real::{Accumulator, Real};
 use crate::spec::config::Activation;
 use crate::spec::network::Network;
 
-/// What a forward pass leaves for the backward pass.
+/// Values of a forward pass that the backward pass needs.
 #[derive(Debug, Clone)]
 pub struct Activations<R> {
-    /// What each layer reads: the observation, then the hidden activations.
+    /// Input of each layer: the observation, then the hidden activations.
     pub inputs: Vec<Vec<R>>,
-    /// What the last layer puts out.
+    /// Output of the last layer.
     pub head: Vec<R>,
 }
 
@@ -32,7 +32,7 @@ pub fn forward<R: Real>(network: &Network, which: usize, params: &[R], observati
     Activations { inputs, head: x }
 }
 
-/// Adds one sample's gradient, given the loss's slope at the head, to the sums of an agent's parameters (padded layout). Padding is left alone.
+/// Adds one sample's gradient, given the loss's slope at the head, to the sums of an agent's parameters (padded layout). Padding does not change.
 pub fn backward<R: Real>(network: &Network, which: usize, params: &[R], activations: &Activations<R>, head_slope: Vec<R>, sums: &mut [R::Accumulator]) {
     let block = &params[which * network.block()..][..network.block()];
     let sums = &mut sums[which * network.block()..][..network.block()];

@@ -7,7 +7,7 @@ use crate::reference::real::Real;
 use crate::reference::{dense, layouts};
 use crate::spec::network::CRITIC;
 
-/// Writes `values`, also where no truncated episode wrote an observation in this rollout: nobody reads those.
+/// Writes `values`, including rows of truncated episodes that this rollout did not write, which are never read.
 ///
 /// # Errors
 /// None: nothing is decided.

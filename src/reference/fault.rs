@@ -1,4 +1,4 @@
-//! What goes wrong, as `faults` holds it: the smallest code of an agent is the first thing in the order of the pipeline.
+//! Faults, as stored in `faults`: the smallest code of an agent is its first fault in the order of the pipeline.
 //! Two faults have no place here: loops all end by themselves, and without a legal action the reference panics.
 
 use crate::reference::decision::{Ambiguous, Site};

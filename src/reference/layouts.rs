@@ -1,4 +1,4 @@
-//! Where the fields of stored structures lie, and what an agent's record and an update's number make of its hyper-parameters.
+//! Offsets of the fields of stored structures, and hyper-parameters as annealed in the current update.
 
 use crate::program::plan::{OBSERVATION_CLIP, Plan};
 use crate::reference::memory::{Cells, Memory};
@@ -13,7 +13,7 @@ pub fn agent<R: Real>(memory: &Memory<R>, s: usize) -> Agent {
     bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words))
 }
 
-/// The step of the whole run that step `t` of the current rollout is.
+/// The step since the start of the run, of step `t` of the current rollout.
 pub fn time(plan: &Plan, agent: &Agent, t: usize) -> u32 {
     agent.sequence.wrapping_mul(plan.steps as u32).wrapping_add(t as u32)
 }
@@ -51,7 +51,7 @@ pub fn minibatch<'a>(plan: &'a Plan, agent: &Agent, step: usize) -> impl Fn(usiz
     move |i| random::permute((part * plan.minibatch + i) as u32, plan.batch as u32, key) as usize
 }
 
-/// The observation that is stored from `base` on, as the networks are given it.
+/// The networks' input for the observation stored at `base`.
 pub fn stored_observation<R: Real>(plan: &Plan, memory: &Memory<R>, base: usize) -> Vec<R> {
     let (observations, size) = (memory.buffer("observations"), plan.environment.observation);
     if plan.packs_observations() {
@@ -60,7 +60,7 @@ pub fn stored_observation<R: Real>(plan: &Plan, memory: &Memory<R>, base: usize)
     network_input(plan, observations.reals(base..base + size))
 }
 
-/// What the networks are given of an observation as it is stored.
+/// The networks' input for a stored observation.
 pub fn network_input<R: Real>(plan: &Plan, stored: Vec<R>) -> Vec<R> {
     if !plan.config.normalize_observations {
         return stored;
@@ -74,7 +74,7 @@ pub fn network_input<R: Real>(plan: &Plan, stored: Vec<R>) -> Vec<R> {
 pub struct RunningSum<R> {
     /// The sum, rounded to one float.
     pub value: R,
-    /// What that leaves out.
+    /// The rounding error of that sum.
     pub error: R,
 }
 
@@ -90,7 +90,7 @@ impl<R: Real> RunningSum<R> {
         RunningSum { value, error }
     }
 
-    /// The one whose first float is at `first`.
+    /// Reads the sum whose first float is at `first`.
     pub fn read(cells: &Cells<R>, first: usize) -> Self {
         RunningSum { value: cells.f(first), error: cells.f(first + 1) }
     }

@@ -1,4 +1,4 @@
-//! Gradient steps at once: what `gradient`, `sum_gradient` and `adam` do one after the other.
+//! Several gradient steps: the work of `gradient`, `sum_gradient` and `adam`, one after the other.
 
 use crate::program::buffers::Buffer;
 use crate::program::plan::Plan;
@@ -7,7 +7,7 @@ use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::reference::{adam, gradient, sum_gradient};
 
-/// Buffers that the three hand results on in, which `learn` keeps in registers.
+/// Buffers for intermediate results of the three kernels, which `learn` keeps in registers.
 const HANDED_ON: [&str; 3] = ["partials", "gradients", "norms"];
 
 /// The gradient steps from `index` · `plan.learn_steps` on. Writes `params`, `first_moments`, `second_moments`, `losses` and `faults`.

@@ -9,7 +9,7 @@ use crate::reference::real::Real;
 use crate::spec::network::{ACTOR, CRITIC};
 use crate::spec::records::{Sample as SampleRecord, word};
 
-/// What a gradient step reads of one environment step.
+/// The data of one environment step that a gradient step reads.
 #[derive(Debug, Clone)]
 pub struct Sample<R> {
     /// Index of the step in the agent's part of the arrays `[t][n]`.
@@ -20,7 +20,7 @@ pub struct Sample<R> {
     pub action: Action<R>,
     /// Which actions were legal; empty where all were.
     pub legal: Vec<bool>,
-    /// Advantage, normalised inside the minibatch unless that is turned off.
+    /// Advantage, normalised within the minibatch unless that is turned off.
     pub advantage: R,
     /// Target of the value.
     pub value_target: R,

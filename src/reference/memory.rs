@@ -1,4 +1,4 @@
-//! The device's buffers as the reference sees them: cells that know whether, and as what, they were written.
+//! The device's buffers in the reference: cells that record whether they were written, and with which kind of value.
 
 use crate::reference::real::Real;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::ops::Range;
 pub enum Cell<R> {
     /// As uploaded.
     Untouched(u32),
-    /// Written as a whole number (or flags), which has one right value.
+    /// Written as a whole number (or flags), which has exactly one correct value.
     Word(u32),
     /// Written as a real number.
     Real(R),
@@ -37,7 +37,7 @@ impl<R: Real> Cells<R> {
     /// The word in cell `i`.
     ///
     /// # Panics
-    /// When there is no such cell, or it was written as a real number, whose bits nobody knows.
+    /// When there is no such cell, or it was written as a real number, whose bits are unknown.
     pub fn u(&self, i: usize) -> u32 {
         match self.cells[i] {
             Cell::Untouched(word) | Cell::Word(word) => word,
@@ -78,7 +78,7 @@ pub struct Memory<R> {
 }
 
 impl<R: Real> Memory<R> {
-    /// Buffers with the given words: those that a device is given as well.
+    /// Buffers with the given words, the same as on a device.
     pub fn from_words(words: BTreeMap<&'static str, Vec<u32>>) -> Self {
         let cells = |words: Vec<u32>| words.into_iter().map(Cell::Untouched).collect();
         Memory { buffers: words.into_iter().map(|(name, words)| (name, Cells { name, cells: cells(words) })).collect() }
@@ -100,7 +100,7 @@ impl<R: Real> Memory<R> {
         self.buffers.get_mut(name).unwrap_or_else(|| panic!("the reference was not given the buffer `{name}`"))
     }
 
-    /// Gives the buffer called `name` other words, and returns what it was.
+    /// Replaces the words of the buffer called `name`, and returns its old contents.
     ///
     /// # Panics
     /// As [`Memory::buffer`].
@@ -115,7 +115,7 @@ impl<R: Real> Memory<R> {
         self.buffers.iter().map(|(&name, buffer)| (name, buffer.cells()))
     }
 
-    /// Every buffer's words, real numbers rounded to f32: what a device could continue from.
+    /// Every buffer's words, real numbers rounded to f32: a state from which a device could continue.
     pub fn to_words(&self) -> BTreeMap<&'static str, Vec<u32>> {
         let word = |cell: &Cell<R>| match *cell {
             Cell::Untouched(word) | Cell::Word(word) => word,

@@ -1,7 +1,7 @@
 //! The specification as a program: plain sequential Rust, one file for each kernel, with the kernel's name.
 //!
 //! It walks the same programs as the device ([`crate::program::schedule`]) over the same buffers ([`memory`]), either in plain `f64` or in numbers
-//! that know how far single precision may stray ([`tracked`]). Where a kernel takes a decision, the reference takes the same one, or says that
+//! with error bounds for single precision ([`tracked`]). When a kernel makes a decision, the reference makes the same one, or reports that
 //! rounding could decide it either way ([`Ambiguous`]).
 
 pub mod adam;

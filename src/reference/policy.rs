@@ -11,7 +11,7 @@ use std::ops::Range;
 /// An action as it was sampled.
 #[derive(Debug, Clone)]
 pub enum Action<R> {
-    /// What was chosen in each discrete dimension.
+    /// The choice in each discrete dimension.
     Choices(Vec<u32>),
     /// Continuous values, not yet clipped to their bounds.
     Values(Vec<R>),
@@ -50,7 +50,7 @@ impl<R> Action<R> {
 }
 
 impl<R: Real> Action<R> {
-    /// What enters the environment: continuous values within their bounds.
+    /// The action passed to the environment: continuous values within their bounds.
     pub fn taken(&self, actions: &Actions) -> Action<R> {
         match (self, actions) {
             (Action::Values(values), Actions::Continuous { low, high }) => {
@@ -106,10 +106,10 @@ impl<R: Real> Policy<R> {
         Policy::Discrete(actions.choices().into_iter().map(part).collect())
     }
 
-    /// Draws an action.
+    /// Samples an action.
     ///
     /// # Errors
-    /// When a draw is too near to the boundary of two discrete actions to tell.
+    /// When a random number is too near to the boundary of two discrete actions to decide.
     pub fn sample(&self, stream: &mut Stream, site: Site) -> Result<Action<R>, Ambiguous> {
         Ok(match self {
             Policy::Discrete(parts) => {
@@ -122,7 +122,7 @@ impl<R: Real> Policy<R> {
     /// The most probable action.
     ///
     /// # Errors
-    /// When two discrete actions are too nearly as probable to tell.
+    /// When two discrete actions are too nearly equally probable to decide.
     pub fn mode(&self, site: Site) -> Result<Action<R>, Ambiguous> {
         Ok(match self {
             Policy::Discrete(parts) => Action::Choices(parts.iter().map(|part| Ok(part.mode(site)? as u32)).collect::<Result<_, Ambiguous>>()?),
@@ -223,7 +223,7 @@ impl<R: Real> Categorical<R> {
     pub fn new(logits: &[R], legal: &[bool]) -> Self {
         let may = |k: usize| legal.is_empty() || legal[k];
         let among = || (0..logits.len()).filter(|&k| may(k));
-        // Exponentials do not overflow when the largest logit is subtracted. It cancels, whatever its value, so that its own error does not matter.
+        // Exponentials do not overflow when the largest logit is subtracted. It always cancels, so its own error does not matter.
         let largest = among().map(|k| logits[k]).reduce(R::max).expect("there is at least one legal action");
         let shift = R::from_f64(largest.value());
         let log_total = R::sum(among().map(|k| (logits[k] - shift).exp())).ln() + shift;
@@ -236,10 +236,10 @@ impl<R: Real> Categorical<R> {
         self.legal.is_empty() || self.legal[k]
     }
 
-    /// The action whose share of [0, 1) holds `uniform`.
+    /// The action whose share of [0, 1) contains `uniform`.
     ///
     /// # Errors
-    /// When `uniform` is too near to the boundary of two shares to tell.
+    /// When `uniform` is too near to the boundary of two shares to decide.
     pub fn sample(&self, uniform: f32, site: Site) -> Result<usize, Ambiguous> {
         let among: Vec<usize> = (0..self.log_probs.len()).filter(|&k| self.is_legal(k)).collect();
         let (last, others) = among.split_last().expect("there is at least one legal action");
@@ -252,10 +252,10 @@ impl<R: Real> Categorical<R> {
         Ok(*last)
     }
 
-    /// The most probable action; of several the first one.
+    /// The most probable action; the first one on ties.
     ///
     /// # Errors
-    /// When two are too nearly as probable to tell.
+    /// When two are too nearly equally probable to decide.
     pub fn mode(&self, site: Site) -> Result<usize, Ambiguous> {
         let mut among = (0..self.log_probs.len()).filter(|&k| self.is_legal(k));
         let first = among.next().expect("there is at least one legal action");
@@ -356,7 +356,7 @@ mod tests {
             counts[policy.sample(i as f32 / draws as f32, SITE).unwrap()] += 1;
         }
         for (count, log_prob) in counts.iter().zip(&policy.log_probs) {
-            // Evenly spaced draws: each boundary is off by less than one of them.
+            // Evenly spaced numbers: each boundary is off by less than one of them.
             assert!((f64::from(*count) - log_prob.exp() * f64::from(draws)).abs() < 2.0);
         }
     }

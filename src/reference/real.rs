@@ -1,19 +1,19 @@
 //! The numbers that the reference computes with.
 //!
-//! The same code runs in plain `f64`, which gives the value that the specification means, and in
-//! [`Tracked`](super::tracked::Tracked), which also gives how far a single-precision program may be from it.
+//! The same code runs in plain `f64`, which gives the value of the specification, and in
+//! [`Tracked`](super::tracked::Tracked), which also bounds the error of a single-precision program.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A real number. Functions mean their mathematical value; order, fusing and rounding are the implementation's business.
+/// A real number. Functions stand for their mathematical value; order, fusing and rounding are up to the implementation.
 pub trait Real: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self> {
-    /// A running sum whose order is left open.
+    /// A running sum in unspecified order.
     type Accumulator: Accumulator<Self>;
 
     /// A stored single-precision number.
     fn from_f32(value: f32) -> Self;
-    /// A constant, which a single-precision program can hold only rounded.
+    /// A constant, which single precision must round.
     fn from_f64(value: f64) -> Self;
     /// The number itself.
     fn value(self) -> f64;
@@ -25,7 +25,7 @@ pub trait Real: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Self>
     fn ln(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// Square root of a number that is not negative, whatever its rounding.
+    /// Square root of a number that is not negative, even after rounding.
     fn sqrt(self) -> Self;
     /// Sine.
     fn sin(self) -> Self;
@@ -33,17 +33,17 @@ pub trait Real: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Self>
     fn cos(self) -> Self;
     /// |x|.
     fn abs(self) -> Self;
-    /// The larger of two; not a number where one of them is not.
+    /// The larger of two; NaN if one of them is.
     fn max(self, other: Self) -> Self;
-    /// The smaller of two; not a number where one of them is not.
+    /// The smaller of two; NaN if one of them is.
     fn min(self, other: Self) -> Self;
     /// Whether `self < other`; `None` when rounding could decide it either way.
     fn less(self, other: Self) -> Option<bool>;
     /// Whether this is a finite number; `None` when rounding could decide it either way.
     fn finite(self) -> Option<bool>;
-    /// `self` where `condition > 0`, else 0. Never undecided: where rounding could decide either way, both results are meant.
+    /// `self` where `condition > 0`, else 0. Never undecided: if rounding could decide either way, the result covers both cases.
     fn where_positive(self, condition: Self) -> Self;
-    /// As a program stores it in two single-precision numbers: the nearest one, and what that leaves out.
+    /// As a program stores it in two single-precision numbers: the nearest one, and the remaining error.
     fn two_floats(self) -> (Self, Self);
     /// Count, mean and squared deviations of all groups together, as a program that merges them in `order` finds them.
     fn moments(groups: &[Moments<Self>], order: MergeOrder) -> Moments<Self>;
@@ -63,22 +63,22 @@ pub trait Real: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Self>
         self.max(low).min(high)
     }
 
-    /// Sum, in an order that is left open.
+    /// Sum, in unspecified order.
     fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
         let mut total = Self::Accumulator::default();
         terms.into_iter().for_each(|term| total.add(term));
         total.total()
     }
 
-    /// Sum of products, in an order that is left open.
+    /// Sum of products, in unspecified order.
     fn dot(pairs: impl IntoIterator<Item = (Self, Self)>) -> Self {
         Self::sum(pairs.into_iter().map(|(a, b)| a * b))
     }
 }
 
-/// A running sum whose order is left open. Starts at 0.
+/// A running sum in unspecified order. Starts at 0.
 pub trait Accumulator<R>: Default + Copy {
-    /// Takes in a term.
+    /// Adds a term.
     fn add(&mut self, term: R);
     /// The sum of the terms.
     fn total(self) -> R;
@@ -102,10 +102,10 @@ impl<R: Real> Moments<R> {
     }
 }
 
-/// The order in which a program merges moments: each lane takes in groups one after the other, then the lanes are merged in a binary tree.
+/// The order in which a program merges moments: each lane merges groups one after the other, then the lanes are merged in a binary tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MergeOrder {
-    /// Most groups that one lane takes in.
+    /// Most groups for one lane.
     pub chain: usize,
     /// Levels of the tree over the lanes.
     pub depth: usize,

@@ -12,7 +12,7 @@ use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Transition,
 /// Writes `metrics`, `recent` and the counters in `agents`.
 ///
 /// # Errors
-/// When rounding could decide either way whether the targets vary or the wanted return is reached.
+/// When rounding could decide either way whether the targets vary or the target return is reached.
 pub fn report<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     for s in 0..plan.agents {
         report_agent(plan, s, memory)?;

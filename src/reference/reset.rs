@@ -10,7 +10,7 @@ use crate::reference::real::Real;
 use crate::spec::random::{self, Stream};
 use crate::spec::records::{RunningEpisode, joined, word};
 
-/// An environment as it lives between dispatches.
+/// The state of an environment between dispatches.
 pub struct EnvLane<R> {
     /// The environment's own state.
     pub state: Box<dyn State<R>>,
@@ -25,7 +25,7 @@ fn twin_of<R: Real>(plan: &Plan) -> Twin<R> {
 }
 
 impl<R: Real> EnvLane<R> {
-    /// A new episode in environment `n`. Its random numbers are named by the step of the run that it begins with.
+    /// A new episode in environment `n`. Its random numbers are keyed by the step of the run at which it begins.
     ///
     /// # Panics
     /// When the reference does not know the environment.
@@ -58,7 +58,7 @@ impl<R: Real> EnvLane<R> {
     }
 }
 
-/// Writes `env_lanes`. Steps of the run are counted from 1 where an episode begins inside a rollout, so that 0 is free for the first one.
+/// Writes `env_lanes`. Resets within a rollout count steps of the run from 1, so that 0 is free for the first episode.
 ///
 /// # Errors
 /// None: nothing is decided.

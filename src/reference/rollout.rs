@@ -1,4 +1,4 @@
-//! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode where this one ended.
+//! Acts with the policy frozen: o_t = observe(state), a_t ~ π(·|o_t), state, r_t = step(state, a_t), and a new episode if this one ended.
 
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
@@ -15,7 +15,7 @@ use crate::spec::records::{Agent, Transition, joined, word};
 /// Steps `index`·`steps_per_dispatch` and following of the rollout. Writes `env_lanes`, `observations`, `actions`, `transitions` and `faults`.
 ///
 /// # Errors
-/// When rounding could make an action or the end of an episode another one.
+/// When an action or the end of an episode depends on rounding.
 pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let parameters = plan.network.padded_parameters();
     let first = index as usize * plan.steps_per_dispatch;
@@ -33,7 +33,7 @@ pub fn rollout<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Resu
     Ok(())
 }
 
-/// What the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+/// The observation, normalised by the moments of earlier rollouts, and not clipped yet.
 fn observe<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, env: &EnvLane<R>) -> Vec<R> {
     let normalized = |(k, x): (usize, R)| {
         if !plan.config.normalize_observations {
@@ -60,7 +60,7 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent, params: &[R], [s, t, n]: [usize;
     let outcome = env.state.step(&action.taken(actions), &mut Stream::new(seed, random::STEP, time, n as u32), site)?;
     env.episode_return = env.episode_return.plus(outcome.reward);
     env.episode_length += 1;
-    // A step that both fails and reaches the limit has failed: there is nothing to bootstrap from.
+    // A step that terminates at the time limit counts as terminated: there is nothing to bootstrap from.
     let truncated = !outcome.terminated && env.episode_length >= plan.episode_limit;
 
     let b = layouts::step(plan, s, t, n);

@@ -24,7 +24,7 @@ fn plan(config: &Config) -> Plan {
     Plan::new(config, profile).unwrap()
 }
 
-/// Memory as it is before the first update; what nobody uploads is poisoned with NaN.
+/// Memory as it is before the first update; buffers that are not uploaded are poisoned with NaN.
 fn memory<R: Real>(plan: &Plan) -> Memory<R> {
     let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); buffer.words(plan)])).collect();
     let config = &plan.config;
@@ -56,7 +56,7 @@ fn walk<R: Real>(plan: &Plan, memory: &mut Memory<R>, steps: &[Step]) {
 }
 
 #[test]
-fn an_update_writes_everything_that_is_read_and_all_of_it_finite() {
+fn an_update_writes_finite_values_to_everything_that_is_read() {
     for time_limit in [TimeLimit::Bootstrap, TimeLimit::Terminal] {
         let plan = plan(&Config { time_limit, ..config() });
         let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));

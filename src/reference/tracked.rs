@@ -1,4 +1,4 @@
-//! Numbers that know how far a single-precision program may be from them.
+//! Numbers with a bound on the error of a single-precision program.
 //!
 //! `value` is computed in f64. `error` is a running error bound (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.3):
 //! every operation passes on the errors of its operands, with their products, and adds what its own rounding in f32 may add. The
@@ -18,7 +18,7 @@ mod tests;
 pub const U: f64 = 1.0 / 16_777_216.0;
 /// One ULP, relative to the number, at most.
 const ULP: f64 = 2.0 * U;
-/// What flushing a denormal result may lose.
+/// The largest loss from flushing a denormal result.
 const FLUSH: f64 = f32::MIN_POSITIVE as f64;
 /// The largest f32.
 const LARGEST: f64 = f32::MAX as f64;
@@ -45,7 +45,7 @@ impl Tracked {
         }
     }
 
-    /// A number of which nothing is known but what it would be without rounding.
+    /// A number of which only the value without rounding is known.
     fn unknown(value: f64) -> Self {
         Tracked { value, error: f64::INFINITY }
     }

@@ -1,4 +1,4 @@
-//! Merges the rollout's observations and discounted returns into the running moments that the next rollout is normalised by (Chan, Golub and LeVeque 1979).
+//! Merges the rollout's observations and discounted returns into the running moments that normalise the next rollout (Chan, Golub and LeVeque 1979).
 
 use crate::program::plan::{NORMALIZER_EPSILON, Plan};
 use crate::reference::decision::{Ambiguous, Site};
@@ -9,7 +9,7 @@ use crate::reference::minibatch_moments::lanes;
 use crate::reference::real::{MergeOrder, Moments, Real};
 use crate::spec::records::{EnvStatistics, word};
 
-/// Writes `normalizers` and `faults`, unless the agent has stopped or something went wrong before.
+/// Writes `normalizers` and `faults`, unless the agent has stopped or has a fault.
 ///
 /// # Errors
 /// When rounding could decide either way whether moments are finite, or which of two ways they are merged in.

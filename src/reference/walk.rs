@@ -10,29 +10,29 @@ use crate::reference::{
     adam, evaluate, gae, gradient, learn, minibatch_moments, observation_moments, report, reset, rollout, sum_gradient, update_normalizers,
 };
 
-/// Whether the reference can do what the kernel called `name` does: all but step through environments that it does not know.
+/// Whether the reference covers the kernel called `name`: all kernels, except steps of environments that it does not know.
 pub fn covers(plan: &Plan, name: &str) -> bool {
     let steps = ["reset", "rollout"].contains(&name);
     let standard = plan.config.env_parameters.keys().all(|name| name == crate::spec::environment::TIME_LIMIT);
     done_by::<f64>(name).is_some() && !steps || standard && plan.environment.built_in && twin::<f64>(&plan.environment.name).is_some()
 }
 
-/// Does what one dispatch does.
+/// Carries out one dispatch.
 ///
 /// # Panics
-/// When it does not cover the kernel.
+/// When the reference does not cover the kernel.
 ///
 /// # Errors
-/// When rounding could make one of its decisions either way. `memory` is then left half written.
+/// When rounding could make one of its decisions either way. `memory` is then only partly written.
 pub fn run<R: Real>(plan: &Plan, dispatch: Dispatch, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let done = done_by(dispatch.kernel).unwrap_or_else(|| panic!("no reference for kernel `{}`", dispatch.kernel));
     done(plan, dispatch.index, memory)
 }
 
-/// The function that does what the dispatch of this index does.
+/// The function of a dispatch with this index.
 type Done<R> = fn(&Plan, u32, &mut Memory<R>) -> Result<(), Ambiguous>;
 
-/// What does the work of the kernel called `name`.
+/// The function of the kernel called `name`.
 fn done_by<R: Real>(name: &str) -> Option<Done<R>> {
     macro_rules! kernels {
         ($($name:ident)*) => { match name { $(stringify!($name) => Some($name::$name),)* _ => None } };

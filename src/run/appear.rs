@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_short_names_whatever_the_path_of_the_environment() {
+    fn runs_have_short_names_for_any_path_of_the_environment() {
         assert_eq!(
             ["my env/ä.wgsl", "/a/b/catch.wgsl", "..\\x/Catch.WGSL", "MinAtar/Breakout-v1"].map(file_name),
             ["_", "catch", "Catch", "MinAtar_Breakout-v1"]

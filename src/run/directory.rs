@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_is_no_longer_built_in_so_is_taken_from_the_copy() {
+    fn a_built_in_environment_that_has_changed_is_read_from_the_copy() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let mut plan = plan();
         plan.environment.source += "// another version\n";

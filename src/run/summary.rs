@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_means_are_those_that_the_fields_promise() {
+    fn summary_fields_are_computed_as_documented() {
         let two = summary(2, &[500.0, 100.0], |s| s as f32, None);
         assert_eq!((two.solved, two.agents[0].solved, two.agents[1].solved), (false, true, false));
         assert_eq!((two.env_steps, two.sps, two.episodes, two.mean_return), (3 * 512, 5.0 * 512.0 / 2.0, 20, Some(300.0)));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_what_happened() {
+    fn the_text_of_a_summary_reports_the_outcome() {
         let path = Path::new("runs/x");
         assert!(
             summary(1, &[500.0], |_| 0.0, None)

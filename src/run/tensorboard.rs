@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_a_reader_has_open_only_grows_when_a_run_goes_on_or_back() {
+    fn event_files_only_grow_after_resume_and_rollback() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let first = go_on(home.path(), 10, 10);
         assert_eq!(shown(&first), expected(10, 10));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_leaves_is_mended_in_place() {
+    fn files_are_repaired_after_a_crash() {
         let whole = {
             let home = tempfile::tempdir().expect("a temporary directory");
             go_on(home.path(), 10, 10)

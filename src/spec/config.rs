@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_decide_what_is_learned_may_change_when_a_run_continues() {
+    fn keys_without_effect_on_learning_may_change_on_resume() {
         let resumable = Key::names(|key| key.resumable);
         assert!(Key::names(|key| key.without_effect).iter().all(|name| resumable.contains(name)));
         assert!(resumable.contains(&"total_steps") && !resumable.contains(&"seed") && !resumable.contains(&"lr"));

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_decides_what_is_learned_changes_the_digest_and_no_other_does() {
+    fn exactly_the_keys_that_affect_learning_change_the_digest() {
         let own = Config::default().digest("a file");
         let defaults = Config::default().values();
         for key in KEYS {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_the_same_wherever_the_values_come_from() {
+    fn a_digest_does_not_depend_on_the_source_of_the_values() {
         let config = changed("env_parameters", "{force={low=8,high=12,per=\"agent\"}, gravity=1e-7, pole_mass=[0.1,1]}");
         let text = serde_json::to_string(&config.values()).expect("JSON");
         let read: Values = serde_json::from_str(&text).expect("JSON");

@@ -1,9 +1,9 @@
-//! Typed errors: what happened, where, and what to do about it.
+//! Typed errors: the problem, its place, and what to do about it.
 
 use crate::support::fault::{self, Divergence, Fault};
 use std::path::PathBuf;
 
-/// Everything that can end a run early. `Display` says what and where; [`Error::help`] says what to do next.
+/// Everything that can end a run early. `Display` gives the problem and its place; [`Error::help`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A configuration key has a value that cannot be used, or does not exist.
@@ -11,7 +11,7 @@ pub enum Error {
     Config {
         /// The key as the user writes it.
         key: String,
-        /// What is wrong with the value.
+        /// The problem with the value.
         problem: String,
         /// The nearest value (or key) that works.
         help: String,
@@ -19,28 +19,28 @@ pub enum Error {
     /// The plan needs more than the adapter offers.
     #[error("this run needs {what}: {needed}, but {adapter} allows {allowed}")]
     Limit {
-        /// The quantity that is short.
+        /// The scarce resource.
         what: String,
-        /// What the plan needs.
+        /// The amount that the plan needs.
         needed: String,
-        /// What the adapter allows.
+        /// The amount that the adapter allows.
         allowed: String,
         /// Name of the adapter.
         adapter: String,
-        /// Which key to lower and to what.
+        /// The key to lower, and its new value.
         help: String,
     },
-    /// A file could not be written, or could no longer be read while something ran.
+    /// A file could not be written, or could no longer be read during a run.
     #[error("cannot {action} {path}")]
     File {
-        /// What was attempted, as a verb: "write", "create".
+        /// The attempted action, as a verb: "write", "create".
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A file that was given, or one of a run that was given, could not be read: nothing was begun.
+    /// An input file, or a file of an input run, could not be read: nothing was started.
     #[error("cannot read {path}")]
     Unreadable {
         /// The file.
@@ -53,7 +53,7 @@ pub enum Error {
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
         /// What to use instead.
         help: String,
@@ -61,9 +61,9 @@ pub enum Error {
     /// No adapter satisfies the request.
     #[error("no usable GPU adapter found (looked for: {looked_for})")]
     NoAdapter {
-        /// Backends and name that were asked for.
+        /// The requested backends and name.
         looked_for: String,
-        /// Adapters that exist but were not chosen, one a line.
+        /// Adapters that exist but were not chosen, one per line.
         found: Vec<String>,
     },
     /// A kernel's WGSL does not compile, or a pipeline could not be made from it.
@@ -79,9 +79,9 @@ pub enum Error {
     Environment {
         /// The file, or the environment's name.
         path: String,
-        /// Line of the file, from 1 on, where it is known.
+        /// Line of the file, counted from 1, if known.
         line: Option<usize>,
-        /// What is wrong.
+        /// The problem.
         problem: String,
         /// What to do about it.
         help: String,
@@ -89,14 +89,14 @@ pub enum Error {
     /// The device refused or failed to carry out work.
     #[error("the device failed while it {activity}: {message}")]
     Device {
-        /// What the program was doing: "created buffer `observations`", "ran update 17".
+        /// The activity of the program: "created buffer `observations`", "ran update 17".
         activity: String,
         /// wgpu's message.
         message: String,
         /// The kind of failure.
         kind: DeviceFailure,
     },
-    /// Something went wrong with every agent, or with one where the run is to go back then. Each kept the last parameters that were finite.
+    /// Every agent diverged, or one did in a run with rollbacks. Each kept its last finite parameters.
     #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents), first.agent, first.seed, first.update, first.fault.sentence())]
     Diverged {
         /// The first agent that diverged.
@@ -104,17 +104,17 @@ pub enum Error {
         /// Agents that diverged.
         agents: usize,
     },
-    /// Something went wrong with an agent that only played.
+    /// An agent had a fault while playing.
     #[error("agent {agent} stopped playing: {}", fault.sentence())]
     Played {
         /// Agent index.
         agent: usize,
-        /// What went wrong.
+        /// The fault.
         fault: Fault,
     },
 }
 
-/// "3 agents diverged, this one first: ", or nothing where there is one.
+/// "3 agents diverged, this one first: ", or nothing for a single agent.
 fn among(agents: usize) -> String {
     if agents > 1 { format!("{agents} agents diverged, this one first: ") } else { String::new() }
 }
@@ -132,9 +132,9 @@ fn of_environment(fault: Fault) -> String {
 
 /// What to do about loops that a driver ends early.
 const LOOPS: &str = "results would be wrong. Software drivers end all loops of an invocation after 65,535 rounds together: let env_reset, env_step and \
-    env_observe make fewer rounds, or share the work among several steps of an episode; a GPU carries out all of them";
+    env_observe make fewer rounds, or spread the work over several steps of an episode; a GPU has no such limit";
 
-/// What kind of failure the device reported.
+/// The kind of failure that the device reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceFailure {
     /// The device is gone: driver reset, watchdog, unplugged.
@@ -143,13 +143,13 @@ pub enum DeviceFailure {
     OutOfMemory,
     /// wgpu refused a call: a defect of this program.
     Validation,
-    /// It computed something else than the reference admits.
+    /// It computed results outside the reference's bounds.
     Wrong,
 }
 
 /// Process exit codes.
 pub mod exit {
-    /// The run did what was asked.
+    /// Success.
     pub const DONE: u8 = 0;
     /// Failed while running.
     pub const FAILED: u8 = 1;
@@ -167,7 +167,7 @@ impl Error {
         Error::Config { key: key.into(), problem: problem.into(), help: help.into() }
     }
 
-    /// The error for an `--agent` that is none of `agents`.
+    /// The error for an `--agent` out of the range of `agents`.
     pub fn no_agent(agent: usize, agents: usize) -> Self {
         Error::config("--agent", format!("there is no agent {agent}"), format!("nearest that works: {}", agents - 1))
     }
@@ -177,7 +177,7 @@ impl Error {
         Error::File { action, path: path.into(), source }
     }
 
-    /// The error for an environment with loops that the driver does not carry out.
+    /// The error for an environment with loops that the driver ends early.
     pub(crate) fn loops(environment: &str) -> Self {
         Error::Environment { path: environment.into(), line: None, problem: "the driver ended a loop early".into(), help: LOOPS.into() }
     }
@@ -187,11 +187,11 @@ impl Error {
         Error::Unreadable { path: path.into(), source }
     }
 
-    /// The process exit code that this error stands for.
+    /// The process exit code for this error.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Unreadable { .. } => exit::REFUSED,
-            // Where another choice of flags would find one, it is the flags that are refused.
+            // If other flags would find an adapter, the flags are the error.
             Error::NoAdapter { found, .. } if !found.is_empty() => exit::REFUSED,
             Error::Config { .. } | Error::Limit { .. } | Error::Environment { .. } | Error::Checkpoint { .. } => exit::REFUSED,
             Error::Diverged { .. } => exit::DIVERGED,

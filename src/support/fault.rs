@@ -1,15 +1,15 @@
-//! What can go wrong with an agent on the device: codes of shaders/shared/fault.wgsl, and their names.
+//! Faults of an agent on the device: the codes of shaders/shared/fault.wgsl, and their names.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// The first thing that went wrong with an agent, as the device found it: a code, and in its low 16 bits which of several.
+/// The first fault of an agent, as found by the device: a code, with a detail (such as the number of a choice) in its low 16 bits.
 ///
-/// It is shown, and kept in files, by its name.
+/// Output and files contain its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault(u32);
 
-/// Where an agent went wrong, after which it learned no more.
+/// The divergence of an agent, after which it stopped learning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// Agent, counted from 0.
@@ -18,12 +18,12 @@ pub struct Divergence {
     pub seed: u64,
     /// The update, counted from 1.
     pub update: u32,
-    /// What went wrong first.
+    /// The first fault.
     #[serde(rename = "quantity")]
     pub fault: Fault,
 }
 
-/// What `faults` holds where nothing went wrong.
+/// The value of `faults` for an agent without a fault.
 pub const NONE: u32 = u32::MAX;
 
 macro_rules! faults {
@@ -52,21 +52,21 @@ faults! {
     RETURN_MOMENTS 14 "running moments of the discounted return";
 }
 
-/// Name of a code that fault.wgsl does not have. It still is a fault.
+/// Name for a code that fault.wgsl does not define. It still counts as a fault.
 const UNKNOWN: &str = "unknown quantity";
 
 impl Fault {
-    /// The fault that a word of `faults` stands for; `None` where nothing went wrong.
+    /// The fault for a word of `faults`; `None` if there was none.
     pub fn of_code(code: u32) -> Option<Fault> {
         (code != NONE).then_some(Fault(code))
     }
 
-    /// The word that stands for it on the device.
+    /// Its code on the device.
     pub fn code(self) -> u32 {
         self.0
     }
 
-    /// Which of several it was: for [`NO_LEGAL_ACTION`] the choice.
+    /// Its detail: for [`NO_LEGAL_ACTION`] the number of the choice.
     pub fn detail(self) -> u32 {
         self.0 & 0xFFFF
     }
@@ -76,17 +76,17 @@ impl Fault {
         Fault(self.0 & !0xFFFF)
     }
 
-    /// This fault of number `detail`.
+    /// This fault with a detail.
     pub fn with_detail(self, detail: u32) -> Fault {
         Fault(self.0 | detail)
     }
 
-    /// Whether an environment causes it, whatever is learned: its functions, or the driver that runs them.
+    /// Whether the environment causes it, independent of learning: its functions, or the driver that runs them.
     pub fn is_of_the_environment(self) -> bool {
         [LOOP, OBSERVATION, NO_LEGAL_ACTION, REWARD].contains(&self.kind())
     }
 
-    /// What happened, as a clause that stands alone.
+    /// A description of the fault, as a complete clause.
     pub fn sentence(self) -> String {
         match self.kind() {
             LOOP => "the driver ended a loop early".into(),
@@ -95,7 +95,7 @@ impl Fault {
         }
     }
 
-    /// The fault of this name.
+    /// The fault with this name.
     fn named(name: &str) -> Option<Fault> {
         let known = |name: &str| NAMES.iter().find(|(_, known)| *known == name).map(|(fault, _)| *fault);
         known(name).or_else(|| {
@@ -105,7 +105,7 @@ impl Fault {
     }
 }
 
-/// Stands between the name of [`NO_LEGAL_ACTION`] and the choice.
+/// Separates the name of [`NO_LEGAL_ACTION`] from the choice.
 const CHOICE: &str = " in choice ";
 
 impl fmt::Display for Fault {
@@ -124,7 +124,7 @@ impl Serialize for Fault {
 
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
-        // A name that this version does not know is a fault all the same.
+        // A name unknown to this version still counts as a fault.
         Ok(Fault::named(&String::deserialize(deserializer)?).unwrap_or(Fault(0)))
     }
 }

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, and digests.
+//! Atomic writes of files, and digests.
 
 use crate::support::error::{Error, Result};
 use atomic_write_file::AtomicWriteFile;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::Path;
 
-/// Writes a file so that whatever happens, a crash of the system included, it holds `bytes` or what it held before.
+/// Writes a file atomically: after any failure, even a crash of the system, it holds either `bytes` or its previous contents.
 ///
 /// # Errors
 /// [`Error::File`] when it cannot be written.

@@ -1,4 +1,4 @@
-//! What everything else stands on: errors, faults, text, files.
+//! Foundations: errors, faults, text, files, statistics.
 
 pub mod error;
 pub mod fault;

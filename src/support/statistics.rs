@@ -6,7 +6,7 @@ pub(crate) fn mean(values: impl Iterator<Item = f32>) -> Option<f32> {
     (count > 0.0).then(|| (sum / count) as f32)
 }
 
-/// The value below which a fraction of sorted `values` is, linear between neighbours.
+/// The quantile of sorted `values` at `fraction`, linear between neighbours.
 pub(crate) fn quantile(values: &[f64], fraction: f64) -> f64 {
     let place = fraction * (values.len() - 1) as f64;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);

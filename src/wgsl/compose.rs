@@ -1,8 +1,8 @@
-//! Puts a kernel's WGSL together: its own file first, so that error lines stay true, then its imports, then the plan's constants.
+//! Composes a kernel's WGSL: its own file first, so that line numbers in errors stay correct, then its imports, then the plan's constants.
 //!
-//! A line `//! import NAME` asks for `shaders/shared/NAME.wgsl`, once however often it is named. Six names are not files there: `environment`
+//! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Six names are not files there: `environment`
 //! is the environment's file with [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
-//! are written for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). Where the plan uses subgroups, `reduce` is `reduce_subgroups`.
+//! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is `reduce_subgroups`.
 
 use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
@@ -56,9 +56,9 @@ fn shared(name: &str) -> Option<String> {
 /// A kernel's WGSL.
 #[derive(Debug, Clone)]
 pub struct Composed {
-    /// The whole text, exactly as it is compiled.
+    /// The full text, exactly as compiled.
     pub text: String,
-    /// What it imports, directly or through others, in the order in which the text has it.
+    /// Its direct and indirect imports, in the order of the text.
     pub imports: Vec<String>,
 }
 
@@ -74,14 +74,14 @@ pub fn compose(kernel: Kernel, plan: &Plan) -> Composed {
     compose_with(kernel, plan, &[])
 }
 
-/// The WGSL of `kernel` in a program that has constants of its own.
+/// The WGSL of `kernel` in a program with additional constants.
 pub fn compose_with(kernel: Kernel, plan: &Plan, constants: &[(&'static str, Constant)]) -> Composed {
     let mut composed = compose_source(kernel.source, kernel.grid, plan);
     composed.text += &declarations(constants);
     composed
 }
 
-/// `source` with its imports and the constants that either names, for a kernel of this grid. Tests compose kernels of their own with it.
+/// `source` with its imports and the constants that either uses, for a kernel with this grid. Tests also compose their own kernels with it.
 pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
     let networks = network_text(plan);
     let lookup = |name: &str| match name {
@@ -94,7 +94,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
             Actions::Continuous { .. } => "policy_continuous",
         }),
         "network" => Some(networks.forward(plan.lanes)),
-        // Few environments leave most lanes without one.
+        // With few environments, most lanes would have none.
         "rollout_network" => Some(networks.forward(plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + networks.take()),
         "tile" => Some(networks.tile()),
         "learner" => Some(networks.learner()),
@@ -128,14 +128,14 @@ fn declarations(constants: &[(&'static str, Constant)]) -> String {
     constants.iter().map(declaration).collect()
 }
 
-/// The words of `text`, comments left out. Of the plan's constants only those among them are declared, so that two plans whose kernel differs in nothing else
-/// have the same text, and the device compiles it once. A word that only looks like a constant (a field of that name) costs a declaration and no more.
+/// The words of `text` without comments. Only the plan's constants among them are declared, so that plans with otherwise equal kernels have the same text,
+/// which the device compiles once. A word that only looks like a constant (a field of that name) just adds a declaration.
 fn words(text: &str) -> HashSet<&str> {
     let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')).collect()
 }
 
-/// Constants that the policy has beside its numbers of dimensions and outputs.
+/// Additional constants of the policy, besides its numbers of dimensions and outputs.
 fn of_actions(actions: &Actions) -> String {
     let array = |name: &str, element: &str, values: Vec<String>| format!("const {name} = array<{element}, {}>({});\n", values.len(), values.join(", "));
     match actions {
@@ -166,7 +166,7 @@ fn expand(source: &str, lookup: impl Fn(&str) -> Option<String>) -> Composed {
         if done.contains(&name) {
             continue;
         }
-        // A name that is found nowhere is left out: the compiler's report then names what is missing.
+        // An unknown name is skipped: the compiler then reports the missing declarations.
         let body = lookup(&name).or_else(|| shared(&name)).unwrap_or_default();
         pending.extend(imports(&body));
         text += &format!("\n// ---- {name}\n\n{body}");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_is_the_same_whatever_it_does_not_name() {
+    fn unused_constants_do_not_change_a_kernel() {
         let source = "// EPOCHS\nfn f() -> u32 { return GRADIENT_ROWS; }\n";
         let of = |rows, epochs| composed(source, |plan| (plan.gradient_rows, plan.epochs) = (rows, epochs)).text;
         assert_eq!(of(1, 2), of(1, 3));

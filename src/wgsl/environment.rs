@@ -1,4 +1,4 @@
-//! WGSL between the functions of an environment's file and the kernels that call them.
+//! WGSL glue between the functions of an environment's file and the kernels that call them.
 
 use crate::spec::config::{Config, Setting};
 use crate::spec::environment::{Environment, Parameter};
@@ -8,7 +8,7 @@ use crate::wgsl::writer::{Writer, line};
 pub fn glue(environment: &Environment, config: &Config) -> String {
     let mut w = Writer::default();
     ["agent", "rng", "outcome", "legal"].iter().for_each(|name| line!(w, "//! import {name}"));
-    // Software drivers turn a dynamic index into a long array into as many branches as it has elements.
+    // Software drivers turn a dynamic index into an array into one branch for each element.
     w.file(if environment.binary {
         include_str!("../../shaders/shared/observed_bits.wgsl")
     } else {
@@ -30,7 +30,7 @@ pub fn glue(environment: &Environment, config: &Config) -> String {
     w.finish()
 }
 
-/// `parameters` with their values, or with those that `vary_parameters` draws for an episode.
+/// `parameters` with fixed values, or with values that `vary_parameters` samples for an episode.
 fn parameters(w: &mut Writer, environment: &Environment, config: &Config) {
     let settings = || environment.parameters.iter().map(|parameter| (parameter, config.env_parameters.get(&parameter.name)));
     let value = |(parameter, setting): (&Parameter, Option<&Setting>)| literal(parameter, setting.map_or(parameter.default, |setting| setting.range()[0]));
@@ -63,7 +63,7 @@ fn literal(parameter: &Parameter, value: f64) -> String {
     if parameter.whole { format!("{value}u") } else { format!("f32({:e})", value as f32) }
 }
 
-/// A number from `low` to `high`, both included where it is an integer, drawn from `rng`.
+/// A random number from `low` to `high` (both inclusive for integers), from `rng`.
 fn drawn(parameter: &Parameter, [low, high]: [f64; 2]) -> String {
     if parameter.whole {
         format!("{low}u + rng_below(&rng, {}u)", high - low + 1.0)

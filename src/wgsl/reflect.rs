@@ -1,4 +1,4 @@
-//! Reads back what a WGSL module declares: the WGSL alone says what a kernel binds.
+//! Reads the declarations of a WGSL module: the WGSL is the only source of a kernel's bindings.
 
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
@@ -31,7 +31,7 @@ pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     Ok(module)
 }
 
-/// Parses WGSL that somebody else validates.
+/// Parses WGSL without validation.
 ///
 /// # Errors
 /// Those of [`parse`] that are found without validation.
@@ -42,7 +42,7 @@ pub fn parse_only(name: &str, source: &str) -> Result<naga::Module> {
     Ok(module)
 }
 
-/// A validator of core WebGPU's WGSL with subgroups, which the software profile asks for where there are any.
+/// A validator for WGSL of core WebGPU, with subgroups, which the software profile uses if available.
 pub fn validator() -> naga::valid::Validator {
     use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
     let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
@@ -86,7 +86,7 @@ pub fn constant(module: &naga::Module, name: &str) -> Option<f64> {
     number(module, constant.init)
 }
 
-/// The numbers that a module's constant array, vector or struct consists of.
+/// The numbers in a module's constant array, vector or struct.
 pub fn constant_array(module: &naga::Module, name: &str) -> Option<Vec<f64>> {
     let (_, constant) = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name))?;
     match &module.global_expressions[constant.init] {
@@ -95,7 +95,7 @@ pub fn constant_array(module: &naga::Module, name: &str) -> Option<Vec<f64>> {
     }
 }
 
-/// The number that a constant expression is.
+/// The value of a constant expression.
 fn number(module: &naga::Module, expression: naga::Handle<naga::Expression>) -> Option<f64> {
     use naga::{Expression, Literal};
     match module.global_expressions[expression] {

@@ -1,9 +1,9 @@
-//! One type for each that WGSL means. naga 30 makes a type of its own of `alias A = array<f32, 4>`, beside that of `array<f32, 4>`, and a module in which both
-//! occur translates to invalid SPIR-V (VUID 08737, which lenient drivers take) and to MSL that does not compile.
+//! Merges duplicate types. naga 30 creates a separate type for `alias A = array<f32, 4>`, beside that of `array<f32, 4>`. A module with both translates to
+//! invalid SPIR-V (VUID 08737, which lenient drivers accept) and to MSL that does not compile.
 
 use naga::{Expression, Function, Handle, Module, Type, TypeInner, UniqueArena};
 
-/// Replaces types that differ in their names alone by one of them, wherever they are used. Structures are what their names say, and stay.
+/// Replaces types that differ only in their names by one of them, wherever they are used. Structures are distinct by name, and stay.
 pub(super) fn merge_aliases(module: &mut Module) {
     let mut merged = UniqueArena::new();
     // By index: a type is declared after those that it consists of.
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alias_and_what_it_stands_for_are_one_type() {
+    fn an_alias_and_its_target_are_one_type() {
         let source = "alias Row = array<f32, 3>;\nalias Board = array<Row, 2>;\nstruct State { board: Board, other: array<array<f32, 3>, 2> }\n\
             fn row(x: f32) -> Row { return array<f32, 3>(x, x, x); }\n\
             fn board(x: f32) -> array<array<f32, 3>, 2> { return Board(row(x), Row()); }\n\

@@ -1,8 +1,8 @@
-//! Writes WGSL: lines, indented by the blocks that they are in.
+//! Writes WGSL: lines, indented by their blocks.
 
 use std::fmt::{Display, Write};
 
-/// WGSL that is being written.
+/// A buffer of WGSL.
 #[derive(Default)]
 pub(crate) struct Writer {
     text: String,
@@ -26,7 +26,7 @@ impl Writer {
         self.rest_of_block(body);
     }
 
-    /// `{ body }`: names of its own.
+    /// `{ body }`: its own scope.
     pub(crate) fn scope(&mut self, body: impl FnOnce(&mut Writer)) {
         self.line("{");
         self.rest_of_block(body);
@@ -67,7 +67,7 @@ impl Writer {
         self.text += text;
     }
 
-    /// All that was written.
+    /// The text.
     pub(crate) fn finish(self) -> String {
         self.text
     }

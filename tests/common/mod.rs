@@ -47,7 +47,7 @@ pub fn skip(reason: &str) {
     // The harness names a test's thread after it.
     let thread = std::thread::current();
     let line = format!("SKIPPED {}: {reason}", thread.name().unwrap_or("unknown"));
-    // Not `eprintln!`, which the harness captures. When stderr is closed there is nobody to tell.
+    // Not `eprintln!`, which the harness captures. If stderr is closed, the message is lost.
     let _ = writeln!(std::io::stderr(), "{line}");
     note(&line);
 }

@@ -1,9 +1,9 @@
 // PPO's losses and their gradient over one minibatch (Schulman et al. 2017, eq. 7 and 9), for the actor (network 0) and the critic (network 1):
-//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised inside the minibatch (unless told otherwise);
+//   policy loss = -mean min(ratio A, clip(ratio, 1 - eps, 1 + eps) A),  A normalised within the minibatch (unless normalize_advantages is off);
 //   value loss = 1/2 mean max((V - target)^2, (V_old + clip(V - V_old, -eps, eps) - target)^2);
 //   loss = policy loss + c_v value loss - c_e mean entropy.
-// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles a pass.
-// One workgroup: one row of tiles of one network. One of the first TILE lanes: a sample of each tile; for the networks, a lane is a sample or units.
+// index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles per pass.
+// One workgroup: one row of tiles of one network. Each of the first TILE lanes has one sample of each tile; in the networks, a lane is a sample or units.
 // Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
 
 //! import dispatch
@@ -52,7 +52,7 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
 
 // ---- dispatch
 
-// The part of a kernel's work that a dispatch makes.
+// The part of a kernel's work that a dispatch does.
 
 struct Dispatch {
     index: u32,
@@ -60,8 +60,8 @@ struct Dispatch {
 
 // ---- grid
 
-// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
-// of those that it dispatches.
+// The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
+// the first part.
 
 struct Part {
     first: u32,
@@ -71,7 +71,7 @@ struct Part {
 
 struct Place {
     s: u32,        // agent
-    network: u32,  // 0 where the grid tells no networks apart
+    network: u32,  // 0 if the grid has no axis for networks
     group: u32,
 }
 
@@ -86,7 +86,7 @@ fn place_of(workgroup: vec3<u32>) -> Place {
 
 struct Agent {
     seed: vec2<u32>,     // low and high word, like every pair of words here
-    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
+    world: vec2<u32>,    // seed of environment parameters that outlast an episode; the agent's own, even when it plays with other seeds
     lr: f32,
     gamma: f32,
     gae_lambda: f32,
@@ -98,15 +98,15 @@ struct Agent {
     target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
     canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
     update: u32,         // updates learned from
-    sequence: u32,       // updates executed; runs on after the agent has stopped
+    sequence: u32,       // updates executed, including those after the agent stopped
     episodes: vec2<u32>, // episodes finished since the start
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
     gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
-    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
+    fault: u32,          // code of the fault that stopped it, NO_FAULT for none; later faults of its environments do not change it
 }
 
-// How far the run has come, in environment steps of one environment.
+// Progress of the run, in steps of one environment.
 fn time_of(agent: Agent, t: u32) -> u32 {
     return agent.sequence * STEPS + t;
 }
@@ -116,9 +116,9 @@ fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
     return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
 }
 
-// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+// The factor of linear annealing: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
-    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    // Beyond 2^24 updates the quotient rounds to 1 before the last update.
     if (UPDATES > 16777216u) {
         return f32(UPDATES - agent.update) / f32(UPDATES);
     }
@@ -146,7 +146,7 @@ fn entropy_weight(agent: Agent) -> f32 {
 //! import sample
 //! import policy
 
-// What a sample needs besides its observation.
+// The data of a sample, without its observation.
 struct Drawn {
     sample: Sample,
     action: Action,
@@ -180,7 +180,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     return drawn.counted * select(critic.sums, actor.sums, is_actor);
 }
 
-// Fetches sample `i` of the minibatch for the lane, and its observation for the network. Past the end it is the last one, with weight 0; so is nothing that is not wanted.
+// Fetches sample `i` of the minibatch for the lane, and its observation for the network.
+// Lanes past the end repeat the last sample with weight 0; unwanted lanes load nothing.
 fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
     let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
     var drawn: Drawn;
@@ -211,7 +212,7 @@ fn load_action(base: u32, drawn: ptr<function, Drawn>) {
 
 struct Loss {
     slope: array<vec4<f32>, HEAD>,  // d loss / d head output
-    sums: vec4<f32>,                // what is reported: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
+    sums: vec4<f32>,                // loss sums to report: policy loss, entropy, approximate KL, clipped; or value loss, 0, 0, 0
 }
 
 fn actor_loss(head: array<vec4<f32>, HEAD>, agent: Agent, drawn: Drawn, advantage: f32) -> Loss {
@@ -239,7 +240,7 @@ fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Lo
         let clip = clip_range(agent);
         let change = value - sample.value;
         let clipped_error = sample.value + clamp(change, -clip, clip) - sample.value_target;
-        // Where the clipped error is the larger one the value is outside the range and has no slope; inside they are the same.
+        // If the clipped error is larger, the value is outside the range and has no slope; inside the range, both are the same.
         let clipped_is_larger = clipped_error * clipped_error > squared && abs(change) > clip;
         slope = select(slope, 0.0, clipped_is_larger);
         squared = max(squared, clipped_error * clipped_error);
@@ -271,7 +272,7 @@ fn stage(offset: u32, count: u32, lane: u32) {
     workgroupBarrier();
 }
 
-// tanh. Drivers' own costs two exponentials, and is NaN for large arguments on some; this one overflows nowhere.
+// tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {
     let e = exp(-2.0 * abs(x));
     return sign(x) * ((1.0 - e) / (1.0 + e));
@@ -547,20 +548,20 @@ fn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {
 // ---- rng
 
 // Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
-// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+// A stream is keyed by (seed, domain, time, lane), so that random numbers do not depend on how the work is split.
 
 const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
 const ACTION_DOMAIN: u32 = 2u;   // the same
 const STEP_DOMAIN: u32 = 3u;     // the same
 const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
-const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: of the episode, environment or agent; draw: the parameter's index
 
 const RNG_TAU: f32 = 6.2831853072;  // 2 pi
 
 struct Rng {
     key: vec2<u32>,
     lane: u32,
-    draw: u32,  // draws made so far
+    draw: u32,  // random numbers taken so far
 }
 
 fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
@@ -590,7 +591,7 @@ fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
     return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
 }
 
-// 64 random bits, of which most draws use the first word.
+// 64 random bits; most callers use only the first word.
 fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
     let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
     (*rng).draw += 1u;
@@ -616,7 +617,7 @@ fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
 fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
     let bits = rng_words(rng);
     let fraction = bits.x * count;
-    // Whether the low word's share carries over.
+    // The carry from the low word.
     return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
 }
 
@@ -628,7 +629,7 @@ fn rng_high_word(a: u32, b: u32) -> u32 {
     return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
 }
 
-// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL's accuracy of the cosine is best.
 fn rng_normal(rng: ptr<function, Rng>) -> f32 {
     let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
     return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
@@ -671,7 +672,7 @@ fn permute(index: u32, key: vec2<u32>) -> u32 {
 
 // ---- sample
 
-// What a gradient step reads of one environment step.
+// The data of one environment step that a gradient step reads.
 
 struct Sample {
     advantage: f32,
@@ -719,7 +720,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     return slope;
 }
 
-// The first choice in which no action is legal.
+// The first choice without a legal action.
 fn choice_without_legal(legal: Legal) -> u32 {
     if (MASK_WORDS == 0u) {
         return EVERY_CHOICE;
@@ -727,12 +728,12 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
 }
 
-// What enters the environment.
+// The action passed to the environment.
 fn action_taken(action: Action) -> u32 {
     return action.choice;
 }
 
-// A word of the action as it is stored.
+// A word of the stored action.
 fn action_word(action: Action, i: u32) -> u32 {
     return action.choice;
 }
@@ -743,7 +744,7 @@ fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
 
 // ---- observation
 
-// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+// Component k, as input of the networks, of the observation at `base` in `observations`: stored as a bit if all components are 0 or 1, else as a float.
 
 //! import network_input
 
@@ -756,8 +757,8 @@ fn stored_component(base: u32, k: u32) -> f32 {
 
 // ---- whole
 
-// The value itself, which compilers cannot see. The one behind software drivers (LLVM) takes a store apart lane by lane, and where a value is used by
-// nothing else it computes the whole expression again for each lane: three times the time of `evaluate`.
+// The value itself, hidden from compilers. LLVM, which software drivers use, splits a store lane by lane, and if nothing else uses the value, it
+// recomputes the whole expression for each lane: `evaluate` would take three times as long.
 
 fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
     return select(value, vec4(0.0), lane == 0xffffffffu);
@@ -765,7 +766,7 @@ fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
 
 // ---- categorical
 
-// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
+// Categorical distributions over parts of the actor's outputs, without illegal actions. Twin: src/reference/policy.rs.
 
 //! import legal
 
@@ -774,7 +775,7 @@ struct Policy {
     entropy: f32,
 }
 
-// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+// Replaces the logit of an illegal action: the exponential of any difference to it is exactly 0, and 0 times it is 0.
 const ILLEGAL_LOGIT: f32 = -1e30;
 
 fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
@@ -800,7 +801,7 @@ fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, 
     }
 }
 
-// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+// The choice among the same logits, counted from `first`, whose share of [0, 1) contains `uniform`. The last legal one gets the remainder from rounding.
 fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
     var p = policy;
     var choice = 0u;
@@ -814,7 +815,7 @@ fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, unif
     return choice;
 }
 
-// The most probable choice among the same logits, counted from `first`; of several the first one.
+// The most probable choice among the same logits, counted from `first`; the first one on ties.
 fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
     var p = policy;
     var choice = 0u;
@@ -837,7 +838,7 @@ fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: 
 
 // ---- network_input
 
-// What the networks are given of a component of an observation.
+// The networks' input for a component of an observation.
 
 fn network_input(x: f32) -> f32 {
     return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);
@@ -845,7 +846,7 @@ fn network_input(x: f32) -> f32 {
 
 // ---- legal
 
-// Which discrete actions are legal: a bit for each of the LOGITS, kept behind the action in `actions`. Without masks (MASK_WORDS = 0) all are.
+// The legal discrete actions: a bit for each of the LOGITS, stored after the action in `actions`. Without masks (MASK_WORDS = 0) all are legal.
 
 struct Legal {
     bits: array<u32, max(MASK_WORDS, 1u)>,
@@ -868,7 +869,7 @@ fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
     return some;
 }
 
-// Stands for no choice where each has a legal action.
+// Returned when every choice has a legal action.
 const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
 
 // ---- constants of the plan

@@ -28,7 +28,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     }
 }
 
-// Lanes past the last observation repeat it, since the forward pass needs them all, and store nothing.
+// Lanes past the last observation repeat it, since all lanes must take part in the forward pass; they store nothing.
 fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
     network_fetch(j * OBSERVATION_WORDS);
@@ -40,8 +40,8 @@ fn evaluate_row(s: u32, i: u32, lane: u32) {
 
 // ---- grid
 
-// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
-// of those that it dispatches.
+// The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
+// the first part.
 
 struct Part {
     first: u32,
@@ -51,7 +51,7 @@ struct Part {
 
 struct Place {
     s: u32,        // agent
-    network: u32,  // 0 where the grid tells no networks apart
+    network: u32,  // 0 if the grid has no axis for networks
     group: u32,
 }
 
@@ -84,7 +84,7 @@ var<private> out1: array<vec4<f32>, 1>;  // [b][k]
 var<private> out2: array<vec4<f32>, 1>;  // [b][k]
 var<private> head_bias: array<vec4<f32>, 1>;  // [k]
 
-// tanh. Drivers' own costs two exponentials, and is NaN for large arguments on some; this one overflows nowhere.
+// tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {
     let e = exp(-2.0 * abs(x));
     return sign(x) * ((1.0 - e) / (1.0 + e));
@@ -263,8 +263,8 @@ fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
 
 // ---- whole
 
-// The value itself, which compilers cannot see. The one behind software drivers (LLVM) takes a store apart lane by lane, and where a value is used by
-// nothing else it computes the whole expression again for each lane: three times the time of `evaluate`.
+// The value itself, hidden from compilers. LLVM, which software drivers use, splits a store lane by lane, and if nothing else uses the value, it
+// recomputes the whole expression for each lane: `evaluate` would take three times as long.
 
 fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
     return select(value, vec4(0.0), lane == 0xffffffffu);
@@ -272,7 +272,7 @@ fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
 
 // ---- observation
 
-// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+// Component k, as input of the networks, of the observation at `base` in `observations`: stored as a bit if all components are 0 or 1, else as a float.
 
 //! import network_input
 
@@ -285,7 +285,7 @@ fn stored_component(base: u32, k: u32) -> f32 {
 
 // ---- network_input
 
-// What the networks are given of a component of an observation.
+// The networks' input for a component of an observation.
 
 fn network_input(x: f32) -> f32 {
     return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);

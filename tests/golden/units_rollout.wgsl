@@ -1,5 +1,5 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
-//   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode where this one ended.
+//   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
 // One lane: one environment. Work: one actor forward and one environment step for each lane and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
@@ -27,14 +27,14 @@
 @group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
-var<private> lane_fault: u32;  // the first thing that went wrong in the lane's environment
+var<private> lane_fault: u32;  // the first fault of the lane's environment
 
 @compute @workgroup_size(LANES)
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
     let n = place.group * LANES + lane;
-    // Lanes past the last environment repeat it, since they must meet the barriers of the forward pass, and store nothing.
+    // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
     let stored = n < ENVS;
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
@@ -43,7 +43,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
     network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
-        // Outside all control flow, where software drivers read what all lanes share once. They do not remove a loop of one pass.
+        // Outside all control flow, where software drivers read shared values only once. They do not remove a loop of one round.
         advance(s, n, dispatch.index, agent, stored, lane, &env);
     } else {
         for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
@@ -96,12 +96,12 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         }
     }
     note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
-    // Finite rewards may still add up to what is not.
+    // Finite rewards may still add up to a return that is not finite.
     note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*env).episode_return.value)));
     let choice = choice_without_legal(legal);
     note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
-    // Begin again.
+    // Start a new episode.
     if (terminated || truncated) {
         *env = begin_episode(agent, time + 1u, n);
     }
@@ -115,7 +115,7 @@ fn note_fault(fault: u32) {
     lane_fault = min(lane_fault, fault);
 }
 
-// What the policy draws; or, where chance is to be left out, what is most probable.
+// A sample of the policy; or the most probable action, if the plan is deterministic.
 fn act(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
     if (DETERMINISTIC) {
         return policy_mode(policy, legal);
@@ -138,7 +138,7 @@ fn store_action(base: u32, action: Action, legal: Legal) {
     }
 }
 
-// Component k of what the agent sees, normalised by what it saw in earlier rollouts, and not clipped yet.
+// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
 fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
     let x = component_of(observation, k);
     if (NORMALIZE_OBSERVATIONS) {
@@ -173,7 +173,7 @@ fn store_observation(s: u32, row: u32, n: u32, observation: ptr<function, Observ
 
 // ---- dispatch
 
-// The part of a kernel's work that a dispatch makes.
+// The part of a kernel's work that a dispatch does.
 
 struct Dispatch {
     index: u32,
@@ -181,8 +181,8 @@ struct Dispatch {
 
 // ---- grid
 
-// Where a workgroup stands in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups each (src/device/pace.rs); the host names the first part
-// of those that it dispatches.
+// The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
+// the first part.
 
 struct Part {
     first: u32,
@@ -192,7 +192,7 @@ struct Part {
 
 struct Place {
     s: u32,        // agent
-    network: u32,  // 0 where the grid tells no networks apart
+    network: u32,  // 0 if the grid has no axis for networks
     group: u32,
 }
 
@@ -204,20 +204,20 @@ fn place_of(workgroup: vec3<u32>) -> Place {
 // ---- rng
 
 // Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
-// A stream is named by (seed, domain, time, lane), so that no draw depends on how the work is split.
+// A stream is keyed by (seed, domain, time, lane), so that random numbers do not depend on how the work is split.
 
 const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
 const ACTION_DOMAIN: u32 = 2u;   // the same
 const STEP_DOMAIN: u32 = 3u;     // the same
 const PERMUTE_DOMAIN: u32 = 4u;  // time: epoch of the run
-const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: what an environment's parameters vary with; draw: the parameter
+const PARAMETER_DOMAIN: u32 = 5u;  // time, lane: of the episode, environment or agent; draw: the parameter's index
 
 const RNG_TAU: f32 = 6.2831853072;  // 2 pi
 
 struct Rng {
     key: vec2<u32>,
     lane: u32,
-    draw: u32,  // draws made so far
+    draw: u32,  // random numbers taken so far
 }
 
 fn threefry_round(x: vec2<u32>, rotation: u32) -> vec2<u32> {
@@ -247,7 +247,7 @@ fn rng_stream(seed: vec2<u32>, domain: u32, time: u32, lane: u32) -> Rng {
     return Rng(threefry2x32(seed, vec2(domain, time)), lane, 0u);
 }
 
-// 64 random bits, of which most draws use the first word.
+// 64 random bits; most callers use only the first word.
 fn rng_words(rng: ptr<function, Rng>) -> vec2<u32> {
     let words = threefry2x32((*rng).key, vec2((*rng).lane, (*rng).draw));
     (*rng).draw += 1u;
@@ -273,7 +273,7 @@ fn rng_between(rng: ptr<function, Rng>, low: f32, high: f32) -> f32 {
 fn rng_below(rng: ptr<function, Rng>, count: u32) -> u32 {
     let bits = rng_words(rng);
     let fraction = bits.x * count;
-    // Whether the low word's share carries over.
+    // The carry from the low word.
     return rng_high_word(bits.x, count) + select(0u, 1u, fraction + rng_high_word(bits.y, count) < fraction);
 }
 
@@ -285,7 +285,7 @@ fn rng_high_word(a: u32, b: u32) -> u32 {
     return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
 }
 
-// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL promises most of the cosine.
+// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL's accuracy of the cosine is best.
 fn rng_normal(rng: ptr<function, Rng>) -> f32 {
     let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
     return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
@@ -297,7 +297,7 @@ fn rng_normal(rng: ptr<function, Rng>) -> f32 {
 
 struct Agent {
     seed: vec2<u32>,     // low and high word, like every pair of words here
-    world: vec2<u32>,    // seed of the environment's parameters that last longer than an episode; the agent's own, also where other seeds are played
+    world: vec2<u32>,    // seed of environment parameters that outlast an episode; the agent's own, even when it plays with other seeds
     lr: f32,
     gamma: f32,
     gae_lambda: f32,
@@ -309,15 +309,15 @@ struct Agent {
     target_kl: f32,      // make no more gradient steps in an update once the approximate KL divergence is 1.5 times this; the largest f32 for no such limit
     canary_rounds: u32,  // CANARY_ROUNDS; see canary.wgsl
     update: u32,         // updates learned from
-    sequence: u32,       // updates executed; runs on after the agent has stopped
+    sequence: u32,       // updates executed, including those after the agent stopped
     episodes: vec2<u32>, // episodes finished since the start
     recent: u32,         // entries of `recent` that are filled, at most WINDOW
     stopped: u32,        // 1 once the target was reached or a fault was found
     gradient_steps: u32, // gradient steps made in earlier updates; stays at the largest u32
-    fault: u32,          // code of what it stopped by, NO_FAULT for nothing; what goes wrong with its environments later changes it no more
+    fault: u32,          // code of the fault that stopped it, NO_FAULT for none; later faults of its environments do not change it
 }
 
-// How far the run has come, in environment steps of one environment.
+// Progress of the run, in steps of one environment.
 fn time_of(agent: Agent, t: u32) -> u32 {
     return agent.sequence * STEPS + t;
 }
@@ -327,9 +327,9 @@ fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
     return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
 }
 
-// What is left of something that is annealed linearly: constant within an update; in the last one 1 / UPDATES, not 0.
+// The factor of linear annealing: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
-    // Beyond 2^24 updates the quotient is rounded to 1 before the last one.
+    // Beyond 2^24 updates the quotient rounds to 1 before the last update.
     if (UPDATES > 16777216u) {
         return f32(UPDATES - agent.update) / f32(UPDATES);
     }
@@ -350,8 +350,8 @@ fn entropy_weight(agent: Agent) -> f32 {
 
 // ---- canary
 
-// Some drivers end loops early and say nothing: Mesa's software driver after 65,535 rounds of all loops of an invocation together. Kernels that call a
-// person's functions end with a loop of CANARY_ROUNDS rounds, which such a driver ends after the first.
+// Some drivers silently end loops early: Mesa's software driver after 65,535 rounds of all loops of an invocation together. Kernels that call a
+// user's functions end with a loop of CANARY_ROUNDS rounds, which such a driver ends after the first.
 
 // Whether loops still make all of their rounds. `rounds` is CANARY_ROUNDS, read from memory so that no compiler unrolls the loop.
 fn loops_run(rounds: u32) -> bool {
@@ -364,12 +364,12 @@ fn loops_run(rounds: u32) -> bool {
 
 // ---- fault
 
-// Codes of what went wrong, most of them quantities that are not finite, in the order of the pipeline: the smallest code of an agent is the first one.
-// The low 16 bits say which of several. Names: src/support/fault.rs.
+// Fault codes, most of them for quantities that are not finite, in the order of the pipeline: the smallest code of an agent is its first fault.
+// The low 16 bits hold a detail, such as the number of a choice. Names: src/support/fault.rs.
 
 const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
 const FAULT_OBSERVATION: u32 = 0x20000u;
-const FAULT_NO_LEGAL_ACTION: u32 = 0x30000u; // plus the choice in which none is legal
+const FAULT_NO_LEGAL_ACTION: u32 = 0x30000u; // plus the number of the choice
 const FAULT_POLICY_OUTPUT: u32 = 0x40000u;
 const FAULT_REWARD: u32 = 0x50000u;
 const FAULT_VALUE: u32 = 0x60000u;
@@ -383,14 +383,14 @@ const FAULT_OBSERVATION_MOMENTS: u32 = 0xD0000u;
 const FAULT_RETURN_MOMENTS: u32 = 0xE0000u;
 const NO_FAULT: u32 = 0xFFFFFFFFu;
 
-// By bits: comparisons of NaN are not dependable across drivers.
+// Tests bits, since comparisons of NaN are not reliable across drivers.
 fn is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7F800000u) != 0x7F800000u;
 }
 
 // ---- transition
 
-// What a step leaves behind, besides observation and action.
+// The results of a step, without observation and action.
 
 struct Transition {
     log_prob: f32,        // log-probability of the sampled action
@@ -518,7 +518,7 @@ fn legal_actions(state: EnvState) -> Legal {
 
 // ---- env_lane
 
-// One environment as it lives between dispatches.
+// The state of one environment between dispatches.
 
 //! import running_sum
 
@@ -528,7 +528,7 @@ struct EnvLane {
     episode_length: u32,  // of the running episode
 }
 
-// A new episode; its random numbers are named by the step that is about to be made.
+// A new episode; its random numbers are keyed by the upcoming step.
 fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvLane {
     vary_parameters(agent, time, n);
     var rng = rng_stream(agent.seed, RESET_DOMAIN, time, n);
@@ -574,7 +574,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     return slope;
 }
 
-// The first choice in which no action is legal.
+// The first choice without a legal action.
 fn choice_without_legal(legal: Legal) -> u32 {
     if (MASK_WORDS == 0u) {
         return EVERY_CHOICE;
@@ -582,12 +582,12 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return select(0u, EVERY_CHOICE, some_legal(legal, 0u, LOGITS));
 }
 
-// What enters the environment.
+// The action passed to the environment.
 fn action_taken(action: Action) -> u32 {
     return action.choice;
 }
 
-// A word of the action as it is stored.
+// A word of the stored action.
 fn action_word(action: Action, i: u32) -> u32 {
     return action.choice;
 }
@@ -620,7 +620,7 @@ var<private> out1: array<vec4<f32>, 1>;  // [b][k]
 var<private> out2: array<vec4<f32>, 1>;  // [b][k]
 var<private> head_bias: array<vec4<f32>, 1>;  // [k]
 
-// tanh. Drivers' own costs two exponentials, and is NaN for large arguments on some; this one overflows nowhere.
+// tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {
     let e = exp(-2.0 * abs(x));
     return sign(x) * ((1.0 - e) / (1.0 + e));
@@ -806,12 +806,12 @@ fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {
 
 // ---- normalizer
 
-// Running moments that something is normalised by: of a component of the observation, or of the discounted return.
+// Running moments for normalisation: of a component of the observation, or of the discounted return.
 
 //! import running_sum
 
 struct Normalizer {
-    count: RunningSum,     // values so far; small at first, so that the first rollout outweighs the initial mean 0 and variance 1
+    count: RunningSum,     // number of values so far; small at first, so that the first rollout outweighs the initial mean 0 and variance 1
     mean: RunningSum,
     variance: RunningSum,
     scale: f32,     // 1 / sqrt(variance + NORMALIZER_EPSILON)
@@ -819,7 +819,7 @@ struct Normalizer {
 
 // ---- outcome
 
-// What an environment's step leads to.
+// The result of an environment's step.
 
 struct Outcome {
     reward: f32,
@@ -828,7 +828,7 @@ struct Outcome {
 
 // ---- legal
 
-// Which discrete actions are legal: a bit for each of the LOGITS, kept behind the action in `actions`. Without masks (MASK_WORDS = 0) all are.
+// The legal discrete actions: a bit for each of the LOGITS, stored after the action in `actions`. Without masks (MASK_WORDS = 0) all are legal.
 
 struct Legal {
     bits: array<u32, max(MASK_WORDS, 1u)>,
@@ -851,13 +851,13 @@ fn some_legal(legal: Legal, first: u32, count: u32) -> bool {
     return some;
 }
 
-// Stands for no choice where each has a legal action.
+// Returned when every choice has a legal action.
 const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
 
 // ---- running_sum
 
-// A running sum in two floats, value + error, good to some 48 bits: the sum of 2^24 ones in one float stays there for ever. Each addition keeps what rounding
-// would lose (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
+// A running sum in two floats, value + error, accurate to about 48 bits. In one float, a sum of ones would stop growing at 2^24. Each addition keeps the
+// rounding error (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
 
 struct RunningSum {
     value: f32,
@@ -875,14 +875,14 @@ fn running_sum_plus(sum: RunningSum, x: f32, i: u32) -> RunningSum {
     return RunningSum(value, error - opaque_float(value - total, i));
 }
 
-// `x`, which compilers cannot see: those that treat floats as real numbers would find that every error is 0.
+// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0.
 fn opaque_float(x: f32, i: u32) -> f32 {
     return select(x, 0.0, i == 0xFFFFFFFFu);
 }
 
 // ---- categorical
 
-// Categorical distributions over parts of the actor's outputs, without actions that are not legal. Twin: src/reference/policy.rs.
+// Categorical distributions over parts of the actor's outputs, without illegal actions. Twin: src/reference/policy.rs.
 
 //! import legal
 
@@ -891,7 +891,7 @@ struct Policy {
     entropy: f32,
 }
 
-// Stands for the logit of an action that is not legal: the exponential of any difference to it is exactly 0, and 0 times it is 0.
+// Replaces the logit of an illegal action: the exponential of any difference to it is exactly 0, and 0 times it is 0.
 const ILLEGAL_LOGIT: f32 = -1e30;
 
 fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
@@ -917,7 +917,7 @@ fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, 
     }
 }
 
-// The choice among the same logits, counted from `first`, whose share of [0, 1) holds `uniform`. The last legal one takes what rounding leaves over.
+// The choice among the same logits, counted from `first`, whose share of [0, 1) contains `uniform`. The last legal one gets the remainder from rounding.
 fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, uniform: f32) -> u32 {
     var p = policy;
     var choice = 0u;
@@ -931,7 +931,7 @@ fn sample_categorical(policy: Policy, legal: Legal, first: u32, count: u32, unif
     return choice;
 }
 
-// The most probable choice among the same logits, counted from `first`; of several the first one.
+// The most probable choice among the same logits, counted from `first`; the first one on ties.
 fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
     var p = policy;
     var choice = 0u;
@@ -954,7 +954,7 @@ fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: 
 
 // ---- observation
 
-// Component k, as the networks want it, of the observation that begins at `base` in `observations`: stored as a bit where each is 0 or 1, else as a float.
+// Component k, as input of the networks, of the observation at `base` in `observations`: stored as a bit if all components are 0 or 1, else as a float.
 
 //! import network_input
 
@@ -967,7 +967,7 @@ fn stored_component(base: u32, k: u32) -> f32 {
 
 // ---- network_input
 
-// What the networks are given of a component of an observation.
+// The networks' input for a component of an observation.
 
 fn network_input(x: f32) -> f32 {
     return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);

@@ -250,7 +250,7 @@ fn agreeing() -> (Memory<Tracked>, Words) {
 }
 
 #[test]
-fn harness_passes_what_agrees() {
+fn harness_accepts_agreeing_results() {
     let (memory, words) = agreeing();
     assert!(compare(&memory, &words).is_empty());
 }
@@ -276,7 +276,7 @@ fn harness_catches_every_kind_of_disagreement() {
 }
 
 #[test]
-fn a_bound_that_knows_nothing_agrees_with_nothing() {
+fn an_infinite_bound_agrees_with_nothing() {
     let (mut memory, words) = agreeing();
     memory.buffer_mut("params").write(0, Tracked { value: 1.0, error: f64::INFINITY });
     assert_eq!(compare(&memory, &words).len(), 1);

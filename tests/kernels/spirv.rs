@@ -107,7 +107,7 @@ fn is_installed() -> bool {
 
 /// naga makes two types of an alias and what it stands for. A person's file may use both.
 #[test]
-fn aliases_in_a_file_are_what_they_stand_for() {
+fn aliases_in_a_file_are_the_same_as_their_targets() {
     if !is_installed() {
         return;
     }

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_repeats_is_written_once() {
+    fn repetitions_are_written_once() {
         let step = ["gradient", "sum_gradient", "adam"];
         assert_eq!(
             fold(&[&["rollout"; 32][..], &["evaluate", "gae"], &step.repeat(16), &["report"]].concat()),

@@ -16,7 +16,7 @@ pub(super) fn functions(policy: &Policy) -> String {
     let _ = writeln!(text, "const POLICY_INPUTS: u32 = {inputs}u;   // components of an observation");
     let _ = writeln!(text, "const POLICY_OUTPUTS: u32 = {outputs}u;  // {}\n", outputs_of(policy));
     text += match policy.activation {
-        // Some drivers cannot compute tanh of large numbers.
+        // WGSL does not require tanh of large numbers to work.
         Activation::Tanh => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return tanh(clamp(x, vec4(-15.0), vec4(15.0)));\n}\n\n",
         Activation::Relu => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return max(x, vec4(0.0));\n}\n\n",
     };

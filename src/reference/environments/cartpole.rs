@@ -27,7 +27,7 @@ const ANGLE_LIMIT: f64 = 12.0 * std::f64::consts::PI / 180.0;
 /// Every state variable starts within ± this.
 const RESET_RANGE: f64 = 0.05;
 
-/// The state, which is also what is observed.
+/// The state, which is also the observation.
 #[derive(Debug, Clone, Copy)]
 pub struct CartPole<R> {
     /// m, of the cart.
@@ -72,7 +72,7 @@ impl<R: Real> State<R> for CartPole<R> {
         let total_mass = c(CART_MASS) + c(POLE_MASS);
         let pole_moment = c(POLE_MASS) * c(POLE_HALF_LENGTH);
         let force = if action.choice() == 1 { c(FORCE) } else { -c(FORCE) };
-        // What the cart's acceleration would be if the pole's did not react on it.
+        // The cart's acceleration without the reaction of the pole.
         let pull = (force + pole_moment * self.angular_velocity * self.angular_velocity * sine) / total_mass;
         let inertia = c(POLE_HALF_LENGTH) * (c(4.0) / c(3.0) - c(POLE_MASS) * cosine * cosine / total_mass);
         let angular_acceleration = (c(GRAVITY) * sine - cosine * pull) / inertia;

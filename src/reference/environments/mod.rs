@@ -1,4 +1,4 @@
-//! Environments as the reference knows them. It knows few; kernels with others in them are compared with what the software that they reproduce recorded.
+//! Environments of the reference. There are few; kernels with other environments are compared with recordings of the software that they reproduce.
 
 pub mod acrobot;
 pub mod cartpole;

@@ -13,12 +13,12 @@ use std::f64::consts::{PI, TAU};
 const GRAVITY: f64 = 0.0025;
 /// Distance per step.
 const MAX_SPEED: f64 = 0.07;
-/// Where the wall is.
+/// Position of the wall.
 const LEFT_WALL: f64 = -1.2;
-/// Where the world ends.
+/// End of the world.
 const RIGHT_END: f64 = 0.6;
 
-/// The state, which is also what is observed.
+/// The state, which is also the observation.
 #[derive(Debug, Clone, Copy)]
 struct Car<R> {
     position: R,

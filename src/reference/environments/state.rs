@@ -1,4 +1,4 @@
-//! What the reference wants of an environment.
+//! The reference's interface to environments.
 
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::policy::Action;
@@ -10,13 +10,13 @@ pub trait State<R: Real> {
     /// The words of `EnvState`, all of which are real numbers.
     fn to_words(&self) -> Vec<R>;
 
-    /// What an agent sees.
+    /// The observation.
     fn observe(&self) -> Vec<R>;
 
     /// Makes a step. Continuous actions are within their bounds.
     ///
     /// # Errors
-    /// When rounding could decide either way what happens.
+    /// When the result depends on rounding.
     fn step(&mut self, action: &Action<R>, stream: &mut Stream, site: Site) -> Result<Outcome<R>, Ambiguous>;
 
     /// Whether each action is legal; empty where all are.
@@ -25,11 +25,11 @@ pub trait State<R: Real> {
     }
 }
 
-/// What a step leads to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<R> {
     /// Reward of the step.
     pub reward: R,
-    /// Whether the episode ended by it.
+    /// Whether it ended the episode.
     pub terminated: bool,
 }

@@ -5,7 +5,7 @@ use crate::reference::environments::{acrobot, cartpole, mountain_car, pendulum, 
 use crate::reference::real::Real;
 use crate::spec::random::Stream;
 
-/// How to make states of one environment.
+/// Constructors of states of one environment.
 pub struct Twin<R> {
     /// A random first state.
     pub reset: fn(&mut Stream) -> Box<dyn State<R>>,

@@ -175,7 +175,7 @@ fn decisions_within_rounding_are_not_taken() {
 }
 
 #[test]
-fn what_is_not_finite_or_not_known_is_told_apart() {
+fn infinite_and_unknown_values_are_distinguished() {
     let nan = Tracked::from_f32(f32::NAN);
     let large = Tracked::from_f32(2e38);
     for certain in [nan + Tracked::one(), large + large, Tracked::from_f32(200.0).exp(), Tracked::one() / Tracked::zero(), nan.sqrt()] {

@@ -1,4 +1,4 @@
-//! Which way of writing the networks a plan takes.
+//! Choosing the network generator for a plan.
 
 use crate::program::plan::Plan;
 use crate::wgsl::network::samples::Samples;

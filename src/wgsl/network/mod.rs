@@ -1,4 +1,4 @@
-//! The text of the networks: a contract, and one file or folder for each way to keep it.
+//! The networks' WGSL: a contract, and one file or folder for each implementation.
 
 pub mod chosen;
 pub(crate) mod parts;

@@ -1,4 +1,4 @@
-//! What the ways of writing the networks have in common.
+//! Code shared by the network generators.
 
 use crate::spec::config::Activation;
 
@@ -28,7 +28,7 @@ pub(crate) fn activation(activation: Activation) -> &'static str {
 /// `network_fetch` and `network_take`, which copy the observation to `h0`.
 pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), file!("take_into_registers")];
 
-/// The same, where the first layer reads observations from memory.
+/// The same, for a first layer that reads observations from memory.
 pub(crate) const FROM_MEMORY: [&str; 2] = [file!("fetch_from_memory"), file!("take_from_memory")];
 
 pub(crate) const SAMPLES_STAGE: &str = file!("samples_stage");

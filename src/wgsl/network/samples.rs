@@ -1,4 +1,4 @@
-//! Samples on the lanes: a lane takes a sample through the networks.
+//! Lanes map to samples: each lane runs one sample through the networks.
 //!
 //! One product serves all three passes, `Y[k] += X[m] · U[m][k]` with X and Y in a lane's registers and U in workgroup memory
 //! (`scratch`) at an address that all lanes share:
@@ -169,12 +169,12 @@ impl Samples<'_> {
     }
 }
 
-/// `0..count` in ranges of `most` and a rest.
+/// `0..count` in ranges of `most` and a remainder.
 fn chunks(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).step_by(most).map(move |first| first..count.min(first + most))
 }
 
-/// A statement for each column: written out, or as a loop when the layer is one.
+/// A statement for each column: unrolled, or a loop if the layer is a loop.
 fn each_column(w: &mut Writer, columns: usize, straight: bool, statement: impl Fn(&str) -> String) {
     if straight || columns <= LOOP_BODY_LIMIT {
         (0..columns).for_each(|k| w.line(statement(&k.to_string())));
@@ -183,7 +183,7 @@ fn each_column(w: &mut Writer, columns: usize, straight: bool, statement: impl F
     }
 }
 
-/// A statement for each sample: written out with vectors and components known, `value(i)` being the number of sample `i`, or as a loop.
+/// A statement for each sample: unrolled with known vectors and components, `value(i)` being the number of sample `i`, or as a loop.
 fn each_sample(w: &mut Writer, samples: usize, straight: bool, statement: impl Fn(&str, &str) -> String) {
     if straight {
         (0..samples).for_each(|i| w.line(statement(&element("x", i), &format!("{i}u"))));
@@ -206,7 +206,7 @@ struct Product {
 impl Product {
     fn accumulate(&self, w: &mut Writer, x: &str, y: &str) {
         if self.straight {
-            // Columns outside, so that one accumulator lives at a time and X is read from registers.
+            // Columns in the outer loop, so that only one accumulator is live and X is read from registers.
             for k in 0..self.columns {
                 w.scope(|w| {
                     line!(w, "var sum = {y}[{k}];");
@@ -216,7 +216,7 @@ impl Product {
             }
             return;
         }
-        // Inputs outside, whole vectors of them in a loop; the rest written out.
+        // Inputs in the outer loop, in full vectors; the remainder is unrolled.
         let start = self.first.next_multiple_of(4).min(self.end);
         let whole = (self.end - start) / 4;
         let written_out = |w: &mut Writer, inputs: Range<usize>| inputs.for_each(|m| self.add_row(w, y, &element(x, m), &format!("{}u", self.row(m))));
@@ -233,7 +233,7 @@ impl Product {
         written_out(w, start + 4 * whole..self.end);
     }
 
-    /// Where row `m` of U begins, without `skip`.
+    /// Start of row `m` of U, without `skip`.
     fn row(&self, m: usize) -> usize {
         (self.origin + m - self.first) * self.stride
     }
@@ -248,8 +248,8 @@ impl Product {
     }
 }
 
-/// Gradient of layer `l`'s weights and biases over the tile: `dW[m][k] = Σ_i h[i][m] d[i][k]`, `db[k] = Σ_i d[i][k]`. The lanes take the units of
-/// the layer's wider side, each its row or column of dW; the tile's values lie in scratch, a row a sample: its h, then its delta.
+/// Gradient of layer `l`'s weights and biases over the tile: `dW[m][k] = Σ_i h[i][m] d[i][k]`, `db[k] = Σ_i d[i][k]`. Lanes map to the units of
+/// the layer's wider side, each to its row or column of dW. Scratch holds the tile's values, one row per sample: its h, then its delta.
 struct WeightGradient<'a> {
     l: usize,
     layer: &'a Layer,
@@ -297,7 +297,7 @@ impl<'a> WeightGradient<'a> {
         });
     }
 
-    /// Puts the chunk's samples into scratch.
+    /// Copies the chunk's samples to scratch.
     fn share(&self, w: &mut Writer, chunk: usize) {
         let (inputs, stride) = self.inputs_and_stride();
         let Self { l, samples, straight, .. } = *self;

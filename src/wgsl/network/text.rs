@@ -1,24 +1,24 @@
-//! The contract between kernels with networks in them and whatever writes the networks' WGSL.
+//! The contract between the kernels that evaluate networks and the generators of the networks' WGSL.
 
-/// Writes the networks' WGSL for one plan. What comes out is appended to a kernel that imports it; the functions in it are called by kernels alone.
+/// Generates the networks' WGSL for one plan. The text is appended to a kernel that imports it; only kernels call its functions.
 ///
-/// Words of the contract:
+/// Terms of the contract:
 /// - `lane` is the invocation's index in its workgroup; in `learn`, in its network's part of the workgroup.
-/// - `base` is the float of `params` at which the block of one network of one agent begins, a multiple of 4.
-/// - The first lanes have a sample each; the others repeat one or fetch none, and take part in what is uniform.
-/// - *Uniform* functions wait for other lanes: all lanes of the workgroup (in `learn`, of the subgroup) call them, and none inside control flow that differs
-///   between lanes.
+/// - `base` is the index in `params`, in floats, of the block of one network of one agent; a multiple of 4.
+/// - The first lanes have a sample each; the others repeat one or fetch none, and take part in uniform functions.
+/// - *Uniform* functions wait for other lanes: all lanes of the workgroup (in `learn`, of the subgroup) must call them, outside control flow that
+///   differs between lanes.
 /// - `HEAD`, `LANES` and other names in capitals are constants of the plan ([`crate::wgsl::compose`]).
 ///
-/// The text may declare any names, but those of kernels' own and of files that these import. A kernel binds the buffers that the text names.
+/// The text may declare any names except those of the kernels and of the files they import. A kernel binds the buffers that the text names.
 pub trait NetworkText {
-    /// The forward pass (import `network`), for the observations that `samples` lanes have at a time: the first ones of a workgroup. A kernel binds `params`
+    /// The forward pass (import `network`), for the observations of the first `samples` lanes of a workgroup. A kernel binds `params`
     /// and `observations`. In this order it calls:
     ///
     /// - `network_begin(base: u32, lane: u32)`, uniform: once in a dispatch.
     /// - `network_fetch(base: u32)`, of each lane that has a sample: its observation begins at word `base` of `observations`. Not uniform.
     /// - `network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>`, uniform, with the `base` of `network_begin`: the head's outputs for the lane's
-    ///   sample, in order, filled up to whole vectors; of lanes past the first `samples` they may be anything. It may be called again after another
+    ///   sample, in order, filled up to whole vectors; for lanes past the first `samples`, they are undefined. It may be called again after another
     ///   `network_fetch`.
     fn forward(&self, samples: usize) -> String;
 
@@ -43,16 +43,16 @@ pub trait NetworkText {
     /// `Partial` is `f32` or `vec4<f32>`, as suits the text.
     fn tile(&self) -> String;
 
-    /// Both passes for kernels that make gradient steps themselves (import `learner`): only where the plan has `learn_steps`. A subgroup of the workgroup
+    /// Both passes for kernels that make gradient steps themselves (import `learner`): only if the plan has `learn_steps`. A subgroup of the workgroup
     /// serves each network, all uniform:
     ///
     /// - `network_begin(base, lane)` fetches parameters from `params`, and Adam's moments from `first_moments` and `second_moments`; `network_end(base: u32,
-    ///   lane: u32)` stores them. In between no other copy of them is valid.
+    ///   lane: u32)` stores them. In between, no other copy of them is valid.
     /// - `sums_begin()` at the beginning of a gradient step; then for each tile `network_fetch`, `network_forward` and `network_backward`, as in
-    ///   [`NetworkText::tile`], of which `row` and `accumulate` mean nothing; then `sums_end(network: u32) -> f32`: the squared norm of the gradient of the
+    ///   [`NetworkText::tile`], which ignore `row` and `accumulate` here; then `sums_end(network: u32) -> f32`: the squared norm of the gradient of the
     ///   network (0 the actor's), of which fixed weights have none.
     /// - `parameters_step(step: AdamStep)` replaces each parameter and its moments, four at a time, by what the kernel's own `moved(step, value, first, second,
-    ///   gradient) -> AdamMoved` makes of them; `transpose_weights(lane: u32)`, after it, brings other copies of the weights up to date.
+    ///   gradient) -> AdamMoved` makes of them; `transpose_weights(lane: u32)`, after it, updates the other copies of the weights.
     /// - `of_all(value: vec4<f32>) -> vec4<f32>`: the sum of all lanes' values, in every lane.
     fn learner(&self) -> String;
 }

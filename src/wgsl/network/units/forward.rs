@@ -45,7 +45,7 @@ pub(crate) fn write(w: &mut Writer, shape: &Shape, for_backward: bool, begin: im
         "network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>",
         |w| {
             if for_backward {
-                // Makes LLVM keep weights and sums in memory between tiles, rather than look for registers.
+                // Makes LLVM keep weights and sums in memory between tiles instead of allocating registers.
                 w.line("workgroupBarrier();");
             }
             (0..last).for_each(|l| line!(w, "forward_{l}({});", shape.argument(l)));
@@ -54,8 +54,8 @@ pub(crate) fn write(w: &mut Writer, shape: &Shape, for_backward: bool, begin: im
     );
 }
 
-/// `network_begin`. In loops with one access to memory for each block, since drivers write out a loop over the lanes for each access. `keep_out`: also weights
-/// out of units of hidden layers, which the backward pass wants.
+/// `network_begin`, in loops with one memory access for each block, since drivers generate a loop over the lanes for each access. `keep_out`: also weights
+/// out of units of hidden layers, which the backward pass needs.
 pub(crate) fn load_weights(w: &mut Writer, shape: &Shape, keep_out: bool) {
     w.file(parts::UNITS_PARAMETER);
     let comment = "Fetches the lane's weights of the network whose block begins at float `base` of params.";
@@ -145,8 +145,8 @@ fn hidden(w: &mut Writer, shape: &Shape, l: usize) {
     });
 }
 
-/// A loop over the components of the observations: in its `body`, `x{v}` is component `m` of the samples of vector `v`. Of those that are stored as bits it
-/// takes only what is 1 in some of the samples, which of games on boards are few. (Older software drivers carry out what is in an `if` in any case.)
+/// A loop over the components of the observations: in its `body`, `x{v}` is component `m` of the samples of vector `v`. For observations stored as bits, it
+/// skips components that are 0 in all samples, which are most of them in board games. (Older software drivers execute the body of an `if` in any case.)
 pub(crate) fn each_component(w: &mut Writer, shape: &Shape, body: impl FnOnce(&mut Writer)) {
     let body = |w: &mut Writer| {
         for v in 0..shape.row {
@@ -189,7 +189,7 @@ fn first_in_a_loop(w: &mut Writer, shape: &Shape) {
         }
         each_component(w, shape, |w| {
             for g in 0..blocks / 4 {
-                // Lanes without a unit take some other one's weights; nothing reads what comes of it.
+                // Lanes without a unit use another unit's weights; the result is never read.
                 let (at, all) = vector_of_group(shape, g);
                 let at = if all { at } else { format!("min({at}, {}u)", columns - 1) };
                 line!(w, "let w{g} = params[weights_at / 4u + m * {columns}u + {at}];");

@@ -1,4 +1,4 @@
-//! What lanes hold of each parameter of their units (weights, sums of gradients, Adam's moments), and its exchange with memory.
+//! The values that lanes hold for each parameter of their units (weights, sums of gradients, Adam's moments), and their exchange with memory.
 
 use crate::program::lanes::vectors;
 use crate::wgsl::network::parts::{XYZW, element};
@@ -12,7 +12,7 @@ pub(crate) struct Array {
     length: usize,
     /// Whether its elements are vectors rather than floats.
     is_vectors: bool,
-    /// What its elements are counted by: b the lane's units, m inputs, k vectors of outputs.
+    /// Its dimensions: b the lane's units, m inputs, k vectors of outputs.
     indices: &'static str,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Array {
 pub(crate) const HEAD_BIAS: &str = "head_bias";
 
 impl Array {
-    /// All of it as vectors, filled up with zeros.
+    /// All elements as vectors, padded with zeros.
     pub(crate) fn vectors(&self, prefix: &str) -> Vec<String> {
         let element = |i: usize| if i < self.length { format!("{prefix}{}[{i}]", self.name) } else { "0.0".into() };
         if self.is_vectors {
@@ -50,7 +50,7 @@ fn component(vector: &str, k: usize) -> String {
     format!("{vector}.{}", XYZW[k % 4])
 }
 
-/// The arrays of what lanes hold of each parameter.
+/// The arrays of the values that lanes hold for each parameter.
 pub(crate) fn arrays(shape: &Shape) -> Vec<Array> {
     let mut list = Vec::new();
     for (l, layer) in shape.layers().iter().enumerate() {
@@ -72,7 +72,7 @@ pub(crate) fn arrays(shape: &Shape) -> Vec<Array> {
 pub(crate) struct Held {
     pub(crate) prefix: &'static str,
     buffer: &'static str,
-    /// The variable that says at which float of the buffer the network's block begins.
+    /// The variable with the offset, in floats, of the network's block in the buffer.
     base: &'static str,
 }
 
@@ -89,7 +89,7 @@ impl Held {
         }
     }
 
-    /// Fetches them. In loops with one access to memory for each block, since drivers write out a loop over the lanes for each access.
+    /// Fetches them, in loops with one memory access for each block, since drivers generate a loop over the lanes for each access.
     pub(crate) fn fetch(self, w: &mut Writer, shape: &Shape) {
         for exchange in self.exchanges(shape) {
             let Exchange { layer, rounds, width, .. } = exchange;
@@ -190,7 +190,7 @@ impl Exchange {
         }
     }
 
-    /// What of a number that is held goes there.
+    /// The part of a held value that goes there.
     fn stored(&self, x: &str) -> String {
         if self.floats { format!("whole(vec4({x}), lane).x") } else { format!("whole({x}, lane)") }
     }
@@ -201,7 +201,7 @@ pub(crate) fn select_into(w: &mut Writer, place: &str, value: &str, condition: &
     line!(w, "{place} = select({place}, {value}, {condition});");
 }
 
-/// Sets the sums of what has no gradient to 0: weights of the actor's outputs that are biases alone.
+/// Sets the gradient sums of fixed weights to 0: those of the actor's outputs that are only biases.
 pub(crate) fn drop_unweighted(w: &mut Writer, shape: &Shape) {
     let (last, columns) = (shape.last(), vectors(shape.head().outputs));
     for b in 0..shape.blocks(last) {

@@ -1,4 +1,4 @@
-//! Gradient steps without leaving registers: parameters, moments and sums stay with their lanes for as many steps as a dispatch makes.
+//! Gradient steps in registers: parameters, moments and sums stay with their lanes for all steps of a dispatch.
 
 use crate::program::lanes::vectors;
 use crate::wgsl::network::units::held::{Array, FIRST_MOMENTS, HEAD_BIAS, SECOND_MOMENTS, WEIGHTS, arrays, drop_unweighted, select_into};

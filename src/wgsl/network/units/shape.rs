@@ -1,4 +1,4 @@
-//! Who has what: the lane of each unit and sample, as expressions of WGSL.
+//! The owner of each unit and sample, as WGSL expressions.
 
 use crate::program::plan::Plan;
 use crate::spec::network::{ACTOR, Layer, Network};
@@ -6,11 +6,11 @@ use crate::wgsl::network::parts::element;
 use crate::wgsl::writer::Writer;
 use std::ops::Range;
 
-/// The networks that the text is written for, and the lanes and samples that it is divided among.
+/// The networks of the text, and the lanes and samples of a workgroup.
 pub(crate) struct Shape<'a> {
     pub(crate) network: &'a Network,
     pub(crate) lanes: usize,
-    /// Vectors that the samples of a tile take.
+    /// Vectors for the samples of a tile.
     pub(crate) row: usize,
     /// [`Plan::first_layer_is_loop`].
     pub(crate) loops: bool,
@@ -35,7 +35,7 @@ impl<'a> Shape<'a> {
         &self.layers()[self.last()]
     }
 
-    /// The actor's outputs that are biases alone.
+    /// The actor's outputs that are only biases.
     pub(crate) fn unweighted(&self) -> Range<usize> {
         self.network.weighted..self.network.heads[ACTOR]
     }
@@ -45,7 +45,7 @@ impl<'a> Shape<'a> {
         l > 0 || !self.loops
     }
 
-    /// What the functions of layer `l` are called with.
+    /// Arguments of the functions of layer `l`.
     pub(crate) fn argument(&self, l: usize) -> &'static str {
         if self.keeps_inputs(l) { "" } else { "lane" }
     }
@@ -91,7 +91,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The block and the lane that have unit `k` of h_l.
+    /// The block and the lane of unit `k` of h_l.
     pub(crate) fn owner(&self, l: usize, k: usize) -> (usize, usize) {
         if self.in_fours(l) { (k / (4 * self.lanes) * 4 + k % 4, k / 4 % self.lanes) } else { (k / self.lanes, k % self.lanes) }
     }

@@ -1,4 +1,4 @@
-//! The contract of the networks' text, kept with units on the lanes.
+//! The implementation of the contract with lanes that map to units.
 
 use crate::program::plan::Plan;
 use crate::wgsl::network::parts;
@@ -7,7 +7,7 @@ use crate::wgsl::network::units::shape::Shape;
 use crate::wgsl::network::units::{backward, forward, learner};
 use crate::wgsl::writer::Writer;
 
-/// The networks of `plan`, with units on the lanes.
+/// The networks of `plan`, with lanes that map to units.
 pub(crate) struct Units<'a> {
     pub(crate) plan: &'a Plan,
 }
