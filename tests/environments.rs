@@ -395,7 +395,7 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[(BEFORE_RESET, "// var<private> is\nvar<private> count: u32;§\n")], &["a variable outside functions has no place", "help: keep in EnvState"]),
     discrete(&[(BEFORE_RESET, "@compute @workgroup_size(1)§\nfn main() {}\n")], &["an entry point has no place", "help: an environment consists of"]),
     discrete(&[(BEFORE_RESET, "override speed: f32 = 1.0;§\n")], &["an override has no place", "EnvParameters"]),
-    discrete(&[("//! import rng", "//! import rng\nenable f16;§")], &["a directive has no place", "help: "]),
+    discrete(&[("// How many numbers an agent observes.", "// How many numbers an agent observes.\nenable f16;§")], &["a directive has no place", "help: "]),
     discrete(
         &[(BEFORE_RESET, "fn rng_bits(x: u32) -> u32 {§\n    return x;\n}\n")],
         &["redefinition of `rng_bits`", "help: the name is reserved by ppo-gpu, or declared twice"],

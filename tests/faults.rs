@@ -265,7 +265,7 @@ fn playing_stops_when_a_quantity_is_not_finite() {
             outcome.says(&[&format!("the first quantity that is not finite is the {quantity}")]);
         }
         let outcome = desk.expect(REFUSED, &format!("eval run --set env_parameters.{parameter}=-1"));
-        outcome.says(&["error: roots.wgsl:", &format!("and not with {parameter} = -1")]);
+        outcome.says(&["error: roots.wgsl:", &format!("but not with {parameter} = -1")]);
     }
 }
 

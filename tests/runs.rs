@@ -300,7 +300,7 @@ fn a_directory_that_another_process_holds_is_left_as_it_is() {
 #[test]
 fn a_second_run_in_the_same_directory_is_refused_and_leaves_no_trace() {
     let desk = Desk::new();
-    for round in 0..4 {
+    for round in 0..6 {
         let name = format!("run{round}");
         if round % 2 == 0 {
             std::fs::create_dir(desk.path(&name)).unwrap();

@@ -143,7 +143,7 @@ fn wide_layers_and_long_observations() {
         ("hidden=8", observation(401), profile("gpu")),
         ("hidden=256", observation(4), profile("small")),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
-        ("hidden=12,8", named("2048"), profile("gpu")),
+        ("hidden=36,8", named("2048"), profile("gpu")),
         ("hidden=12 normalize_observations=true", named("2048"), profile("software")),
     ] {
         let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 total_steps=1000 {keys}"));
