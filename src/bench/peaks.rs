@@ -29,11 +29,11 @@ pub struct Peaks {
     pub copy_bytes: u64,
 }
 
-/// Measures the peaks, and makes the stopwatch, whose clock is tried on them.
+/// Measures the peaks beside the engine of `plan`, and makes the stopwatch, whose clock is tried on them.
 ///
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
-pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopwatch, Peaks)> {
+pub(super) fn measure(gpu: &Gpu, plan: &Plan, beside: &Engine, budget: Duration) -> Result<(Stopwatch, Peaks)> {
     let software = gpu.is_software();
     // A dispatch of some milliseconds on either kind of device.
     let (groups, rounds) = if software { (256, 8) } else { (8192, 8) };
@@ -41,7 +41,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopw
     let mut program = Program::new(vec![("factors", 16), ("sums", (groups * LANES) as u64 * 16)]);
     program.constants = vec![("UNROLLED", Constant::Bool(unrolled)), ("ROUNDS", Constant::U32(rounds))];
     program.then(peak("peak_fma", "arithmetic", include_str!("../../shaders/bench/peak_fma.wgsl"), groups), 0);
-    let engine = Engine::of_small_program(gpu, plan, program, &EngineOptions::default())?;
+    let engine = beside.beside(program, &EngineOptions::default())?;
     // Both far from where numbers become denormal: x converges to b / (1 - a) = 1.
     engine.write("factors", bytemuck::cast_slice(&[0.75f32, 0.25, 0.0, 0.0]));
     let fma = |pass: &mut wgpu::ComputePass<'_>, _| engine.encode(pass, Dispatch { kernel: "peak_fma", index: 0 });
@@ -57,7 +57,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<(Stopw
     let copy_bytes = groups * LANES as u64 * COPIED_BYTES;
     let mut program = Program::new(vec![("source", copy_bytes), ("destination", copy_bytes)]);
     program.then(peak("peak_copy", "memory", include_str!("../../shaders/bench/peak_copy.wgsl"), groups as usize), 0);
-    let engine = Engine::of_small_program(gpu, plan, program, &EngineOptions::default())?;
+    let engine = beside.beside(program, &EngineOptions::default())?;
     let copy = |pass: &mut wgpu::ComputePass<'_>, _| engine.encode(pass, Dispatch { kernel: "peak_copy", index: 0 });
     let gbytes = 2.0 * copy_bytes as f64 / stopwatch.seconds(&copy)? * 1e-9;
     Ok((stopwatch, Peaks { gflops, gbytes, copy_bytes }))

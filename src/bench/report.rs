@@ -78,7 +78,7 @@ pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
     say("start-up");
     let (startup, memory, engine) = startup::measure(&gpu, &plan, adapter)?;
     say("the device's peaks");
-    let (stopwatch, peaks) = peaks::measure(&gpu, &plan, options.budget)?;
+    let (stopwatch, peaks) = peaks::measure(&gpu, &plan, &engine, options.budget)?;
     say("kernels");
     let kernels = kernels::measure(&stopwatch, &peaks, &engine, &plan)?;
     // Frees its buffers: the next measurements have their own.

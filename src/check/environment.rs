@@ -2,7 +2,6 @@
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
-use crate::environments::contract;
 use crate::play::picture::Painter;
 use crate::play::player::{self, Player};
 use crate::program::plan::Plan;
@@ -14,7 +13,7 @@ use crate::spec::records::{Transition, word};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::support::text::{grouped, quantity};
-use crate::train::agents::{agent_rows, upload};
+use crate::train::agents::{self, agent_rows, upload};
 
 /// Environments run in parallel.
 const ENVS: usize = 64;
@@ -95,7 +94,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
     let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
     let options = EngineOptions { checked: true, ..EngineOptions::default() };
-    let engine = Engine::new(gpu, &plan, schedule::playing(&plan), &options).map_err(|error| contract::with_parameters(&plan, error))?;
+    let engine = agents::engine(gpu, &plan, schedule::playing(&plan), &options)?;
     let first = Trial::run(gpu, &engine, &plan)?;
 
     let mut report = Report { path: environment.name.clone(), findings: Vec::new() };

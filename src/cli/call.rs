@@ -39,11 +39,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// An error as text: the problem and its place, its causes, and what to do.
 pub(super) fn describe(error: &Error) -> String {
     let mut text = format!("error: {error}\n");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text += &format!("  caused by: {error}\n");
-        cause = error.source();
-    }
+    error.causes().for_each(|cause| text += &format!("  caused by: {cause}\n"));
     let mut prefix = "  help: ";
     for line in error.help().lines() {
         text += &format!("{prefix}{line}\n");

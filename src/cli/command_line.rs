@@ -3,7 +3,7 @@
 use crate::cli::call::{Call, describe};
 use crate::cli::command::Command;
 use crate::cli::commands::train::train;
-use crate::cli::shared::{EVERY_KEY, NO_KEYS, Shared, long};
+use crate::cli::shared::{NO_KEYS, Shared, every_key, long};
 use crate::support::error::{Error, Result, exit};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
@@ -105,8 +105,8 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
     let written = |flag: &&&str| inner.value_source(flag) == Some(ValueSource::CommandLine);
     // Keys that a saved run cannot change are refused by the run, whose error says what to do instead.
     let by_the_run = takes(&names, "set") && inner.try_contains_id("run").unwrap_or(false);
-    let mut shared = if by_the_run { &[] } else { EVERY_KEY }.iter().chain(NO_KEYS);
-    match shared.find(|flag| written(flag) && !takes(&names, flag)) {
+    let keys = if by_the_run { vec![] } else { every_key() };
+    match keys.iter().chain(NO_KEYS).find(|flag| written(flag) && !takes(&names, flag)) {
         Some(flag) => {
             let command = format!("ppo-gpu {}", names.join(" "));
             Err(Error::config(long(flag), format!("{command} takes no such flag"), format!("{command} --help lists those it takes")))
@@ -119,7 +119,7 @@ fn refuse_foreign_flags(matches: &ArgMatches) -> Result<()> {
 fn refuse_flags_on_both_sides(arguments: &[OsString], matches: &ArgMatches) -> Result<()> {
     let (names, inner) = innermost(matches);
     let written: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).take_while(|argument| argument != "--").collect();
-    for flag in EVERY_KEY.iter().chain(NO_KEYS) {
+    for flag in every_key().iter().chain(NO_KEYS) {
         let long = long(flag);
         // A value never begins like a flag, unless it follows "=".
         let given = written.iter().filter(|argument| argument.split('=').next() == Some(&long)).count();

@@ -37,15 +37,9 @@ pub(super) struct Shared {
 pub(super) const NO_KEYS: &[&str] = &["config", "set", "out", "json", "quiet", "tui"];
 
 /// Names of all keys.
-pub(super) const EVERY_KEY: &[&str] = &{
-    let mut names = [""; KEYS.len()];
-    let mut i = 0;
-    while i < names.len() {
-        names[i] = KEYS[i].name;
-        i += 1;
-    }
-    names
-};
+pub(super) fn every_key() -> Vec<&'static str> {
+    Key::names(|_| true)
+}
 
 /// The flags of keys: names and values. There is a flag for each of [`KEYS`].
 #[derive(Debug)]

@@ -27,7 +27,7 @@ impl Compiler<'_> {
         if self.anew {
             return Ok(Arc::new(self.compile_now(name, source, checked)?));
         }
-        let slot = self.gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{}", source)).into());
+        let slot = self.gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{source}")).into());
         let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
             Some(compiled) => Ok(compiled.clone()),
@@ -85,14 +85,8 @@ impl Compiler<'_> {
     }
 }
 
-/// Whether a kernel with these imports contains the environment's code, which may not be this crate's own.
-pub(super) fn is_foreign(imports: &[String]) -> bool {
-    imports.iter().any(|name| name == "environment")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::program::kernel;
     use crate::program::plan::Plan;
     use crate::program::profile::PROFILES;
@@ -107,8 +101,8 @@ mod tests {
             let mut foreign = Vec::new();
             for kernel in kernel::all(&plan).into_iter().chain([kernel::draw(64)]) {
                 let composed = compose::compose_with(kernel, &plan, &[]);
-                assert_eq!(is_foreign(&composed.imports), composed.text.contains(&plan.environment.source), "{}", kernel.name);
-                foreign.extend(is_foreign(&composed.imports).then_some(kernel.name));
+                assert_eq!(composed.has("environment"), composed.text.contains(&plan.environment.source), "{}", kernel.name);
+                foreign.extend(composed.has("environment").then_some(kernel.name));
             }
             assert_eq!(foreign, ["reset", "rollout", "draw"]);
         }

@@ -2,7 +2,7 @@
 
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
-use crate::device::compiler::{Compiler, is_foreign};
+use crate::device::compiler::Compiler;
 use crate::device::gpu::{ALIGNMENT, Gpu, plan_limits};
 use crate::device::wait;
 use crate::program::kernel::Kernel;
@@ -60,7 +60,7 @@ struct Bound {
 
 /// A program on a device: its buffers and its compiled kernels.
 pub struct Engine {
-    gpu: Gpu,
+    pub(super) gpu: Gpu,
     plan: Plan,
     program: Program,
     buffers: BTreeMap<&'static str, wgpu::Buffer>,
@@ -84,14 +84,6 @@ impl Engine {
         if let Some(available) = memory {
             plan.check_memory(available, &gpu.info.name)?;
         }
-        Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
-    }
-
-    /// [`Engine::new`] without the checks of the plan's sizes, for a program whose own buffers are small.
-    ///
-    /// # Errors
-    /// Those of [`Engine::new`] but the first.
-    pub(crate) fn of_small_program(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions) -> Result<Engine> {
         Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
     }
 
@@ -120,7 +112,7 @@ impl Engine {
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
                     // A user's environment may contain any code.
-                    let checked = options.checked || !plan.environment.built_in && is_foreign(&composed.imports);
+                    let checked = options.checked || !plan.environment.built_in && composed.has("environment");
                     let source = match &options.rewrite {
                         Some(rewrite) => rewrite(kernel.name, composed.text),
                         None => composed.text,
@@ -186,9 +178,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn read(&self, name: &str) -> Result<Vec<u32>> {
-        let source = self.buffer(name);
-        self.count_read(source.size());
-        read_buffer(&self.gpu, source, name)
+        wait::block_on(self.read_all(&[name])).map(|mut words| words.remove(0))
     }
 
     /// Records a dispatch.
@@ -256,18 +246,6 @@ impl Engine {
     pub fn run(&self, steps: &[Step]) -> Result<()> {
         self.run_pieces(&self.pieces(steps))
     }
-}
-
-/// Reads a whole buffer, called `name`.
-fn read_buffer(gpu: &Gpu, source: &wgpu::Buffer, name: &str) -> Result<Vec<u32>> {
-    let staging = create_buffer(gpu, "readback", source.size(), wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
-    let mut encoder = gpu.device.create_command_encoder(&Default::default());
-    encoder.copy_buffer_to_buffer(source, 0, &staging, 0, source.size());
-    let submission = gpu.queue.submit([encoder.finish()]);
-    let mapping = wait::Mapping::new(&staging);
-    let activity = || format!("read buffer `{name}`");
-    gpu.wait(Some(submission), activity)?;
-    wait::block_on(mapping.read(bytemuck::pod_collect_to_vec)).map_err(|error| map_error(activity(), error))
 }
 
 /// The error for a buffer that could not be mapped.

@@ -4,7 +4,6 @@ use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
 use crate::device::readback::Readback;
 use crate::device::wait::block_on;
-use crate::environments::contract;
 use crate::program::plan::Plan;
 use crate::program::schedule::{self, Piece};
 use crate::spec::config::{Config, Setting};
@@ -13,7 +12,7 @@ use crate::spec::random::seed_words;
 use crate::spec::records::{Agent, Transition};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
-use crate::train::agents::{agent_rows, upload};
+use crate::train::agents::{self, agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
 
 /// How to play.
@@ -57,13 +56,13 @@ impl Player {
         let plan = Plan::with_environment(&sizes, environment.clone(), gpu.profile(&config.profile))?;
         let plan = Plan { deterministic: options.deterministic, ..plan };
         let cached = EngineOptions { cached: true, ..EngineOptions::default() };
-        let engine = Engine::new(gpu, &plan, schedule::playing(&plan), &cached).map_err(|error| contract::with_parameters(&plan, error))?;
+        let engine = agents::engine(gpu, &plan, schedule::playing(&plan), &cached)?;
         let world = |agent: usize| seed_words(config.seed.wrapping_add(agent as u64));
         let rows: Vec<Agent> =
             agent_rows(&plan).into_iter().zip(&agents).map(|(row, &agent)| Agent { seed: seed_words(options.seed), world: world(agent), ..row }).collect();
         upload(&engine, &plan, &rows);
         let rollout = engine.pieces(&engine.program().update);
-        let steps = Readback::new(gpu, &plan, "steps readback", &["faults", "transitions"])?;
+        let steps = Readback::new(&engine, "steps readback", &["faults", "transitions"])?;
         let mut player = Player { gpu: gpu.clone(), plan, engine, rollout, steps, rows, agents };
         if let Some(checkpoint) = checkpoint {
             player.take(checkpoint);
@@ -108,11 +107,7 @@ impl Player {
     /// # Errors
     /// Those of [`Player::advance`].
     pub async fn next(&mut self) -> Result<Vec<Transition>> {
-        let mut mapping = None;
-        let submission = self.engine.submit(&self.rollout, |encoder| mapping = Some(self.steps.record(&self.engine, encoder)));
-        let activity = || "ran kernel `rollout`".to_string();
-        self.gpu.done(Some(submission), activity).await?;
-        let words = self.steps.read(&self.engine, mapping.expect("submitting calls the closure"), activity).await?;
+        let words = self.steps.after(&self.engine, &self.rollout, || "ran kernel `rollout`".into()).await?;
         let (faults, words) = (&words[0], &words[1]);
         if let Some((fault, agent)) = faults.iter().zip(&self.agents).find_map(|(&code, &agent)| Some((Fault::of_code(code)?, agent))) {
             return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });

@@ -10,9 +10,8 @@ use crate::reference::tracked::Tracked;
 use crate::reference::walk::run;
 use crate::reference::{fault, layouts, loss};
 use crate::spec::config::{Activation, Config, PerAgent, TimeLimit};
-use crate::spec::random;
-use crate::spec::records::{Agent, Losses, MetricsRow, Sample, Transition, word};
-use bytemuck::Zeroable;
+use crate::spec::records::{Losses, MetricsRow, Sample, Transition, word};
+use crate::train::agents::agent_rows;
 
 fn config() -> Config {
     Config { envs: 3, steps: 35, agents: 2, minibatches: 5, epochs: 2, hidden: vec![7, 6], ..Config::default() }
@@ -27,21 +26,7 @@ fn plan(config: &Config) -> Plan {
 /// Memory as it is before the first update; buffers that are not uploaded are poisoned with NaN.
 fn memory<R: Real>(plan: &Plan) -> Memory<R> {
     let mut words: std::collections::BTreeMap<_, _> = BUFFERS.iter().map(|buffer| (buffer.name, vec![f32::NAN.to_bits(); buffer.words(plan)])).collect();
-    let config = &plan.config;
-    let agent = |s: usize| Agent {
-        seed: random::seed_words(plan.seed(s)),
-        lr: config.lr.of(s) as f32,
-        gamma: config.gamma.of(s) as f32,
-        gae_lambda: config.gae_lambda.of(s) as f32,
-        clip: config.clip.of(s) as f32,
-        entropy_coef: config.entropy_coef.of(s) as f32,
-        value_coef: config.value_coef.of(s) as f32,
-        max_grad_norm: config.max_grad_norm.of(s) as f32,
-        target_return: f32::MAX,
-        target_kl: f32::MAX,
-        ..Agent::zeroed()
-    };
-    words.insert("agents", bytemuck::pod_collect_to_vec(&(0..plan.agents).map(agent).collect::<Vec<_>>()));
+    words.insert("agents", bytemuck::pod_collect_to_vec(&agent_rows(plan)));
     let parameters = |s| plan.network.initial_parameters(plan.seed(s)).into_iter().map(f32::to_bits);
     words.insert("params", (0..plan.agents).flat_map(parameters).collect());
     for name in ["first_moments", "second_moments"] {
@@ -64,10 +49,9 @@ fn an_update_writes_finite_values_to_everything_that_is_read() {
         for update in 0..3 {
             walk(&plan, &mut memory, &program.update);
             for s in 0..plan.agents {
-                let row = |field: usize| s * MetricsRow::WORDS + field;
-                assert_eq!(memory.buffer("metrics").u(row(word!(MetricsRow.update))), update + 1);
-                assert_eq!(memory.buffer("metrics").u(row(word!(MetricsRow.fault))), fault::NONE);
-                assert!(memory.buffer("metrics").f(row(word!(MetricsRow.mean_return))) >= 8.0, "a pole needs about ten steps to fall");
+                assert_eq!(memory.buffer("metrics").u(word!(MetricsRow[s].update)), update + 1);
+                assert_eq!(memory.buffer("metrics").u(word!(MetricsRow[s].fault)), fault::NONE);
+                assert!(memory.buffer("metrics").f(word!(MetricsRow[s].mean_return)) >= 8.0, "a pole needs about ten steps to fall");
             }
         }
         for name in ["params", "first_moments", "second_moments", "samples", "moments", "gradients", "losses", "transitions", "env_lanes"] {

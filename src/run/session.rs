@@ -24,7 +24,6 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Saving, Trainer, Update};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A finished run.
@@ -50,8 +49,8 @@ pub fn train(config: &Config, out: Option<&Path>, observers: Observers) -> Resul
     Prepared::new(config, Environment::named(&config.env)?, observers)?.begin(None, out)
 }
 
-/// Resumes the run in a directory from one of its checkpoints. The result is bit-identical to an uninterrupted run. `changes` may hold keys of
-/// [`RESUMABLE`].
+/// Resumes the run in a directory from one of its checkpoints. The result is bit-identical to an uninterrupted run. `changes` may hold
+/// resumable keys ([`Key::resumable`]); another `total_steps` changes annealed quantities from here on.
 ///
 /// # Errors
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] for other keys, and when the run has already made more updates than requested;
@@ -61,7 +60,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     let mut directory = Directory::open(path)?;
     directory.lock()?;
     let mut saved = Saved::of(directory)?;
-    if let Some(key) = changes.keys().find(|key| !RESUMABLE.contains(&key.as_str())) {
+    if let Some(key) = changes.keys().find(|key| Key::named(key).is_none_or(|key| !key.resumable)) {
         let help = format!("a resumed run keeps its own; to start a new run from here: ppo-gpu fork {} --set {key}=...", path.display());
         return Err(Error::config(key, "a resumed run cannot change this", help));
     }
@@ -115,12 +114,6 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
     saved.directory.write_run(&mut saved.manifest, &config)?;
     prepared.finish(saved.directory, saved.manifest, recorded)
 }
-
-/// The keys that may change when a run continues. A different `total_steps` changes annealed quantities from here on.
-pub static RESUMABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.resumable));
-
-/// The keys that may differ from training when agents play.
-pub static PLAYABLE: LazyLock<Vec<&str>> = LazyLock::new(|| Key::names(|key| key.playable));
 
 /// Starts a new run from the agents of the run at `path`: their parameters, Adam's moments and normalisers. Everything else starts
 /// anew. With `agent`, all agents start from that one.
@@ -363,13 +356,17 @@ impl Saved {
         Config::from_layers([own, changes.clone()])
     }
 
-    /// Its configuration for its agents to play, which may change keys of [`PLAYABLE`].
+    /// Its configuration for its agents to play, which may change playable keys ([`Key::playable`]).
     ///
     /// # Errors
     /// [`Error::Config`] for other keys; those of [`Config::from_layers`].
     pub fn changed_for_playing(&self, changes: &toml::Table) -> Result<Config> {
-        if let Some(key) = changes.keys().find(|key| !PLAYABLE.contains(&key.as_str())) {
-            return Err(Error::config(key, "this has no effect on agents that do not learn", format!("keys that do: {}", PLAYABLE.join(", "))));
+        if let Some(key) = changes.keys().find(|key| Key::named(key).is_none_or(|key| !key.playable)) {
+            return Err(Error::config(
+                key,
+                "this has no effect on agents that do not learn",
+                format!("keys that do: {}", Key::names(|key| key.playable).join(", ")),
+            ));
         }
         self.changed(changes)
     }

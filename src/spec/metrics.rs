@@ -1,6 +1,6 @@
 //! The row of metrics, and the meaning of each number in it.
 
-use crate::spec::records::MetricsRow;
+use crate::spec::records::{MetricsRow, joined};
 use crate::support::fault::{Divergence, Fault};
 use serde::Deserialize;
 
@@ -84,7 +84,7 @@ metrics! {
     /// episodes that finished in this update's rollout
     episodes: u32 = raw.episodes, "episodes", "", "";
     /// episodes that finished since training began
-    total_episodes: u64 = u64::from(raw.total_episodes[0]) | u64::from(raw.total_episodes[1]) << 32, "episodes", "", "time/episodes";
+    total_episodes: u64 = joined(raw.total_episodes), "episodes", "", "time/episodes";
     /// number of recent episodes behind mean_return and mean_length, at most 100
     window: u32 = raw.window, "episodes", "", "";
     /// mean undiscounted return of the most recently finished episodes (see window); null until one has finished

@@ -162,6 +162,11 @@ pub mod exit {
 }
 
 impl Error {
+    /// The errors behind this one, the nearest first.
+    pub fn causes(&self) -> impl Iterator<Item = &dyn std::error::Error> {
+        std::iter::successors(std::error::Error::source(self), |cause| cause.source())
+    }
+
     /// A configuration error for `key`.
     pub fn config(key: impl Into<String>, problem: impl Into<String>, help: impl Into<String>) -> Self {
         Error::Config { key: key.into(), problem: problem.into(), help: help.into() }

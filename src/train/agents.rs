@@ -1,10 +1,15 @@
 //! The initial state of a run: the rows of `agents`, initial parameters, empty normalisers.
 
-use crate::device::engine::Engine;
+use crate::device::engine::{Engine, EngineOptions};
+use crate::device::gpu::Gpu;
+use crate::environments::contract;
 use crate::program::plan::{NORMALIZER_COUNT, Plan};
+use crate::program::schedule::Program;
 use crate::spec::random::seed_words;
 use crate::spec::records::{Agent, Normalizer, RunningSum};
+use crate::support::error::Result;
 use crate::support::fault;
+use bytemuck::Zeroable;
 
 /// Rounds of the loop by which a kernel checks that its driver still runs loops to their end (shaders/shared/canary.wgsl).
 pub const CANARY_ROUNDS: u32 = 2;
@@ -26,21 +31,24 @@ pub fn agent_rows(plan: &Plan) -> Vec<Agent> {
             target_return: config.target_return.map_or(f32::MAX, |target| target as f32),
             target_kl: config.target_kl.as_ref().map_or(f32::MAX, |target| target.of(s) as f32),
             canary_rounds: CANARY_ROUNDS,
-            update: 0,
-            sequence: 0,
-            episodes: [0; 2],
-            recent: 0,
-            stopped: 0,
-            gradient_steps: 0,
-            fault: fault::NONE,
+            ..Agent::zeroed()
         })
+        .map(Agent::without_counters)
         .collect()
+}
+
+/// [`Engine::new`], with errors in terms of the environment's file where they concern it.
+///
+/// # Errors
+/// Those of [`Engine::new`]; [`crate::Error::Environment`] when the file does not compile with the parameters of the configuration.
+pub(crate) fn engine(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions) -> Result<Engine> {
+    Engine::new(gpu, plan, program, options).map_err(|error| contract::with_parameters(plan, error))
 }
 
 /// Writes the initial state of a run: the given agents, no faults, initial parameters.
 pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("agents", bytemuck::cast_slice(agents));
-    engine.write("faults", &vec![u32::MAX; plan.agents]);
+    engine.write("faults", &vec![fault::NONE; plan.agents]);
     let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
     engine.write("params", bytemuck::cast_slice(&params));
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));

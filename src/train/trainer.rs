@@ -5,10 +5,9 @@ use crate::device::gpu::Gpu;
 use crate::device::pace::{Next, Pace, Position};
 use crate::device::readback::Readback;
 use crate::device::wait::{Mapping, block_on};
-use crate::environments::contract;
 use crate::program::buffers::KEPT;
 use crate::program::plan::Plan;
-use crate::program::schedule::{self, Step};
+use crate::program::schedule;
 use crate::spec::config::PerAgent;
 use crate::spec::metrics::Row;
 use crate::spec::network::NETWORKS;
@@ -16,7 +15,7 @@ use crate::spec::records::{Agent, MetricsRow};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
-use crate::train::agents::{agent_rows, upload};
+use crate::train::agents::{self, agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -36,7 +35,6 @@ pub struct Trainer {
     gpu: Gpu,
     plan: Plan,
     engine: Engine,
-    update: Vec<Step>,
     /// Measured dispatch times, which keep submissions short.
     pace: Pace,
     /// The kernels' known shares of an update's time.
@@ -135,17 +133,15 @@ impl Trainer {
     /// # Errors
     /// Those of [`Engine::new`].
     pub async fn prepare(gpu: Gpu, plan: Plan, options: &EngineOptions) -> Result<Trainer> {
-        let engine = Engine::new(&gpu, &plan, schedule::training(&plan), options).map_err(|error| contract::with_parameters(&plan, error))?;
+        let engine = agents::engine(&gpu, &plan, schedule::training(&plan), options)?;
         upload(&engine, &plan, &agent_rows(&plan));
         engine.complete(&engine.pieces(&engine.program().once)).await?;
-        let staging = (0..AHEAD).map(|_| Readback::new(&gpu, &plan, "metrics readback", &["metrics"])).collect::<Result<_>>()?;
-        let update = engine.program().update.clone();
+        let staging = (0..AHEAD).map(|_| Readback::new(&engine, "metrics readback", &["metrics"])).collect::<Result<_>>()?;
         let pace = Pace::new(plan.config.dispatches_per_submit as usize, engine.program());
         Ok(Trainer {
             gpu,
             plan,
             engine,
-            update,
             pace,
             shares: Shares::default(),
             staging,
@@ -215,7 +211,7 @@ impl Trainer {
             let seconds = self.seconds + self.gpu.since(stretch.began).as_secs_f64();
             stretch.ahead = match self.gpu.since(stretch.last_row) {
                 // While dispatches are timed, submitting an update waits for it, and the previous row would come late.
-                _ if !self.pace.is_known(&self.update) => 1,
+                _ if !self.pace.is_known(&self.engine.program().update) => 1,
                 time if time > LONG_UPDATE => 2,
                 _ => AHEAD,
             };
@@ -295,7 +291,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let words = KEPT.iter().map(|name| self.engine.read(name)).collect::<Result<_>>()?;
+        let words = block_on(self.engine.read_all(KEPT))?;
         Ok(Checkpoint::new(&self.plan, self.updates, words, self.seconds, self.mean_return))
     }
 
@@ -332,7 +328,7 @@ impl Trainer {
     /// [`Error::Device`] when the device failed.
     pub(crate) fn time_submissions(&mut self) -> Result<Vec<Duration>> {
         let (mut position, mut times) = (Position::default(), Vec::new());
-        while let Some(next) = self.pace.next(&self.update, &mut position) {
+        while let Some(next) = self.pace.next(&self.engine.program().update, &mut position) {
             let pieces = match &next {
                 Next::Together(pieces) => pieces,
                 Next::Timed(piece) => std::slice::from_ref(piece),
@@ -371,7 +367,7 @@ impl Trainer {
         let sequence = self.updates;
         let mut position = Position::default();
         let (mut pieces, mut timed) = (Vec::new(), false);
-        while let Some(next) = self.pace.next(&self.update, &mut position) {
+        while let Some(next) = self.pace.next(&self.engine.program().update, &mut position) {
             // The last pieces are submitted together with the copies.
             let earlier = std::mem::take(&mut pieces);
             if !earlier.is_empty() {
@@ -390,15 +386,15 @@ impl Trainer {
             }
         }
         if saves && self.snapshot.is_none() {
-            self.snapshot = Some(Readback::new(&self.gpu, &self.plan, "checkpoint readback", KEPT)?);
+            self.snapshot = Some(Readback::new(&self.engine, "checkpoint readback", KEPT)?);
         }
         if timed {
-            *self.shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = self.pace.shares(&self.update);
+            *self.shares.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = self.pace.shares(&self.engine.program().update);
         }
         let (mut metrics, mut snapshot) = (None, None);
         let submission = self.engine.submit(&pieces, |encoder| {
-            metrics = Some(self.staging_of(sequence).record(&self.engine, encoder));
-            snapshot = self.snapshot.as_ref().filter(|_| saves).map(|copy| copy.record(&self.engine, encoder));
+            metrics = Some(self.staging_of(sequence).record(encoder));
+            snapshot = self.snapshot.as_ref().filter(|_| saves).map(|copy| copy.record(encoder));
         });
         self.updates += 1;
         let metrics = metrics.expect("submitting calls the closure");

@@ -4,7 +4,7 @@ use crate::bench::report::{self, BenchOptions};
 use crate::bench::sweep::Sweep;
 use crate::cli::arguments::seconds;
 use crate::cli::call::{Call, Flags, Perform, print};
-use crate::cli::shared::EVERY_KEY;
+use crate::cli::shared::every_key;
 use crate::support::error::{Result, exit};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::time::Duration;
@@ -28,7 +28,7 @@ Examples:
 
 impl Perform for Bench {
     fn takes(_: Option<&str>) -> Flags {
-        [EVERY_KEY, &["config", "set", "json", "quiet"]].concat()
+        [every_key(), vec!["config", "set", "json", "quiet"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -6,8 +6,7 @@ use crate::cli::png;
 use crate::device::gpu::Gpu;
 use crate::environments::built_in;
 use crate::play::picture::Picture;
-use crate::run::session::PLAYABLE;
-use crate::spec::config::Config;
+use crate::spec::config::{Config, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result, exit};
 use std::io::Write;
@@ -60,7 +59,7 @@ enum Topic {
 impl Perform for Env {
     fn takes(topic: Option<&str>) -> Flags {
         match topic {
-            Some("show" | "check") => [&PLAYABLE[..], &["config", "set"]].concat(),
+            Some("show" | "check") => [Key::names(|key| key.playable), vec!["config", "set"]].concat(),
             Some("list") => vec!["json"],
             _ => vec![],
         }

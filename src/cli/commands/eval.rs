@@ -4,7 +4,8 @@ use crate::cli::arguments::SavedRun;
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::device::gpu::Gpu;
 use crate::play::eval::{EvalOptions, evaluate};
-use crate::run::session::{PLAYABLE, Saved};
+use crate::run::session::Saved;
+use crate::spec::config::Key;
 use crate::support::error::{Result, exit};
 
 /// Play episodes with the policy of a run, and report its returns.
@@ -35,7 +36,7 @@ Examples:
 
 impl Perform for Eval {
     fn takes(_: Option<&str>) -> Flags {
-        [&PLAYABLE[..], &["set", "json", "quiet"]].concat()
+        [Key::names(|key| key.playable), vec!["set", "json", "quiet"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

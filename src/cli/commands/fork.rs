@@ -3,7 +3,7 @@
 use crate::cli::arguments::SavedRun;
 use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::commands::train::conclude;
-use crate::cli::shared::EVERY_KEY;
+use crate::cli::shared::every_key;
 use crate::run::session;
 use crate::support::error::Result;
 
@@ -25,7 +25,7 @@ Examples:
 
 impl Perform for Fork {
     fn takes(_: Option<&str>) -> Flags {
-        [EVERY_KEY, &["set", "out", "json", "quiet", "tui"]].concat()
+        [every_key(), vec!["set", "out", "json", "quiet", "tui"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -2,7 +2,7 @@
 
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::inspect::topics::{Topic, show};
-use crate::cli::shared::EVERY_KEY;
+use crate::cli::shared::every_key;
 use crate::support::error::{Result, exit};
 
 /// Show the parts of a run without starting it; takes the flags of a run.
@@ -15,7 +15,7 @@ pub(in crate::cli) struct Inspect {
 
 impl Perform for Inspect {
     fn takes(_: Option<&str>) -> Flags {
-        [EVERY_KEY, &["config", "set", "quiet"]].concat()
+        [every_key(), vec!["config", "set", "quiet"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -5,7 +5,7 @@ use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::play::picture::{Painter, Picture};
 use crate::play::player::Player;
-use crate::run::session::PLAYABLE;
+use crate::spec::config::Key;
 use crate::support::error::{Error, Result, exit};
 use crate::support::files;
 use crate::support::text::quantity;
@@ -45,7 +45,7 @@ Examples:
 impl Perform for Record {
     fn takes(_: Option<&str>) -> Flags {
         // Without a run it plays the configured environment.
-        [&PLAYABLE[..], &["env", "agents", "hidden", "activation", "config", "set"]].concat()
+        [Key::names(|key| key.playable), vec!["env", "agents", "hidden", "activation", "config", "set"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

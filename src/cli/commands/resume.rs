@@ -3,7 +3,8 @@
 use crate::cli::arguments::SavedRun;
 use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::commands::train::conclude;
-use crate::run::session::{self, RESUMABLE};
+use crate::run::session;
+use crate::spec::config::Key;
 use crate::support::error::Result;
 
 /// Resume an interrupted run, bit-identical to an uninterrupted one; --total-steps makes it longer.
@@ -22,7 +23,7 @@ Examples:
 
 impl Perform for Resume {
     fn takes(_: Option<&str>) -> Flags {
-        [&RESUMABLE[..], &["set", "json", "quiet", "tui"]].concat()
+        [Key::names(|key| key.resumable), vec!["set", "json", "quiet", "tui"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {

@@ -4,7 +4,7 @@ use crate::cli::arguments::Playing;
 use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::watch::{WatchOptions, watch};
 use crate::run::checkpoints::Which;
-use crate::run::session::PLAYABLE;
+use crate::spec::config::Key;
 use crate::support::error::{Result, exit};
 
 /// Show an agent at play in the terminal; if its run is still training, with its latest checkpoint.
@@ -31,7 +31,7 @@ Keys: space pauses, s makes one step, + and - change the speed, left and right t
 impl Perform for Watch {
     fn takes(_: Option<&str>) -> Flags {
         // Without a run it plays the configured environment.
-        [&PLAYABLE[..], &["env", "agents", "hidden", "activation", "config", "set"]].concat()
+        [Key::names(|key| key.playable), vec!["env", "agents", "hidden", "activation", "config", "set"]].concat()
     }
 
     fn perform(self, call: &Call) -> Result<u8> {
