@@ -46,7 +46,7 @@ const WAITS: &[(&str, &[&str])] = &[
     ("map_buffer_on_submit", &["device::wait"]),
     ("on_submitted_work_done", &["device::wait"]),
     ("pollster", &["device::wait"]),
-    ("block_on", &["device::wait", "device::gpu", "device::engine", "train::trainer", "play::player", "bench::stopwatch"]),
+    ("block_on", &["device::wait", "device::gpu", "device::engine", "device::readback", "train::trainer", "play::player", "bench::stopwatch"]),
 ];
 
 /// The code of a file, without comments and without its unit tests.

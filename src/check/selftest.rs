@@ -1,10 +1,10 @@
 //! Comparing a device with the reference, kernel by kernel.
 
-use crate::device::engine::{Engine, EngineOptions};
+use crate::device::engine::EngineOptions;
 use crate::device::gpu::Gpu;
 use crate::program::plan::Plan;
 use crate::program::schedule::Step;
-use crate::reference::compare::{Words, compare, describe};
+use crate::reference::compare::{compare, describe};
 use crate::reference::decision::Ambiguous;
 use crate::reference::memory::Memory;
 use crate::reference::tracked::Tracked;
@@ -80,12 +80,12 @@ fn small(plan: &Plan, seed: u64) -> Config {
 fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Result<std::result::Result<usize, Ambiguous>> {
     let trainer = Trainer::with_options(gpu.clone(), plan.clone(), &options())?;
     let engine = trainer.engine();
-    let mut before = download(engine)?;
+    let mut before = engine.download()?;
     let mut checked = 0;
     for &Step::Dispatch(dispatch) in &engine.program().update {
         if !walk::covers(plan, dispatch.kernel) {
             engine.run(&[Step::Dispatch(dispatch)])?;
-            before = download(engine)?;
+            before = engine.download()?;
             continue;
         }
         let mut memory = Memory::<Tracked>::from_words(before);
@@ -93,7 +93,7 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Resu
             return Ok(Err(ambiguous));
         }
         engine.run(&[Step::Dispatch(dispatch)])?;
-        let after = download(engine)?;
+        let after = engine.download()?;
         let findings = compare(&memory, &after);
         if !findings.is_empty() {
             let activity = format!("checked kernel `{}` (index {}) against the reference", dispatch.kernel, dispatch.index);
@@ -103,8 +103,4 @@ fn lockstep(gpu: &Gpu, plan: &Plan, options: &dyn Fn() -> EngineOptions) -> Resu
         checked += 1;
     }
     Ok(Ok(checked))
-}
-
-fn download(engine: &Engine) -> Result<Words> {
-    engine.program().buffers.iter().map(|&(name, _)| Ok((name, engine.read(name)?))).collect()
 }

@@ -173,14 +173,6 @@ impl Engine {
         self.gpu.queue.write_buffer(self.buffer(name), 0, bytemuck::cast_slice(words));
     }
 
-    /// Reads a whole buffer, guard words included.
-    ///
-    /// # Errors
-    /// [`Error::Device`] when the device failed.
-    pub fn read(&self, name: &str) -> Result<Vec<u32>> {
-        wait::block_on(self.read_all(&[name])).map(|mut words| words.remove(0))
-    }
-
     /// Records a dispatch.
     pub fn encode(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: Dispatch) {
         self.encode_piece(pass, &self.all_parts(dispatch));

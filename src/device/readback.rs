@@ -1,9 +1,10 @@
 //! Copies of an engine's buffers that the host can read, made with a submission.
 
 use crate::device::engine::{Engine, create_buffer, map_error};
-use crate::device::wait::Mapping;
+use crate::device::wait::{Mapping, block_on};
 use crate::program::schedule::Piece;
 use crate::support::error::Result;
+use std::collections::BTreeMap;
 
 /// A staging buffer that holds copies of several buffers, one after the other.
 pub(crate) struct Readback {
@@ -62,11 +63,29 @@ impl Readback {
 }
 
 impl Engine {
+    /// Reads a whole buffer, guard words included.
+    ///
+    /// # Errors
+    /// [`crate::support::error::Error::Device`] when the device failed.
+    pub fn read(&self, name: &str) -> Result<Vec<u32>> {
+        self.read_all(&[name]).map(|mut words| words.remove(0))
+    }
+
     /// Reads whole buffers, guard words included, in one submission.
     ///
     /// # Errors
     /// [`crate::support::error::Error::Device`] when the device failed.
-    pub(crate) async fn read_all(&self, names: &[&str]) -> Result<Vec<Vec<u32>>> {
-        Readback::new(self, "readback", names)?.after(self, &[], || format!("read buffer `{}`", names.join("`, `"))).await
+    pub fn read_all(&self, names: &[&str]) -> Result<Vec<Vec<u32>>> {
+        let copied = Readback::new(self, "readback", names)?;
+        block_on(copied.after(self, &[], || format!("read buffer `{}`", names.join("`, `"))))
+    }
+
+    /// Reads every buffer of the program, as [`Engine::read_all`] does: meant for small programs, as one staging buffer holds all copies.
+    ///
+    /// # Errors
+    /// [`crate::support::error::Error::Device`] when the device failed.
+    pub fn download(&self) -> Result<BTreeMap<&'static str, Vec<u32>>> {
+        let names: Vec<&'static str> = self.program().buffers.iter().map(|(name, _)| *name).collect();
+        Ok(names.iter().copied().zip(self.read_all(&names)?).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! Reading and writing configurations. Each layer is a TOML table: the defaults, then a preset or `--config FILE`, then `--set key=value` and flags.
 
-use crate::spec::config::{Config, KEYS};
+use crate::spec::config::{Config, KEYS, Key};
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
 
@@ -12,7 +12,7 @@ impl Config {
     pub fn from_layers(layers: impl IntoIterator<Item = toml::Table>) -> Result<Config> {
         let mut merged = toml::Table::new();
         for layer in layers {
-            if let Some(name) = layer.keys().find(|name| !KEYS.iter().any(|key| key.name == **name)) {
+            if let Some(name) = layer.keys().find(|name| Key::named(name).is_none()) {
                 return Err(unknown_key(name));
             }
             Config::merge(&mut merged, layer);
@@ -67,7 +67,7 @@ impl Config {
         if let Some((table, key)) = name.split_once('.') {
             return Config::assignment(table, &format!("{key} = {text}"));
         }
-        if !KEYS.iter().any(|key| key.name == name) {
+        if Key::named(&name).is_none() {
             return Err(unknown_key(&name));
         }
         let mut defaults = toml::Table::try_from(Config::default()).expect("defaults are representable in TOML");

@@ -291,7 +291,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let words = block_on(self.engine.read_all(KEPT))?;
+        let words = self.engine.read_all(KEPT)?;
         Ok(Checkpoint::new(&self.plan, self.updates, words, self.seconds, self.mean_return))
     }
 

@@ -46,7 +46,7 @@ pub fn upload(engine: &Engine, plan: &Plan, words: &Words) {
 
 /// All buffers as the device has them, guard words included.
 pub fn download(engine: &Engine) -> Words {
-    BUFFERS.iter().map(|buffer| (buffer.name, engine.read(buffer.name).unwrap())).collect()
+    engine.download().unwrap()
 }
 
 /// The same buffers without their guard words, for the reference.
