@@ -1,6 +1,6 @@
 // V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
-// One lane: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+// One of the first SAMPLES lanes: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
 //! import grid
 //! import network
@@ -16,14 +16,14 @@ const CRITIC: u32 = 1u;
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    let first = place.group * EVALUATE_ROUNDS * LANES + lane;
+    let first = place.group * EVALUATE_ROUNDS * SAMPLES + lane;
     network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
     // Software drivers do not remove a loop of one round.
     if (EVALUATE_ROUNDS == 1u) {
         evaluate_row(s, first, lane);
     } else {
         for (var i = 0u; i < EVALUATE_ROUNDS; i++) {
-            evaluate_row(s, first + i * LANES, lane);
+            evaluate_row(s, first + i * SAMPLES, lane);
         }
     }
 }
@@ -31,9 +31,11 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
 // Lanes past the last observation repeat it, since all lanes must take part in the forward pass; they store nothing.
 fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
-    network_fetch(j * OBSERVATION_WORDS);
+    if (!SPARE_LANES || lane < SAMPLES) {
+        network_fetch(j * OBSERVATION_WORDS, lane);
+    }
     let head = network_forward(s * PARAMETERS + CRITIC * BLOCK, lane);
-    if (i < VALUE_ROWS * ENVS) {
+    if (i < VALUE_ROWS * ENVS && (!SPARE_LANES || lane < SAMPLES)) {
         values[j] = whole(head[0], lane).x;
     }
 }

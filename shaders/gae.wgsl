@@ -41,7 +41,7 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
         discounted = env_statistics[s * ENVS + n].discounted;
         for (var t = 0u; t < STEPS; t++) {
             let transition = transitions[(s * STEPS + t) * ENVS + n];
-            discounted = running_sum_plus(RunningSum(gamma * discounted.value, gamma * discounted.error), transition.reward, n);
+            discounted = running_sum_plus(RunningSum(gamma * discounted.value, gamma * discounted.error), transition.reward);
             returns = moments_push(returns, discounted.value);
             if ((transition.ending & ENDED) != 0u) {
                 discounted = RunningSum(0.0, 0.0);

@@ -46,6 +46,6 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
             losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
         }
     }
-    gradient_end(columns + network * BLOCK, lane);
+    gradient_end(columns + network * BLOCK, accumulate, lane);
     add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
 }

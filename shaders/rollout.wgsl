@@ -1,7 +1,7 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
 //   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
-// One lane: one environment. Work: one actor forward and one environment step for each lane and step.
+// One of the first SAMPLES lanes: one environment. Work: one actor forward and one environment step for each of them and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
 //! import dispatch
@@ -33,9 +33,9 @@ var<private> lane_fault: u32;  // the first fault of the lane's environment
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    let n = place.group * LANES + lane;
+    let n = place.group * SAMPLES + lane;
     // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
-    let stored = n < ENVS;
+    let stored = n < ENVS && (!SPARE_LANES || lane < SAMPLES);
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     var env = env_lanes[e];
@@ -61,12 +61,20 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
     // Act.
-    var observation = observation_of((*env).state);
-    if (stored) {
-        store_observation(s, t, n, &observation);
+    if (!SPARE_LANES || stored) {
+        var observation = observation_of((*env).state);
+        if (stored) {
+            store_observation(s, t, n, &observation);
+        }
+        network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)), lane);
     }
-    network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)));
     let head = network_forward(s * PARAMETERS, lane);
+    if (!SPARE_LANES || stored) {
+        act_and_step(s, n, t, agent, stored, head, env);
+    }
+}
+
+fn act_and_step(s: u32, n: u32, t: u32, agent: Agent, stored: bool, head: array<vec4<f32>, HEAD>, env: ptr<function, EnvLane>) {
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
     let legal = legal_actions((*env).state);
@@ -79,7 +87,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     var state = (*env).state;
     let outcome = env_step(&state, action_taken(action), &step_rng);
     (*env).state = state;
-    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward, n);
+    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward);
     (*env).episode_length += 1u;
     let terminated = outcome.terminated;
     let truncated = !terminated && (*env).episode_length >= EPISODE_LIMIT;
@@ -91,7 +99,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return.value, (*env).episode_length);
         if (truncated && FINAL_ROWS > 0u) {
-            observation = observation_of((*env).state);
+            var observation = observation_of((*env).state);
             store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
         }
     }
@@ -106,7 +114,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         *env = begin_episode(agent, time + 1u, n);
     }
     if (stored && t + 1u == STEPS) {
-        observation = observation_of((*env).state);
+        var observation = observation_of((*env).state);
         store_observation(s, STEPS, n, &observation);
     }
 }

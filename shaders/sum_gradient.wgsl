@@ -1,6 +1,6 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
 // Weights to outputs that are only biases (logarithms of standard deviations) stay 0: their gradient is dropped here.
-// index = gradient step. One lane: four columns, R rows. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
+// index = gradient step. One lane: four columns, R / SUM_SLICES rows; the first lanes of a workgroup add the slices. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
 //! import dispatch
 //! import grid
@@ -14,24 +14,37 @@
 @group(0) @binding(4) var<storage, read_write> losses: array<vec4<f32>>;            // [s][e][k][8/4]
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
 
+var<workgroup> slices: array<vec4<f32>, LANES>;
+
 @compute @workgroup_size(LANES)
 fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
     let norm_part = place.group;
-    let column = norm_part * LANES + lane;
+    let width = LANES / SUM_SLICES;
+    let column = norm_part * width + lane % width;
     let columns = GRADIENT_COLUMNS / 4u;
     var sum = vec4(0.0);
     if (column < columns) {
-        for (var row = 0u; row < GRADIENT_ROWS; row++) {
+        for (var row = lane / width; row < GRADIENT_ROWS; row += SUM_SLICES) {
             sum += partials[(s * GRADIENT_ROWS + row) * columns + column];
         }
+    }
+    if (SUM_SLICES > 1u) {
+        slices[lane] = sum;
+        workgroupBarrier();
+        for (var slice = 1u; slice < SUM_SLICES; slice++) {
+            sum += slices[(slice * width + lane) % LANES];
+        }
+    }
+    let is_first = SUM_SLICES == 1u || lane < width;
+    if (column < columns && is_first) {
         sum = without_fixed(sum, column);
         gradients[s * columns + column] = sum;
     }
     // Behind the parameters: policy loss, entropy, approximate KL, clip fraction; value loss. Software drivers loop over every lane for each memory
     // access, even if few lanes are active: hence one access for all losses and one for all faults.
-    if (column >= PARAMETERS / 4u && column < columns) {
+    if (column >= PARAMETERS / 4u && column < columns && is_first) {
         let mean = sum / f32(MINIBATCH);
         let pair = column - PARAMETERS / 4u;
         losses[(s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES / 4u + pair] = mean;
@@ -42,7 +55,7 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
             atomicMin(&faults[s], select(first, FAULT_ENTROPY, finite));
         }
     }
-    let norm = reduce_float(select(0.0, dot(sum, sum), column < PARAMETERS / 4u), lane);
+    let norm = reduce_float(select(0.0, dot(sum, sum), column < PARAMETERS / 4u && is_first), lane);
     if (lane == 0u) {
         norms[s * NORM_PARTS + norm_part] = norm;
     }

@@ -70,15 +70,15 @@ fn store(i: u32, normalizer: Normalizer, s: u32, fault: u32) {
 
 // `old` merged with `count` more values, whose mean is `rise` above the old one, with this variance.
 fn merged(old: Normalizer, count: f32, rise: f32, variance: f32, lane: u32) -> Normalizer {
-    let all = running_sum_plus(old.count, count, lane);
+    let all = running_sum_plus(old.count, count);
     let share = count / all.value;
     let kept = old.count.value / all.value;
     let spread = share * kept * rise * rise;
     // If the new values outweigh the old ones, the difference of the variances may consist only of rounding errors.
     let replaced = RunningSum(kept * old.variance.value + share * variance + spread, 0.0);
-    var after = running_sum_plus(old.variance, share * (variance - old.variance.value) + spread, lane);
+    var after = running_sum_plus(old.variance, share * (variance - old.variance.value) + spread);
     if (share > 0.75) {
         after = replaced;
     }
-    return Normalizer(all, running_sum_plus(old.mean, share * rise, lane), after, 1.0 / sqrt(after.value + NORMALIZER_EPSILON));
+    return Normalizer(all, running_sum_plus(old.mean, share * rise), after, 1.0 / sqrt(after.value + NORMALIZER_EPSILON));
 }

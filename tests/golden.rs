@@ -1,4 +1,4 @@
-//! The composed WGSL of two small plans, one for each way of writing the networks, as files to read. A change of any kernel, generator or constant shows here
+//! The composed WGSL of three small plans, one for each way of writing the networks, as files to read. A change of any kernel, generator or constant shows here
 //! first. After an intended change, write them anew and look at the difference:
 //!
 //! ```text
@@ -6,6 +6,7 @@
 //! ```
 
 use ppo_gpu::program::kernel;
+use ppo_gpu::program::lanes::Mapping;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::spec::config::Config;
@@ -24,9 +25,15 @@ fn folder() -> PathBuf {
 fn golden() -> BTreeMap<String, String> {
     let config = Config { envs: 8, steps: 4, minibatches: 2, hidden: vec![3, 2], ..Config::default() };
     let mut files = BTreeMap::new();
-    for (name, profile) in [("samples", "gpu"), ("units", "software")] {
-        let plan = Plan::new(&config, Profile::named(profile).unwrap()).unwrap();
-        assert_eq!(plan.lanes_are_units, name == "units");
+    let named = |name| Profile::named(name).unwrap();
+    let all = [
+        ("samples", Profile { blocks: false, ..named("gpu") }, Mapping::Samples),
+        ("units", named("software"), Mapping::Units),
+        ("blocks", named("gpu"), Mapping::Blocks),
+    ];
+    for (name, profile, mapping) in all {
+        let plan = Plan::new(&config, profile).unwrap();
+        assert_eq!(plan.mapping, mapping);
         for kernel in kernel::all(&plan).into_iter().filter(|kernel| KERNELS.contains(&kernel.name)) {
             files.insert(format!("{name}_{}.wgsl", kernel.name), compose(kernel, &plan).text);
         }
@@ -44,7 +51,7 @@ fn first_difference(text: &str, golden: &str) -> Option<String> {
 #[test]
 fn composed_kernels_are_those_of_the_files() {
     let files = golden();
-    assert_eq!(files.len(), 7, "samples have no `learn`, units have: {:?}", files.keys());
+    assert_eq!(files.len(), 10, "only units have `learn`: {:?}", files.keys());
     if std::env::var_os("PPO_GPU_RENEW_GOLDEN").is_some() {
         std::fs::create_dir_all(folder()).unwrap();
         files.iter().for_each(|(name, text)| std::fs::write(folder().join(name), text).unwrap());

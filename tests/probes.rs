@@ -126,7 +126,10 @@ fn value_is_about_the_critic() {
 #[test]
 fn choice_tests_the_observation() {
     let probe = Probe { env: "Probe/Choice", keys: "", updates: 60, mean_return: 0.97..=1.0, value: |_| Some(1.0), off: 0.1 };
-    probe.isolates(Broken::Text("network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS)", "network_fetch(s * VALUE_ROWS * ENVS * OBSERVATION_WORDS)"));
+    probe.isolates(Broken::Text(
+        "network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS, lane)",
+        "network_fetch(s * VALUE_ROWS * ENVS * OBSERVATION_WORDS, lane)",
+    ));
 }
 
 /// One-step differences instead of advantages that reach back.

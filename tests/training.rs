@@ -108,7 +108,7 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
             (learn_steps, bits, rows.iter().map(same).collect::<Vec<_>>())
         });
         let (_, bits, rows) = outcomes.next().unwrap();
-        if profile("auto").tiles_learned > 0 && plan.lanes_are_units {
+        if profile("auto").tiles_learned > 0 && plan.lanes_are_units() {
             assert_eq!(all, 6, "all steps of an update are made at once");
         }
         assert!(keys.is_empty() || rows.iter().any(|row| row.gradient_steps < 6), "{env}: target_kl ends updates early");

@@ -37,7 +37,7 @@ fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
         var state = env.state;
         let outcome = env_step(&state, action_taken(action), &step_rng);
         env.state = state;
-        env.episode_return = running_sum_plus(env.episode_return, outcome.reward, n);
+        env.episode_return = running_sum_plus(env.episode_return, outcome.reward);
         env.episode_length += 1u;
         if (outcome.terminated || env.episode_length >= EPISODE_LIMIT) {
             env = begin_episode(agent, time, n);

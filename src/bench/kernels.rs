@@ -84,7 +84,8 @@ fn work(kernel: &str, plan: &Plan) -> Work {
         }
         "gae" => (0, plan.batch * (transition + 4 + sample)),
         // Whole samples: memory is not read in smaller pieces.
-        "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
+        "minibatch_moments" if plan.moment_parts > 1 => (0, 8 * plan.gradient_steps() * (plan.moment_parts + 1)),
+        "minibatch_parts" | "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
         "gradient" => {
             // Of one pass.
             let samples = plan.minibatch.div_ceil(plan.passes);
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
         assert_eq!(work("gradient", &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
         // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
-        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 32 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
+        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 128 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
 
         // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
         let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };

@@ -65,5 +65,5 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, beside: &Engine, budget: Duration)
 
 /// A kernel that takes `what` to its peak, in few enough workgroups for one dispatch.
 fn peak(name: &'static str, what: &'static str, source: &'static str, groups: usize) -> Kernel {
-    Kernel { name, summary: what, source, grid: Grid { lanes: LANES, groups, networks: 1, agents: 1 } }
+    Kernel { name, summary: what, source, grid: Grid { lanes: LANES, samples: LANES, groups, networks: 1, agents: 1 } }
 }

@@ -46,7 +46,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
 
     let mut program = Program::new(Vec::new());
     let (name, source) = ("step_environments", include_str!("../../shaders/bench/step_environments.wgsl"));
-    program.then(Kernel { name, summary: "steps environments with random actions", source, ..kernel::rollout(plan) }, 0);
+    program.then(Kernel { name, summary: "steps environments with random actions", source, ..kernel::reset(plan) }, 0);
     let stepping = engine.beside(program, &EngineOptions::default())?;
     let environment = steps / stopwatch.seconds(&|pass, _| stepping.encode(pass, Dispatch { kernel: name, index: 0 }))?;
 

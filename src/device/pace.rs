@@ -159,7 +159,8 @@ mod tests {
     /// Rollout gets 8 parts; the other kernels are unchanged.
     fn program() -> Program {
         let config = Config { envs: 64 * 8, steps: 32, minibatches: 4, ..Config::default() };
-        schedule::training(&Plan::new(&config, Profile::named("gpu").expect("exists")).expect("fits"))
+        let profile = Profile { blocks: false, steps_per_dispatch: 32, gradient_rows: 512, ..Profile::named("gpu").expect("exists") };
+        schedule::training(&Plan::new(&config, profile).expect("fits"))
     }
 
     fn all_parts(program: &Program, dispatch: Dispatch) -> Piece {

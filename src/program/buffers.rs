@@ -102,6 +102,8 @@ dimensions! {
     Epochs "e" |plan| plan.epochs;
     /// Minibatches of an epoch.
     Minibatches "k" |plan| plan.minibatches;
+    /// Parts in which the moments of a minibatch's advantages are computed.
+    MomentParts "part" |plan| plan.moment_parts;
     /// Parameters of an agent, padding included.
     Parameters "P" |plan| plan.network.padded_parameters();
     /// Rows of partial gradients.
@@ -179,6 +181,7 @@ buffers! {
     #[kept] env_statistics [Agents, Environments]: EnvStatistics, "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns";
     observation_parts [Agents, ObservationParts, Components]: [f32; 2] if |plan| plan.config.normalize_observations, "mean and squared deviations of parts of the rollout's observations";
     #[kept] normalizers [Agents, Normalized]: Normalizer, "running moments that each component of the observation, and the reward, is normalised by";
+    moment_parts [Agents, Epochs, Minibatches, MomentParts]: [f32; 2] if |plan| plan.moment_parts > 1, "mean and squared deviations of parts of each minibatch's advantages";
     moments [Agents, Epochs, Minibatches]: [f32; 2], "mean and standard deviation of each minibatch's advantages";
     partials [Agents, GradientRows, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of each row of tiles, then its loss sums";
     gradients [Agents, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of the minibatch, then its loss sums";

@@ -1,5 +1,6 @@
 //! The kernels: for each its WGSL file, a summary, and its grid. The file stem also names the entry point, the label, the reference and the test.
 
+use crate::program::blocks::Team;
 use crate::program::plan::{Plan, REDUCE_LANES};
 use crate::spec::network::NETWORKS;
 
@@ -22,6 +23,8 @@ pub struct Kernel {
 pub struct Grid {
     /// Lanes of a workgroup.
     pub lanes: usize,
+    /// Samples or environments that a workgroup processes at once: its first lanes have one each. Its lanes where these have none.
+    pub samples: usize,
     /// Workgroups for each agent (and network); 0 where the plan has no use for the kernel.
     pub groups: usize,
     /// Networks that have workgroups of their own: 1 or 2.
@@ -50,28 +53,28 @@ impl Grid {
     }
 }
 
-/// Lanes of the workgroups of reductions.
-const REDUCE: usize = REDUCE_LANES as usize;
+/// The workgroups of reductions.
+const REDUCE: Team = Team { lanes: REDUCE_LANES as usize, samples: REDUCE_LANES as usize };
 
-/// Each line is a kernel: name, summary, and its grid for one agent: lanes, workgroups, networks.
+/// Each line is a kernel: name, summary, and its grid for one agent: lanes and samples of a workgroup, workgroups, networks.
 macro_rules! kernels {
     ($($name:ident $summary:literal $grid:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`: ", $summary, ".")]
         pub fn $name(plan: &Plan) -> Kernel {
-            let grid: fn(&Plan) -> (usize, usize, usize) = $grid;
-            let (lanes, groups, networks) = grid(plan);
+            let grid: fn(&Plan) -> (Team, usize, usize) = $grid;
+            let (Team { lanes, samples }, groups, networks) = grid(plan);
             Kernel {
                 name: stringify!($name),
                 summary: $summary,
                 source: include_str!(concat!("../../shaders/", stringify!($name), ".wgsl")),
-                grid: Grid { lanes, groups, networks, agents: plan.agents },
+                grid: Grid { lanes, samples, groups, networks, agents: plan.agents },
             }
         })*
 
         /// Every kernel that training may use, in the order in which an update first uses them.
         pub const NAMES: &[&str] = &[$(stringify!($name),)*];
 
-        /// The kernels of [`NAMES`] that can be generated for `plan`, in that order: all, except `learn` for some plans, which then do not use it.
+        /// The kernels of [`NAMES`] that can be generated for `plan`, in that order: all, except `minibatch_parts` and `learn` for plans that do not use them.
         pub fn all(plan: &Plan) -> Vec<Kernel> {
             [$($name,)*].iter().map(|kernel| kernel(plan)).filter(|kernel| kernel.grid.groups > 0).collect()
         }
@@ -80,23 +83,26 @@ macro_rules! kernels {
 
 kernels! {
     reset "starts an episode in every environment" of_environments;
-    rollout "acts: policy forward, sampling, environment step, automatic reset" of_environments;
+    rollout "acts: policy forward, sampling, environment step, automatic reset"
+        |plan| (plan.rollout_team, plan.envs.div_ceil(plan.rollout_team.samples), 1);
     evaluate "value of every observation of the rollout"
-        |plan| (plan.lanes, (plan.value_rows() * plan.envs).div_ceil(plan.lanes * plan.evaluate_rounds), 1);
+        |plan| (plan.evaluate_team(), (plan.value_rows() * plan.envs).div_ceil(plan.evaluate_team().samples * plan.evaluate_rounds), 1);
     gae "advantages and targets, backwards through time" of_environments;
+    minibatch_parts "moments of parts of each minibatch's advantages, where minibatches are large"
+        |plan| (REDUCE, if plan.moment_parts > 1 { plan.gradient_steps() * plan.moment_parts } else { 0 }, 1);
     minibatch_moments "mean and deviation of each minibatch's advantages" |plan| (REDUCE, plan.gradient_steps(), 1);
-    gradient "losses and their gradient, one row of partial sums for each row of tiles" |plan| (plan.lanes, plan.gradient_rows, NETWORKS);
+    gradient "losses and their gradient, one row of partial sums for each row of tiles" |plan| (plan.team(), plan.gradient_rows, NETWORKS);
     sum_gradient "adds the rows in fixed order; squared norm of the parts" |plan| (REDUCE, plan.norm_parts, 1);
-    adam "clips by global norm and makes one Adam step" |plan| (REDUCE, (plan.network.padded_parameters() / 4).div_ceil(REDUCE), 1);
-    learn "the work of the last three for several minibatches, where these are small" |plan| (NETWORKS * plan.lanes, plan.learn_steps.min(1), 1);
+    adam "clips by global norm and makes one Adam step" |plan| (REDUCE, (plan.network.padded_parameters() / 4).div_ceil(REDUCE.lanes), 1);
+    learn "the work of the last three for several minibatches, where these are small" |plan| (Team { lanes: NETWORKS * plan.lanes, samples: plan.tile }, plan.learn_steps.min(1), 1);
     observation_moments "mean and deviation of the rollout's observations, in parts" |plan| (REDUCE, plan.observation_parts, 1);
     update_normalizers "merges them, and discounted returns, into running moments" |_| (REDUCE, 1, 1);
     report "one row of metrics for each agent; advances the counters" |_| (REDUCE, 1, 1);
 }
 
 /// A lane for each environment.
-fn of_environments(plan: &Plan) -> (usize, usize, usize) {
-    (plan.rollout_lanes, plan.envs.div_ceil(plan.rollout_lanes), 1)
+fn of_environments(plan: &Plan) -> (Team, usize, usize) {
+    (Team { lanes: plan.env_lanes, samples: plan.env_lanes }, plan.envs.div_ceil(plan.env_lanes), 1)
 }
 
 /// `draw`: a picture of `size` x `size` pixels of the first environment of the first agent, a lane a pixel.
@@ -105,6 +111,6 @@ pub fn draw(size: u32) -> Kernel {
         name: "draw",
         summary: "draws an environment",
         source: include_str!("../../shaders/draw.wgsl"),
-        grid: Grid { lanes: 256, groups: (size as usize).pow(2).div_ceil(256), networks: 1, agents: 1 },
+        grid: Grid { lanes: 256, samples: 256, groups: (size as usize).pow(2).div_ceil(256), networks: 1, agents: 1 },
     }
 }

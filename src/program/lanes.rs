@@ -1,8 +1,18 @@
-//! The work of one lane in the kernels that evaluate networks: a sample, or units of the networks; and the length of its loops. The folder
-//! `src/wgsl/network/` writes the text for both.
+//! The work of one lane in the kernels that evaluate networks, and the length of its loops. The folder `src/wgsl/network/` writes the text.
 
 use crate::program::profile::Profile;
 use crate::spec::network::{Layer, Network};
+
+/// What lanes map to in the kernels that evaluate networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mapping {
+    /// A lane is a sample.
+    Samples,
+    /// A lane has units of the networks: the workgroup is a subgroup, which a software driver runs as one vector.
+    Units,
+    /// Lanes share a tile of samples ([`crate::program::blocks`]).
+    Blocks,
+}
 
 /// Longest inner run of a loop body that is unrolled.
 pub(crate) const LOOP_BODY_LIMIT: usize = 32;

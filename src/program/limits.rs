@@ -89,7 +89,7 @@ impl Plan {
 
 /// An upper bound on the loop rounds of an invocation of `gradient`, the kernel with the most.
 fn loop_rounds(plan: &Plan) -> usize {
-    if plan.lanes_are_units {
+    if plan.lanes_are_units() {
         return rounds_of_units(plan);
     }
     let lanes = plan.profile.lanes as usize;

@@ -1,5 +1,6 @@
 //! Everything derived from the configuration: sizes, buffers, kernels, and the schedule of an update.
 
+pub mod blocks;
 pub mod buffers;
 pub mod kernel;
 pub mod lanes;

@@ -1,6 +1,7 @@
 //! Everything derived from the configuration: every size, count and constant, computed once.
 
-use crate::program::lanes;
+use crate::program::blocks::{self, Team};
+use crate::program::lanes::{self, Mapping};
 use crate::program::profile::Profile;
 use crate::spec::config::{Config, TimeLimit};
 use crate::spec::environment::Environment;
@@ -51,11 +52,13 @@ pub struct Plan {
     pub final_rows: usize,
     /// Environment steps in one rollout dispatch; divides T.
     pub steps_per_dispatch: usize,
-    /// Lanes of a rollout workgroup.
-    pub rollout_lanes: usize,
-    /// Whether lanes are units of the networks rather than samples.
-    pub lanes_are_units: bool,
-    /// Whether, in addition, the first layer is a loop that reads its weights from memory (see [`lanes::first_is_loop`]).
+    /// Lanes of a workgroup in which each has an environment.
+    pub env_lanes: usize,
+    /// The workgroups of `rollout`.
+    pub rollout_team: Team,
+    /// What lanes map to.
+    pub mapping: Mapping,
+    /// Whether lanes map to units and the first layer is a loop that reads its weights from memory (see [`lanes::first_is_loop`]).
     pub first_layer_is_loop: bool,
     /// Lanes of a workgroup of `gradient` and `evaluate`.
     pub lanes: usize,
@@ -73,6 +76,10 @@ pub struct Plan {
     pub learn_steps: usize,
     /// Observations that a lane of `evaluate` processes, one after the other.
     pub evaluate_rounds: usize,
+    /// Parts in which the moments of a minibatch's advantages are computed; 1 if one workgroup computes them.
+    pub moment_parts: usize,
+    /// Slices of the rows of partial gradients that lanes of a workgroup add separately.
+    pub sum_slices: usize,
     /// Partial squared norms for each agent.
     pub norm_parts: usize,
     /// Parts in which the moments of an agent's observations are computed.
@@ -105,17 +112,37 @@ impl Plan {
             return Err(Error::config("envs", problem, format!("nearest that works: {}", (1 << 30) / steps)));
         }
         let minibatch = batch / minibatches;
-        let lanes_are_units = lanes::fits(&profile, &network);
-        let lanes = if lanes_are_units { profile.subgroup } else { profile.lanes } as usize;
+        let packed = environment.binary && !config.normalize_observations;
+        let team = blocks::team(&profile, &network, packed);
+        let mapping = match team {
+            _ if lanes::fits(&profile, &network) => Mapping::Units,
+            Some(_) => Mapping::Blocks,
+            None => Mapping::Samples,
+        };
+        let lanes_are_units = mapping == Mapping::Units;
+        let lanes = match (mapping, team) {
+            (Mapping::Units, _) => profile.subgroup as usize,
+            (Mapping::Blocks, Some(team)) => team.lanes,
+            _ => profile.lanes as usize,
+        };
         // Leaving half the lanes without a sample costs little in `gradient`, and its code, unrolled for each sample, takes half as long to compile.
         // If the first layer's weights come from memory, each fetch should serve more samples.
         let first_layer_is_loop = lanes_are_units && lanes::first_is_loop(&profile, &network);
-        let tile = if lanes_are_units && !first_layer_is_loop { (lanes / 2).max(4) } else { lanes };
+        let tile = match (mapping, team) {
+            (Mapping::Units, _) if !first_layer_is_loop => (lanes / 2).max(4),
+            (Mapping::Blocks, Some(team)) => team.samples,
+            _ => lanes,
+        };
         let tiles = minibatch.div_ceil(tile);
-        let loops = MOST_TILE_ROUNDS / lanes::tile_rounds(environment.observation);
-        let most_tiles = if lanes_are_units { loops.clamp(1, profile.tiles_per_pass as usize) } else { 1 };
+        let rounds = lanes::tile_rounds(environment.observation);
+        let rounds = if let (Mapping::Blocks, Some(team)) = (mapping, team) { rounds + blocks::tile_rounds(team, &network) } else { rounds };
+        let loops = MOST_TILE_ROUNDS / rounds;
+        let most_tiles = if mapping == Mapping::Samples { 1 } else { loops.clamp(1, profile.tiles_per_pass as usize) };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
-        let gradient_rows = tiles.div_ceil(most_tiles.min(TILES_WORTH_A_ROW)).min((profile.gradient_rows as usize).max(enough_rows));
+        let worth_a_row = if lanes_are_units { TILES_WORTH_A_ROW } else { 1 };
+        let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min((profile.gradient_rows as usize).max(enough_rows));
+        // As many as make rows equally long.
+        let gradient_rows = if mapping == Mapping::Blocks { equal_parts(tiles, most_rows) } else { most_rows };
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
         let gradient_steps = config.epochs as usize * minibatches;
@@ -148,6 +175,9 @@ impl Plan {
             TimeLimit::Bootstrap => steps.div_ceil(episode_limit as usize),
             TimeLimit::Terminal => 0,
         };
+        // A few environments do not fill a workgroup, and idle lanes would cost as much as busy ones.
+        let env_lanes = if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, profile.lanes as usize) };
+        let sum_slices = if lanes_are_units { 1 } else { (gradient_rows / ROWS_OF_A_SLICE).next_power_of_two().clamp(1, 8) };
         let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
         Ok(Plan {
             agents: config.agents as usize,
@@ -160,10 +190,15 @@ impl Plan {
             updates: updates as u32,
             final_rows,
             steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
-            // A few environments do not fill a tile, and idle lanes would cost as much as busy ones.
-            rollout_lanes: if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, lanes) },
+            env_lanes,
+            rollout_team: match (mapping, team) {
+                (Mapping::Blocks, Some(team)) => blocks::rollout_team(team, &network, envs),
+                // With few environments, most lanes would have none.
+                (Mapping::Units, _) => Team { lanes, samples: lanes.min(envs.next_multiple_of(4)) },
+                _ => Team { lanes: env_lanes, samples: env_lanes },
+            },
             lanes,
-            lanes_are_units,
+            mapping,
             first_layer_is_loop,
             tile,
             tiles,
@@ -171,9 +206,15 @@ impl Plan {
             tiles_per_pass,
             passes,
             learn_steps: if learns && most_learned > 0 { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
-            evaluate_rounds: if lanes_are_units { loops.clamp(1, 32) } else { 1 },
+            evaluate_rounds: match mapping {
+                Mapping::Units => loops.clamp(1, 32),
+                Mapping::Blocks => loops.clamp(1, 4),
+                Mapping::Samples => 1,
+            },
             observation_parts: batch.div_ceil(OBSERVATION_PART).min(MOST_OBSERVATION_PARTS),
-            norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize),
+            moment_parts: if lanes_are_units { 1 } else { equal_parts(minibatch, minibatch.div_ceil(MOMENT_PART).min(MOST_MOMENT_PARTS)) },
+            sum_slices,
+            norm_parts: columns.div_ceil(4).div_ceil(REDUCE_LANES as usize / sum_slices),
             config: config.clone(),
             deterministic: false,
             environment,
@@ -181,6 +222,21 @@ impl Plan {
             network,
             profile,
         })
+    }
+
+    /// Whether lanes map to units of the networks.
+    pub fn lanes_are_units(&self) -> bool {
+        self.mapping == Mapping::Units
+    }
+
+    /// The workgroups of `gradient`.
+    pub fn team(&self) -> Team {
+        Team { lanes: self.lanes, samples: self.tile }
+    }
+
+    /// The workgroups of `evaluate`.
+    pub fn evaluate_team(&self) -> Team {
+        Team { lanes: self.lanes, samples: if self.mapping == Mapping::Blocks { self.tile } else { self.lanes } }
     }
 
     /// Gradient steps in one update, E·K.
@@ -280,9 +336,13 @@ impl Plan {
             ("TILES_PER_PASS", u(self.tiles_per_pass)),
             ("LEARN_STEPS", u(self.learn_steps)),
             ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
+            ("MOMENT_PARTS", u(self.moment_parts)),
+            ("MOMENT_PART", u(self.minibatch.div_ceil(self.moment_parts))),
+            ("SUM_SLICES", u(self.sum_slices)),
             ("NORM_PARTS", u(self.norm_parts)),
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
+            ("SPARE_LANES", Bool(self.mapping == Mapping::Blocks)),
             ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("WINDOW", U32(WINDOW)),
@@ -321,6 +381,12 @@ pub const NORMALIZER_EPSILON: f32 = 1e-8;
 pub const NORMALIZER_COUNT: f32 = 1e-4;
 /// Normalised observations are clipped to ± this (Huang et al. 2022).
 pub const OBSERVATION_CLIP: f32 = 10.0;
+/// Samples of a minibatch that justify one more part of its moments.
+const MOMENT_PART: usize = 2048;
+/// Most parts: a lane of a workgroup merges each.
+const MOST_MOMENT_PARTS: usize = REDUCE_LANES as usize;
+/// Rows of partial gradients that a lane adds before it pays to share them among several.
+const ROWS_OF_A_SLICE: usize = 16;
 /// Samples that justify one more part of the observations' moments.
 const OBSERVATION_PART: usize = 1024;
 /// Most parts: one workgroup adds them.
@@ -347,6 +413,11 @@ pub enum Constant {
     F32(f32),
     /// `bool`.
     Bool(bool),
+}
+
+/// At most `most` parts of `n` things that are equally long, save the last; none is empty.
+fn equal_parts(n: usize, most: usize) -> usize {
+    n.div_ceil(n.div_ceil(most))
 }
 
 /// The divisor of `n` nearest to `wish`; the smaller one of two.

@@ -12,13 +12,15 @@ pub struct Profile {
     /// Subgroup size when lanes map to network units, if the networks fit (one subgroup per workgroup, see [`crate::program::lanes`]); 0 when lanes map to
     /// samples.
     pub subgroup: u32,
+    /// Whether lanes share a tile in blocks, if the networks fit (see [`crate::program::blocks`]).
+    pub blocks: bool,
     /// Bytes of workgroup memory in which the dense kernels stage weights and activations.
     pub scratch_bytes: u32,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
     /// Rows of partial gradients for each agent; huge minibatches get more. Fewer rows need more passes, each of which is a dispatch.
     pub gradient_rows: u32,
-    /// Most tiles of a row that a pass adds when lanes map to units; one when they map to samples.
+    /// Most tiles of a row that a pass adds when lanes map to units or share tiles; one when they map to samples.
     pub tiles_per_pass: u32,
     /// Most tiles of a dispatch of `learn`, when lanes map to units and a minibatch is one row of tiles; 0 if `learn` is not used.
     pub tiles_learned: u32,
@@ -32,6 +34,7 @@ pub const PROFILES: &[Profile] = &[
         straight_line_limit: 128 * 128,
         lanes: 64,
         subgroup: 8,
+        blocks: false,
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,
         gradient_rows: 64,
@@ -44,10 +47,11 @@ pub const PROFILES: &[Profile] = &[
         straight_line_limit: 0,
         lanes: 64,
         subgroup: 0,
+        blocks: true,
         scratch_bytes: 32_768,
-        steps_per_dispatch: 32,
-        gradient_rows: 512,
-        tiles_per_pass: 1,
+        steps_per_dispatch: 128,
+        gradient_rows: 256,
+        tiles_per_pass: 128,
         tiles_learned: 0,
     },
     // The limits that every WebGPU device has.
@@ -56,10 +60,11 @@ pub const PROFILES: &[Profile] = &[
         straight_line_limit: 0,
         lanes: 64,
         subgroup: 0,
+        blocks: true,
         scratch_bytes: 16_384,
-        steps_per_dispatch: 32,
-        gradient_rows: 512,
-        tiles_per_pass: 1,
+        steps_per_dispatch: 128,
+        gradient_rows: 256,
+        tiles_per_pass: 128,
         tiles_learned: 0,
     },
 ];

@@ -60,6 +60,9 @@ pub fn training(plan: &Plan) -> Program {
     then(kernel::evaluate(plan), 0);
     then(kernel::gae(plan), 0);
     // Mean and deviation of the advantages of every minibatch of every epoch.
+    if plan.moment_parts > 1 {
+        then(kernel::minibatch_parts(plan), 0);
+    }
     then(kernel::minibatch_moments(plan), 0);
     // Learn: E epochs of K gradient steps, each on a fresh part of a fresh permutation.
     // One dispatch makes several of them if minibatches are small (otherwise `learn_steps` is 0).

@@ -6,6 +6,7 @@ use crate::reference::layouts;
 use crate::reference::memory::Memory;
 use crate::reference::real::{MergeOrder, Moments, Real};
 use crate::spec::records::{Sample, word};
+use std::ops::Range;
 
 /// Writes `moments`.
 ///
@@ -16,15 +17,31 @@ pub fn minibatch_moments<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<
         let agent = layouts::agent(memory, s);
         for step in 0..plan.gradient_steps() {
             let sample_of = layouts::minibatch(plan, &agent, step);
-            let samples = memory.buffer("samples");
-            let advantage = |i: usize| samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage));
-            let advantages: Vec<Moments<R>> = (0..plan.minibatch).map(|i| Moments::of(advantage(i))).collect();
-            let all = R::moments(&advantages, lanes(plan.minibatch));
+            let groups: Vec<Moments<R>> = if plan.moment_parts > 1 {
+                let stored = memory.buffer("moment_parts");
+                let first = (s * plan.gradient_steps() + step) * plan.moment_parts;
+                let of = |(part, range): (usize, Range<usize>)| {
+                    let place = 2 * (first + part);
+                    Moments { count: range.len(), mean: stored.f(place), m2: stored.f(place + 1) }
+                };
+                parts(plan).enumerate().map(of).collect()
+            } else {
+                let samples = memory.buffer("samples");
+                let advantage = |i: usize| samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage));
+                (0..plan.minibatch).map(|i| Moments::of(advantage(i))).collect()
+            };
+            let all = R::moments(&groups, lanes(groups.len()));
             let deviation = (all.m2 / R::from_f64(all.count as f64)).sqrt();
             memory.buffer_mut("moments").write_all((s * plan.gradient_steps() + step) * 2, [all.mean, deviation]);
         }
     }
     Ok(())
+}
+
+/// The samples of each part of a minibatch.
+pub fn parts(plan: &Plan) -> impl Iterator<Item = Range<usize>> {
+    let (length, minibatch) = (plan.minibatch.div_ceil(plan.moment_parts), plan.minibatch);
+    (0..plan.moment_parts).map(move |part| minibatch.min(part * length)..minibatch.min((part + 1) * length))
 }
 
 /// How one workgroup merges `groups`.

@@ -18,6 +18,7 @@ pub mod learn;
 pub mod loss;
 pub mod memory;
 pub mod minibatch_moments;
+pub mod minibatch_parts;
 pub mod observation_moments;
 pub mod policy;
 pub mod real;

@@ -27,8 +27,8 @@ pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) ->
         let rows = |column: usize| (0..plan.gradient_rows).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
         let gradient: Vec<R> = (0..columns).map(|column| if is_fixed(plan, column) { R::zero() } else { R::sum(rows(column)) }).collect();
 
-        // A part is what one workgroup adds, a vector of four columns for each lane; the loss sums behind the parameters do not count.
-        let parts = gradient[..parameters].chunks(4 * REDUCE_LANES as usize).map(|part| R::dot(part.iter().map(|&g| (g, g))));
+        // A part is what one workgroup adds, a vector of four columns for each lane of a slice; the loss sums behind the parameters do not count.
+        let parts = gradient[..parameters].chunks(4 * REDUCE_LANES as usize / plan.sum_slices).map(|part| R::dot(part.iter().map(|&g| (g, g))));
         let norms = parts.chain(std::iter::repeat(R::zero())).take(plan.norm_parts);
         memory.buffer_mut("norms").write_all(s * plan.norm_parts, norms);
 

@@ -93,9 +93,8 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
             Actions::MultiDiscrete(_) => "policy_multi_discrete",
             Actions::Continuous { .. } => "policy_continuous",
         }),
-        "network" => Some(networks.forward(plan.lanes)),
-        // With few environments, most lanes would have none.
-        "rollout_network" => Some(networks.forward(plan.lanes.min(plan.envs.next_multiple_of(4))) + "\n" + networks.take()),
+        "network" => Some(networks.forward(plan.evaluate_team())),
+        "rollout_network" => Some(networks.forward(plan.rollout_team) + "\n" + networks.take()),
         "tile" => Some(networks.tile()),
         "learner" => Some(networks.learner()),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
@@ -103,7 +102,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
     };
     let mut composed = expand(source, lookup);
     let mut constants = plan.constants();
-    let of_grid = [("LANES", grid.lanes), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain())];
+    let of_grid = [("LANES", grid.lanes), ("SAMPLES", grid.samples), ("GROUPS", grid.groups), ("GRID_NETWORKS", grid.networks), ("GRAIN", grid.grain())];
     constants.extend(of_grid.map(|(name, value)| (name, Constant::U32(value as u32))));
     if !composed.has("environment") {
         constants.push(("OBSERVATION", Constant::U32(plan.environment.observation as u32)));
@@ -189,7 +188,7 @@ mod tests {
     fn composed(source: &str, change: impl Fn(&mut Plan)) -> Composed {
         let mut plan = Plan::new(&Config::default(), PROFILES[0]).expect("a plan");
         change(&mut plan);
-        compose_source(source, Grid { lanes: 8, groups: 1, networks: 1, agents: 1 }, &plan)
+        compose_source(source, Grid { lanes: 8, samples: 8, groups: 1, networks: 1, agents: 1 }, &plan)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 // V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
-// One lane: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+// One of the first SAMPLES lanes: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
 
 //! import grid
 //! import network
@@ -16,14 +16,14 @@ const CRITIC: u32 = 1u;
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    let first = place.group * EVALUATE_ROUNDS * LANES + lane;
+    let first = place.group * EVALUATE_ROUNDS * SAMPLES + lane;
     network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
     // Software drivers do not remove a loop of one round.
     if (EVALUATE_ROUNDS == 1u) {
         evaluate_row(s, first, lane);
     } else {
         for (var i = 0u; i < EVALUATE_ROUNDS; i++) {
-            evaluate_row(s, first + i * LANES, lane);
+            evaluate_row(s, first + i * SAMPLES, lane);
         }
     }
 }
@@ -31,9 +31,11 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
 // Lanes past the last observation repeat it, since all lanes must take part in the forward pass; they store nothing.
 fn evaluate_row(s: u32, i: u32, lane: u32) {
     let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
-    network_fetch(j * OBSERVATION_WORDS);
+    if (!SPARE_LANES || lane < SAMPLES) {
+        network_fetch(j * OBSERVATION_WORDS, lane);
+    }
     let head = network_forward(s * PARAMETERS + CRITIC * BLOCK, lane);
-    if (i < VALUE_ROWS * ENVS) {
+    if (i < VALUE_ROWS * ENVS && (!SPARE_LANES || lane < SAMPLES)) {
         values[j] = whole(head[0], lane).x;
     }
 }
@@ -95,7 +97,7 @@ fn activation_slope(h: vec4<f32>) -> vec4<f32> {
 //! import observation
 
 // Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.
-fn network_fetch(base: u32) {
+fn network_fetch(base: u32, lane: u32) {
     for (var k = 0u; k < OBSERVATION; k++) {
         h0[k / 4u][k % 4u] = stored_component(base, k);
     }
@@ -186,10 +188,12 @@ const VALUE_ROWS: u32 = 6u;
 const BLOCK: u32 = 48u;
 const PARAMETERS: u32 = 96u;
 const EVALUATE_ROUNDS: u32 = 1u;
+const SPARE_LANES: bool = false;
 const SCRATCH: u32 = 2048u;
 const NORMALIZE_OBSERVATIONS: bool = false;
 const OBSERVATION_CLIP: f32 = 1e1;
 const LANES: u32 = 64u;
+const SAMPLES: u32 = 64u;
 const GROUPS: u32 = 1u;
 const GRID_NETWORKS: u32 = 1u;
 const GRAIN: u32 = 1u;

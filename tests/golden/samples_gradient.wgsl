@@ -46,7 +46,7 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
             losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
         }
     }
-    gradient_end(columns + network * BLOCK, lane);
+    gradient_end(columns + network * BLOCK, accumulate, lane);
     add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
 }
 
@@ -157,36 +157,47 @@ struct Drawn {
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
-    let drawn = draw(s, tile * TILE + lane, lane < TILE, agent, gradient_step);
+    let drawn = draw(s, tile * TILE + lane, lane, agent, gradient_step);
 
     // Forward.
     let block = s * PARAMETERS + network * BLOCK;
     let head = network_forward(block, lane);
 
     // Losses and their slopes at the head of either network.
-    let advantage = select(drawn.sample.advantage, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8), NORMALIZE_ADVANTAGES);
-    let actor = actor_loss(head, agent, drawn, advantage);
-    let critic = critic_loss(head, agent, drawn.sample);
-    let is_actor = network == 0u;
-    let weight = drawn.counted / f32(MINIBATCH);
     var slope: array<vec4<f32>, HEAD>;
-    for (var k = 0u; k < HEAD; k++) {
-        slope[k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
+    var sums = vec4(0.0);
+    if (!SPARE_LANES || lane < TILE) {
+        let is_actor = network == 0u;
+        let advantage = select(drawn.sample.advantage, (drawn.sample.advantage - moment.x) / (moment.y + 1e-8), NORMALIZE_ADVANTAGES);
+        // Software drivers compute both sides of a branch.
+        var actor: Loss;
+        var critic: Loss;
+        if (!SPARE_LANES || is_actor) {
+            actor = actor_loss(head, agent, drawn, advantage);
+        }
+        if (!SPARE_LANES || !is_actor) {
+            critic = critic_loss(head, agent, drawn.sample);
+        }
+        let weight = drawn.counted / f32(MINIBATCH);
+        for (var k = 0u; k < HEAD; k++) {
+            slope[k] = weight * select(critic.slope[k], actor.slope[k], is_actor);
+        }
+        sums = drawn.counted * select(critic.sums, actor.sums, is_actor);
     }
 
     // Backward.
     let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
     network_backward(block, row, accumulate, lane, slope);
-    return drawn.counted * select(critic.sums, actor.sums, is_actor);
+    return sums;
 }
 
 // Fetches sample `i` of the minibatch for the lane, and its observation for the network.
-// Lanes past the end repeat the last sample with weight 0; unwanted lanes load nothing.
-fn draw(s: u32, i: u32, wanted: bool, agent: Agent, gradient_step: u32) -> Drawn {
-    let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+// Lanes past the end of the minibatch repeat the last sample with weight 0; lanes past the tile's samples load nothing.
+fn draw(s: u32, i: u32, lane: u32, agent: Agent, gradient_step: u32) -> Drawn {
     var drawn: Drawn;
-    if (wanted) {
-        network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS);
+    if (lane < TILE) {
+        let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+        network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS, lane);
         drawn.sample = samples[s * BATCH + b];
         load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
         drawn.counted = select(0.0, 1.0, i < MINIBATCH);
@@ -286,7 +297,7 @@ fn activation_slope(h: vec4<f32>) -> vec4<f32> {
 //! import observation
 
 // Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.
-fn network_fetch(base: u32) {
+fn network_fetch(base: u32, lane: u32) {
     for (var k = 0u; k < OBSERVATION; k++) {
         h0[k / 4u][k % 4u] = stored_component(base, k);
     }
@@ -534,7 +545,7 @@ fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: arr
 }
 
 // The sums are in partials already.
-fn gradient_end(row: u32, lane: u32) {
+fn gradient_end(row: u32, accumulate: bool, lane: u32) {
 }
 
 // Adds all lanes' losses to four floats of partials, from float `row` on.
@@ -897,6 +908,7 @@ const TILE: u32 = 64u;
 const TILES_PER_PASS: u32 = 1u;
 const PERMUTATION_LEFT_BITS: u32 = 2u;
 const PERMUTATION_RIGHT_BITS: u32 = 3u;
+const SPARE_LANES: bool = false;
 const SCRATCH: u32 = 2048u;
 const NORMALIZE_OBSERVATIONS: bool = false;
 const NORMALIZE_ADVANTAGES: bool = true;

@@ -1,7 +1,7 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
 //   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
-// One lane: one environment. Work: one actor forward and one environment step for each lane and step.
+// One of the first SAMPLES lanes: one environment. Work: one actor forward and one environment step for each of them and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
 //! import dispatch
@@ -33,9 +33,9 @@ var<private> lane_fault: u32;  // the first fault of the lane's environment
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    let n = place.group * LANES + lane;
+    let n = place.group * SAMPLES + lane;
     // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
-    let stored = n < ENVS;
+    let stored = n < ENVS && (!SPARE_LANES || lane < SAMPLES);
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     var env = env_lanes[e];
@@ -61,12 +61,20 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
     // Act.
-    var observation = observation_of((*env).state);
-    if (stored) {
-        store_observation(s, t, n, &observation);
+    if (!SPARE_LANES || stored) {
+        var observation = observation_of((*env).state);
+        if (stored) {
+            store_observation(s, t, n, &observation);
+        }
+        network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)), lane);
     }
-    network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)));
     let head = network_forward(s * PARAMETERS, lane);
+    if (!SPARE_LANES || stored) {
+        act_and_step(s, n, t, agent, stored, head, env);
+    }
+}
+
+fn act_and_step(s: u32, n: u32, t: u32, agent: Agent, stored: bool, head: array<vec4<f32>, HEAD>, env: ptr<function, EnvLane>) {
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
     let legal = legal_actions((*env).state);
@@ -79,7 +87,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     var state = (*env).state;
     let outcome = env_step(&state, action_taken(action), &step_rng);
     (*env).state = state;
-    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward, n);
+    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward);
     (*env).episode_length += 1u;
     let terminated = outcome.terminated;
     let truncated = !terminated && (*env).episode_length >= EPISODE_LIMIT;
@@ -91,7 +99,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return.value, (*env).episode_length);
         if (truncated && FINAL_ROWS > 0u) {
-            observation = observation_of((*env).state);
+            var observation = observation_of((*env).state);
             store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
         }
     }
@@ -106,7 +114,7 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
         *env = begin_episode(agent, time + 1u, n);
     }
     if (stored && t + 1u == STEPS) {
-        observation = observation_of((*env).state);
+        var observation = observation_of((*env).state);
         store_observation(s, STEPS, n, &observation);
     }
 }
@@ -634,7 +642,7 @@ fn activation_slope(h: vec4<f32>) -> vec4<f32> {
 //! import observation
 
 // Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.
-fn network_fetch(base: u32) {
+fn network_fetch(base: u32, lane: u32) {
     for (var k = 0u; k < OBSERVATION; k++) {
         h0[k / 4u][k % 4u] = stored_component(base, k);
     }
@@ -798,7 +806,7 @@ fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
 }
 
 // Copies `observation` to h0.
-fn network_take(s: u32, observation: ptr<function, Observation>, base: u32) {
+fn network_take(s: u32, observation: ptr<function, Observation>, base: u32, lane: u32) {
     for (var k = 0u; k < OBSERVATION; k++) {
         h0[k / 4u][k % 4u] = network_input(seen_component(s, observation, k));
     }
@@ -859,25 +867,30 @@ const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
 // A running sum in two floats, value + error, accurate to about 48 bits. In one float, a sum of ones would stop growing at 2^24. Each addition keeps the
 // rounding error (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
 
+//! import grid
+
 struct RunningSum {
     value: f32,
     error: f32,
 }
 
-// `i` is any number that is never 0xFFFFFFFF.
-fn running_sum_plus(sum: RunningSum, x: f32, i: u32) -> RunningSum {
-    let total = opaque_float(sum.value + x, i);
-    let added = opaque_float(total - sum.value, i);
-    let kept = opaque_float(total - added, i);
-    let lost = opaque_float(sum.value - kept, i) + opaque_float(x - added, i);
-    let error = opaque_float(sum.error + lost, i);
-    let value = opaque_float(total + error, i);
-    return RunningSum(value, error - opaque_float(value - total, i));
+fn running_sum_plus(sum: RunningSum, x: f32) -> RunningSum {
+    let value = opaque_float(sum.value);
+    let addend = opaque_float(x);
+    let total = opaque_float(value + addend);
+    let added = opaque_float(total - value);
+    let kept = opaque_float(total - added);
+    let lost = opaque_float(value - kept) + opaque_float(addend - added);
+    let error = opaque_float(sum.error + lost);
+    let rounded = opaque_float(total + error);
+    return RunningSum(rounded, error - opaque_float(rounded - total));
 }
 
-// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0.
-fn opaque_float(x: f32, i: u32) -> f32 {
-    return select(x, 0.0, i == 0xFFFFFFFFu);
+// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0. (NVIDIA's does, and it sees through a `select`
+// whose condition it can prove from the range of an index.) The bits are changed by a number that is always 0, since a dispatch has few parts, but which
+// comes from memory.
+fn opaque_float(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) ^ (part.first >> 31u));
 }
 
 // ---- categorical
@@ -991,6 +1004,7 @@ const FINAL_ROWS: u32 = 1u;
 const VALUE_ROWS: u32 = 6u;
 const STEPS_PER_DISPATCH: u32 = 4u;
 const PARAMETERS: u32 = 96u;
+const SPARE_LANES: bool = false;
 const DETERMINISTIC: bool = false;
 const NORMALIZE_OBSERVATIONS: bool = false;
 const OBSERVATION_CLIP: f32 = 1e1;
@@ -998,6 +1012,7 @@ const ANNEAL_LR: bool = true;
 const ANNEAL_CLIP: bool = false;
 const ANNEAL_ENTROPY: bool = false;
 const LANES: u32 = 8u;
+const SAMPLES: u32 = 8u;
 const GROUPS: u32 = 1u;
 const GRID_NETWORKS: u32 = 1u;
 const GRAIN: u32 = 1u;

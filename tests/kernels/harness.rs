@@ -85,7 +85,7 @@ fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static
         "learn" if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
         "learn" => &["params", "first_moments", "second_moments", "faults"],
         "report" => &["agents", "faults", "recent"],
-        "evaluate" | "minibatch_moments" | "observation_moments" => &[],
+        "evaluate" | "minibatch_parts" | "minibatch_moments" | "observation_moments" => &[],
         other => panic!("what does {other} update in place?"),
     }
 }

@@ -164,6 +164,10 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     let moments = (0..count("moments") / 2).flat_map(|_| [source.between(-0.5, 0.5).to_bits(), source.between(0.5, 2.0).to_bits()]).collect();
     words.insert("moments", moments);
 
+    words.insert(
+        "moment_parts",
+        (0..count("moment_parts") / 2).flat_map(|_| [source.between(-1.0, 1.0), source.between(0.0, 20.0)].map(f32::to_bits)).collect(),
+    );
     words.insert("partials", source.floats(count("partials"), -1.0, 1.0));
     let columns = plan.gradient_columns();
     let gradients = source.floats(count("gradients"), -0.01, 0.01);

@@ -1,6 +1,7 @@
 //! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
 
 use crate::harness::{check, config, describe, gpu, plan, profile, skip};
+use ppo_gpu::program::lanes::Mapping;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::program::schedule::{self, Dispatch, Step};
@@ -12,7 +13,9 @@ use std::collections::BTreeSet;
 pub fn plans() -> Vec<(&'static str, Plan)> {
     let few_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, ..profile("software") };
     let samples_on_lanes = Profile { subgroup: 0, ..profile("software") };
-    let small_tile = Profile { lanes: 32, scratch_bytes: 4096, straight_line_limit: 0, ..profile("small") };
+    let loops = Profile { blocks: false, ..profile("gpu") };
+    let small_tile = Profile { lanes: 32, scratch_bytes: 4096, gradient_rows: 1, ..loops };
+    let three_rows = Profile { gradient_rows: 3, tiles_per_pass: 2, ..profile("gpu") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
         (
@@ -24,7 +27,9 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("three layers", "envs=9 steps=6 minibatches=2 epochs=3 hidden=5,9,3 activation=relu value_clip=false total_steps=3000", profile("gpu")),
         ("several passes", "envs=37 steps=10 minibatches=1 hidden=6 anneal_lr=false total_steps=9000", few_rows),
         ("samples on the lanes", "envs=10 steps=9 minibatches=3 hidden=7,12 total_steps=3000 seed=4", samples_on_lanes),
-        ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", profile("small")),
+        ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", loops),
+        ("blocks of 128 units", "envs=19 steps=6 minibatches=2 hidden=128,36 activation=relu agents=2 total_steps=9000 seed=6", profile("small")),
+        ("blocks in several passes", "envs=103 steps=5 minibatches=1 hidden=64,20 total_steps=9000 seed=8", three_rows),
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
         ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),
         ("many tiles", "envs=410 steps=4 minibatches=1 epochs=1 hidden=18,5 total_steps=90000 seed=13", few_rows),
@@ -51,6 +56,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
              target_kl=0.02,0.03 agents=2 total_steps=9000 seed=22",
             profile("gpu"),
         ),
+        ("many rows of blocks", "envs=841 steps=5 minibatches=1 epochs=1 hidden=5 total_steps=90000 agents=2 seed=24", profile("gpu")),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
     ]
     .map(|(name, assignments, profile)| (name, plan(assignments, profile)))
@@ -99,7 +105,7 @@ macro_rules! agrees {
     ($($kernel:ident)*) => { $(#[test] fn $kernel() { agrees(stringify!($kernel)); })* };
 }
 
-agrees! { reset rollout evaluate gae minibatch_moments gradient sum_gradient adam learn observation_moments update_normalizers report }
+agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient sum_gradient adam learn observation_moments update_normalizers report }
 
 /// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
 /// for each.
@@ -108,7 +114,7 @@ fn rollout_without_chance() {
     let mut failures = Vec::new();
     let mut seen = BTreeSet::new();
     for (name, plan) in plans() {
-        if !seen.insert((plan.environment.actions.describe(), plan.environment.masked, plan.lanes_are_units, plan.config.normalize_observations)) {
+        if !seen.insert((plan.environment.actions.describe(), plan.environment.masked, plan.lanes_are_units(), plan.config.normalize_observations)) {
             continue;
         }
         let plan = Plan { deterministic: true, ..plan };
@@ -136,19 +142,24 @@ fn wide_layers_and_long_observations() {
     // One row of partial sums: more than one pass. 36 units, of lanes that take four at once: some lanes have none.
     // (Software drivers take minutes for 400 inputs in registers, so that other profiles than their own are not asked for that.)
     let one_row = Profile { gradient_rows: 1, ..gpu().profile("software") };
+    let three_rows = Profile { gradient_rows: 3, tiles_per_pass: 2, ..profile("gpu") };
     let mut failures = Vec::new();
     for (keys, environment, profile) in [
         ("hidden=16", observation(401), profile("software")),
         ("hidden=257", observation(4), profile("software")),
         ("hidden=8", observation(401), profile("gpu")),
+        ("hidden=100,12", observation(19), profile("gpu")),
         ("hidden=256", observation(4), profile("small")),
+        ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), three_rows),
+        ("hidden=160", named("2048"), profile("gpu")),
+        ("hidden=9,4", named("2048"), Profile { blocks: false, ..profile("gpu") }),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
         ("hidden=36,8", named("2048"), profile("gpu")),
         ("hidden=12 normalize_observations=true", named("2048"), profile("software")),
     ] {
         let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 total_steps=1000 {keys}"));
         let plan = Plan { learn_steps: 0, ..Plan::with_environment(&config, environment, profile).unwrap() };
-        assert!(plan.passes > 1 || profile.gradient_rows > 1 || !plan.lanes_are_units, "{keys}: one pass");
+        assert!(plan.passes > 1 || profile.gradient_rows > 1 || !plan.lanes_are_units(), "{keys}: one pass");
         let passes = (0..plan.passes as u32).map(|pass| ("gradient", pass));
         for (kernel, index) in [("evaluate", 0), ("sum_gradient", 0), ("adam", 0)].into_iter().chain(passes) {
             let findings = check(&plan, Dispatch { kernel, index }, 23, None);
@@ -168,13 +179,23 @@ fn plans_are_ragged() {
     any(&|plan| plan.passes > 1);
     any(&|plan| plan.tiles > 1 && plan.minibatch % plan.tile != 0);
     any(&|plan| plan.passes > 1 && plan.tiles % plan.gradient_rows != 0);
-    let (wide, units) = (|plan: &Plan| plan.network.layers.iter().any(|layer| layer.outputs > plan.tile), profile("software").subgroup > 0);
-    any(&|plan| plan.lanes_are_units == units && wide(plan));
-    any(&|plan| plan.lanes_are_units == units && plan.passes > 1 && (plan.tiles_per_pass > 1) == units);
-    any(&|plan| plan.evaluate_rounds == 1 || (plan.value_rows() * plan.envs) % (plan.lanes * plan.evaluate_rounds) != 0);
-    any(&|plan| !plan.lanes_are_units && plan.profile.straight_line_limit > 0);
+    let wide = |plan: &Plan| plan.network.layers.iter().any(|layer| layer.outputs > plan.tile);
+    for mapping in [Mapping::Samples, Mapping::Units, Mapping::Blocks] {
+        // A profile of the test run's own leaves out the others; only some software drivers have units.
+        if std::env::var_os("PPO_GPU_TEST_PROFILE").is_some() || mapping == Mapping::Units && profile("software").subgroup == 0 {
+            continue;
+        }
+        let one = |test: &dyn Fn(&Plan) -> bool| any(&|plan| plan.mapping == mapping && test(plan));
+        one(&wide);
+        one(&|plan| plan.passes > 1 && (plan.tiles_per_pass > 1) == (mapping != Mapping::Samples));
+        one(&|plan| plan.evaluate_rounds == 1 || (plan.value_rows() * plan.envs) % (plan.evaluate_team().samples * plan.evaluate_rounds) != 0);
+        one(&|plan| mapping != Mapping::Samples || plan.profile.straight_line_limit == 0);
+        one(&|plan| mapping != Mapping::Samples || plan.profile.straight_line_limit > 0);
+    }
+    any(&|plan| plan.moment_parts > 1 && plan.minibatch % plan.moment_parts != 0);
+    any(&|plan| plan.sum_slices > 1 && plan.gradient_rows % plan.sum_slices != 0);
     any(&|plan| plan.agents > 2);
-    any(&|plan| plan.envs > plan.rollout_lanes && plan.envs % plan.rollout_lanes != 0);
+    any(&|plan| plan.envs > plan.rollout_team.samples && plan.envs % plan.rollout_team.samples != 0);
     any(&|plan| plan.steps_per_dispatch > 1);
     any(&|plan| plan.norm_parts > 1);
     let at_once = |test: &dyn Fn(&Plan) -> bool| any(&|plan| profile("software").subgroup == 0 || plan.learn_steps > 0 && test(plan));

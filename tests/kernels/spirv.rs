@@ -42,7 +42,7 @@ fn modules() -> BTreeMap<String, (String, String)> {
             modules.entry(shape(&source)).or_insert_with(|| (source, format!("{} of {what}", kernel.name)));
         }
         for (name, source, constants) in OTHERS.into_iter().filter(|(name, ..)| *name != "draw" || plan.environment.pictured) {
-            let grid = if name == "step_environments" { kernel::rollout(plan).grid } else { Grid { lanes: 64, groups: 64, networks: 1, agents: 1 } };
+            let grid = if name == "step_environments" { kernel::reset(plan).grid } else { Grid { lanes: 64, samples: 64, groups: 64, networks: 1, agents: 1 } };
             let source = compose::compose_source(source, grid, plan).text + constants;
             modules.entry(shape(&source)).or_insert_with(|| (source, format!("{name} of {what}")));
         }

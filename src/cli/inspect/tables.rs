@@ -23,9 +23,9 @@ pub fn tables() -> Result<String> {
 /// # Errors
 /// [`crate::Error::Shader`] when one does not compile.
 pub fn kernels() -> Result<String> {
-    // A plan that uses every kernel.
+    // A plan for which every kernel can be generated.
     let profile = Profile::named("software").expect("there is such a profile");
-    let plan = Plan::new(&Config { envs: 4, hidden: vec![16], ..Config::default() }, profile)?;
+    let plan = Plan { moment_parts: 2, ..Plan::new(&Config { envs: 4, hidden: vec![16], ..Config::default() }, profile)? };
     let mut rows = Vec::new();
     for kernel in kernel::all(&plan) {
         let bindings = reflect::bindings(kernel, &plan)?;

@@ -185,7 +185,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
             [
                 "rollout",
                 &format!("{} of {}", plural(rollouts, "dispatch", "dispatches"), plural(plan.steps_per_dispatch, "step", "steps")),
-                &format!("in each update, {} lanes a workgroup", plan.rollout_lanes),
+                &format!("in each update, {} lanes a workgroup", plan.rollout_team.lanes),
             ],
             [
                 "minibatch",

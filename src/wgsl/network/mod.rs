@@ -1,5 +1,6 @@
 //! The networks' WGSL: a contract, and one file or folder for each implementation.
 
+pub(crate) mod blocks;
 pub mod chosen;
 pub(crate) mod parts;
 pub(crate) mod samples;

@@ -28,12 +28,19 @@ pub(crate) fn activation(activation: Activation) -> &'static str {
 /// `network_fetch` and `network_take`, which copy the observation to `h0`.
 pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), file!("take_into_registers")];
 
+/// The same, to a tile in workgroup memory.
+pub(crate) const INTO_TILE: [&str; 2] = [file!("fetch_into_tile"), file!("take_into_tile")];
+
+/// The same, as bits, and what turns them so that a mask tells in which samples a component is 1.
+pub(crate) const BITS_INTO_TILE: &str = file!("fetch_bits_into_tile");
+pub(crate) const TURN_BITS: &str = file!("turn_bits");
+
 /// The same, for a first layer that reads observations from memory.
 pub(crate) const FROM_MEMORY: [&str; 2] = [file!("fetch_from_memory"), file!("take_from_memory")];
 
 pub(crate) const SAMPLES_STAGE: &str = file!("samples_stage");
 pub(crate) const SAMPLES_PARTIALS: &str = file!("samples_partials");
-pub(crate) const SAMPLES_LOSSES: &str = file!("samples_losses");
+pub(crate) const ADD_LOSSES: &str = file!("add_losses");
 pub(crate) const UNITS_COMPONENT: &str = file!("units_component");
 pub(crate) const UNITS_PARAMETER: &str = file!("units_parameter");
 pub(crate) const UNITS_LOSSES: &str = file!("units_losses");

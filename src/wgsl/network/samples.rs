@@ -8,6 +8,7 @@
 //!
 //! Products up to the profile's limit are straight-line code, larger ones loops. Both add in the same order.
 
+use crate::program::blocks::Team;
 use crate::program::lanes::{LOOP_BODY_LIMIT, vectors, weight_gradient_shape};
 use crate::program::plan::Plan;
 use crate::spec::network::Layer;
@@ -22,7 +23,7 @@ pub(crate) struct Samples<'a> {
 }
 
 impl NetworkText for Samples<'_> {
-    fn forward(&self, _samples: usize) -> String {
+    fn forward(&self, _team: Team) -> String {
         let mut w = Writer::default();
         self.write_forward(&mut w);
         w.finish()
@@ -134,7 +135,8 @@ impl Samples<'_> {
                 }
             },
         );
-        w.file(parts::SAMPLES_LOSSES);
+        w.function("The sums are in partials already.", "gradient_end(row: u32, accumulate: bool, lane: u32)", |_| ());
+        w.file(parts::ADD_LOSSES);
     }
 
     /// d_l = (d_{l+1} Wᵀ) ∘ activation'(h_l): the slope at the outputs of the layer below, before its activation.

@@ -1,5 +1,7 @@
 //! The contract between the kernels that evaluate networks and the generators of the networks' WGSL.
 
+use crate::program::blocks::Team;
+
 /// Generates the networks' WGSL for one plan. The text is appended to a kernel that imports it; only kernels call its functions.
 ///
 /// Terms of the contract:
@@ -12,19 +14,19 @@
 ///
 /// The text may declare any names except those of the kernels and of the files they import. A kernel binds the buffers that the text names.
 pub trait NetworkText {
-    /// The forward pass (import `network`), for the observations of the first `samples` lanes of a workgroup. A kernel binds `params`
+    /// The forward pass (import `network`), for the observations of the first lanes of a workgroup of `team`. A kernel binds `params`
     /// and `observations`. In this order it calls:
     ///
     /// - `network_begin(base: u32, lane: u32)`, uniform: once in a dispatch.
-    /// - `network_fetch(base: u32)`, of each lane that has a sample: its observation begins at word `base` of `observations`. Not uniform.
+    /// - `network_fetch(base: u32, lane: u32)`, of each lane that has a sample: its observation begins at word `base` of `observations`. Not uniform.
     /// - `network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>`, uniform, with the `base` of `network_begin`: the head's outputs for the lane's
-    ///   sample, in order, filled up to whole vectors; for lanes past the first `samples`, they are undefined. It may be called again after another
+    ///   sample, in order, filled up to whole vectors; for lanes past the team's `samples`, they are undefined. It may be called again after another
     ///   `network_fetch`.
-    fn forward(&self, samples: usize) -> String;
+    fn forward(&self, team: Team) -> String;
 
     /// Beside [`NetworkText::forward`], for kernels that have the observation at hand (import `rollout_network`):
     ///
-    /// - `network_take(s: u32, observation: ptr<function, Observation>, base: u32)`, in place of `network_fetch`: `observation` of agent `s`, which the lane
+    /// - `network_take(s: u32, observation: ptr<function, Observation>, base: u32, lane: u32)`, in place of `network_fetch`: `observation` of agent `s`, which the lane
     ///   has stored at word `base` of `observations` if it is to be stored. Not uniform. It reads components by `seen_component`, which the kernel declares.
     fn take(&self) -> &'static str;
 
@@ -36,7 +38,7 @@ pub trait NetworkText {
     /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`, uniform:
     ///   adds the tile's gradient. `slope` is d loss / d head of the lane's sample, 0 where the lane has none or repeats one. The activations are those that
     ///   the last `network_forward` left in variables of the text.
-    /// - `gradient_end(row: u32, lane: u32)`, uniform, once after the last tile: the sums are in `partials`, padding included, which is 0.
+    /// - `gradient_end(row: u32, accumulate: bool, lane: u32)`, uniform, once after the last tile: the sums are in `partials`, padding included, which is 0.
     /// - `add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32)`, uniform: stores the sum of all lanes' `value` in the four floats of `partials`
     ///   from `row` on, added to what is there if it is to `accumulate`.
     ///

@@ -18,7 +18,7 @@ pub(crate) fn write(w: &mut Writer, shape: &Shape) {
         }
         w.when("PASSES > 1u && accumulate", |w| SUMS.fetch(w, shape));
     });
-    w.function("Stores the sums.", "gradient_end(row: u32, lane: u32)", |w| SUMS.store(w, shape));
+    w.function("Stores the sums.", "gradient_end(row: u32, accumulate: bool, lane: u32)", |w| SUMS.store(w, shape));
     w.file(parts::UNITS_LOSSES);
 }
 

@@ -1,5 +1,6 @@
 //! The implementation of the contract with lanes that map to units.
 
+use crate::program::blocks::Team;
 use crate::program::plan::Plan;
 use crate::wgsl::network::parts;
 use crate::wgsl::network::text::NetworkText;
@@ -13,8 +14,8 @@ pub(crate) struct Units<'a> {
 }
 
 impl NetworkText for Units<'_> {
-    fn forward(&self, samples: usize) -> String {
-        let shape = Shape::new(self.plan, samples);
+    fn forward(&self, team: Team) -> String {
+        let shape = Shape::new(self.plan, team.samples);
         let mut w = Writer::default();
         forward::write(&mut w, &shape, false, |w| forward::load_weights(w, &shape, false));
         w.finish()

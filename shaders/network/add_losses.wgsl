@@ -1,7 +1,3 @@
-// The sums are in partials already.
-fn gradient_end(row: u32, lane: u32) {
-}
-
 // Adds all lanes' losses to four floats of partials, from float `row` on.
 fn add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32) {
     let sums = tile_sum(value, lane);

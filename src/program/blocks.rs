@@ -1,0 +1,140 @@
+//! Sizes of the kernels in which the lanes of a workgroup share a tile of samples ([`crate::program::lanes::Mapping::Blocks`]).
+//!
+//! Activations of the tile lie in workgroup memory, a row for each unit and a vector for each four samples. In a layer's product, a lane computes a block of
+//! them: some units for some samples, in registers, so that each number it loads serves several multiplications. In the gradient of a layer's weights it
+//! owns a block of the weights for all tiles of the workgroup. (`src/wgsl/network/blocks.rs` writes the text.)
+
+use crate::program::lanes::vectors;
+use crate::program::profile::Profile;
+use crate::spec::network::{Layer, Network};
+
+/// A workgroup that takes samples through networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Team {
+    /// Its lanes.
+    pub lanes: usize,
+    /// Samples that it processes at once; its first lanes have one each.
+    pub samples: usize,
+}
+
+/// Vectors of a unit's row: four samples each, and one to spare, so that neighbouring rows begin in different banks of workgroup memory.
+pub(crate) const fn row(samples: usize) -> usize {
+    samples / 4 + 1
+}
+
+/// The part of a layer's product that a lane computes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// Consecutive units: 4, 2 or 1.
+    pub(crate) units: usize,
+    /// Consecutive samples: 8 or 4.
+    pub(crate) samples: usize,
+}
+
+impl Block {
+    /// The best block for a product with `units` outputs, a multiple of four, by an estimate of its cost.
+    pub(crate) fn of(team: Team, units: usize) -> Block {
+        let all = [(4, 8), (4, 4), (2, 8), (2, 4), (1, 8), (1, 4)].map(|(units, samples)| Block { units, samples });
+        let possible = all.into_iter().filter(|block| team.samples.is_multiple_of(block.samples));
+        // A load of a vector costs about as much as four multiplications of one.
+        let cost = |block: &Block| block.rounds(team, units) * (block.units * block.samples + 4 * (1 + block.samples / 4));
+        possible.min_by_key(cost).expect("tiles are whole vectors")
+    }
+
+    /// Blocks of a product.
+    pub(crate) fn count(self, team: Team, units: usize) -> usize {
+        units / self.units * (team.samples / self.samples)
+    }
+
+    /// Blocks of a lane, one after the other.
+    pub(crate) fn rounds(self, team: Team, units: usize) -> usize {
+        self.count(team, units).div_ceil(team.lanes)
+    }
+}
+
+/// The weights of a layer whose gradient a lane sums: those from `down` inputs to `across` outputs. The lanes are a grid of `rows` x `columns`; a lane's
+/// inputs are `rows` apart and its outputs `columns`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) down: usize,
+    pub(crate) across: usize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+impl Owned {
+    /// The fewest for each lane, by an estimate of the cost.
+    pub(crate) fn of(lanes: usize, layer: &Layer) -> Owned {
+        let grid = |across: usize| {
+            let columns = layer.outputs.div_ceil(across);
+            let down = layer.inputs.div_ceil((lanes / columns).max(1));
+            Owned { down, across, rows: layer.inputs.div_ceil(down), columns }
+        };
+        let cost = |owned: &Owned| owned.down * owned.across + owned.down + owned.across;
+        let possible = [1, 2, 4, 8, 16].map(grid).into_iter().filter(|owned| owned.columns <= lanes);
+        possible.min_by_key(cost).unwrap_or_else(|| grid(layer.outputs))
+    }
+}
+
+/// Most sums of gradients that a lane can keep in registers, and the number beyond which more lanes are better.
+const MOST_SUMS: usize = 96;
+const MANY_SUMS: usize = 40;
+/// Most vectors of outputs of the head: every lane sums all of them for its sample.
+const MOST_HEAD: usize = 4;
+/// Lanes of a workgroup: at least, and at most.
+const LANES: [usize; 3] = [64, 128, 256];
+/// Samples of a tile, best first.
+const SAMPLES: [usize; 3] = [32, 16, 8];
+
+/// The team of `gradient` and `evaluate` for `network`; none if registers or workgroup memory do not suffice. Of observations that are bits (`packed`), the
+/// tile holds the bits, and `partials` the sums of the first layer.
+pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
+    let layers = &network.layers;
+    let head = layers.last()?.columns() / 4;
+    if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
+        return None;
+    }
+    let summed = &layers[usize::from(packed)..];
+    let sums = |lanes: usize| summed.iter().map(|layer| Owned::of(lanes, layer)).map(|owned| owned.down * owned.across).sum::<usize>();
+    let lanes = LANES.into_iter().find(|&lanes| sums(lanes) <= MANY_SUMS).or(LANES.last().copied().filter(|&lanes| sums(lanes) <= MOST_SUMS))?;
+    let teams = SAMPLES.map(|samples| Team { lanes, samples });
+    teams.into_iter().find(|&team| bytes(team, network, packed) <= profile.scratch_bytes as usize)
+}
+
+/// Bytes of workgroup memory that a team needs.
+pub(crate) fn bytes(team: Team, network: &Network, packed: bool) -> usize {
+    let observation = network.layers[0].inputs;
+    let units: usize = network.layers[usize::from(packed)..].iter().map(|layer| 4 * vectors(layer.inputs)).sum();
+    // A bit for each component and sample, both ways, and the mark of those that occur.
+    let bits = if packed { 4 * (observation + observation.div_ceil(32) * (team.samples + 1)) } else { 0 };
+    let head = network.layers.last().map_or(0, |layer| layer.columns() / 4);
+    16 * ((units + 4 * head) * row(team.samples) + team.lanes * head) + bits
+}
+
+/// Whether a team keeps the weights of hidden layers in workgroup memory: if it has few samples, it waits for memory more than it computes. With more
+/// samples, the same memory is better spent on more workgroups.
+pub(crate) fn stages(team: Team, profile: &Profile, network: &Network, packed: bool) -> bool {
+    let hidden = &network.layers[1..network.layers.len() - 1];
+    let weights: usize = hidden.iter().map(|layer| 16 * layer.inputs * (layer.columns() / 4 + 1)).sum();
+    team.samples <= 4 && bytes(team, network, packed) + weights <= profile.scratch_bytes as usize
+}
+
+/// The team of `rollout`, given that of `gradient`. With few environments, a lane has a single unit of four of them.
+pub(crate) fn rollout_team(team: Team, network: &Network, envs: usize) -> Team {
+    // Enough workgroups for a large GPU come first: a step is a chain of waits.
+    let samples = (envs / ROLLOUT_WORKGROUPS).next_power_of_two().clamp(4, team.samples);
+    let widest = network.layers.iter().map(Layer::columns).max().unwrap_or(0);
+    Team { lanes: (widest * samples / 4).next_power_of_two().clamp(32, team.lanes.max(128)), samples }
+}
+
+/// Workgroups of `rollout` for each agent that are worth more than full tiles.
+const ROLLOUT_WORKGROUPS: usize = 512;
+
+/// Rounds of an invocation's loops for a tile: forward, backward, sums.
+pub(crate) fn tile_rounds(team: Team, network: &Network) -> usize {
+    let of = |layer: &Layer| {
+        let [forward, backward] = [layer.outputs, layer.inputs].map(|units| Block::of(team, 4 * vectors(units)).rounds(team, 4 * vectors(units)));
+        forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
+    };
+    network.layers.iter().map(of).sum::<usize>() + 2 * network.layers[0].inputs
+}

@@ -1,0 +1,228 @@
+// V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
+// Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
+// One of the first SAMPLES lanes: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+
+//! import grid
+//! import network
+//! import whole
+
+@group(0) @binding(0) var<storage, read> params: array<vec4<f32>>;         // [s][P/4]
+@group(0) @binding(1) var<storage, read> observations: array<u32>;         // [s][T+1+F][n][O]
+@group(0) @binding(2) var<storage, read_write> values: array<f32>;         // [s][T+1+F][n]
+
+const CRITIC: u32 = 1u;
+
+@compute @workgroup_size(LANES)
+fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let place = place_of(workgroup);
+    let s = place.s;
+    let first = place.group * EVALUATE_ROUNDS * SAMPLES + lane;
+    network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
+    // Software drivers do not remove a loop of one round.
+    if (EVALUATE_ROUNDS == 1u) {
+        evaluate_row(s, first, lane);
+    } else {
+        for (var i = 0u; i < EVALUATE_ROUNDS; i++) {
+            evaluate_row(s, first + i * SAMPLES, lane);
+        }
+    }
+}
+
+// Lanes past the last observation repeat it, since all lanes must take part in the forward pass; they store nothing.
+fn evaluate_row(s: u32, i: u32, lane: u32) {
+    let j = s * VALUE_ROWS * ENVS + min(i, VALUE_ROWS * ENVS - 1u);
+    if (!SPARE_LANES || lane < SAMPLES) {
+        network_fetch(j * OBSERVATION_WORDS, lane);
+    }
+    let head = network_forward(s * PARAMETERS + CRITIC * BLOCK, lane);
+    if (i < VALUE_ROWS * ENVS && (!SPARE_LANES || lane < SAMPLES)) {
+        values[j] = whole(head[0], lane).x;
+    }
+}
+
+// ---- grid
+
+// The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
+// the first part.
+
+struct Part {
+    first: u32,
+}
+
+@group(1) @binding(0) var<uniform> part: Part;
+
+struct Place {
+    s: u32,        // agent
+    network: u32,  // 0 if the grid has no axis for networks
+    group: u32,
+}
+
+fn place_of(workgroup: vec3<u32>) -> Place {
+    let i = part.first * GRAIN + workgroup.x;
+    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+}
+
+// ---- network
+
+// Written for this plan's layers by src/wgsl/network/blocks.rs: the lanes of a workgroup take a tile of samples through the network.
+
+const ROW: u32 = 9u;  // vectors of a unit's samples, one of them unused
+// A tile: for each unit a row of its samples.
+var<workgroup> h0: array<f32, 144>;  // observations
+var<workgroup> h1: array<vec4<f32>, 36>;  // 3 units: activations
+var<workgroup> h2: array<vec4<f32>, 36>;  // 2 units: activations
+var<workgroup> scratch: array<vec4<f32>, 64>;  // parts of the head's sums: [part][sample][HEAD]
+
+// tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
+fn activation(x: vec4<f32>) -> vec4<f32> {
+    let e = exp(-2.0 * abs(x));
+    return sign(x) * ((1.0 - e) / (1.0 + e));
+}
+
+// d activation / d x, from the activation's value h.
+fn activation_slope(h: vec4<f32>) -> vec4<f32> {
+    return 1.0 - h * h;
+}
+
+// Four observations' values of one component.
+fn observed(at: u32) -> vec4<f32> {
+    return vec4(h0[4u * at], h0[4u * at + 1u], h0[4u * at + 2u], h0[4u * at + 3u]);
+}
+
+//! import observation
+
+// Copies the observation of the lane's sample, which begins at word `base` of `observations`, to the tile.
+fn network_fetch(base: u32, lane: u32) {
+    for (var k = 0u; k < OBSERVATION; k++) {
+        h0[4u * ROW * k + lane] = stored_component(base, k);
+    }
+}
+
+// Layer 0: 3 outputs from 4 inputs; its weights begin at vector `base` + 0 of params.
+fn forward_0(base: u32, lane: u32) {
+    workgroupBarrier();
+    if (lane < 32u) {
+        let unit = lane / 8u;
+        let at = lane % 8u;
+        let bias_0 = params[base + unit / 4u][unit % 4u];
+        var y0_0 = vec4(bias_0);
+        let w0_0 = params[base + 1u + 0u + unit / 4u][unit % 4u];
+        let x0_0 = observed(0u * ROW + at);
+        y0_0 += w0_0 * x0_0;
+        let w1_0 = params[base + 1u + 1u + unit / 4u][unit % 4u];
+        let x1_0 = observed(1u * ROW + at);
+        y0_0 += w1_0 * x1_0;
+        let w2_0 = params[base + 1u + 2u + unit / 4u][unit % 4u];
+        let x2_0 = observed(2u * ROW + at);
+        y0_0 += w2_0 * x2_0;
+        let w3_0 = params[base + 1u + 3u + unit / 4u][unit % 4u];
+        let x3_0 = observed(3u * ROW + at);
+        y0_0 += w3_0 * x3_0;
+        h1[(unit) * ROW + at] = activation(y0_0);
+    }
+}
+
+// Layer 1: 2 outputs from 3 inputs; its weights begin at vector `base` + 5 of params.
+fn forward_1(base: u32, lane: u32) {
+    workgroupBarrier();
+    if (lane < 32u) {
+        let unit = lane / 8u;
+        let at = lane % 8u;
+        let bias_0 = params[base + 5u + unit / 4u][unit % 4u];
+        var y0_0 = vec4(bias_0);
+        let w0_0 = params[base + 6u + 0u + unit / 4u][unit % 4u];
+        let x0_0 = h1[0u * ROW + at];
+        y0_0 += w0_0 * x0_0;
+        let w1_0 = params[base + 6u + 1u + unit / 4u][unit % 4u];
+        let x1_0 = h1[1u * ROW + at];
+        y0_0 += w1_0 * x1_0;
+        let w2_0 = params[base + 6u + 2u + unit / 4u][unit % 4u];
+        let x2_0 = h1[2u * ROW + at];
+        y0_0 += w2_0 * x2_0;
+        h2[(unit) * ROW + at] = activation(y0_0);
+    }
+}
+
+// The head: 2 outputs from 2 inputs; its weights begin at vector `base` + 9 of params.
+fn forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
+    workgroupBarrier();
+    let sample = lane % 32u;
+    let first = lane / 32u * 2u;
+    var y0_0 = vec4(0.0);
+    let m0 = first;
+    let x0 = h2[m0 * ROW + sample / 4u][sample % 4u];
+    y0_0 += x0 * params[base + 10u + m0 * HEAD];
+    let m1 = first + 1u;
+    let x1 = h2[m1 * ROW + sample / 4u][sample % 4u];
+    y0_0 += x1 * params[base + 10u + m1 * HEAD];
+    if (lane < 32u) {
+        scratch[lane * HEAD] = y0_0;
+    }
+    workgroupBarrier();
+    var y: array<vec4<f32>, HEAD>;
+    if (lane < 32u) {
+        y[0] = params[base + 9u] + scratch[lane * HEAD];
+    }
+    return y;
+}
+
+// Weights are read where they are used.
+fn network_begin(base: u32, lane: u32) {
+}
+
+// The head's outputs for the observations of the first 32 lanes; keeps the hidden activations.
+fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
+    forward_0(base / 4u, lane);
+    forward_1(base / 4u, lane);
+    return forward_head(base / 4u, lane);
+}
+
+// ---- whole
+
+// The value itself, hidden from compilers. LLVM, which software drivers use, splits a store lane by lane, and if nothing else uses the value, it
+// recomputes the whole expression for each lane: `evaluate` would take three times as long.
+
+fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
+    return select(value, vec4(0.0), lane == 0xffffffffu);
+}
+
+// ---- observation
+
+// Component k, as input of the networks, of the observation at `base` in `observations`: stored as a bit if all components are 0 or 1, else as a float.
+
+//! import network_input
+
+fn stored_component(base: u32, k: u32) -> f32 {
+    if (PACKED_OBSERVATIONS) {
+        return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
+    }
+    return network_input(bitcast<f32>(observations[base + k]));
+}
+
+// ---- network_input
+
+// The networks' input for a component of an observation.
+
+fn network_input(x: f32) -> f32 {
+    return select(x, clamp(x, -OBSERVATION_CLIP, OBSERVATION_CLIP), NORMALIZE_OBSERVATIONS);
+}
+
+// ---- constants of the plan
+
+const OBSERVATION_WORDS: u32 = 4u;
+const PACKED_OBSERVATIONS: bool = false;
+const HEAD: u32 = 1u;
+const ENVS: u32 = 8u;
+const VALUE_ROWS: u32 = 6u;
+const BLOCK: u32 = 48u;
+const PARAMETERS: u32 = 96u;
+const EVALUATE_ROUNDS: u32 = 4u;
+const SPARE_LANES: bool = true;
+const NORMALIZE_OBSERVATIONS: bool = false;
+const OBSERVATION_CLIP: f32 = 1e1;
+const LANES: u32 = 64u;
+const SAMPLES: u32 = 32u;
+const GROUPS: u32 = 1u;
+const GRID_NETWORKS: u32 = 1u;
+const GRAIN: u32 = 1u;
+const OBSERVATION: u32 = 4u;
