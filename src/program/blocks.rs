@@ -2,7 +2,7 @@
 //!
 //! Activations of the tile lie in workgroup memory, a row for each unit and a vector for each four samples. In a layer's product, a lane computes a block of
 //! them: some units for some samples, in registers, so that each number it loads serves several multiplications. In the gradient of a layer's weights it
-//! owns a block of the weights for all tiles of the workgroup. (`src/wgsl/network/blocks.rs` writes the text.)
+//! owns a block of the weights for all tiles of the workgroup. (`src/wgsl/network/blocks/` writes the text.)
 
 use crate::program::lanes::vectors;
 use crate::program::profile::Profile;

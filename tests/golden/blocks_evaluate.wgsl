@@ -64,7 +64,7 @@ fn place_of(workgroup: vec3<u32>) -> Place {
 
 // ---- network
 
-// Written for this plan's layers by src/wgsl/network/blocks.rs: the lanes of a workgroup take a tile of samples through the network.
+// Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.
 
 const ROW: u32 = 9u;  // vectors of a unit's samples, one of them unused
 // A tile: for each unit a row of its samples.

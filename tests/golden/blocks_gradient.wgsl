@@ -264,7 +264,7 @@ fn critic_loss(head: array<vec4<f32>, HEAD>, agent: Agent, sample: Sample) -> Lo
 
 // ---- tile
 
-// Written for this plan's layers by src/wgsl/network/blocks.rs: the lanes of a workgroup take a tile of samples through the network.
+// Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.
 
 const ROW: u32 = 9u;  // vectors of a unit's samples, one of them unused
 // A tile: for each unit a row of its samples.

@@ -606,7 +606,7 @@ fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
 
 // ---- rollout_network
 
-// Written for this plan's layers by src/wgsl/network/blocks.rs: the lanes of a workgroup take a tile of samples through the network.
+// Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.
 
 const ROW: u32 = 2u;  // vectors of a unit's samples, one of them unused
 // A tile: for each unit a row of its samples.

@@ -2,7 +2,7 @@
 
 use crate::program::lanes::Mapping;
 use crate::program::plan::Plan;
-use crate::wgsl::network::blocks::Blocks;
+use crate::wgsl::network::blocks::text::Blocks;
 use crate::wgsl::network::samples::Samples;
 use crate::wgsl::network::text::NetworkText;
 use crate::wgsl::network::units::text::Units;

@@ -1,0 +1,215 @@
+//! The backward pass: slopes, sums of gradients, and what stores these.
+
+use crate::program::blocks::{Block, Owned};
+use crate::program::lanes::vectors;
+use crate::wgsl::network::blocks::expressions::{over, plus, within};
+use crate::wgsl::network::blocks::pass::Pass;
+use crate::wgsl::network::parts::{self, XYZW};
+use crate::wgsl::writer::{Writer, line};
+
+/// Vectors of outputs in the body of the loop of a product's backward pass.
+const OUTPUTS_AT_ONCE: usize = 2;
+
+impl Pass<'_> {
+    /// `network_backward` and the functions around it.
+    pub(super) fn write_backward(&self, w: &mut Writer) {
+        let samples = self.team.samples;
+        w.file(parts::SAMPLES_PARTIALS);
+        w.function("Four samples' slopes at one output of the head.", "sloped(at: u32) -> vec4<f32>", |w| {
+            w.line("return vec4(head_slopes[4u * at], head_slopes[4u * at + 1u], head_slopes[4u * at + 2u], head_slopes[4u * at + 3u]);");
+        });
+        let owned: Vec<Owned> = self.layers().iter().map(|layer| Owned::of(self.team.lanes, layer)).collect();
+        w.gap();
+        w.comment("Sums of the gradients of the weights that the lane owns: g, its layer, input, output. Those of biases: b, its layer.");
+        for (l, (layer, owned)) in self.layers().iter().zip(&owned).enumerate() {
+            for j in 0..if l == 0 && self.is_packed() { 0 } else { owned.down } {
+                (0..owned.across).for_each(|q| line!(w, "var<private> g{l}_{j}_{q}: f32;"));
+            }
+            (0..layer.columns().div_ceil(self.team.lanes)).for_each(|r| line!(w, "var<private> b{l}_{r}: f32;"));
+        }
+        for l in (0..=self.head()).rev() {
+            self.weight_gradient(w, l, owned[l]);
+            if l > 0 {
+                self.backward_layer(w, l);
+            }
+        }
+        let begin = "gradient_begin(row: u32, accumulate: bool, lane: u32)";
+        if self.is_packed() {
+            w.function("Sums of the first layer are kept in partials, the others in registers; all are 0 at first.", begin, |w| {
+                w.when("!accumulate", |w| {
+                    let of = self.own_columns();
+                    self.each_own_column(w, of, |w| {
+                        w.block(format_args!("for (var m = group; m < {}u; m += {}u)", self.layers()[0].inputs, of.groups), |w| {
+                            line!(w, "partials[{}] = 0.0;", self.first_weight());
+                        });
+                    });
+                });
+            });
+        } else {
+            w.function("Sums are kept in registers, and are 0 at first.", begin, |_| ());
+        }
+        w.function(
+            "Adds the tile's gradient to the sums, from the loss's slope at the head.",
+            "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+            |w| {
+                w.when(format_args!("lane < {samples}u"), |w| {
+                    for k in 0..self.layers()[self.head()].columns() {
+                        line!(w, "head_slopes[{}] = slope[{}].{};", plus("lane", 4 * self.row() * k), k / 4, XYZW[k % 4]);
+                    }
+                });
+                w.line("workgroupBarrier();");
+                for l in (0..=self.head()).rev() {
+                    line!(w, "weight_gradient_{l}({}lane);", if l == 0 && self.is_packed() { "row, " } else { "" });
+                    if l > 0 {
+                        line!(w, "backward_{l}(base / 4u, lane);");
+                    }
+                }
+                w.line("workgroupBarrier();");
+                if self.is_packed() {
+                    w.line("forget_bits(lane);");
+                }
+            },
+        );
+        self.store(w, &owned);
+        w.file(parts::ADD_LOSSES);
+    }
+
+    /// Adds the tile's part of the gradient of layer `l`'s weights to the lane's sums.
+    pub(super) fn weight_gradient(&self, w: &mut Writer, l: usize, owned: Owned) {
+        if l == 0 && self.is_packed() {
+            return self.weight_gradient_of_bits(w);
+        }
+        let (layer, lanes) = (self.layers()[l], self.team.lanes);
+        let Owned { down, across, rows, columns } = owned;
+        let comment = format!("Gradient of layer {l}: a lane owns weights from {down} of {} inputs to {across} of {} outputs.", layer.inputs, layer.outputs);
+        w.function(comment, format_args!("weight_gradient_{l}(lane: u32)"), |w| {
+            let sum = |w: &mut Writer| {
+                for j in 0..down {
+                    line!(w, "let m{j} = {} * ROW;", within(&plus(&over("lane", columns), j * rows), (j + 1) * rows, layer.inputs));
+                }
+                for q in 0..across {
+                    line!(w, "let k{q} = {} * ROW;", within(&plus(&format!("lane % {columns}u"), q * columns), (q + 1) * columns, layer.outputs));
+                }
+                self.in_a_loop(w, "i", self.team.samples / 4, 1, |w, i, at| {
+                    (0..across).for_each(|q| line!(w, "let e{i}_{q} = {};", self.slopes(l, &format!("k{q} + {at}"))));
+                    for j in 0..down {
+                        line!(w, "let x{i}_{j} = {};", self.inputs(l, &format!("m{j} + {at}")));
+                        for component in XYZW {
+                            (0..across).for_each(|q| line!(w, "g{l}_{j}_{q} += x{i}_{j}.{component} * e{i}_{q}.{component};"));
+                        }
+                    }
+                });
+            };
+            if rows * columns < lanes {
+                w.when(format_args!("lane < {}u", rows * columns), sum);
+            } else {
+                w.scope(sum);
+            }
+            self.bias_gradient(w, l);
+        });
+    }
+
+    /// Adds the tile's part of the gradient of layer `l`'s biases: a lane sums those of the outputs `lane`, `lane` + LANES and so on.
+    pub(super) fn bias_gradient(&self, w: &mut Writer, l: usize) {
+        let (layer, lanes) = (self.layers()[l], self.team.lanes);
+        for r in 0..layer.columns().div_ceil(lanes) {
+            w.scope(|w| {
+                line!(w, "let k = {} * ROW;", within(&plus("lane", r * lanes), (r + 1) * lanes, layer.columns()));
+                (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = {};", self.slopes(l, &plus("k", i))));
+                let terms: Vec<String> = (0..self.team.samples / 4).map(|i| format!("e{i}")).collect();
+                line!(w, "let e = {};", terms.join(" + "));
+                line!(w, "b{l}_{r} += (e.x + e.y) + (e.z + e.w);");
+            });
+        }
+    }
+
+    /// Replaces the activations h_l by the slopes before them: (d W^T) * activation'(h_l), d being the slopes at the outputs of layer `l`.
+    pub(super) fn backward_layer(&self, w: &mut Writer, l: usize) {
+        let layer = self.layers()[l];
+        let (units, columns) = (4 * vectors(layer.inputs), layer.columns() / 4);
+        let block = Block::of(self.team, units);
+        let halves = block.samples / 4;
+        let rounds = block.rounds(self.team, units);
+        let comment =
+            format!("Slopes before the {} activations in h{l}, in place of these, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
+        w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
+            // Every block is stored where only its own lane reads; the barrier is for lanes that still sum gradients from h_l.
+            w.line("workgroupBarrier();");
+            debug_assert!(rounds > 0);
+            self.each_block(w, units, block, |w| {
+                for j in 0..block.units {
+                    line!(w, "let unit{j} = {};", plus(&over("unit", block.units), j * units / block.units));
+                    line!(w, "let m{j} = {};", within(&format!("unit{j}"), units, layer.inputs));
+                    (0..halves).for_each(|half| line!(w, "var d{j}_{half} = vec4(0.0);"));
+                }
+                self.in_a_loop(w, "k", columns, OUTPUTS_AT_ONCE, |w, i, k| {
+                    (0..block.units).for_each(|j| line!(w, "let w{i}_{j} = {};", self.weights(l, &format!("m{j}"), k)));
+                    for (c, component) in XYZW.iter().enumerate() {
+                        for half in 0..halves {
+                            line!(w, "let e{i}_{c}_{half} = {};", self.slopes(l, &plus(&format!("({}) * ROW + at", plus(&format!("4u * {k}"), c)), half)));
+                            (0..block.units).for_each(|j| line!(w, "d{j}_{half} += w{i}_{j}.{component} * e{i}_{c}_{half};"));
+                        }
+                    }
+                });
+                for j in 0..block.units {
+                    for half in 0..halves {
+                        let place = format!("h{l}[{}]", plus(&format!("unit{j} * ROW + at"), half));
+                        let slope = format!("d{j}_{half} * activation_slope({place})");
+                        // Units that only fill up the last vector have no slope.
+                        let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, unit{j} < {}u)", layer.inputs) } else { slope };
+                        line!(w, "{place} = {real};");
+                    }
+                }
+            });
+            w.line("workgroupBarrier();");
+        });
+    }
+
+    /// `gradient_end`: stores the sums, and 0 where weights only fill up a vector.
+    pub(super) fn store(&self, w: &mut Writer, owned: &[Owned]) {
+        let lanes = self.team.lanes;
+        w.function("Stores the sums, or adds them to those of earlier dispatches.", "gradient_end(row: u32, accumulate: bool, lane: u32)", |w| {
+            for (l, (layer, owned)) in self.layers().iter().zip(owned).enumerate() {
+                let Owned { down, across, rows, columns } = *owned;
+                let width = layer.columns();
+                let in_partials = l == 0 && self.is_packed();
+                w.scope(|w| {
+                    for j in 0..if in_partials { 0 } else { down } {
+                        for q in 0..across {
+                            let mut conditions = Vec::new();
+                            if rows * columns < lanes {
+                                conditions.push(format!("lane < {}u", rows * columns));
+                            }
+                            let (m, k) = (plus(&over("lane", columns), j * rows), plus(&format!("lane % {columns}u"), q * columns));
+                            if (j + 1) * rows > layer.inputs {
+                                conditions.push(format!("{m} < {}u", layer.inputs));
+                            }
+                            if (q + 1) * columns > layer.outputs {
+                                conditions.push(format!("{k} < {}u", layer.outputs));
+                            }
+                            let place = format!("row + {}u + ({m}) * {width}u + {k}", layer.offset + width);
+                            let add = |w: &mut Writer| line!(w, "add_partial({place}, g{l}_{j}_{q}, accumulate, lane);");
+                            if conditions.is_empty() { add(w) } else { w.when(conditions.join(" && "), add) }
+                        }
+                    }
+                    for r in 0..width.div_ceil(lanes) {
+                        let add = |w: &mut Writer| line!(w, "add_partial({} + lane, b{l}_{r}, accumulate, lane);", plus("row", layer.offset + r * lanes));
+                        if (r + 1) * lanes > width { w.when(format_args!("{} < {width}u", plus("lane", r * lanes)), add) } else { add(w) }
+                    }
+                    let filling = width - layer.outputs;
+                    if filling > 0 && !in_partials {
+                        w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
+                            let place = format!(
+                                "row + {}u + {} * {width}u{}",
+                                layer.offset + width + layer.outputs,
+                                over("i", filling),
+                                if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
+                            );
+                            line!(w, "add_partial({place}, 0.0, accumulate, lane);");
+                        });
+                    }
+                });
+            }
+        });
+    }
+}

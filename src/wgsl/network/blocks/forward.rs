@@ -1,0 +1,173 @@
+//! The forward pass.
+
+use crate::program::blocks::{Block, Team};
+use crate::program::lanes::vectors;
+use crate::wgsl::network::blocks::expressions::{plus, sum_of, times};
+use crate::wgsl::network::blocks::pass::Pass;
+use crate::wgsl::network::parts;
+use crate::wgsl::writer::{Writer, line};
+
+/// Inputs in the body of the loop of a product's forward pass.
+const INPUTS_AT_ONCE: usize = 8;
+/// Most chunks of inputs that the head's products are summed in; a power of two.
+const MOST_CHUNKS: usize = 16;
+
+impl Pass<'_> {
+    pub(super) fn write_forward(&self, w: &mut Writer, slopes: bool) {
+        let Team { lanes, samples } = self.team;
+        w.comment("Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.");
+        w.gap();
+        line!(w, "const ROW: u32 = {}u;  // vectors of a unit's samples, one of them unused", self.row());
+        w.comment("A tile: for each unit a row of its samples.");
+        let observation = self.layers()[0].inputs;
+        if self.is_packed() {
+            line!(w, "var<workgroup> bits: array<u32, {}>;  // observations: [word][sample]", self.plan.observation_words() * samples);
+            line!(w, "var<workgroup> some: array<atomic<u32>, {}>;  // components that are 1 in some sample, a bit for each", self.plan.observation_words());
+            line!(w, "var<workgroup> masks: array<u32, {observation}>;  // the samples in which a component is 1, a bit for each");
+        } else {
+            line!(w, "var<workgroup> h0: array<f32, {}>;  // observations", 4 * self.row() * observation);
+        }
+        for (l, layer) in self.layers().iter().enumerate().skip(1) {
+            let use_ = if slopes { "activations, then the loss's slopes before them" } else { "activations" };
+            line!(w, "var<workgroup> h{l}: array<vec4<f32>, {}>;  // {} units: {use_}", self.row() * 4 * vectors(layer.inputs), layer.inputs);
+        }
+        for l in (0..self.head()).filter(|&l| self.is_staged(l)) {
+            let layer = self.layers()[l];
+            line!(w, "var<workgroup> weights{l}: array<vec4<f32>, {}>;", layer.inputs * (layer.columns() / 4 + 1));
+        }
+        if slopes {
+            line!(w, "var<workgroup> head_slopes: array<f32, {}>;", 4 * self.row() * self.layers()[self.head()].columns());
+        }
+        line!(w, "var<workgroup> scratch: array<vec4<f32>, {}>;  // parts of the head's sums: [part][sample][HEAD]", lanes * self.head_vectors());
+        w.file(parts::activation(self.plan.network.activation));
+        if self.is_packed() {
+            w.file(parts::BITS_INTO_TILE);
+            w.file(parts::TURN_BITS);
+        } else {
+            w.function("Four observations' values of one component.", "observed(at: u32) -> vec4<f32>", |w| {
+                w.line("return vec4(h0[4u * at], h0[4u * at + 1u], h0[4u * at + 2u], h0[4u * at + 3u]);");
+            });
+            w.file(parts::INTO_TILE[0]);
+        }
+        for l in 0..self.head() {
+            self.forward_layer(w, l);
+        }
+        self.forward_head(w, slopes);
+        w.function(
+            if self.staged { "Copies weights to workgroup memory." } else { "Weights are read where they are used." },
+            "network_begin(base: u32, lane: u32)",
+            |w| {
+                for l in (0..self.head()).filter(|&l| self.is_staged(l)) {
+                    let (layer, columns) = (self.layers()[l], self.layers()[l].columns() / 4);
+                    w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * columns), |w| {
+                        let place = format!("i / {columns}u * {}u + i % {columns}u", columns + 1);
+                        line!(w, "weights{l}[{place}] = params[base / 4u + {}u + i];", layer.offset / 4 + columns);
+                    });
+                }
+                if self.is_packed() {
+                    w.line("forget_bits(lane);");
+                }
+            },
+        );
+        let comment = format!("The head's outputs for the observations of the first {samples} lanes; keeps the hidden activations.");
+        w.function(comment, "network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
+            (0..self.head()).for_each(|l| line!(w, "forward_{l}(base / 4u, lane);"));
+            w.line("return forward_head(base / 4u, lane);");
+        });
+    }
+
+    /// y = activation(bias + x W) of hidden layer `l`.
+    pub(super) fn forward_layer(&self, w: &mut Writer, l: usize) {
+        let layer = self.layers()[l];
+        let block = Block::of(self.team, layer.columns());
+        let halves = block.samples / 4;
+        let comment =
+            format!("Layer {l}: {} outputs from {} inputs; its weights begin at vector `base` + {} of params.", layer.outputs, layer.inputs, layer.offset / 4);
+        w.function(comment, format_args!("forward_{l}(base: u32, lane: u32)"), |w| {
+            w.line(if l == 0 && self.is_packed() { "turn_bits(lane);" } else { "workgroupBarrier();" });
+            self.each_block(w, layer.columns(), block, |w| {
+                let biases = Self::of_units(w, "bias", |vector| format!("params[{} + {vector}]", plus("base", layer.offset / 4)), block);
+                for (j, bias) in biases.iter().enumerate() {
+                    (0..halves).for_each(|half| line!(w, "var y{j}_{half} = vec4({bias});"));
+                }
+                let add = |w: &mut Writer, i: usize, m: &str, x: &dyn Fn(usize) -> String| {
+                    let factors = Self::of_units(w, &format!("w{i}"), |vector| self.weights(l, m, vector), block);
+                    for half in 0..halves {
+                        line!(w, "let x{i}_{half} = {};", x(half));
+                        factors.iter().enumerate().for_each(|(j, factor)| line!(w, "y{j}_{half} += {factor} * x{i}_{half};"));
+                    }
+                };
+                if l == 0 && self.is_packed() {
+                    self.each_set_bit(w, "0xffffffffu", |w| {
+                        w.line("let mask = masks[m];");
+                        add(w, 0, "m", &|half| format!("of_mask(mask, {})", plus("at", half)));
+                    });
+                } else {
+                    self.inputs_in_a_loop(w, layer.inputs, |w, i, m| add(w, i, m, &|half| self.inputs(l, &plus(&format!("{m} * ROW + at"), half))));
+                }
+                for j in 0..block.units {
+                    (0..halves).for_each(|half| line!(w, "h{}[({}) * ROW + {}] = activation(y{j}_{half});", l + 1, plus("unit", j), plus("at", half)));
+                }
+            });
+        });
+    }
+
+    /// `body(i, input)` for all inputs of a product.
+    pub(super) fn inputs_in_a_loop(&self, w: &mut Writer, inputs: usize, body: impl Fn(&mut Writer, usize, &str)) {
+        self.in_a_loop(w, "m", inputs, INPUTS_AT_ONCE, body);
+    }
+
+    /// The head's outputs: lanes sum chunks of the units for one sample, and the sample's own lane adds their sums. All teams add in the same order, so that
+    /// the probabilities of a rollout are bit-identical in the first gradient step.
+    pub(super) fn forward_head(&self, w: &mut Writer, slopes: bool) {
+        let Team { lanes, samples } = self.team;
+        let (layer, head) = (self.layers()[self.head()], self.head_vectors());
+        let base = layer.offset / 4;
+        // At least two products each: compilers may fuse a single one with the addition that follows, and which that is depends on the team.
+        let all = 1 << (layer.inputs / 2).clamp(1, MOST_CHUNKS).ilog2();
+        let (parts, length) = ((lanes / samples).min(all), layer.inputs.div_ceil(all));
+        let chunks = all / parts;
+        let comment = format!("The head: {} outputs from {} inputs; its weights begin at vector `base` + {base} of params.", layer.outputs, layer.inputs);
+        w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
+            w.line("workgroupBarrier();");
+            if self.is_packed() && !slopes {
+                w.line("forget_bits(lane);");
+            }
+            line!(w, "let sample = lane % {samples}u;");
+            line!(w, "let first = {};", times(&format!("lane / {samples}u"), chunks * length));
+            for chunk in 0..chunks {
+                (0..head).for_each(|k| line!(w, "var y{chunk}_{k} = vec4(0.0);"));
+                for i in chunk * length..(chunk + 1) * length {
+                    if parts * chunks * length > layer.inputs {
+                        line!(w, "let m{i} = min({}, {}u);", plus("first", i), layer.inputs - 1);
+                        line!(w, "let x{i} = select(0.0, h{}[m{i} * ROW + sample / 4u][sample % 4u], {} < {}u);", self.head(), plus("first", i), layer.inputs);
+                    } else {
+                        line!(w, "let m{i} = {};", plus("first", i));
+                        line!(w, "let x{i} = h{}[m{i} * ROW + sample / 4u][sample % 4u];", self.head());
+                    }
+                    (0..head).for_each(|k| line!(w, "y{chunk}_{k} += x{i} * params[base + {}u + m{i} * HEAD];", base + head + k));
+                }
+            }
+            let store = |w: &mut Writer| {
+                for k in 0..head {
+                    let sums: Vec<String> = (0..chunks).map(|chunk| format!("y{chunk}_{k}")).collect();
+                    line!(w, "scratch[{}] = {};", plus("lane * HEAD", k), sum_of(&sums));
+                }
+            };
+            if parts * samples < lanes {
+                w.when(format_args!("lane < {}u", parts * samples), store)
+            } else {
+                store(w)
+            }
+            w.line("workgroupBarrier();");
+            w.line("var y: array<vec4<f32>, HEAD>;");
+            w.when(format_args!("lane < {samples}u"), |w| {
+                for k in 0..head {
+                    let sums: Vec<String> = (0..parts).map(|part| format!("scratch[{}]", plus("lane * HEAD", part * samples * head + k))).collect();
+                    line!(w, "y[{k}] = params[base + {}u] + {};", base + k, sum_of(&sums));
+                }
+            });
+            w.line("return y;");
+        });
+    }
+}

@@ -1,0 +1,115 @@
+//! The networks as a team takes samples through them: what the passes share.
+
+use crate::program::blocks::{self, Block, Team};
+use crate::program::plan::Plan;
+use crate::spec::network::Layer;
+use crate::wgsl::network::blocks::expressions::{over, plus, times};
+use crate::wgsl::network::parts::XYZW;
+use crate::wgsl::writer::{Writer, line};
+
+/// The networks as a team takes samples through them.
+pub(super) struct Pass<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) team: Team,
+    /// Whether weights of hidden layers are kept in workgroup memory.
+    pub(super) staged: bool,
+}
+
+impl Pass<'_> {
+    pub(super) fn layers(&self) -> &[Layer] {
+        &self.plan.network.layers
+    }
+
+    /// Index of the head.
+    pub(super) fn head(&self) -> usize {
+        self.layers().len() - 1
+    }
+
+    pub(super) fn head_vectors(&self) -> usize {
+        self.layers()[self.head()].columns() / 4
+    }
+
+    /// Vectors of a unit's row.
+    pub(super) fn row(&self) -> usize {
+        blocks::row(self.team.samples)
+    }
+
+    /// Whether observations are stored as bits, most of them 0.
+    pub(super) fn is_packed(&self) -> bool {
+        self.plan.packs_observations()
+    }
+
+    /// Whether the weights of layer `l` are copied to workgroup memory: those of a hidden layer after the first.
+    pub(super) fn is_staged(&self, l: usize) -> bool {
+        self.staged && l > 0 && l < self.head()
+    }
+
+    /// Four samples of a unit's activations: those of vector `at` of the inputs of layer `l`.
+    pub(super) fn inputs(&self, l: usize, at: &str) -> String {
+        if l == 0 { format!("observed({at})") } else { format!("h{l}[{at}]") }
+    }
+
+    /// Four samples of the slopes at a unit: those of vector `at` of the outputs of layer `l`.
+    pub(super) fn slopes(&self, l: usize, at: &str) -> String {
+        if l == self.head() { format!("sloped({at})") } else { format!("h{}[{at}]", l + 1) }
+    }
+
+    /// Vector `vector` of the weights out of input `m` of layer `l`.
+    pub(super) fn weights(&self, l: usize, m: &str, vector: &str) -> String {
+        let layer = self.layers()[l];
+        let columns = layer.columns() / 4;
+        if self.is_staged(l) {
+            format!("weights{l}[{m} * {}u + {vector}]", columns + 1)
+        } else {
+            format!("params[base + {}u + {} + {vector}]", layer.offset / 4 + columns, times(m, columns))
+        }
+    }
+
+    /// `body(block)` for each block of the lane, where the variables `unit` and `at` are the first unit and the first vector of its samples.
+    pub(super) fn each_block(&self, w: &mut Writer, units: usize, block: Block, body: impl FnOnce(&mut Writer)) {
+        let (count, lanes) = (block.count(self.team, units), self.team.lanes);
+        let across = self.team.samples / block.samples;
+        let place = |w: &mut Writer, index: &str| {
+            line!(w, "let unit = {};", times(&over(index, across), block.units));
+            line!(w, "let at = {};", times(&format!("{index} % {across}u"), block.samples / 4));
+        };
+        if count > lanes {
+            w.block(format_args!("for (var block = lane; block < {count}u; block += {lanes}u)"), |w| {
+                place(w, "block");
+                body(w);
+            });
+        } else if count < lanes {
+            w.when(format_args!("lane < {count}u"), |w| {
+                place(w, "lane");
+                body(w);
+            });
+        } else {
+            w.scope(|w| {
+                place(w, "lane");
+                body(w);
+            });
+        }
+    }
+
+    /// The values that a block's units have in `vector`, as expressions.
+    pub(super) fn of_units(w: &mut Writer, name: &str, vector: impl Fn(&str) -> String, block: Block) -> Vec<String> {
+        if block.units.is_multiple_of(4) {
+            (0..block.units / 4).for_each(|v| line!(w, "let {name}_{v} = {};", vector(&plus("unit / 4u", v))));
+            return (0..block.units).map(|j| format!("{name}_{}.{}", j / 4, XYZW[j % 4])).collect();
+        }
+        // Loads of single components, rather than of a vector that would have to be indexed in registers.
+        (0..block.units).for_each(|j| line!(w, "let {name}_{j} = {}[{}];", vector("unit / 4u"), plus("unit % 4u", j)));
+        (0..block.units).map(|j| format!("{name}_{j}")).collect()
+    }
+
+    /// `body(i, number)` for all numbers below `count`: a loop over groups of which number `i` is `number`, and the remainder.
+    pub(super) fn in_a_loop(&self, w: &mut Writer, index: &str, count: usize, group: usize, body: impl Fn(&mut Writer, usize, &str)) {
+        let whole = if count < 2 * group { 0 } else { count / group * group };
+        if whole > 0 {
+            w.block(format_args!("for (var {index} = 0u; {index} < {whole}u; {index} += {group}u)"), |w| {
+                (0..group).for_each(|i| body(w, i, &if i == 0 { index.to_string() } else { format!("({index} + {i}u)") }));
+            });
+        }
+        (whole..count).for_each(|i| body(w, i, &format!("{i}u")));
+    }
+}
