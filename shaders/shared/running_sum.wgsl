@@ -21,8 +21,7 @@ fn running_sum_plus(sum: RunningSum, x: f32) -> RunningSum {
 }
 
 // `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0. (NVIDIA's does, and it sees through a `select`
-// whose condition it can prove from the range of an index.) The bits are changed by a number that is always 0, since a dispatch has few parts, but which
-// comes from memory.
+// whose condition it can prove from the range of an index.)
 fn opaque_float(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ (part.first >> 31u));
+    return bitcast<f32>(bitcast<u32>(x) ^ hidden_zero());
 }

@@ -124,8 +124,13 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let steps_per_dispatch = if is_software(info) { 1 } else { profile.steps_per_dispatch };
     let subgroup = if profile.subgroup == 0 { 0 } else { fixed_subgroup(info) };
     let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
-    Profile { steps_per_dispatch, subgroup, tiles_learned, ..profile }
+    // NVIDIA's own driver was measured with counts that it knows. Software drivers take minutes to compile blocks in loops.
+    let keeps_loops = profile.keeps_loops && info.vendor != NVIDIA && !is_software(info);
+    Profile { steps_per_dispatch, subgroup, tiles_learned, keeps_loops, ..profile }
 }
+
+/// NVIDIA's PCI vendor id.
+const NVIDIA: u32 = 0x10DE;
 
 /// Subgroup size of the adapter, if it is a software driver whose subgroup size is fixed and fills whole vectors; otherwise 0.
 fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {

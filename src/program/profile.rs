@@ -14,6 +14,9 @@ pub struct Profile {
     pub subgroup: u32,
     /// Whether lanes share a tile in blocks, if the networks fit (see [`crate::program::blocks`]).
     pub blocks: bool,
+    /// Whether the loops of blocks have counts that compilers do not know, if the device needs that (`src/device/gpu.rs`). Mesa's compilers for
+    /// GPUs otherwise unroll them, fetch everything at once and spill.
+    pub keeps_loops: bool,
     /// Bytes of workgroup memory in which the dense kernels stage weights and activations.
     pub scratch_bytes: u32,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
@@ -35,6 +38,7 @@ pub const PROFILES: &[Profile] = &[
         lanes: 64,
         subgroup: 8,
         blocks: false,
+        keeps_loops: false,
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,
         gradient_rows: 64,
@@ -48,6 +52,7 @@ pub const PROFILES: &[Profile] = &[
         lanes: 64,
         subgroup: 0,
         blocks: true,
+        keeps_loops: true,
         scratch_bytes: 32_768,
         steps_per_dispatch: 128,
         gradient_rows: 256,
@@ -61,6 +66,7 @@ pub const PROFILES: &[Profile] = &[
         lanes: 64,
         subgroup: 0,
         blocks: true,
+        keeps_loops: true,
         scratch_bytes: 16_384,
         steps_per_dispatch: 128,
         gradient_rows: 256,

@@ -69,6 +69,11 @@ struct Part {
 
 @group(1) @binding(0) var<uniform> part: Part;
 
+// 0, which compilers do not know: a dispatch has few parts, but their number comes from memory.
+fn hidden_zero() -> u32 {
+    return part.first >> 31u;
+}
+
 struct Place {
     s: u32,        // agent
     network: u32,  // 0 if the grid has no axis for networks
@@ -423,7 +428,7 @@ fn weight_gradient_2(lane: u32) {
     if (lane < 4u) {
         let m0 = (lane / 2u) * ROW;
         let k0 = (lane % 2u) * ROW;
-        for (var i = 0u; i < 8u; i += 1u) {
+        for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
             let e0_0 = sloped(k0 + i);
             let x0_0 = h2[m0 + i];
             g2_0_0 += x0_0.x * e0_0.x;
@@ -475,7 +480,7 @@ fn weight_gradient_1(lane: u32) {
     if (lane < 6u) {
         let m0 = (lane / 2u) * ROW;
         let k0 = (lane % 2u) * ROW;
-        for (var i = 0u; i < 8u; i += 1u) {
+        for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
             let e0_0 = h2[k0 + i];
             let x0_0 = h1[m0 + i];
             g1_0_0 += x0_0.x * e0_0.x;
@@ -527,7 +532,7 @@ fn weight_gradient_0(lane: u32) {
     if (lane < 12u) {
         let m0 = (lane / 3u) * ROW;
         let k0 = (lane % 3u) * ROW;
-        for (var i = 0u; i < 8u; i += 1u) {
+        for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
             let e0_0 = h1[k0 + i];
             let x0_0 = observed(m0 + i);
             g0_0_0 += x0_0.x * e0_0.x;

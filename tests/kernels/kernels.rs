@@ -16,6 +16,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
     let loops = Profile { blocks: false, ..profile("gpu") };
     let small_tile = Profile { lanes: 32, scratch_bytes: 4096, gradient_rows: 1, ..loops };
     let three_rows = Profile { gradient_rows: 3, tiles_per_pass: 2, ..profile("gpu") };
+    let in_loops = Profile { keeps_loops: true, ..profile("gpu") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
         (
@@ -29,6 +30,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("samples on the lanes", "envs=10 steps=9 minibatches=3 hidden=7,12 total_steps=3000 seed=4", samples_on_lanes),
         ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", loops),
         ("blocks of 128 units", "envs=19 steps=6 minibatches=2 hidden=128,36 activation=relu agents=2 total_steps=9000 seed=6", profile("small")),
+        ("blocks with loops that are not unrolled", "envs=35 steps=4 minibatches=1 hidden=18,5 total_steps=9000 seed=9", in_loops),
         ("blocks in several passes", "envs=103 steps=5 minibatches=1 hidden=64,20 total_steps=9000 seed=8", three_rows),
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
         ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),

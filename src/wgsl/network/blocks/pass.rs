@@ -106,7 +106,8 @@ impl Pass<'_> {
     pub(super) fn in_a_loop(&self, w: &mut Writer, index: &str, count: usize, group: usize, body: impl Fn(&mut Writer, usize, &str)) {
         let whole = if count < 2 * group { 0 } else { count / group * group };
         if whole > 0 {
-            w.block(format_args!("for (var {index} = 0u; {index} < {whole}u; {index} += {group}u)"), |w| {
+            let end = if self.plan.profile.keeps_loops { format!("{whole}u + hidden_zero()") } else { format!("{whole}u") };
+            w.block(format_args!("for (var {index} = 0u; {index} < {end}; {index} += {group}u)"), |w| {
                 (0..group).for_each(|i| body(w, i, &if i == 0 { index.to_string() } else { format!("({index} + {i}u)") }));
             });
         }
