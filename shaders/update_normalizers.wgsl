@@ -37,7 +37,7 @@ fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(loca
             let old = normalizers[base + k];
             // Observations are stored as (o - mean) * scale.
             let rise = all.mean / old.scale - old.mean.error;
-            let after = merged(old, all.count, rise, all.m2 / all.count / (old.scale * old.scale), lane);
+            let after = merged(old, all.count, rise, all.m2 / all.count / (old.scale * old.scale));
             if (learns) {
                 store(base + k, after, s, FAULT_OBSERVATION_MOMENTS);
             }
@@ -51,10 +51,10 @@ fn update_normalizers(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(loca
             returns_of_lane = moments_merge(returns_of_lane, MomentsOf(f32(STEPS), statistics.return_mean, statistics.return_m2));
         }
         let returns = reduce_moments(returns_of_lane, lane);
-        let old = normalizers[base + OBSERVATION];
-        let rise = (returns.mean - old.mean.value) - old.mean.error;
-        let after = merged(old, returns.count, rise, returns.m2 / returns.count, lane);
         if (lane == 0u && learns) {
+            let old = normalizers[base + OBSERVATION];
+            let rise = (returns.mean - old.mean.value) - old.mean.error;
+            let after = merged(old, returns.count, rise, returns.m2 / returns.count);
             store(base + OBSERVATION, after, s, FAULT_RETURN_MOMENTS);
         }
     }
@@ -69,7 +69,7 @@ fn store(i: u32, normalizer: Normalizer, s: u32, fault: u32) {
 }
 
 // `old` merged with `count` more values, whose mean is `rise` above the old one, with this variance.
-fn merged(old: Normalizer, count: f32, rise: f32, variance: f32, lane: u32) -> Normalizer {
+fn merged(old: Normalizer, count: f32, rise: f32, variance: f32) -> Normalizer {
     let all = running_sum_plus(old.count, count);
     let share = count / all.value;
     let kept = old.count.value / all.value;

@@ -33,7 +33,8 @@ var<private> lane_fault: u32;  // the first fault of the lane's environment
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    let n = place.group * SAMPLES + lane;
+    // Spare lanes stand by the last environment of their own workgroup: others' are being written.
+    let n = place.group * SAMPLES + select(lane, min(lane, SAMPLES - 1u), SPARE_LANES);
     // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
     let stored = n < ENVS && (!SPARE_LANES || lane < SAMPLES);
     let e = s * ENVS + min(n, ENVS - 1u);
