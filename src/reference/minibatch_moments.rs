@@ -26,9 +26,7 @@ pub fn minibatch_moments<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<
                 };
                 parts(plan).enumerate().map(of).collect()
             } else {
-                let samples = memory.buffer("samples");
-                let advantage = |i: usize| samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage));
-                (0..plan.minibatch).map(|i| Moments::of(advantage(i))).collect()
+                advantages(plan, memory, s, &sample_of, 0..plan.minibatch)
             };
             let all = R::moments(&groups, lanes(groups.len()));
             let deviation = (all.m2 / R::from_f64(all.count as f64)).sqrt();
@@ -36,6 +34,12 @@ pub fn minibatch_moments<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<
         }
     }
     Ok(())
+}
+
+/// The advantages of the samples `range` of a minibatch of agent `s`, whose sample `i` is `sample_of(i)` of the rollout.
+pub fn advantages<R: Real>(plan: &Plan, memory: &Memory<R>, s: usize, sample_of: &impl Fn(usize) -> usize, range: Range<usize>) -> Vec<Moments<R>> {
+    let samples = memory.buffer("samples");
+    range.map(|i| Moments::of(samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage)))).collect()
 }
 
 /// The samples of each part of a minibatch.

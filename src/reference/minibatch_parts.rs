@@ -4,9 +4,8 @@ use crate::program::plan::Plan;
 use crate::reference::decision::Ambiguous;
 use crate::reference::layouts;
 use crate::reference::memory::Memory;
-use crate::reference::minibatch_moments::{lanes, parts};
-use crate::reference::real::{Moments, Real};
-use crate::spec::records::{Sample, word};
+use crate::reference::minibatch_moments::{advantages, lanes, parts};
+use crate::reference::real::Real;
 
 /// Writes `moment_parts`.
 ///
@@ -18,9 +17,7 @@ pub fn minibatch_parts<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>
         for step in 0..plan.gradient_steps() {
             let sample_of = layouts::minibatch(plan, &agent, step);
             for (part, range) in parts(plan).enumerate() {
-                let samples = memory.buffer("samples");
-                let advantage = |i: usize| samples.f(word!(Sample[s * plan.batch + sample_of(i)].advantage));
-                let advantages: Vec<Moments<R>> = range.map(|i| Moments::of(advantage(i))).collect();
+                let advantages = advantages(plan, memory, s, &sample_of, range);
                 let all = R::moments(&advantages, lanes(advantages.len()));
                 let place = ((s * plan.gradient_steps() + step) * plan.moment_parts + part) * 2;
                 memory.buffer_mut("moment_parts").write_all(place, [all.mean, all.m2]);

@@ -79,7 +79,7 @@ impl Pass<'_> {
         if l == 0 && self.is_packed() {
             return self.weight_gradient_of_bits(w);
         }
-        let (layer, lanes) = (self.layers()[l], self.team.lanes);
+        let layer = self.layers()[l];
         let Owned { down, across, rows, columns } = owned;
         let comment = format!("Gradient of layer {l}: a lane owns weights from {down} of {} inputs to {across} of {} outputs.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("weight_gradient_{l}(lane: u32)"), |w| {
@@ -100,11 +100,7 @@ impl Pass<'_> {
                     }
                 });
             };
-            if rows * columns < lanes {
-                w.when(format_args!("lane < {}u", rows * columns), sum);
-            } else {
-                w.scope(sum);
-            }
+            self.first_lanes(w, rows * columns, sum);
             self.bias_gradient(w, l);
         });
     }
@@ -129,13 +125,11 @@ impl Pass<'_> {
         let (units, columns) = (4 * vectors(layer.inputs), layer.columns() / 4);
         let block = Block::of(self.team, units);
         let halves = block.samples / 4;
-        let rounds = block.rounds(self.team, units);
         let comment =
             format!("Slopes before the {} activations in h{l}, in place of these, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
             // Every block is stored where only its own lane reads; the barrier is for lanes that still sum gradients from h_l.
             w.line("workgroupBarrier();");
-            debug_assert!(rounds > 0);
             self.each_block(w, units, block, |w| {
                 for j in 0..block.units {
                     line!(w, "let unit{j} = {};", plus(&over("unit", block.units), j * units / block.units));

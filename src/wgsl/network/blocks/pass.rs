@@ -78,16 +78,20 @@ impl Pass<'_> {
                 place(w, "block");
                 body(w);
             });
-        } else if count < lanes {
-            w.when(format_args!("lane < {count}u"), |w| {
-                place(w, "lane");
-                body(w);
-            });
         } else {
-            w.scope(|w| {
+            self.first_lanes(w, count, |w| {
                 place(w, "lane");
                 body(w);
             });
+        }
+    }
+
+    /// `body` in a block of its own, for the first `count` lanes only if there are more.
+    pub(super) fn first_lanes(&self, w: &mut Writer, count: usize, body: impl FnOnce(&mut Writer)) {
+        if count < self.team.lanes {
+            w.when(format_args!("lane < {count}u"), body);
+        } else {
+            w.scope(body);
         }
     }
 
