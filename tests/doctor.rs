@@ -61,9 +61,15 @@ fn a_kernel_with_wrong_results_is_named() {
 #[test]
 fn a_kernel_that_does_not_compile_is_named() {
     // What is found by parsing, and what only validation finds.
-    for broken in ["\nfn broken( {", "\nfn broken() -> u32 {}\n"] {
+    for broken in ["fn broken( {\n", "fn broken() -> u32 {}\n"] {
         let found = examine(&gpu().limits, &|| engine::EngineOptions {
-            rewrite: Some(Box::new(move |of, source| if of == "report" { source + broken } else { source })),
+            rewrite: Some(Box::new(move |of, source| {
+                if of != "report" {
+                    return source;
+                }
+                let start = source.find("let s = ").expect("the number of the agent");
+                format!("{broken}{}_ = broken();\n{}", &source[..start], &source[start..])
+            })),
             ..engine::EngineOptions::default()
         });
         let last = found.last().unwrap();

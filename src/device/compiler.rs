@@ -38,7 +38,7 @@ impl Compiler<'_> {
     fn compile_now(&self, name: &str, source: &str, checked: bool) -> Result<Compiled> {
         let device = &self.gpu.device;
         // wgpu validates every module again; this cannot be turned off.
-        let module = reflect::parse_only(name, source)?;
+        let module = reflect::for_drivers(name, source)?;
         // Group 1 is the same for all kernels: the number of the first part.
         let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);

@@ -1,8 +1,9 @@
 //! The text of the kernels.
 
+mod branches;
 pub mod compose;
 pub mod environment;
 pub mod network;
 pub mod reflect;
-pub mod types;
+mod types;
 pub(crate) mod writer;

@@ -3,7 +3,7 @@
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::support::error::{Error, Result};
-use crate::wgsl::{compose, types};
+use crate::wgsl::{branches, compose, types};
 
 /// A binding of a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,17 @@ pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     Ok(module)
 }
 
-/// Parses WGSL without validation.
+/// The module that drivers are given for this WGSL: without what constants rule out. It is not validated yet.
 ///
 /// # Errors
 /// Those of [`parse`] that are found without validation.
-pub fn parse_only(name: &str, source: &str) -> Result<naga::Module> {
+pub fn for_drivers(name: &str, source: &str) -> Result<naga::Module> {
+    let mut module = parse_only(name, source)?;
+    branches::decide(&mut module);
+    Ok(module)
+}
+
+fn parse_only(name: &str, source: &str) -> Result<naga::Module> {
     let report = |error: naga::front::wgsl::ParseError| error.emit_to_string_with_path(source, &format!("{name}.wgsl"));
     let mut module = naga::front::wgsl::parse_str(source).map_err(|error| Error::Shader { kernel: name.into(), report: report(error) })?;
     types::merge_aliases(&mut module);

@@ -12,7 +12,7 @@ use ppo_gpu::wgsl::{compose::compose, reflect};
 fn kernels_translate_to_spirv_msl_and_hlsl() {
     for (name, plan) in plans() {
         for kernel in kernel::all(&plan) {
-            let module = reflect::parse(kernel.name, &compose(kernel, &plan).text).unwrap();
+            let module = reflect::for_drivers(kernel.name, &compose(kernel, &plan).text).unwrap();
             let info = reflect::validator().validate(&module).unwrap();
             let context = |language: &str| format!("{} of plan '{name}' to {language}", kernel.name);
 

@@ -1,0 +1,214 @@
+//! Removes what constants rule out. Kernels choose between variants by `if (SOME_CONSTANT == 1u)`, and bring functions that only some variants call. Drivers
+//! inline every call before they notice that a condition is constant, so what is never executed costs as much time to compile as what is.
+
+use naga::{Block, Expression, Function, Handle, Literal, Module, Scalar, Span, Statement, SwitchCase, Type, TypeInner, VectorSize};
+use std::collections::HashSet;
+
+/// Replaces each `if` whose condition is a constant by the branch that is taken, and empties functions that nothing calls any more. The module computes what
+/// it did. A valid one stays valid; of one that is not, the faulty part may be among what is removed.
+pub(super) fn decide(module: &mut Module) {
+    // (naga's own `compact` would remove the functions, but may panic at modules that are not valid, and drivers' modules are validated after this.)
+    let ballot = vector_of_words(module);
+    let results: Vec<Option<Handle<Type>>> = module.functions.iter().map(|(_, function)| function.result.as_ref().map(|result| result.ty)).collect();
+    let value = |expression: &Expression| match *expression {
+        Expression::CallResult(function) => results[function.index()].map(Expression::ZeroValue),
+        Expression::AtomicResult { ty, .. } | Expression::WorkGroupUniformLoadResult { ty } | Expression::SubgroupOperationResult { ty } => {
+            Some(Expression::ZeroValue(ty))
+        }
+        Expression::SubgroupBallotResult => Some(Expression::ZeroValue(ballot)),
+        _ => None,
+    };
+    let (constants, global) = (&module.constants, &module.global_expressions);
+    let condition = |expression: &Expression| match expression {
+        Expression::Literal(Literal::Bool(value)) => Some(*value),
+        Expression::Constant(constant) => match global[constants[*constant].init] {
+            Expression::Literal(Literal::Bool(value)) => Some(value),
+            _ => None,
+        },
+        _ => None,
+    };
+    let in_function = |function: &mut Function| {
+        let (mut before, mut after) = (HashSet::new(), HashSet::new());
+        note_results(&function.body, &mut before);
+        function.body = decide_block(&function.body, &|it| condition(&function.expressions[it]));
+        note_results(&function.body, &mut after);
+        // The result of a statement may not stay without it. What was computed from it does, though nothing uses it, and needs a value of that type.
+        for &gone in before.difference(&after) {
+            if let Some(value) = value(&function.expressions[gone]) {
+                function.expressions[gone] = value;
+            }
+        }
+    };
+    module.functions.iter_mut().for_each(|(_, function)| in_function(function));
+    module.entry_points.iter_mut().for_each(|entry| in_function(&mut entry.function));
+    empty_unused(module);
+}
+
+/// The type `vec4<u32>`.
+fn vector_of_words(module: &mut Module) -> Handle<Type> {
+    module.types.insert(Type { name: None, inner: TypeInner::Vector { size: VectorSize::Quad, scalar: Scalar::U32 } }, Span::UNDEFINED)
+}
+
+fn empty_unused(module: &mut Module) {
+    let mut called = HashSet::new();
+    module.entry_points.iter().for_each(|entry| note_calls(&entry.function.body, &mut called));
+    // A function is declared after those that it calls.
+    let handles: Vec<Handle<Function>> = module.functions.iter().map(|(handle, _)| handle).collect();
+    for handle in handles.into_iter().rev() {
+        let function = &mut module.functions[handle];
+        if called.contains(&handle) {
+            note_calls(&function.body, &mut called);
+        } else {
+            let body = Block::from_vec(vec![Statement::Return { value: None }]);
+            *function = Function { name: function.name.take(), body, ..Function::default() };
+        }
+    }
+}
+
+/// The block with its constant conditions decided, up to the first statement that leaves it.
+fn decide_block(block: &Block, condition: &dyn Fn(Handle<Expression>) -> Option<bool>) -> Block {
+    let mut decided = Block::with_capacity(block.len());
+    for (statement, span) in block.span_iter() {
+        let inner = |block: &Block| decide_block(block, condition);
+        let statement = match statement {
+            Statement::If { condition: it, accept, reject } => match condition(*it) {
+                Some(taken) => Statement::Block(inner(if taken { accept } else { reject })),
+                None => Statement::If { condition: *it, accept: inner(accept), reject: inner(reject) },
+            },
+            Statement::Switch { selector, cases } => {
+                let cases = cases.iter().map(|case| SwitchCase { body: inner(&case.body), ..case.clone() }).collect();
+                Statement::Switch { selector: *selector, cases }
+            }
+            Statement::Loop { body, continuing, break_if } => Statement::Loop { body: inner(body), continuing: inner(continuing), break_if: *break_if },
+            Statement::Block(block) => Statement::Block(inner(block)),
+            other => other.clone(),
+        };
+        let leaves = leaves(&statement);
+        decided.push(statement, *span);
+        if leaves {
+            break;
+        }
+    }
+    decided
+}
+
+/// Whether a statement's form alone says that what follows it in its block is never executed.
+fn leaves(statement: &Statement) -> bool {
+    match statement {
+        Statement::Return { .. } | Statement::Break | Statement::Continue | Statement::Kill => true,
+        Statement::Block(block) => block.last().is_some_and(leaves),
+        _ => false,
+    }
+}
+
+/// The blocks that a statement consists of.
+fn blocks(statement: &Statement) -> Vec<&Block> {
+    match statement {
+        Statement::Block(block) => vec![block],
+        Statement::If { accept, reject, .. } => vec![accept, reject],
+        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
+        Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => Vec::new(),
+    }
+}
+
+/// Adds the functions that a block calls.
+fn note_calls(block: &Block, called: &mut HashSet<Handle<Function>>) {
+    for statement in block {
+        if let Statement::Call { function, .. } = statement {
+            called.insert(*function);
+        }
+        blocks(statement).into_iter().for_each(|block| note_calls(block, called));
+    }
+}
+
+/// Adds the results of a block's statements.
+fn note_results(block: &Block, results: &mut HashSet<Handle<Expression>>) {
+    for statement in block {
+        match statement {
+            Statement::Call { result, .. } | Statement::Atomic { result, .. } => results.extend(*result),
+            Statement::WorkGroupUniformLoad { result, .. }
+            | Statement::SubgroupBallot { result, .. }
+            | Statement::SubgroupCollectiveOperation { result, .. }
+            | Statement::SubgroupGather { result, .. } => _ = results.insert(*result),
+            _ => {}
+        }
+        blocks(statement).into_iter().for_each(|block| note_results(block, results));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::kernel;
+    use crate::program::plan::Plan;
+    use crate::program::profile::PROFILES;
+    use crate::spec::config::Config;
+    use crate::wgsl::{compose, reflect};
+
+    /// The decided module, which is valid, and the number of its statements.
+    fn decided(source: &str) -> (Module, usize) {
+        let mut module = reflect::parse("main", source).expect("WGSL");
+        decide(&mut module);
+        let count = statements(&module);
+        reflect::validator().validate(&module).expect("a valid module");
+        (module, count)
+    }
+
+    fn statements(module: &Module) -> usize {
+        fn of(block: &Block) -> usize {
+            block.iter().map(|statement| usize::from(!matches!(statement, Statement::Block(_))) + blocks(statement).into_iter().map(of).sum::<usize>()).sum()
+        }
+        module.functions.iter().map(|(_, function)| of(&function.body)).sum::<usize>() + of(&module.entry_points[0].function.body)
+    }
+
+    #[test]
+    fn only_branches_that_are_taken_stay() {
+        const BODY: &str = "
+            const YES = true;
+            @group(0) @binding(0) var<storage, read_write> words: array<atomic<u32>>;
+            struct Pair { a: u32, b: vec2<f32> }
+            fn used(x: u32) -> u32 { return x + 1u; }
+            fn pair(x: u32) -> Pair { return Pair(used(x), vec2(1.0)); }
+            fn early(x: u32) -> u32 { if (YES) { return used(x); } return pair(x).a; }
+            @compute @workgroup_size(1) fn main() {
+                var x = early(3u);
+                if (CONDITION) {
+                    let y = pair(x);
+                    var z = Pair(2u, vec2(0.0));
+                    z.b += y.b;
+                    x += y.a + atomicAdd(&words[1], 1u) + subgroupBallot(x == 1u).y + subgroupAdd(x) + u32(z.b.x);
+                    loop { if (x > 3u) { break; } x++; }
+                } else if (!YES) {
+                    x = 7u;
+                } else {
+                    loop { x++; if (YES) { break; } x += pair(x).a; }
+                }
+                atomicStore(&words[0], x);
+            }";
+        let count = |condition: &str| decided(&BODY.replace("CONDITION", condition));
+        let (unknown, taken, skipped) = (count("x == 1u").1, count("YES").1, count("!YES").1);
+        assert!(taken < unknown && skipped < taken, "{unknown} {taken} {skipped}");
+        // What only a removed branch called is empty.
+        let (module, _) = count("!YES");
+        let body = |name: &str| &module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name)).expect("a function").1.body;
+        assert!(matches!(body("pair")[..], [Statement::Return { value: None }]) && !matches!(body("used")[..], [Statement::Return { value: None }]));
+    }
+
+    /// Every kernel stays valid, and some become shorter.
+    #[test]
+    fn kernels_stay_valid() {
+        let mut shorter = 0;
+        for profile in PROFILES {
+            for config in [Config::default(), Config { normalize_observations: true, normalize_rewards: true, ..Config::default() }] {
+                let plan = Plan::new(&config, *profile).expect("the settings fit together");
+                for kernel in kernel::all(&plan) {
+                    let source = compose::compose(kernel, &plan).text;
+                    let before = statements(&reflect::parse(kernel.name, &source).expect("WGSL"));
+                    shorter += usize::from(decided(&source).1 < before);
+                }
+            }
+        }
+        assert!(shorter > 0);
+    }
+}
