@@ -413,7 +413,7 @@ fn resume_accepts_more_steps_and_refuses_fewer() {
 #[test]
 fn a_killed_run_resumes_bit_identically() {
     let desk = Desk::new();
-    let run = "--envs 64 --steps 64 --minibatches 4 --epochs 4 --hidden 16 --total-steps 122880 --checkpoint-every 3 --quiet";
+    let run = "--envs 32 --steps 64 --minibatches 4 --epochs 2 --hidden 4 --total-steps 61440 --checkpoint-every 3 --quiet";
     desk.expect(DONE, &format!("{run} --out whole"));
     let some = |path: &Path| path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     // Whether there is a checkpoint of update `least` or a later one.
