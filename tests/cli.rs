@@ -789,6 +789,7 @@ mod signals {
             let call = format!("trap '' {signals}; exec \"$0\" {arguments} --out run");
             let mut command = Command::new("sh");
             command.args(["-c", &call]).arg(program.get_program()).current_dir(desk.path("")).stdin(Stdio::null());
+            desk::obey_signals(&mut command);
             Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).begun(desk)
         }
 

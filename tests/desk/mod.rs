@@ -17,6 +17,26 @@ pub const INTERRUPTED: i32 = 130;
 /// A directory to run in, which is empty at first: what a run leaves in it is part of what is tested.
 pub struct Desk(TempDir);
 
+/// Lets the command obey SIGHUP, SIGINT and SIGTERM, even where these tests were started with one of them ignored, as `nohup` and shells' background jobs are:
+/// processes inherit that, and a shell cannot undo it.
+pub fn obey_signals(command: &mut Command) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let defaults = || {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+                // SAFETY: `signal` is safe to call between fork and exec, and the default action is no handler of ours.
+                if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        };
+        // SAFETY: it calls nothing that may not be called between fork and exec.
+        unsafe { command.pre_exec(defaults) };
+    }
+}
+
 /// What came of a call.
 pub struct Outcome {
     pub arguments: String,
@@ -69,6 +89,7 @@ impl Desk {
             command.args(["--backend", &backend]);
         }
         command.args(arguments.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
+        obey_signals(&mut command);
         command
     }
 
