@@ -18,11 +18,11 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (i >= PICTURE_SIZE * PICTURE_SIZE) {
         return;
     }
-    let env = env_lanes[0];
+    var state = env_lanes[0].state;
     let agent = agents[0];
-    vary_parameters(agent, time_of(agent, 0u) - env.episode_length, 0u);
+    vary_parameters(agent, time_of(agent, 0u) - env_lanes[0].episode.steps, 0u);
     let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
-    let bytes = vec3<u32>(clamp(env_pixel(env.state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
+    let bytes = vec3<u32>(clamp(pixel_of(&state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
     let opacity = select(0u, 255u, loops_run(agent.canary_rounds));
     pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (opacity << 24u);
 }

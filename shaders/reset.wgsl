@@ -20,7 +20,7 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     let n = place.group * LANES + lane;
     if (n < ENVS) {
         // Resets within a rollout use the step, counted from 1, for their random numbers, so step 0 is free for the first reset.
-        env_lanes[s * ENVS + n] = begin_episode(agents[s], 0u, n);
+        env_lanes[s * ENVS + n] = EnvLane(begin_episode(agents[s], 0u, n), NEW_EPISODE);
         if (!loops_run(agents[s].canary_rounds)) {
             atomicMin(&faults[s], FAULT_LOOP);
         }

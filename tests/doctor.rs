@@ -38,7 +38,7 @@ fn a_kernel_with_wrong_results_is_named() {
     for (kernel, from, to) in [
         ("gae", "let delta = reward + gamma", "let delta = reward - gamma"),
         ("adam", "(sqrt(second_corrected) + ADAM_EPSILON)", "sqrt(second_corrected + ADAM_EPSILON)"),
-        ("rollout", "(*env).episode_length += 1u;", "(*env).episode_length += 2u;"),
+        ("rollout", "(*episode).steps += 1u;", "(*episode).steps += 2u;"),
     ] {
         let found = examine(limits, &|| engine::EngineOptions {
             rewrite: Some(Box::new(move |of, source| {

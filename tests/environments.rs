@@ -233,6 +233,24 @@ fn a_file_that_exists_is_not_overwritten() {
     assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], "// a day's work\n".into()));
 }
 
+/// What reads the state by pointer computes what it does by value: parameters and pictures are the same.
+#[test]
+fn the_state_may_be_read_by_pointer() {
+    let desk = Desk::new();
+    desk.write("value.wgsl", template(false));
+    let readers =
+        ["env_observe", "env_action_mask", "env_pixel"].map(|name| (format!("fn {name}(state: EnvState"), format!("fn {name}(state: ptr<function, EnvState>")));
+    let pairs: Vec<(&str, &str)> = readers.iter().map(|(from, to)| (&from[..], &to[..])).collect();
+    let (text, _) = planted(template(false), &pairs);
+    desk.write("pointer.wgsl", text);
+    let [value, pointer] = ["value", "pointer"].map(|name| {
+        desk.expect(DONE, &format!("env show {name}.wgsl --png {name}.png"));
+        let summary = desk.expect(DONE, &format!("--env {name}.wgsl {TWO_UPDATES} --json --out {name}")).json();
+        (summary["params_sha256"].clone(), std::fs::read(desk.path(&format!("{name}.png"))).unwrap())
+    });
+    assert_eq!(value, pointer);
+}
+
 #[test]
 fn an_edited_copy_works() {
     let desk = Desk::new();
@@ -339,6 +357,22 @@ const MISTAKES: &[Mistake] = &[
             "fn env_component(state: EnvState, index: u32) -> bool {§\n    return index == 0u;\n}\nfn observe(state: EnvState) -> array<f32, OBSERVATION> {",
         )],
         &["`env_component` takes (EnvState, u32)", "ptr<function, EnvState>, u32) -> bool"],
+    ),
+    // Readers of the state that get a pointer to it, and change it themselves or by a function that they call.
+    discrete(
+        &[(
+            "fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {",
+            "fn env_observe(state: ptr<function, EnvState>) -> array<f32, OBSERVATION> {§\n    (*state).paddle_column = 0;",
+        )],
+        &["`env_observe` changes the state", "help: only env_step changes the state"],
+    ),
+    discrete(
+        &[(
+            "fn env_action_mask(state: EnvState) -> array<bool, ACTIONS> {",
+            "fn centre(column: ptr<function, i32>) {\n    for (var i = 0; i < 2; i++) {\n        *column = i;\n    }\n}\n\
+             fn env_action_mask(state: ptr<function, EnvState>) -> array<bool, ACTIONS> {§\n    centre(&(*state).paddle_column);",
+        )],
+        &["`env_action_mask` changes the state"],
     ),
     continuous(
         &[("// Optional: the picture.", "fn env_action_mask(state: EnvState) -> array<bool, 4> {§\n    return array<bool, 4>();\n}\n// The picture.")],

@@ -13,7 +13,7 @@ use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::metrics::Row;
-use ppo_gpu::spec::records::{Agent, EnvStatistics, RunningEpisode, Transition, word};
+use ppo_gpu::spec::records::{Agent, EnvStatistics, Episode, Transition, word};
 use ppo_gpu::train::trainer::Trainer;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -337,7 +337,7 @@ fn a_return_grows_beyond_the_integers_of_a_float() {
     let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=36");
     let (lane, episode) = (trainer.plan().environment.lane_words, trainer.plan().environment.state_words);
     let mut lanes = trainer.engine().read("env_lanes").unwrap();
-    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(RunningEpisode.episode_return)] = 16_777_216f32.to_bits());
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(Episode.sum)] = 16_777_216f32.to_bits());
     trainer.engine().write("env_lanes", &lanes);
     // Nine more are between two floats; eight would have been one.
     assert_eq!(train(&mut trainer)[0].mean_return, Some((16_777_216.0f64 + 9.0) as f32));
@@ -370,7 +370,7 @@ fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     agents[word!(Agent.gradient_steps)] = u32::MAX - 1;
     engine.write("agents", &agents);
     let mut lanes = engine.read("env_lanes").unwrap();
-    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(RunningEpisode.episode_length)] = (1 << 30) - 2);
+    lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(Episode.steps)] = (1 << 30) - 2);
     engine.write("env_lanes", &lanes);
     let rows = train(&mut trainer);
     // Two episodes of each environment in each update, the first of which had gone on for 2^30 - 2 steps.

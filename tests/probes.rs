@@ -154,7 +154,7 @@ fn masked_is_about_masks() {
     let value = |o: &[f32]| Some(if o[0] == 1.0 { 0.5 } else { 1.0 });
     // Situations are drawn: 1/2 or 1 with a mean of 7/8 and a deviation of 0.22, so four deviations of a mean of 100 are 0.09.
     let probe = Probe { env: "Probe/Masked", keys: "", updates: 60, mean_return: 0.78..=0.97, value, off: 0.1 };
-    probe.isolates(Broken::Text("let legal = legal_actions((*env).state);", "var legal = legal_actions((*env).state); legal.bits[0] = 31u;"));
+    probe.isolates(Broken::Text("let legal = legal_actions(state);", "var legal = legal_actions(state); legal.bits[0] = 31u;"));
 }
 
 /// The mean's slope with the wrong sign.

@@ -26,24 +26,24 @@ fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
     }
     let agent = agents[s];
     let seed = agent.seed;
-    var env = env_lanes[s * ENVS + n];
+    var state = env_lanes[s * ENVS + n].state;
+    var episode = env_lanes[s * ENVS + n].episode;
     vary_parameters(agent, 0u, n);
     for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
-        let time = env.episode_length;
+        let time = episode.steps;
         var action_rng = rng_stream(seed, ACTION_DOMAIN, time, n);
-        let legal = legal_actions(env.state);
+        let legal = legal_actions(&state);
         let action = policy_sample(policy(array<vec4<f32>, HEAD>(), legal), legal, &action_rng);
         var step_rng = rng_stream(seed, STEP_DOMAIN, time, n);
-        var state = env.state;
         let outcome = env_step(&state, action_taken(action), &step_rng);
-        env.state = state;
-        env.episode_return = running_sum_plus(env.episode_return, outcome.reward);
-        env.episode_length += 1u;
-        if (outcome.terminated || env.episode_length >= EPISODE_LIMIT) {
-            env = begin_episode(agent, time, n);
+        episode.sum = running_sum_plus(episode.sum, outcome.reward);
+        episode.steps += 1u;
+        if (outcome.terminated || episode.steps >= EPISODE_LIMIT) {
+            state = begin_episode(agent, time, n);
+            episode = NEW_EPISODE;
         }
     }
-    env_lanes[s * ENVS + n] = env;
+    env_lanes[s * ENVS + n] = EnvLane(state, episode);
     if (!loops_run(agent.canary_rounds)) {
         atomicMin(&faults[s], FAULT_LOOP);
     }

@@ -4,13 +4,20 @@
 
 struct EnvLane {
     state: EnvState,
-    episode_return: RunningSum,  // of the running episode
-    episode_length: u32,  // of the running episode
+    episode: Episode,
 }
 
-// A new episode; its random numbers are keyed by the upcoming step.
-fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvLane {
+// A running episode.
+struct Episode {
+    sum: RunningSum,  // of its rewards
+    steps: u32,
+}
+
+const NEW_EPISODE = Episode(RunningSum(0.0, 0.0), 0u);
+
+// The state of a new episode; its random numbers are keyed by the upcoming step.
+fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvState {
     vary_parameters(agent, time, n);
     var rng = rng_stream(agent.seed, RESET_DOMAIN, time, n);
-    return EnvLane(env_reset(&rng), RunningSum(0.0, 0.0), 0u);
+    return env_reset(&rng);
 }

@@ -1,8 +1,8 @@
 // The observation of an environment whose components are 0 or 1 each: computed one by one, so that no long array is indexed dynamically.
 alias Observation = EnvState;
 
-fn observation_of(state: EnvState) -> Observation {
-    return state;
+fn observation_of(state: ptr<function, EnvState>) -> Observation {
+    return *state;
 }
 
 fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {

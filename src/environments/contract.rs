@@ -4,11 +4,12 @@ use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
-use crate::spec::environment::{self, Actions, Environment, Parameter};
+use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
+use crate::wgsl::branches::blocks;
 use crate::wgsl::{compose, reflect};
-use naga::{Handle, Module, ScalarKind, Statement, Type, TypeInner};
+use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
 
 /// Most words of state: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
@@ -53,12 +54,16 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     file.function("env_reset", &[generator], "EnvState", true)?;
     file.function("env_step", &["ptr<function, EnvState>", &action, generator], "Outcome", true)?;
     let binary = file.function("env_component", &["ptr<function, EnvState>", "u32"], "bool", false)?;
-    if file.function("env_observe", &["EnvState"], &observed, !binary)? && binary {
+    let mut by_pointer = Vec::new();
+    if file.reader(StateReader::Observe, &[], &observed, !binary, &mut by_pointer)? && binary {
         let help = "remove one of them; env_component is for hundreds of components that are each 0 or 1";
         return Err(file.error("fn env_component", "both `env_observe` and `env_component` define the observation", help));
     }
-    let masked = file.function("env_action_mask", &["EnvState"], &mask, false)?;
-    let pictured = file.function("env_pixel", &["EnvState", "vec2<f32>"], "vec3<f32>", false)?;
+    let masked = file.reader(StateReader::ActionMask, &[], &mask, false, &mut by_pointer)?;
+    let pictured = file.reader(StateReader::Pixel, &["vec2<f32>"], "vec3<f32>", false, &mut by_pointer)?;
+    for name in by_pointer.iter().map(|reader| reader.name()).chain(["env_component"]) {
+        file.leaves_the_state(name)?;
+    }
     if masked && matches!(actions, Actions::Continuous { .. }) {
         return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
     }
@@ -79,19 +84,38 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 3, |(_, words)| words),
         actions,
         binary,
+        by_pointer,
         loops: module.functions.iter().any(|(_, function)| has_loop(&function.body)),
         built_in: false,
     })
 }
 
 fn has_loop(block: &naga::Block) -> bool {
-    block.iter().any(|statement| match statement {
-        Statement::Loop { .. } => true,
-        Statement::Block(inner) => has_loop(inner),
-        Statement::If { accept, reject, .. } => has_loop(accept) || has_loop(reject),
-        Statement::Switch { cases, .. } => cases.iter().any(|case| has_loop(&case.body)),
+    block.iter().any(|statement| matches!(statement, Statement::Loop { .. }) || blocks(statement).into_iter().any(has_loop))
+}
+
+/// Whether a function, or one that it calls, stores to what its argument number `argument` points to.
+fn stores_to(module: &Module, function: &Function, argument: u32) -> bool {
+    let points_to_it = |mut pointer: Handle<Expression>| {
+        loop {
+            match function.expressions[pointer] {
+                Expression::Access { base, .. } | Expression::AccessIndex { base, .. } => pointer = base,
+                Expression::FunctionArgument(number) => return number == argument,
+                _ => return false,
+            }
+        }
+    };
+    let stores = |statement: &Statement| match statement {
+        Statement::Store { pointer, .. } => points_to_it(*pointer),
+        Statement::Call { function, arguments, .. } => {
+            arguments.iter().zip(0..).any(|(&given, number)| points_to_it(given) && stores_to(module, &module.functions[*function], number))
+        }
         _ => false,
-    })
+    };
+    fn any(block: &naga::Block, is: &dyn Fn(&Statement) -> bool) -> bool {
+        block.iter().any(|statement| is(statement) || blocks(statement).into_iter().any(|block| any(block, is)))
+    }
+    any(&function.body, &stores)
 }
 
 /// Compiles the kernels that include `environment`, which must not reuse their names.
@@ -215,11 +239,7 @@ impl File<'_> {
             (false, _) => "",
         };
         // As env_lane.wgsl declares it, to learn its size.
-        let lane = if self.line_of("struct EnvState").is_some() {
-            "struct EnvLane { state: EnvState, episode_return: f32, error: f32, episode_length: u32 }\n"
-        } else {
-            ""
-        };
+        let lane = if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, sum: f32, error: f32, steps: u32 }\n" } else { "" };
         let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
         reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&text, &report),
@@ -405,11 +425,35 @@ impl Parsed<'_> {
             .collect()
     }
 
+    /// Like [`function`](Self::function), of one whose first argument is the state, as a value or, which is added to `by_pointer`, by pointer.
+    fn reader(&self, reader: StateReader, more: &[&str], result: &str, required: bool, by_pointer: &mut Vec<StateReader>) -> Result<bool> {
+        let declared = self.named(reader.name()).and_then(|function| Some(self.type_name(function.arguments.first()?.ty)));
+        let pointer = "ptr<function, EnvState>";
+        let takes_pointer = declared.as_deref() == Some(pointer);
+        if takes_pointer {
+            by_pointer.push(reader);
+        }
+        self.function(reader.name(), &[&[if takes_pointer { pointer } else { "EnvState" }], more].concat(), result, required)
+    }
+
+    /// Refuses a function that is given a pointer to the state to read it, and changes it.
+    fn leaves_the_state(&self, name: &str) -> Result<()> {
+        if self.named(name).is_some_and(|function| stores_to(self.module, function, 0)) {
+            let help = "only env_step changes the state; copy what is to be changed: var copy = *state;";
+            return Err(self.error(&format!("fn {name}"), format!("`{name}` changes the state"), help));
+        }
+        Ok(())
+    }
+
+    fn named(&self, name: &str) -> Option<&Function> {
+        self.module.functions.iter().map(|(_, function)| function).find(|function| function.name.as_deref() == Some(name))
+    }
+
     /// Whether there is a function of this name; checks its arguments and result if so.
     fn function(&self, name: &str, arguments: &[&str], result: &str, required: bool) -> Result<bool> {
         let signature = format!("fn {name}({}) -> {result}", arguments.join(", "));
         let at = format!("fn {name}");
-        let Some((_, function)) = self.module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name)) else {
+        let Some(function) = self.named(name) else {
             if required {
                 return Err(self.error("", format!("there is no function `{name}`"), format!("write {signature}")));
             }

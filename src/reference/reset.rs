@@ -8,7 +8,7 @@ use crate::reference::layouts::{self, RunningSum};
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::spec::random::{self, Stream};
-use crate::spec::records::{RunningEpisode, joined, word};
+use crate::spec::records::{Episode, joined, word};
 
 /// The state of an environment between dispatches.
 pub struct EnvLane<R> {
@@ -43,8 +43,8 @@ impl<R: Real> EnvLane<R> {
         let episode = first + plan.environment.state_words;
         EnvLane {
             state: (twin_of(plan).from_words)(&lanes.reals(first..episode)),
-            episode_return: RunningSum::read(lanes, episode + word!(RunningEpisode.episode_return)),
-            episode_length: lanes.u(episode + word!(RunningEpisode.episode_length)),
+            episode_return: RunningSum::read(lanes, episode + word!(Episode.sum)),
+            episode_length: lanes.u(episode + word!(Episode.steps)),
         }
     }
 
@@ -53,8 +53,8 @@ impl<R: Real> EnvLane<R> {
         let (lanes, first) = (memory.buffer_mut("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
         let episode = first + plan.environment.state_words;
         lanes.write_all(first, self.state.to_words());
-        self.episode_return.write(lanes, episode + word!(RunningEpisode.episode_return));
-        lanes.write_word(episode + word!(RunningEpisode.episode_length), self.episode_length);
+        self.episode_return.write(lanes, episode + word!(Episode.sum));
+        lanes.write_word(episode + word!(Episode.steps), self.episode_length);
     }
 }
 

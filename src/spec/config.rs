@@ -354,6 +354,17 @@ mod tests {
     }
 
     #[test]
+    fn integers_may_be_written_as_whole_floats() {
+        let layer = Config::layer("test", "total_steps = 1e6\nenvs = 64.0\nseed = 1.5e1\n").expect("TOML");
+        let config = Config::from_layers([layer]).expect("a configuration");
+        assert_eq!((config.total_steps, config.envs, config.seed), (1_000_000, 64, 15));
+        for text in ["envs = 6.5", "envs = -8.0", "envs = 1e20", "envs = nan", "envs = inf"] {
+            let error = Config::from_layers([Config::layer("test", text).expect("TOML")]).expect_err(text);
+            assert!(error.to_string().contains("envs"), "{error}");
+        }
+    }
+
+    #[test]
     fn every_value_can_be_assigned_as_text() {
         for config in [Config::default(), all_changed()] {
             let table = toml::Table::try_from(&config).expect("representable in TOML");

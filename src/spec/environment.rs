@@ -87,6 +87,29 @@ pub struct Parameter {
     pub default: f64,
 }
 
+/// A function of an environment's file that reads the state. It takes the state as a value, or as a `ptr<function, EnvState>`, which spares the copy of a long
+/// one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateReader {
+    /// `env_observe`.
+    Observe,
+    /// `env_action_mask`.
+    ActionMask,
+    /// `env_pixel`.
+    Pixel,
+}
+
+impl StateReader {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            StateReader::Observe => "env_observe",
+            StateReader::ActionMask => "env_action_mask",
+            StateReader::Pixel => "env_pixel",
+        }
+    }
+}
+
 /// An environment as its WGSL file declares it.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -115,6 +138,8 @@ pub struct Environment {
     pub lane_words: usize,
     /// Whether its observation consists of 0 and 1, read one component at a time (`env_component`), rather than as an array (`env_observe`).
     pub binary: bool,
+    /// The functions that take the state by pointer.
+    pub by_pointer: Vec<StateReader>,
     /// Whether its code contains loops.
     pub loops: bool,
     /// Whether it is built in.

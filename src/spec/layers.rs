@@ -38,10 +38,14 @@ impl Config {
         }
     }
 
-    /// This configuration with one key replaced.
+    /// This configuration with one key replaced. Where an integer is expected, it may be written as `5e6`.
     fn with(self, name: &str, value: toml::Value) -> Result<Config> {
         let mut table = toml::Table::try_from(&self).expect("every configuration is representable in TOML");
-        let before = table.insert(name.into(), value.clone());
+        let given = match (table.get(name), &value) {
+            (Some(toml::Value::Integer(_)), toml::Value::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => toml::Value::Integer(*number as i64),
+            _ => value.clone(),
+        };
+        let before = table.insert(name.into(), given);
         table.try_into().map_err(|error: toml::de::Error| {
             let expected = error.message().lines().next().unwrap_or_default().to_string();
             let help = match before {
@@ -60,8 +64,7 @@ impl Config {
         text.parse::<toml::Table>().map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
     }
 
-    /// The layer of one `key=value` on the command line. Values are TOML, but text needs no quotes, lists need no
-    /// brackets, and whole numbers may be written as `5e6`.
+    /// The layer of one `key=value` on the command line. Values are TOML, but text needs no quotes, and lists need no brackets.
     pub fn assignment(name: &str, text: &str) -> Result<toml::Table> {
         let name = name.trim().replace('-', "_");
         if let Some((table, key)) = name.split_once('.') {
@@ -81,10 +84,6 @@ impl Config {
             Some(toml::Value::Table(_)) if text.starts_with('{') => parse(text),
             Some(toml::Value::Table(_)) => parse(&format!("{{{text}}}")),
             Some(toml::Value::Array(_)) if !text.starts_with('[') => parse(&format!("[{text}]")),
-            Some(toml::Value::Integer(_)) => match parse(text) {
-                toml::Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => toml::Value::Integer(value as i64),
-                other => other,
-            },
             _ if text.contains(',') && !text.starts_with('[') => parse(&format!("[{text}]")),
             _ => parse(text),
         };

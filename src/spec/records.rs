@@ -171,12 +171,12 @@ records! {
         error: f32,
     }
 
-    /// The running episode, which follows the environment's own state in `EnvLane`, the element of `env_lanes`.
-    RunningEpisode {
+    /// A running episode. It follows the environment's own state in `EnvLane`, the element of `env_lanes`.
+    Episode {
         /// Sum of its rewards so far.
-        episode_return: RunningSum,
+        sum: RunningSum,
         /// Its steps so far.
-        episode_length: u32,
+        steps: u32,
     }
 
     /// Statistics of one environment's rollout, for the metrics. An element of `env_statistics`.

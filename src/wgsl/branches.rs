@@ -102,7 +102,7 @@ fn leaves(statement: &Statement) -> bool {
 }
 
 /// The blocks that a statement consists of.
-fn blocks(statement: &Statement) -> Vec<&Block> {
+pub(crate) fn blocks(statement: &Statement) -> Vec<&Block> {
     match statement {
         Statement::Block(block) => vec![block],
         Statement::If { accept, reject, .. } => vec![accept, reject],

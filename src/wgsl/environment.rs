@@ -1,7 +1,7 @@
 //! WGSL glue between the functions of an environment's file and the kernels that call them.
 
 use crate::spec::config::{Config, Setting};
-use crate::spec::environment::{Environment, Parameter};
+use crate::spec::environment::{Environment, Parameter, StateReader};
 use crate::wgsl::writer::{Writer, line};
 
 /// The observation's components, the environment's `parameters`, and its legal actions.
@@ -15,13 +15,25 @@ pub fn glue(environment: &Environment, config: &Config) -> String {
         include_str!("../../shaders/shared/observed_floats.wgsl")
     });
     parameters(&mut w, environment, config);
+    // Up to the state, which is passed as the function declares it.
+    let call = |reader: StateReader| format!("{}({}state", reader.name(), if environment.by_pointer.contains(&reader) { "" } else { "*" });
+    if !environment.binary {
+        w.function("", "observation_of(state: ptr<function, EnvState>) -> Observation", |w| {
+            line!(w, "return Observation({}));", call(StateReader::Observe));
+        });
+    }
+    if environment.pictured {
+        w.function("", "pixel_of(state: ptr<function, EnvState>, uv: vec2<f32>) -> vec3<f32>", |w| {
+            line!(w, "return {}, uv);", call(StateReader::Pixel));
+        });
+    }
     w.function(
         "The actions that are legal in `state`, as bits; no bit is set, and none is read, where all of them always are.",
-        "legal_actions(state: EnvState) -> Legal",
+        "legal_actions(state: ptr<function, EnvState>) -> Legal",
         |w| {
             w.line("var legal: Legal;");
             if environment.masked {
-                w.line("var mask = env_action_mask(state);");
+                line!(w, "var mask = {});", call(StateReader::ActionMask));
                 w.repeat("k", "LOGITS", |w| w.line("legal.bits[k / 32u] |= select(0u, 1u, mask[k]) << (k % 32u);"));
             }
             w.line("return legal;");

@@ -1,6 +1,6 @@
 //! The text of the kernels.
 
-mod branches;
+pub(crate) mod branches;
 pub mod compose;
 pub mod environment;
 pub mod network;

@@ -39,31 +39,33 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let stored = n < ENVS && (!SPARE_LANES || lane < SAMPLES);
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
-    var env = env_lanes[e];
+    // By itself, so that functions get pointers to it: it may be long.
+    var state = env_lanes[e].state;
+    var episode = env_lanes[e].episode;
     lane_fault = NO_FAULT;
-    vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - env.episode_length, n);
+    vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - episode.steps, n);
     network_begin(s * PARAMETERS, lane);
     if (STEPS_PER_DISPATCH == 1u) {
         // Outside all control flow, where software drivers read shared values only once. They do not remove a loop of one round.
-        advance(s, n, dispatch.index, agent, stored, lane, &env);
+        advance(s, n, dispatch.index, agent, stored, lane, &state, &episode);
     } else {
         for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
-            advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &env);
+            advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &state, &episode);
         }
     }
     if (!loops_run(agent.canary_rounds)) {
         note_fault(FAULT_LOOP);
     }
     if (stored) {
-        env_lanes[e] = env;
+        env_lanes[e] = EnvLane(state, episode);
         atomicMin(&faults[s], lane_fault);
     }
 }
 
-fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: ptr<function, EnvLane>) {
+fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, state: ptr<function, EnvState>, episode: ptr<function, Episode>) {
     // Act.
     if (!SPARE_LANES || stored) {
-        var observation = observation_of((*env).state);
+        var observation = observation_of(state);
         if (stored) {
             store_observation(s, t, n, &observation);
         }
@@ -71,51 +73,52 @@ fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, env: p
     }
     let head = network_forward(s * PARAMETERS, lane);
     if (!SPARE_LANES || stored) {
-        act_and_step(s, n, t, agent, stored, head, env);
+        act_and_step(s, n, t, agent, stored, head, state, episode);
     }
 }
 
-fn act_and_step(s: u32, n: u32, t: u32, agent: Agent, stored: bool, head: array<vec4<f32>, HEAD>, env: ptr<function, EnvLane>) {
+fn act_and_step(
+    s: u32, n: u32, t: u32, agent: Agent, stored: bool, head: array<vec4<f32>, HEAD>, state: ptr<function, EnvState>, episode: ptr<function, Episode>
+) {
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
-    let legal = legal_actions((*env).state);
+    let legal = legal_actions(state);
     let policy_ = policy(head, legal);
     let action = act(policy_, legal, &action_rng);
     let log_prob = policy_log_prob(policy_, action);
 
     // Step.
     var step_rng = rng_stream(agent.seed, STEP_DOMAIN, time, n);
-    var state = (*env).state;
-    let outcome = env_step(&state, action_taken(action), &step_rng);
-    (*env).state = state;
-    (*env).episode_return = running_sum_plus((*env).episode_return, outcome.reward);
-    (*env).episode_length += 1u;
+    let outcome = env_step(state, action_taken(action), &step_rng);
+    (*episode).sum = running_sum_plus((*episode).sum, outcome.reward);
+    (*episode).steps += 1u;
     let terminated = outcome.terminated;
-    let truncated = !terminated && (*env).episode_length >= EPISODE_LIMIT;
+    let truncated = !terminated && (*episode).steps >= EPISODE_LIMIT;
 
     // Store.
     if (stored) {
         let b = (s * STEPS + t) * ENVS + n;
         let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated);
         store_action(b * ACTION_WORDS, action, legal);
-        transitions[b] = Transition(log_prob, outcome.reward, ending, (*env).episode_return.value, (*env).episode_length);
+        transitions[b] = Transition(log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
         if (truncated && FINAL_ROWS > 0u) {
-            var observation = observation_of((*env).state);
+            var observation = observation_of(state);
             store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
         }
     }
     note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
     // Finite rewards may still add up to a return that is not finite.
-    note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*env).episode_return.value)));
+    note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*episode).sum.value)));
     let choice = choice_without_legal(legal);
     note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
     // Start a new episode.
     if (terminated || truncated) {
-        *env = begin_episode(agent, time + 1u, n);
+        *state = begin_episode(agent, time + 1u, n);
+        *episode = NEW_EPISODE;
     }
     if (stored && t + 1u == STEPS) {
-        var observation = observation_of((*env).state);
+        var observation = observation_of(state);
         store_observation(s, STEPS, n, &observation);
     }
 }
@@ -510,10 +513,6 @@ struct Observation {
     components: array<f32, OBSERVATION>,
 }
 
-fn observation_of(state: EnvState) -> Observation {
-    return Observation(env_observe(state));
-}
-
 fn component_of(observation: ptr<function, Observation>, k: u32) -> f32 {
     return (*observation).components[k];
 }
@@ -524,8 +523,16 @@ const parameters = EnvParameters(f32(9.8e0), f32(1e0), f32(1e-1), f32(5e-1), f32
 fn vary_parameters(agent: Agent, time: u32, n: u32) {
 }
 
+fn observation_of(state: ptr<function, EnvState>) -> Observation {
+    return Observation(env_observe(*state));
+}
+
+fn pixel_of(state: ptr<function, EnvState>, uv: vec2<f32>) -> vec3<f32> {
+    return env_pixel(*state, uv);
+}
+
 // The actions that are legal in `state`, as bits; no bit is set, and none is read, where all of them always are.
-fn legal_actions(state: EnvState) -> Legal {
+fn legal_actions(state: ptr<function, EnvState>) -> Legal {
     var legal: Legal;
     return legal;
 }
@@ -538,15 +545,22 @@ fn legal_actions(state: EnvState) -> Legal {
 
 struct EnvLane {
     state: EnvState,
-    episode_return: RunningSum,  // of the running episode
-    episode_length: u32,  // of the running episode
+    episode: Episode,
 }
 
-// A new episode; its random numbers are keyed by the upcoming step.
-fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvLane {
+// A running episode.
+struct Episode {
+    sum: RunningSum,  // of its rewards
+    steps: u32,
+}
+
+const NEW_EPISODE = Episode(RunningSum(0.0, 0.0), 0u);
+
+// The state of a new episode; its random numbers are keyed by the upcoming step.
+fn begin_episode(agent: Agent, time: u32, n: u32) -> EnvState {
     vary_parameters(agent, time, n);
     var rng = rng_stream(agent.seed, RESET_DOMAIN, time, n);
-    return EnvLane(env_reset(&rng), RunningSum(0.0, 0.0), 0u);
+    return env_reset(&rng);
 }
 
 // ---- policy

@@ -28,7 +28,7 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let given = Words::from([("env_lanes", states.iter().flat_map(padded).collect()), ("actions", actions.to_vec())]);
     let body = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
          let outcome = env_step(&state, action_taken(action_from(array<u32, ACTION_WORDS>(actions[n]))), &rng);\n        env_lanes[n].state = state;\n        \
-         var observation = observation_of(state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
+         var observation = observation_of(&state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
          transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0, 0u);\n";
     let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(&plan, HEAD, body, &given, wanted));
     let float = |word: &u32| f32::from_bits(*word);
@@ -109,7 +109,7 @@ fn resets_vary_within_their_range() {
     let words = probe(
         &plan,
         head,
-        "        var agent: Agent;\n        agent.seed.x = 5u;\n        env_lanes[n] = begin_episode(agent, 8u, n);",
+        "        var agent: Agent;\n        agent.seed.x = 5u;\n        env_lanes[n] = EnvLane(begin_episode(agent, 8u, n), NEW_EPISODE);",
         &Words::new(),
         "env_lanes",
     );

@@ -31,8 +31,8 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     if (n >= ENVS) {
         return;
     }
-    var env = env_lanes[n];
-    let t = env.episode_length;
+    var state = env_lanes[n].state;
+    let t = env_lanes[n].episode.steps;
     if (t >= STEPS || samples[t * ENVS + n].z == 0u) {
         return;
     }
@@ -41,22 +41,20 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     var outcome = Outcome(0.0, false);
     var mask = 0u;
     if (t == 0u) {
-        env.state = env_reset(&rng);
+        state = env_reset(&rng);
     } else {
-        mask = legal_actions(env.state).bits[0];
-        var state = env.state;
+        mask = legal_actions(&state).bits[0];
         outcome = env_step(&state, samples[t * ENVS + n].x, &rng);
-        env.state = state;
     }
     // FNV-1a (Fowler, Noll and Vo) over the observation's words.
-    var observation = observation_of(env.state);
+    var observation = observation_of(&state);
     var hash = 2166136261u;
     for (var k = 0u; k < OBSERVATION; k++) {
         hash = (hash ^ bitcast<u32>(component_of(&observation, k))) * 16777619u;
     }
     transitions[t * ENVS + n] = vec4(hash, bitcast<u32>(outcome.reward), select(0u, 1u, outcome.terminated) | (mask << 1u), rng.draw - first);
-    env.episode_length = t + 1u;
-    env_lanes[n] = env;
+    env_lanes[n].state = state;
+    env_lanes[n].episode.steps = t + 1u;
 }
 ";
 

@@ -6,7 +6,7 @@ use ppo_gpu::reference::environments::twin::twin;
 use ppo_gpu::spec::environment::Actions;
 use ppo_gpu::spec::network::NETWORKS;
 use ppo_gpu::spec::random::Stream;
-use ppo_gpu::spec::records::{EnvStatistics, Losses, Normalizer, RunningEpisode, RunningSum, Sample, Stored, Transition, word};
+use ppo_gpu::spec::records::{EnvStatistics, Episode, Losses, Normalizer, RunningSum, Sample, Stored, Transition, word};
 use ppo_gpu::train::agents::agent_rows;
 
 /// A source of test numbers.
@@ -98,11 +98,11 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else if let Some(twin) = &twin {
             env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
         } else {
-            env_lanes.extend(vec![0; lane - RunningEpisode::WORDS]);
+            env_lanes.extend(vec![0; lane - Episode::WORDS]);
         }
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
-        let episode_return = RunningSum { value: length as f32, error: source.between(-1e-6, 1e-6) };
-        env_lanes.extend(words_in(&[RunningEpisode { episode_return, episode_length: length }]));
+        let sum = RunningSum { value: length as f32, error: source.between(-1e-6, 1e-6) };
+        env_lanes.extend(words_in(&[Episode { sum, steps: length }]));
     }
     words.insert("env_lanes", env_lanes);
 

@@ -140,16 +140,16 @@ mutants! { Common:
     row_of_partials_left_out sum_gradient 0 "var row = lane / width" => "var row = 1u + lane / width", Value;
     losses_in_the_norm sum_gradient 0 "column < PARAMETERS / 4u && is_first)" => "column < columns && is_first)", Value;
     log_prob_of_another_action rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)),", Value;
-    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n var observation = observation_of((*env).state);\n store_observation(s, t, n, &observation);", Value;
+    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n var observation = observation_of(state);\n store_observation(s, t, n, &observation);", Value;
     explained_variance_inverted report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
     sampling_from_the_wrong_stream rollout 0 "ACTION_DOMAIN, time, n)" => "STEP_DOMAIN, time, n)", Word;
-    length_of_an_episode_before_its_last_step rollout 0 "(*env).episode_return.value, (*env).episode_length);" => "(*env).episode_return.value, (*env).episode_length - 1u);", Word;
+    length_of_an_episode_before_its_last_step rollout 0 "(*episode).sum.value, (*episode).steps);" => "(*episode).sum.value, (*episode).steps - 1u);", Word;
     canary_misread rollout 0 "return x == 31u;" => "return x != 31u;", Foreign;
     second_word_of_the_episodes_forgotten report 0 "select(0u, 1u, low < more)" => "0u", Word;
     fault_of_a_stopped_agent_kept report 0 "select(fault, agent.fault, agent.stopped != 0u)" => "7u", Word;
-    time_limit_off_by_one rollout 0 "episode_length >= EPISODE_LIMIT" => "episode_length > EPISODE_LIMIT", Word;
+    time_limit_off_by_one rollout 0 "(*episode).steps >= EPISODE_LIMIT" => "(*episode).steps > EPISODE_LIMIT", Word;
     episodes_counted_twice report 0 "counted_on(agent.episodes, episodes)" => "counted_on(agent.episodes, 2u * episodes)", Word;
     window_in_the_wrong_order report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
     // Memory.
