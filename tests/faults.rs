@@ -306,6 +306,36 @@ fn an_observation_that_is_not_finite_is_named_in_every_step() {
     }
 }
 
+/// Drivers that know a divisor to be 0 may compute anything, and llvmpipe does: by a constant, by a parameter, by what only they can know.
+#[test]
+fn divisions_by_zero_are_found_however_well_known_the_zero_is() {
+    let desk = Desk::new();
+    let parameters = "struct EnvParameters { zero: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(0.0);\nconst TIME_LIMIT: u32 = 50u;\n\
+        fn inner(x: f32, by: f32) -> f32 { return x / by; }";
+    for quotient in [
+        "let z = 0.0; (*state).x = ((*state).x + 1.0) / z;",
+        "var z = 0.0; (*state).x = ((*state).x + 1.0) / z;",
+        "let z = (*state).x * 0.0; (*state).x = ((*state).x + 1.0) / z;",
+        "let z = (*state).x - (*state).x; (*state).x = ((*state).x + 1.0) / z;",
+        "(*state).x = ((*state).x + 1.0) / f32(TIME_LIMIT - 50u);",
+        "(*state).x = ((*state).x + 1.0) / parameters.zero;",
+        "(*state).x = ((*state).x - (*state).x) / parameters.zero;",
+        "(*state).x = inner((*state).x + 1.0, parameters.zero);",
+        "(*state).x = ((*state).x + 1.0) % parameters.zero;",
+        "(*state).x = (vec3((*state).x) / vec3(1.0, parameters.zero, 1.0)).y;",
+    ] {
+        let step = format!("{quotient} return Outcome(1.0, false);");
+        desk.write("zero.wgsl", environment(parameters, "return EnvState(0u, 0.5);", &step, "state.x"));
+        let check = desk.expect(REFUSED, "env check zero.wgsl");
+        assert!(check.stdout.contains("WRONG  zero.wgsl:") && check.stdout.contains("observation[0] is "), "{quotient}\n{check}");
+    }
+    let run = desk.expect(DIVERGED, "--env zero.wgsl --envs 4 --steps 32 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json --out zero");
+    assert_eq!(run.json()["diverged"]["quantity"], "observation", "{run}");
+    // In a built-in environment, whose parameters anybody may set.
+    let flags = "--envs 4 --steps 32 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json --out pole --env-parameters pole_half_length=0";
+    assert_eq!(desk.expect(DIVERGED, flags).json()["diverged"]["quantity"], "observation");
+}
+
 // ---- one sample
 
 #[test]

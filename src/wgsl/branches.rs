@@ -112,8 +112,19 @@ pub(crate) fn blocks(statement: &Statement) -> Vec<&Block> {
     }
 }
 
+/// The same, to be changed.
+pub(super) fn blocks_mut(statement: &mut Statement) -> Vec<&mut Block> {
+    match statement {
+        Statement::Block(block) => vec![block],
+        Statement::If { accept, reject, .. } => vec![accept, reject],
+        Statement::Switch { cases, .. } => cases.iter_mut().map(|case| &mut case.body).collect(),
+        Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => Vec::new(),
+    }
+}
+
 /// Adds the functions that a block calls.
-fn note_calls(block: &Block, called: &mut HashSet<Handle<Function>>) {
+pub(super) fn note_calls(block: &Block, called: &mut HashSet<Handle<Function>>) {
     for statement in block {
         if let Statement::Call { function, .. } = statement {
             called.insert(*function);

@@ -24,6 +24,7 @@ shared!(
     "canary",
     "categorical",
     "dispatch",
+    "divide",
     "env_lane",
     "env_statistics",
     "fault",

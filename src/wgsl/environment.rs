@@ -7,7 +7,7 @@ use crate::wgsl::writer::{Writer, line};
 /// The observation's components, the environment's `parameters`, and its legal actions.
 pub fn glue(environment: &Environment, config: &Config) -> String {
     let mut w = Writer::default();
-    ["agent", "rng", "outcome", "legal"].iter().for_each(|name| line!(w, "//! import {name}"));
+    ["agent", "rng", "outcome", "legal", "divide"].iter().for_each(|name| line!(w, "//! import {name}"));
     // Software drivers turn a dynamic index into an array into one branch for each element.
     w.file(if environment.binary {
         include_str!("../../shaders/shared/observed_bits.wgsl")

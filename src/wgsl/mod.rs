@@ -2,6 +2,7 @@
 
 pub(crate) mod branches;
 pub mod compose;
+mod divisions;
 pub mod environment;
 pub mod network;
 pub mod reflect;

@@ -3,7 +3,7 @@
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
 use crate::support::error::{Error, Result};
-use crate::wgsl::{branches, compose, types};
+use crate::wgsl::{branches, compose, divisions, types};
 
 /// A binding of a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +31,14 @@ pub fn parse(name: &str, source: &str) -> Result<naga::Module> {
     Ok(module)
 }
 
-/// The module that drivers are given for this WGSL: without what constants rule out. It is not validated yet.
+/// The module that drivers are given for this WGSL: without what constants rule out, and with divisions of the environment's code that give what IEEE 754 says.
+/// It is not validated yet.
 ///
 /// # Errors
 /// Those of [`parse`] that are found without validation.
 pub fn for_drivers(name: &str, source: &str) -> Result<naga::Module> {
     let mut module = parse_only(name, source)?;
+    divisions::guard(&mut module);
     branches::decide(&mut module);
     Ok(module)
 }
