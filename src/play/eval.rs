@@ -42,8 +42,8 @@ pub struct Distribution {
     pub mean: f64,
     /// Standard deviation.
     pub deviation: f64,
-    /// 95 % confidence interval of the mean (mean ± 1.96 standard errors).
-    pub confidence: [f64; 2],
+    /// 95 % confidence interval of the mean (mean ± 1.96 standard errors); none of a single value.
+    pub confidence: Option<[f64; 2]>,
     /// Minimum.
     pub min: f64,
     /// Quantiles at 5 %, 25 %, 50 %, 75 % and 95 % (linear between neighbours).
@@ -66,7 +66,7 @@ impl Distribution {
         Distribution {
             mean,
             deviation,
-            confidence: [mean - error, mean + error],
+            confidence: (values.len() > 1).then_some([mean - error, mean + error]),
             min: values[0],
             quantiles: Self::QUANTILES.map(|fraction| quantile(&values, fraction)),
             max: values[values.len() - 1],
@@ -129,9 +129,9 @@ impl Evaluation {
             text += &format!("{:>5}  {:>8}", agent.agent, agent.episodes);
             match (&agent.returns, &agent.lengths) {
                 (Some(returns), Some(lengths)) => {
-                    let [low, high] = returns.confidence.map(quantity);
+                    let confidence = returns.confidence.map_or("-".into(), |[low, high]| format!("{} to {}", quantity(low), quantity(high)));
                     let [mean, deviation, min, max] = [returns.mean, returns.deviation, returns.min, returns.max].map(quantity);
-                    text += &format!("  {mean:>8}  {:<20}  {deviation:>9} {min:>8}", format!("{low} to {high}"));
+                    text += &format!("  {mean:>8}  {confidence:<20}  {deviation:>9} {min:>8}");
                     returns.quantiles.iter().for_each(|value| text += &format!("  {:>8}", quantity(*value)));
                     text += &format!(" {max:>8}  {:>8}", quantity(lengths.mean));
                 }
@@ -278,9 +278,10 @@ mod tests {
         let deviation = (101.0_f64 * 102.0 / 12.0).sqrt();
         assert!((known.deviation - deviation).abs() < 1e-12);
         let error = 1.959_964 * deviation / 101.0_f64.sqrt();
-        assert!((known.confidence[0] - (50.0 - error)).abs() < 1e-12 && (known.confidence[1] - (50.0 + error)).abs() < 1e-12);
+        let [low, high] = known.confidence.expect("more than one value");
+        assert!((low - (50.0 - error)).abs() < 1e-12 && (high - (50.0 + error)).abs() < 1e-12);
         let one = Distribution::of(vec![3.0]);
-        assert_eq!((one.mean, one.deviation, one.quantiles), (3.0, 0.0, [3.0; 5]));
+        assert_eq!((one.mean, one.deviation, one.quantiles, one.confidence), (3.0, 0.0, [3.0; 5], None));
     }
 
     #[test]

@@ -238,12 +238,16 @@ impl Error {
             }
             Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
             Error::Diverged { .. } => {
-                "the last finite parameters were kept and saved. Lower --lr or --max-grad-norm, or train with --on-divergence rollback: the run then goes back to \
-                 its last checkpoint and tries a smaller learning rate (from an earlier one: ppo-gpu resume RUN --from UPDATE --on-divergence rollback)"
+                "the last finite parameters were kept and saved. Lower --lr or --max-grad-norm, or make rewards smaller if they are large (`ppo-gpu env check` shows \
+                 their range). With --on-divergence rollback a run goes back to its last checkpoint and tries a smaller learning rate, --rollbacks times at most \
+                 (from an earlier one: ppo-gpu resume RUN --from UPDATE --on-divergence rollback)"
                     .into()
             }
-            Error::Played { fault, .. } if fault.is_of_the_environment() => of_environment(*fault) + "; of several agents, --agent K plays one alone",
-            Error::Played { .. } => "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into(),
+            Error::Played { fault, .. } => {
+                let outputs = || "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into();
+                let help = if fault.is_of_the_environment() { of_environment(*fault) } else { outputs() };
+                help + "; of several agents, --agent K plays one alone"
+            }
         }
     }
 }
