@@ -646,6 +646,7 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
     };
     let mut damaged: Vec<(String, Vec<u8>)> = vec![
         ("empty".into(), Vec::new()),
+        ("another checkpoint under this name".into(), desk.bytes("run/checkpoints/update-20.safetensors")),
         ("text".into(), b"not a checkpoint\n".to_vec()),
         ("longer".into(), [&good[..], b"\0"].concat()),
         ("a header of 2^60 bytes".into(), [&(1_u64 << 60).to_le_bytes()[..], &good[8..]].concat()),

@@ -77,6 +77,9 @@ impl Curve {
         }
         if points.is_empty() {
             let numbers: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
+            if known && rows.is_empty() {
+                return Err(Error::config("plot", format!("{name} has no rows yet"), "wait until the run has made its first update"));
+            }
             let problem = if known { format!("{name} has no values of {metric}") } else { format!("there is no metric '{metric}'") };
             let help = format!("one of {}{}", numbers.join(", "), crate::support::text::did_you_mean(metric, numbers.iter().copied()));
             return Err(Error::config("--metric", problem, help));

@@ -92,11 +92,21 @@ pub fn forget_after(directory: &Path, last: u32, plan: &Plan, configs: &[String]
 /// # Errors
 /// [`Error::Config`] when there is no such checkpoint; [`Error::Checkpoint`] when it cannot be used, with another one that can.
 pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> Result<Checkpoint> {
-    let read = |path: &Path| Checkpoint::read(path, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, path));
     let all = list(directory)?;
+    let read = |path: &Path| {
+        let checkpoint = Checkpoint::read(path, plan).and_then(|checkpoint| checkpoint.of_one_of(configs, path))?;
+        match all.iter().find(|(_, named)| named == path) {
+            Some((number, _)) if *number != checkpoint.updates => {
+                let problem = format!("it holds update {} under the name of another", checkpoint.updates);
+                Err(Error::Checkpoint { path: path.into(), problem, help: String::new() })
+            }
+            _ => Ok(checkpoint),
+        }
+    };
     let Some((last, latest)) = all.last() else {
         let problem = format!("{} holds no checkpoint", directory.display());
-        return Err(Error::config("checkpoint", problem, "the run ended before its first one: start it anew with `ppo-gpu --config` and its config.toml"));
+        let help = "wait for the first one if the run still trains; if it was ended before, start it anew with `ppo-gpu --config` and its config.toml";
+        return Err(Error::config("checkpoint", problem, help));
     };
     let numbers = || all.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(", ");
     let path = match which {
