@@ -95,7 +95,8 @@ impl Shared {
     pub(super) fn written(&self) -> Result<toml::Table> {
         let mut written = toml::Table::new();
         for assignment in &self.set {
-            let (name, value) = assignment.split_once('=').ok_or_else(|| {
+            let pair = assignment.split_once('=').filter(|(name, _)| !name.trim().is_empty());
+            let (name, value) = pair.ok_or_else(|| {
                 Error::config(
                     "--set",
                     format!("'{assignment}' is not of the form KEY=VALUE"),

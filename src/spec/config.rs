@@ -204,7 +204,8 @@ impl Config {
                 && list.len() != self.agents as usize
             {
                 let problem = format!("{} values for {} agents", list.len(), self.agents);
-                return Err(Error::config(name, problem, format!("give one value, or exactly {}; or set agents = {}", self.agents, list.len())));
+                let or_agents = if list.is_empty() { String::new() } else { format!("; or set agents = {}", list.len()) };
+                return Err(Error::config(name, problem, format!("give one value, or exactly {}{or_agents}", self.agents)));
             }
         }
         Ok(())
@@ -407,6 +408,7 @@ mod tests {
             (&["gamma=1.5"], "gamma: 1.5 is out of range (0e0 to 1e0)", "nearest that works: 1e0"),
             (&["target_kl=nan"], "target_kl: NaN is out of range (1.1754943508222875e-38 to 1e30)", "nearest that works: 1.1754943508222875e-38"),
             (&["agents=3", "clip=1,2"], "clip: 2 values for 3 agents", "give one value, or exactly 3; or set agents = 2"),
+            (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),
         ] {
             let layers = assignments.iter().filter_map(|pair| pair.split_once('=')).map(|(key, value)| Config::assignment(key, value).expect("a key"));
