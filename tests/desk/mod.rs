@@ -19,6 +19,7 @@ pub struct Desk(TempDir);
 
 /// Lets the command obey SIGHUP, SIGINT and SIGTERM, even where these tests were started with one of them ignored, as `nohup` and shells' background jobs are:
 /// processes inherit that, and a shell cannot undo it.
+#[cfg_attr(not(unix), allow(unused_variables))] // other systems have no such inheritance
 pub fn obey_signals(command: &mut Command) {
     #[cfg(unix)]
     {
