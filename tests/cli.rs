@@ -379,7 +379,7 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     for (arguments, parts) in [
         ("--set minibatchs=4", &["minibatchs: ", "did you mean 'minibatches'?"][..]),
         ("--set lr", &["--set: ", "KEY=VALUE"]),
-        ("--set =3", &["there is no such key"]),
+        ("--set =3", &["is not of the form KEY=VALUE"]),
         ("--config key.toml", &["minibatchs (in key.toml)", "'minibatches'"]),
         ("--config type.toml", &["envs (in type.toml)", "many", "a value that works: envs = "]),
         ("--config table.toml", &["ppo (in table.toml)", "no such key"]),
