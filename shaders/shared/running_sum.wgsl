@@ -1,7 +1,7 @@
 // A running sum in two floats, value + error, accurate to about 48 bits. In one float, a sum of ones would stop growing at 2^24. Each addition keeps the
 // rounding error (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
 
-//! import grid
+//! import opaque
 
 struct RunningSum {
     value: f32,
@@ -18,10 +18,4 @@ fn running_sum_plus(sum: RunningSum, x: f32) -> RunningSum {
     let error = opaque_float(sum.error + lost);
     let rounded = opaque_float(total + error);
     return RunningSum(rounded, error - opaque_float(rounded - total));
-}
-
-// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0. (NVIDIA's does, and it sees through a `select`
-// whose condition it can prove from the range of an index.)
-fn opaque_float(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ hidden_zero());
 }

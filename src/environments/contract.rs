@@ -7,7 +7,7 @@ use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
-use crate::wgsl::branches::blocks;
+use crate::wgsl::branches::statements;
 use crate::wgsl::{compose, reflect};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
 
@@ -85,13 +85,9 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         actions,
         binary,
         by_pointer,
-        loops: module.functions.iter().any(|(_, function)| has_loop(&function.body)),
+        loops: module.functions.iter().any(|(_, function)| statements(&function.body).into_iter().any(|it| matches!(it, Statement::Loop { .. }))),
         built_in: false,
     })
-}
-
-fn has_loop(block: &naga::Block) -> bool {
-    block.iter().any(|statement| matches!(statement, Statement::Loop { .. }) || blocks(statement).into_iter().any(has_loop))
 }
 
 /// Whether a function, or one that it calls, stores to what its argument number `argument` points to.
@@ -112,10 +108,7 @@ fn stores_to(module: &Module, function: &Function, argument: u32) -> bool {
         }
         _ => false,
     };
-    fn any(block: &naga::Block, is: &dyn Fn(&Statement) -> bool) -> bool {
-        block.iter().any(|statement| is(statement) || blocks(statement).into_iter().any(|block| any(block, is)))
-    }
-    any(&function.body, &stores)
+    statements(&function.body).into_iter().any(stores)
 }
 
 /// Compiles the kernels that include `environment`, which must not reuse their names.

@@ -9,9 +9,9 @@ use std::collections::HashSet;
 pub(super) fn decide(module: &mut Module) {
     // (naga's own `compact` would remove the functions, but may panic at modules that are not valid, and drivers' modules are validated after this.)
     let ballot = vector_of_words(module);
-    let results: Vec<Option<Handle<Type>>> = module.functions.iter().map(|(_, function)| function.result.as_ref().map(|result| result.ty)).collect();
+    let returned: Vec<Option<Handle<Type>>> = module.functions.iter().map(|(_, function)| function.result.as_ref().map(|result| result.ty)).collect();
     let value = |expression: &Expression| match *expression {
-        Expression::CallResult(function) => results[function.index()].map(Expression::ZeroValue),
+        Expression::CallResult(function) => returned[function.index()].map(Expression::ZeroValue),
         Expression::AtomicResult { ty, .. } | Expression::WorkGroupUniformLoadResult { ty } | Expression::SubgroupOperationResult { ty } => {
             Some(Expression::ZeroValue(ty))
         }
@@ -28,10 +28,9 @@ pub(super) fn decide(module: &mut Module) {
         _ => None,
     };
     let in_function = |function: &mut Function| {
-        let (mut before, mut after) = (HashSet::new(), HashSet::new());
-        note_results(&function.body, &mut before);
+        let before = results(&function.body);
         function.body = decide_block(&function.body, &|it| condition(&function.expressions[it]));
-        note_results(&function.body, &mut after);
+        let after = results(&function.body);
         // The result of a statement may not stay without it. What was computed from it does, though nothing uses it, and needs a value of that type.
         for &gone in before.difference(&after) {
             if let Some(value) = value(&function.expressions[gone]) {
@@ -101,18 +100,26 @@ fn leaves(statement: &Statement) -> bool {
     }
 }
 
-/// The blocks that a statement consists of.
-pub(crate) fn blocks(statement: &Statement) -> Vec<&Block> {
-    match statement {
-        Statement::Block(block) => vec![block],
-        Statement::If { accept, reject, .. } => vec![accept, reject],
-        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
-        Statement::Loop { body, continuing, .. } => vec![body, continuing],
-        _ => Vec::new(),
+/// All statements of a block, those within its statements included.
+pub(crate) fn statements(block: &Block) -> Vec<&Statement> {
+    fn collect<'a>(block: &'a Block, all: &mut Vec<&'a Statement>) {
+        for statement in block {
+            all.push(statement);
+            match statement {
+                Statement::Block(block) => collect(block, all),
+                Statement::If { accept, reject, .. } => [accept, reject].into_iter().for_each(|block| collect(block, all)),
+                Statement::Switch { cases, .. } => cases.iter().for_each(|case| collect(&case.body, all)),
+                Statement::Loop { body, continuing, .. } => [body, continuing].into_iter().for_each(|block| collect(block, all)),
+                _ => {}
+            }
+        }
     }
+    let mut all = Vec::new();
+    collect(block, &mut all);
+    all
 }
 
-/// The same, to be changed.
+/// The blocks that a statement consists of, to be changed.
 pub(super) fn blocks_mut(statement: &mut Statement) -> Vec<&mut Block> {
     match statement {
         Statement::Block(block) => vec![block],
@@ -125,27 +132,20 @@ pub(super) fn blocks_mut(statement: &mut Statement) -> Vec<&mut Block> {
 
 /// Adds the functions that a block calls.
 pub(super) fn note_calls(block: &Block, called: &mut HashSet<Handle<Function>>) {
-    for statement in block {
-        if let Statement::Call { function, .. } = statement {
-            called.insert(*function);
-        }
-        blocks(statement).into_iter().for_each(|block| note_calls(block, called));
-    }
+    called.extend(statements(block).into_iter().filter_map(|statement| if let Statement::Call { function, .. } = statement { Some(*function) } else { None }));
 }
 
-/// Adds the results of a block's statements.
-fn note_results(block: &Block, results: &mut HashSet<Handle<Expression>>) {
-    for statement in block {
-        match statement {
-            Statement::Call { result, .. } | Statement::Atomic { result, .. } => results.extend(*result),
-            Statement::WorkGroupUniformLoad { result, .. }
-            | Statement::SubgroupBallot { result, .. }
-            | Statement::SubgroupCollectiveOperation { result, .. }
-            | Statement::SubgroupGather { result, .. } => _ = results.insert(*result),
-            _ => {}
-        }
-        blocks(statement).into_iter().for_each(|block| note_results(block, results));
-    }
+/// The results of a block's statements.
+fn results(block: &Block) -> HashSet<Handle<Expression>> {
+    let result = |statement: &Statement| match statement {
+        Statement::Call { result, .. } | Statement::Atomic { result, .. } => *result,
+        Statement::WorkGroupUniformLoad { result, .. }
+        | Statement::SubgroupBallot { result, .. }
+        | Statement::SubgroupCollectiveOperation { result, .. }
+        | Statement::SubgroupGather { result, .. } => Some(*result),
+        _ => None,
+    };
+    statements(block).into_iter().filter_map(result).collect()
 }
 
 #[cfg(test)]
@@ -161,16 +161,14 @@ mod tests {
     fn decided(source: &str) -> (Module, usize) {
         let mut module = reflect::parse("main", source).expect("WGSL");
         decide(&mut module);
-        let count = statements(&module);
+        let count = count(&module);
         reflect::validator().validate(&module).expect("a valid module");
         (module, count)
     }
 
-    fn statements(module: &Module) -> usize {
-        fn of(block: &Block) -> usize {
-            block.iter().map(|statement| usize::from(!matches!(statement, Statement::Block(_))) + blocks(statement).into_iter().map(of).sum::<usize>()).sum()
-        }
-        module.functions.iter().map(|(_, function)| of(&function.body)).sum::<usize>() + of(&module.entry_points[0].function.body)
+    fn count(module: &Module) -> usize {
+        let of = |function: &Function| statements(&function.body).into_iter().filter(|statement| !matches!(statement, Statement::Block(_))).count();
+        module.functions.iter().map(|(_, function)| of(function)).sum::<usize>() + of(&module.entry_points[0].function)
     }
 
     #[test]
@@ -215,7 +213,7 @@ mod tests {
                 let plan = Plan::new(&config, *profile).expect("the settings fit together");
                 for kernel in kernel::all(&plan) {
                     let source = compose::compose(kernel, &plan).text;
-                    let before = statements(&reflect::parse(kernel.name, &source).expect("WGSL"));
+                    let before = count(&reflect::parse(kernel.name, &source).expect("WGSL"));
                     shorter += usize::from(decided(&source).1 < before);
                 }
             }

@@ -34,6 +34,7 @@ shared!(
     "network_input",
     "normalizer",
     "observation",
+    "opaque",
     "outcome",
     "permute",
     "policy_continuous",

@@ -54,16 +54,16 @@ fn named(module: &Module, name: &str) -> Option<Handle<Function>> {
 
 /// Whether a function is of divide.wgsl, or one that it calls.
 fn is_helper(name: &str) -> bool {
-    ["hidden_zero", "unknown_", "divide_", "remainder_"].iter().any(|start| name.starts_with(start))
+    ["hidden_zero", "opaque_", "divide_", "remainder_"].iter().any(|start| name.starts_with(start))
 }
 
 /// Declares the functions of divide.wgsl, and what they call, before all others.
 fn helpers_first(module: &mut Module) {
-    let (first, then): (Vec<_>, Vec<_>) = module.functions.iter().partition(|(_, function)| function.name.as_deref().is_some_and(is_helper));
+    let (first, then): (Vec<_>, Vec<_>) = module.functions.drain().partition(|(_, function, _)| function.name.as_deref().is_some_and(is_helper));
     let mut sorted = Arena::new();
     let mut places = HashMap::new();
-    for (old, function) in first.into_iter().chain(then) {
-        places.insert(old, sorted.append(function.clone(), module.functions.get_span(old)));
+    for (old, function, span) in first.into_iter().chain(then) {
+        places.insert(old, sorted.append(function, span));
     }
     module.functions = sorted;
     let move_calls = |function: &mut Function| {
@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn divisions_by_what_may_be_zero_are_calls() {
-        let divide = include_str!("../../shaders/shared/divide.wgsl").replace("//! import grid", "");
+        let divide =
+            [include_str!("../../shaders/shared/opaque.wgsl"), include_str!("../../shaders/shared/divide.wgsl")].concat().replace("//! import", "// imports");
         let source = format!(
             "const A = vec2(4.0, 0.0);
             @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;

@@ -806,54 +806,50 @@ const EVERY_CHOICE: u32 = 0xFFFFFFFFu;
 // Division and remainder for the code of an environment, which writes `a / b` and `a % b`. Drivers may compute anything where they know a divisor to be 0, and
 // software drivers do, silently. Here they know neither operand, so that the result is what IEEE 754 says, an infinity or NaN, and is found.
 
-//! import grid
+//! import opaque
 
-fn unknown_1(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ hidden_zero());
-}
-
-fn unknown_2(x: vec2<f32>) -> vec2<f32> {
+fn opaque_2(x: vec2<f32>) -> vec2<f32> {
     return bitcast<vec2<f32>>(bitcast<vec2<u32>>(x) ^ vec2(hidden_zero()));
 }
 
-fn unknown_3(x: vec3<f32>) -> vec3<f32> {
+fn opaque_3(x: vec3<f32>) -> vec3<f32> {
     return bitcast<vec3<f32>>(bitcast<vec3<u32>>(x) ^ vec3(hidden_zero()));
 }
 
-fn unknown_4(x: vec4<f32>) -> vec4<f32> {
+fn opaque_4(x: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4(hidden_zero()));
 }
 
 fn divide_1(a: f32, b: f32) -> f32 {
-    return unknown_1(a) / unknown_1(b);
+    return opaque_float(a) / opaque_float(b);
 }
 
 fn divide_2(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return unknown_2(a) / unknown_2(b);
+    return opaque_2(a) / opaque_2(b);
 }
 
 fn divide_3(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
-    return unknown_3(a) / unknown_3(b);
+    return opaque_3(a) / opaque_3(b);
 }
 
 fn divide_4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    return unknown_4(a) / unknown_4(b);
+    return opaque_4(a) / opaque_4(b);
 }
 
 fn remainder_1(a: f32, b: f32) -> f32 {
-    return unknown_1(a) % unknown_1(b);
+    return opaque_float(a) % opaque_float(b);
 }
 
 fn remainder_2(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return unknown_2(a) % unknown_2(b);
+    return opaque_2(a) % opaque_2(b);
 }
 
 fn remainder_3(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
-    return unknown_3(a) % unknown_3(b);
+    return opaque_3(a) % opaque_3(b);
 }
 
 fn remainder_4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    return unknown_4(a) % unknown_4(b);
+    return opaque_4(a) % opaque_4(b);
 }
 
 // ---- running_sum
@@ -861,7 +857,7 @@ fn remainder_4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
 // A running sum in two floats, value + error, accurate to about 48 bits. In one float, a sum of ones would stop growing at 2^24. Each addition keeps the
 // rounding error (TwoSum: Knuth, The Art of Computer Programming 2, section 4.2.2). `value` is the sum rounded to one float.
 
-//! import grid
+//! import opaque
 
 struct RunningSum {
     value: f32,
@@ -878,12 +874,6 @@ fn running_sum_plus(sum: RunningSum, x: f32) -> RunningSum {
     let error = opaque_float(sum.error + lost);
     let rounded = opaque_float(total + error);
     return RunningSum(rounded, error - opaque_float(rounded - total));
-}
-
-// `x`, hidden from compilers: those that treat floats as real numbers would conclude that every error is 0. (NVIDIA's does, and it sees through a `select`
-// whose condition it can prove from the range of an index.)
-fn opaque_float(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ hidden_zero());
 }
 
 // ---- categorical
@@ -969,6 +959,17 @@ fn stored_component(base: u32, k: u32) -> f32 {
         return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
     }
     return network_input(bitcast<f32>(observations[base + k]));
+}
+
+// ---- opaque
+
+// Hides a number from compilers. Those that treat floats as real numbers would conclude that every rounding error is 0 (NVIDIA's does, and it sees through a
+// `select` whose condition it can prove from the range of an index); others compute anything where they know a divisor to be 0.
+
+//! import grid
+
+fn opaque_float(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) ^ hidden_zero());
 }
 
 // ---- network_input
