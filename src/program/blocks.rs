@@ -105,10 +105,25 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 pub(crate) fn bytes(team: Team, network: &Network, packed: bool) -> usize {
     let observation = network.layers[0].inputs;
     let units: usize = network.layers[usize::from(packed)..].iter().map(|layer| 4 * vectors(layer.inputs)).sum();
-    // A bit for each component and sample, both ways, and the mark of those that occur.
-    let bits = if packed { 4 * (observation + observation.div_ceil(32) * (team.samples + 1)) } else { 0 };
+    // A bit for each component and sample, both ways, and the mark and the list of those that occur.
+    let listed = 2 * (observation + 1) + listed_beyond(team, network);
+    let bits = if packed { 4 * (listed + observation.div_ceil(32) * (team.samples + 1)) } else { 0 };
     let head = network.layers.last().map_or(0, |layer| layer.columns() / 4);
     16 * ((units + 4 * head) * row(team.samples) + team.lanes * head) + bits
+}
+
+/// Where observations are bits: components of the list of those that occur in the body of a loop over it.
+pub(crate) const LISTED_AT_ONCE: usize = 4;
+
+/// Where observations are bits: lanes that share an output of the first layer. Each has the listed inputs whose place, modulo this, is the number of its
+/// group.
+pub(crate) fn groups(team: Team, network: &Network) -> usize {
+    1 << (team.lanes / network.layers[0].columns()).max(1).ilog2()
+}
+
+/// Entries behind the list of components, so that every loop over it may look at whole groups.
+pub(crate) fn listed_beyond(team: Team, network: &Network) -> usize {
+    LISTED_AT_ONCE * groups(team, network)
 }
 
 /// Whether a team keeps the weights of hidden layers in workgroup memory: if it has few samples, it waits for memory more than it computes. With more

@@ -259,6 +259,12 @@ impl Plan {
         self.environment.binary && !self.config.normalize_observations
     }
 
+    /// Whether every lane of `rollout` follows an environment, so that lanes share the computation of its observation, which takes many operations for
+    /// each of many bits.
+    pub fn lanes_follow(&self) -> bool {
+        self.mapping == Mapping::Blocks && self.packs_observations()
+    }
+
     /// Words of an observation in `observations`.
     pub fn observation_words(&self) -> usize {
         if self.packs_observations() { self.environment.observation.div_ceil(32) } else { self.environment.observation }
@@ -343,6 +349,7 @@ impl Plan {
             ("PERMUTATION_LEFT_BITS", U32(bits / 2)),
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
             ("SPARE_LANES", Bool(self.mapping == Mapping::Blocks)),
+            ("FOLLOWERS", Bool(self.lanes_follow())),
             ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("WINDOW", U32(WINDOW)),

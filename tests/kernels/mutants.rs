@@ -140,7 +140,7 @@ mutants! { Common:
     row_of_partials_left_out sum_gradient 0 "var row = lane / width" => "var row = 1u + lane / width", Value;
     losses_in_the_norm sum_gradient 0 "column < PARAMETERS / 4u && is_first)" => "column < columns && is_first)", Value;
     log_prob_of_another_action rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)),", Value;
-    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n var observation = observation_of(state);\n store_observation(s, t, n, &observation);", Value;
+    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n var observation = observation_of(state);\n store_observation(s, t, n, lane, &observation);", Value;
     explained_variance_inverted report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
@@ -251,7 +251,7 @@ mutants! { Blocks:
     blocks_samples_left_out_of_a_bias gradient 0 "let e = e0 + e1 + e2" => "let e = e0 + e2", Value;
     blocks_dropped_weight evaluate 0 "y0_0 += w2_0 * x2_0" => "y0_0 += 0.0 * w2_0 * x2_0", Value;
     blocks_weight_of_another_unit rollout 0 "let w1_0 = weights1[1u * 6u + unit / 4u][unit % 4u];" => "let w1_0 = weights1[1u * 6u + unit / 4u][(unit + 1u) % 4u];", Value;
-    blocks_part_of_the_head_left_out gradient 0 " + scratch[lane * HEAD + 32u]" => "", Value;
+    blocks_part_of_the_head_left_out gradient 0 " + scratch[sample * HEAD + 32u]" => "", Value;
     blocks_slopes_of_activations_forgotten gradient 0 " * activation_slope(h2[" => " * (1.0 + 0.0 * h2[", Value;
     blocks_slope_of_another_output gradient 0 "d0_0 += w0_0.y * e0_1_0" => "d0_0 += w0_0.y * e0_0_0", Value;
     blocks_slopes_where_there_is_no_unit gradient 0 ", unit1 < 11u)" => ", true)", Value;
@@ -261,11 +261,11 @@ mutants! { Blocks:
 }
 
 mutants! { BlocksOfBits:
-    blocks_bits_of_another_word evaluate 0 "32u * word + firstTrailingBit(left)" => "31u * word + firstTrailingBit(left)", Value;
+    blocks_bits_of_another_word evaluate 0 "32u * w + firstTrailingBit(left)" => "31u * w + firstTrailingBit(left)", Value;
     blocks_bits_of_the_neighbour evaluate 0 "bits[m / 32u * SAMPLES + i]" => "bits[m / 32u * SAMPLES + (i ^ 1u)]", Value;
-    blocks_bits_of_other_samples gradient 0 "of_mask(mask, 1u)" => "of_mask(mask, 2u)", Value;
+    blocks_bits_of_other_samples gradient 0 "of_mask(mask0, 1u)" => "of_mask(mask0, 2u)", Value;
     blocks_bits_left_out gradient 0 "left &= left - 1u" => "left &= (left - 1u) & 0x7fffffffu", Value;
-    blocks_bits_of_one_group gradient 0 "<< group)" => ")", Value;
+    blocks_bits_of_one_group gradient 0 "var i = group; i < listed_number" => "var i = 0u; i < listed_number", Value;
     blocks_bits_later_pass_begins_anew gradient 1 "if (!accumulate) {" => "if (true) {", Value;
 }
 

@@ -32,7 +32,7 @@ pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), fil
 pub(crate) const INTO_TILE: [&str; 2] = [file!("fetch_into_tile"), file!("take_into_tile")];
 
 /// The same, as bits, and what turns them so that a mask tells in which samples a component is 1.
-pub(crate) const BITS_INTO_TILE: &str = file!("fetch_bits_into_tile");
+pub(crate) const BITS_INTO_TILE: [&str; 2] = [file!("fetch_bits_into_tile"), file!("take_bits_into_tile")];
 pub(crate) const TURN_BITS: &str = file!("turn_bits");
 
 /// The same, for a first layer that reads observations from memory.

@@ -26,8 +26,10 @@ pub trait NetworkText {
 
     /// Beside [`NetworkText::forward`], for kernels that have the observation at hand (import `rollout_network`):
     ///
-    /// - `network_take(s: u32, observation: ptr<function, Observation>, base: u32, lane: u32)`, in place of `network_fetch`: `observation` of agent `s`, which the lane
-    ///   has stored at word `base` of `observations` if it is to be stored. Not uniform. It reads components by `seen_component`, which the kernel declares.
+    /// - `network_take(s: u32, observation: ptr<function, Observation>, base: u32, stored: bool, lane: u32)`, in place of `network_fetch`: `observation` of agent
+    ///   `s`, which the lane has stored at word `base` of `observations` if it is to be stored. Not uniform. It reads components by `seen_component`, which
+    ///   the kernel declares. If lanes follow environments (`FOLLOWERS`), all lanes call it, it stores the observation itself if it is to be `stored`, by
+    ///   `observation_word`, and `network_forward` returns the head's outputs for the environment that the lane follows.
     fn take(&self) -> &'static str;
 
     /// Both passes for the plan's tiles (import `tile`). A kernel binds `partials: array<Partial>` as well, and calls, beside the functions of

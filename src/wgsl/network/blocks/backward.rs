@@ -40,10 +40,12 @@ impl Pass<'_> {
                     let of = self.own_columns();
                     self.each_own_column(w, of, |w| {
                         w.block(format_args!("for (var m = group; m < {}u; m += {}u)", self.layers()[0].inputs, of.groups), |w| {
-                            line!(w, "partials[{}] = 0.0;", self.first_weight());
+                            line!(w, "partials[{}] = 0.0;", self.first_weight("m"));
                         });
                     });
                 });
+                w.comment("Other lanes add to them.");
+                w.line("storageBarrier();");
             });
         } else {
             w.function("Sums are kept in registers, and are 0 at first.", begin, |_| ());
@@ -64,10 +66,11 @@ impl Pass<'_> {
                         line!(w, "backward_{l}(base / 4u, lane);");
                     }
                 }
-                w.line("workgroupBarrier();");
                 if self.is_packed() {
-                    w.line("forget_bits(lane);");
+                    // In the next tile, another lane may add to a weight's sum.
+                    w.line("storageBarrier();");
                 }
+                w.line("workgroupBarrier();");
             },
         );
         self.store(w, &owned);

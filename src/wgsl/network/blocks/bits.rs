@@ -1,6 +1,7 @@
 //! The first layer where observations are bits, most of them 0: a mask for each component tells in which samples of the tile it is 1, and only components
 //! that occur in the tile are looked at. Sums of gradients are kept in `partials`; there are too many for registers.
 
+use crate::program::blocks::{self, LISTED_AT_ONCE};
 use crate::wgsl::network::blocks::expressions::plus;
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::writer::{Writer, line};
@@ -10,29 +11,17 @@ use crate::wgsl::writer::{Writer, line};
 pub(super) struct OwnColumns {
     /// Outputs, padding included.
     pub(super) columns: usize,
-    /// Lanes that share an output: each has the inputs whose number, modulo this, is the number of its group.
+    /// Lanes that share an output ([`blocks::groups`]).
     pub(super) groups: usize,
     /// Outputs of a lane, one after the other.
     pub(super) blocks: usize,
 }
 
 impl Pass<'_> {
-    /// `body` for each component `m` that is 1 in some sample of the tile, among those whose place in their word is in `places`.
-    pub(super) fn each_set_bit(&self, w: &mut Writer, places: &str, body: impl FnOnce(&mut Writer)) {
-        w.repeat("word", format_args!("{}u", self.plan.observation_words()), |w| {
-            w.block(format_args!("for (var left = some_of(word) & {places}; left != 0u; left &= left - 1u)"), |w| {
-                w.line("let m = 32u * word + firstTrailingBit(left);");
-                body(w);
-            });
-        });
-    }
-
-    /// The weights of the first layer that a lane sums in `partials`, where observations are bits. Always the same lane adds to a weight's sum.
+    /// The weights of the first layer that a lane sums in `partials`, where observations are bits.
     pub(super) fn own_columns(&self) -> OwnColumns {
-        let (columns, lanes) = (self.layers()[0].columns(), self.team.lanes);
-        // A power of two divides the components of a word evenly.
-        let groups = 1 << (lanes / columns).max(1).ilog2();
-        OwnColumns { columns, groups, blocks: columns.div_ceil(lanes) }
+        let columns = self.layers()[0].columns();
+        OwnColumns { columns, groups: blocks::groups(self.team, &self.plan.network), blocks: columns.div_ceil(self.team.lanes) }
     }
 
     /// `body` for each output `k` of the first layer that the lane has, and the number `group` of its inputs among the groups.
@@ -55,26 +44,40 @@ impl Pass<'_> {
     }
 
     /// Index in `partials` of the sum for the weight from component `m` to output `k`.
-    pub(super) fn first_weight(&self) -> String {
+    pub(super) fn first_weight(&self, m: &str) -> String {
         let columns = self.layers()[0].columns();
-        format!("row + {columns}u + m * {columns}u + k")
+        format!("row + {columns}u + {m} * {columns}u + k")
     }
 
     /// The same for the first layer where observations are bits: only weights of components that are 1 in some sample get anything.
     pub(super) fn weight_gradient_of_bits(&self, w: &mut Writer) {
         let of = self.own_columns();
-        // Every `groups`-th place of a word, from the group's number on.
-        let every = (0..32 / of.groups).fold(0u32, |places, i| places | 1 << (i * of.groups));
+        // With one tile in a row, there are no sums yet.
+        let once = self.plan.tiles_per_pass * self.plan.passes == 1;
         let comment = "Gradient of layer 0, whose inputs are bits, in partials: a lane has an output, or several, and a share of the inputs.";
         w.function(comment, "weight_gradient_0(row: u32, lane: u32)", |w| {
             w.scope(|w| {
                 self.each_own_column(w, of, |w| {
                     (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = h1[{}];", plus("k * ROW", i)));
-                    self.each_set_bit(w, &format!("({every:#x}u << group)"), |w| {
-                        w.line("let mask = masks[m];");
-                        w.line("var sum = vec4(0.0);");
-                        (0..self.team.samples / 4).for_each(|i| line!(w, "sum += e{i} * of_mask(mask, {i}u);"));
-                        line!(w, "partials[{}] += (sum.x + sum.y) + (sum.z + sum.w);", self.first_weight());
+                    let groups = of.groups;
+                    w.block(format_args!("for (var i = group; i < listed_number; i += {}u)", groups * LISTED_AT_ONCE), |w| {
+                        // Addresses, masks and old sums first: they come from memory.
+                        for j in 0..LISTED_AT_ONCE {
+                            line!(w, "let m{j} = listed[{}];", plus("i", j * groups));
+                            line!(w, "let mask{j} = masks[m{j}];");
+                            line!(w, "let place{j} = {};", self.first_weight(&format!("m{j}")));
+                            if !once {
+                                line!(w, "let before{j} = partials[place{j}];");
+                            }
+                        }
+                        for j in 0..LISTED_AT_ONCE {
+                            line!(w, "var sum{j} = vec4(0.0);");
+                            (0..self.team.samples / 4).for_each(|i| line!(w, "sum{j} += e{i} * of_mask(mask{j}, {i}u);"));
+                            w.when(format_args!("m{j} < OBSERVATION"), |w| {
+                                let before = if once { String::new() } else { format!("before{j} + ") };
+                                line!(w, "partials[place{j}] = {before}((sum{j}.x + sum{j}.y) + (sum{j}.z + sum{j}.w));");
+                            });
+                        }
                     });
                 });
             });

@@ -1,6 +1,6 @@
 //! The forward pass.
 
-use crate::program::blocks::{Block, Team};
+use crate::program::blocks::{self, Block, LISTED_AT_ONCE, Team};
 use crate::program::lanes::vectors;
 use crate::wgsl::network::blocks::expressions::{plus, sum_of, times};
 use crate::wgsl::network::blocks::pass::Pass;
@@ -21,9 +21,13 @@ impl Pass<'_> {
         w.comment("A tile: for each unit a row of its samples.");
         let observation = self.layers()[0].inputs;
         if self.is_packed() {
+            let beyond = blocks::listed_beyond(self.team, &self.plan.network);
             line!(w, "var<workgroup> bits: array<u32, {}>;  // observations: [word][sample]", self.plan.observation_words() * samples);
             line!(w, "var<workgroup> some: array<atomic<u32>, {}>;  // components that are 1 in some sample, a bit for each", self.plan.observation_words());
-            line!(w, "var<workgroup> masks: array<u32, {observation}>;  // the samples in which a component is 1, a bit for each");
+            line!(w, "var<workgroup> masks: array<u32, {}>;  // the samples in which a component is 1, a bit for each", observation + 1);
+            line!(w, "var<workgroup> listed: array<u32, {}>;  // the components that are 1 in some sample", observation + beyond);
+            w.line("var<workgroup> listed_number: u32;");
+            line!(w, "const LISTED_BEYOND: u32 = {beyond}u;");
         } else {
             line!(w, "var<workgroup> h0: array<f32, {}>;  // observations", 4 * self.row() * observation);
         }
@@ -41,7 +45,7 @@ impl Pass<'_> {
         line!(w, "var<workgroup> scratch: array<vec4<f32>, {}>;  // parts of the head's sums: [part][sample][HEAD]", lanes * self.head_vectors());
         w.file(parts::activation(self.plan.network.activation));
         if self.is_packed() {
-            w.file(parts::BITS_INTO_TILE);
+            w.file(parts::BITS_INTO_TILE[0]);
             w.file(parts::TURN_BITS);
         } else {
             w.function("Four observations' values of one component.", "observed(at: u32) -> vec4<f32>", |w| {
@@ -52,7 +56,7 @@ impl Pass<'_> {
         for l in 0..self.head() {
             self.forward_layer(w, l);
         }
-        self.forward_head(w, slopes);
+        self.forward_head(w);
         w.function(
             if self.staged { "Copies weights to workgroup memory." } else { "Weights are read where they are used." },
             "network_begin(base: u32, lane: u32)",
@@ -66,6 +70,7 @@ impl Pass<'_> {
                 }
                 if self.is_packed() {
                     w.line("forget_bits(lane);");
+                    w.line("workgroupBarrier();");
                 }
             },
         );
@@ -98,9 +103,14 @@ impl Pass<'_> {
                     }
                 };
                 if l == 0 && self.is_packed() {
-                    self.each_set_bit(w, "0xffffffffu", |w| {
-                        w.line("let mask = masks[m];");
-                        add(w, 0, "m", &|half| format!("of_mask(mask, {})", plus("at", half)));
+                    w.block(format_args!("for (var i = 0u; i < listed_number; i += {LISTED_AT_ONCE}u)"), |w| {
+                        for i in 0..LISTED_AT_ONCE {
+                            line!(w, "let m{i} = listed[{}];", plus("i", i));
+                            line!(w, "let mask{i} = masks[m{i}];");
+                        }
+                        for i in 0..LISTED_AT_ONCE {
+                            add(w, i, &format!("m{i}"), &|half| format!("of_mask(mask{i}, {})", plus("at", half)));
+                        }
                     });
                 } else {
                     self.inputs_in_a_loop(w, layer.inputs, |w, i, m| add(w, i, m, &|half| self.inputs(l, &plus(&format!("{m} * ROW + at"), half))));
@@ -119,7 +129,7 @@ impl Pass<'_> {
 
     /// The head's outputs: lanes sum chunks of the units for one sample, and the sample's own lane adds their sums. All teams add in the same order, so that
     /// the probabilities of a rollout are bit-identical in the first gradient step.
-    pub(super) fn forward_head(&self, w: &mut Writer, slopes: bool) {
+    pub(super) fn forward_head(&self, w: &mut Writer) {
         let Team { lanes, samples } = self.team;
         let (layer, head) = (self.layers()[self.head()], self.head_vectors());
         let base = layer.offset / 4;
@@ -130,9 +140,6 @@ impl Pass<'_> {
         let comment = format!("The head: {} outputs from {} inputs; its weights begin at vector `base` + {base} of params.", layer.outputs, layer.inputs);
         w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
             w.line("workgroupBarrier();");
-            if self.is_packed() && !slopes {
-                w.line("forget_bits(lane);");
-            }
             line!(w, "let sample = lane % {samples}u;");
             line!(w, "let first = {};", times(&format!("lane / {samples}u"), chunks * length));
             for chunk in 0..chunks {
@@ -161,12 +168,13 @@ impl Pass<'_> {
             }
             w.line("workgroupBarrier();");
             w.line("var y: array<vec4<f32>, HEAD>;");
-            w.when(format_args!("lane < {samples}u"), |w| {
+            let outputs = |w: &mut Writer| {
                 for k in 0..head {
-                    let sums: Vec<String> = (0..parts).map(|part| format!("scratch[{}]", plus("lane * HEAD", part * samples * head + k))).collect();
+                    let sums: Vec<String> = (0..parts).map(|part| format!("scratch[{}]", plus("sample * HEAD", part * samples * head + k))).collect();
                     line!(w, "y[{k}] = params[base + {}u] + {};", base + k, sum_of(&sums));
                 }
-            });
+            };
+            if self.followed { outputs(w) } else { w.when(format_args!("lane < {samples}u"), outputs) }
             w.line("return y;");
         });
     }

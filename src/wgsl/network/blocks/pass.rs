@@ -13,6 +13,8 @@ pub(super) struct Pass<'a> {
     pub(super) team: Team,
     /// Whether weights of hidden layers are kept in workgroup memory.
     pub(super) staged: bool,
+    /// Whether each lane follows a sample, whose outputs it needs.
+    pub(super) followed: bool,
 }
 
 impl Pass<'_> {

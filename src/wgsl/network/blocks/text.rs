@@ -16,17 +16,18 @@ impl NetworkText for Blocks<'_> {
     fn forward(&self, team: Team) -> String {
         let mut w = Writer::default();
         let staged = team == self.plan.rollout_team && blocks::stages(team, &self.plan.profile, &self.plan.network, self.plan.packs_observations());
-        Pass { plan: self.plan, team, staged }.write_forward(&mut w, false);
+        let followed = team == self.plan.rollout_team && self.plan.lanes_follow();
+        Pass { plan: self.plan, team, staged, followed }.write_forward(&mut w, false);
         w.finish()
     }
 
     fn take(&self) -> &'static str {
-        if self.plan.packs_observations() { parts::FROM_MEMORY[1] } else { parts::INTO_TILE[1] }
+        if self.plan.packs_observations() { parts::BITS_INTO_TILE[1] } else { parts::INTO_TILE[1] }
     }
 
     fn tile(&self) -> String {
         let mut w = Writer::default();
-        let pass = Pass { plan: self.plan, team: self.plan.team(), staged: false };
+        let pass = Pass { plan: self.plan, team: self.plan.team(), staged: false, followed: false };
         pass.write_forward(&mut w, true);
         pass.write_backward(&mut w);
         w.finish()
