@@ -47,7 +47,7 @@ const_assert WINDOW <= LANES;
 
 const ROUNDINGS: f32 = 8.0;             // of a step in `gae`: a normalised reward, two products and two sums of delta, a product and a sum of the advantage, the target
 const ROUNDOFF: f32 = 1.0 / 16777216.0;  // of one operation, relative
-const SPAN: u32 = 32u;  // steps that a lane searches at once
+const SPAN: u32 = 32u;  // steps that a lane searches at once: the bits of a word
 
 var<workgroup> counts: array<u32, LANES>;          // running counts of finished episodes
 var<workgroup> finished: array<vec2<f32>, WINDOW>; // return and length of episodes of this rollout, newest first
@@ -84,20 +84,18 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     for (var end = BATCH; end > 0u && found < wanted; end -= min(end, LANES * SPAN)) {
         let last = end - min(end, lane * SPAN);      // the lane's steps are first .. last
         let first = last - min(last, SPAN);
-        var ended_of_lane = 0u;
+        var ended = 0u;                              // a bit for each, the first one's the lowest
         for (var i = first; i < last; i++) {
-            ended_of_lane += select(0u, 1u, (transitions[s * BATCH + i].ending & ENDED) != 0u);
+            ended |= select(0u, 1u, (transitions[s * BATCH + i].ending & ENDED) != 0u) << (i - first);
         }
-        count_before_and_at(ended_of_lane, lane);
-        var rank = found + counts[lane] - ended_of_lane;
-        if (ended_of_lane > 0u && rank < wanted) {
-            for (var i = last; i > first; i--) {
-                let transition = transitions[s * BATCH + i - 1u];
-                if ((transition.ending & ENDED) != 0u && rank < wanted) {
-                    finished[rank] = vec2(transition.episode_return, f32(transition.episode_length));
-                    rank++;
-                }
-            }
+        count_before_and_at(countOneBits(ended), lane);
+        var rank = found + counts[lane] - countOneBits(ended);
+        while (ended != 0u && rank < wanted) {
+            let i = firstLeadingBit(ended);
+            let transition = transitions[s * BATCH + first + i];
+            finished[rank] = vec2(transition.episode_return, f32(transition.episode_length));
+            rank++;
+            ended ^= 1u << i;
         }
         found += workgroupUniformLoad(&counts[LANES - 1u]);
     }

@@ -66,3 +66,55 @@ fn tables_have_a_row_for_each_value() {
     let values: Vec<&str> = table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(values, ["1", "4", "16", "64", "256"]);
 }
+
+/// Which sizes are the fastest cannot be known here, so those that were remembered are replaced by others.
+#[test]
+fn tuned_sizes_are_remembered_used_recorded_and_kept() {
+    if cfg!(debug_assertions) {
+        return skip("a debug build measures nothing");
+    }
+    let desk = tempfile::tempdir().expect("a directory");
+    let flags = "--profile gpu --envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --quiet";
+    let call = |command: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
+        program.current_dir(desk.path()).env("XDG_CACHE_HOME", desk.path()).env("LOCALAPPDATA", desk.path());
+        let output = program.args(command.split_whitespace()).args(["--backend", &common::backend()]).output().expect("the program starts");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), &*stderr), (Some(i32::from(exit::DONE)), ""), "{command}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let tuned: Value = serde_json::from_str(&call(&format!("tune --seconds 0.001 --json {flags}"))).expect("JSON");
+    let candidates = tuned["candidates"].as_array().expect("candidates");
+    assert_eq!(candidates[0]["sizes"], "none");
+    assert!(candidates.len() > 5 && candidates.iter().all(|candidate| candidate["wrong"].is_null()), "{tuned}");
+    let sizes = tuned["sizes"].as_str().expect("sizes");
+    let file = desk.path().join("ppo-gpu").join("tunings.toml");
+    let text = std::fs::read_to_string(&file).expect("the file");
+    assert!(text.contains(&format!("sizes = \"{sizes}\"")), "{text}");
+
+    let recorded = |run: &str| {
+        let text = std::fs::read_to_string(desk.path().join(run).join("config.toml")).expect("the run's configuration");
+        let table: toml::Table = toml::from_str(&text).expect("TOML");
+        table["tuning"].as_str().expect("a text").to_string()
+    };
+    let parameters = |summary: &str| serde_json::from_str::<Value>(summary).expect("JSON")["params_sha256"].as_str().expect("a digest").to_string();
+    let train = |run: &str, more: &str| parameters(&call(&format!("--total-steps 512 --json --out {run} {flags} {more}")));
+    let remember = |text: &str| std::fs::write(&file, text).expect("written");
+    remember(&text.replace(&format!("\"{sizes}\""), "\"tile=8,rows=1\""));
+    let automatic = train("automatic", "");
+    assert_eq!((recorded("automatic"), &automatic), ("tile=8,rows=1".into(), &train("chosen", "--tuning tile=8,rows=1")));
+    let own = train("own", "--tuning none");
+    assert_eq!((recorded("own"), own != automatic), ("none".into(), true), "sizes change rounding");
+    assert_eq!((train("other", "--activation relu"), recorded("other")), (train("plain", "--activation relu --tuning none"), "none".into()), "other plans");
+
+    // Whatever has become of the file, a run that goes on computes what it would have computed.
+    for (contents, found) in [("sizes = [", "none"), (&text.replace(&format!("\"{sizes}\""), "\"tile=7\""), "none")] {
+        remember(contents);
+        assert_eq!(train("damaged", ""), own, "{contents}");
+        assert_eq!(recorded("damaged"), found);
+        std::fs::remove_dir_all(desk.path().join("damaged")).expect("removed");
+    }
+    let longer = parameters(&call("resume automatic --total-steps 1024 --json --quiet"));
+    assert_eq!(recorded("automatic"), "tile=8,rows=1");
+    assert_eq!(longer, parameters(&call("resume chosen --total-steps 1024 --json --quiet")));
+}

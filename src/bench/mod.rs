@@ -9,3 +9,4 @@ mod startup;
 mod stopwatch;
 pub mod sweep;
 mod text;
+pub mod tune;

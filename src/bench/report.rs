@@ -68,7 +68,7 @@ pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
         let problem = "this is a debug build, whose times mean nothing";
         return Err(Error::config("bench", problem, "build with --release: `cargo run --release -- bench`"));
     }
-    let say = |what: &str| note(options.quiet, what);
+    let say = |what: &str| note(options.quiet, "bench", what);
     let (gpu, adapter) = startup::open(config)?;
     let plan = runnable(config, &gpu, ENDLESS)?;
     plan.check_limits(&plan_limits(&gpu.limits), gpu.available_memory(), &gpu.info.name)?;

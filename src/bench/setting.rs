@@ -2,18 +2,20 @@
 
 use crate::device::gpu::Gpu;
 use crate::program::plan::Plan;
+use crate::run::tunings;
 use crate::spec::config::Config;
+use crate::spec::environment::Environment;
 use crate::support::error::Result;
 use std::io::Write;
 
 /// More updates than are ever measured.
 pub(super) const ENDLESS: u64 = 1_000_000;
 
-/// Says what is being measured.
-pub(super) fn note(quiet: bool, what: &str) {
+/// Says what `command` is measuring.
+pub(super) fn note(quiet: bool, command: &str, what: &str) {
     if !quiet {
         // When stderr is closed there is nobody to tell.
-        let _ = writeln!(std::io::stderr(), "bench: {what}");
+        let _ = writeln!(std::io::stderr(), "{command}: {what}");
     }
 }
 
@@ -23,5 +25,5 @@ pub(super) fn runnable(config: &Config, gpu: &Gpu, most: u64) -> Result<Plan> {
     let updates = (u64::from(u32::MAX) / counted_in_update).min(most);
     let batch = u64::from(config.envs) * u64::from(config.steps);
     let config = Config { target_return: None, total_steps: updates * batch, ..config.clone() };
-    Plan::new(&config, gpu.profile(&config.profile))
+    tunings::settled(&config, Environment::named(&config.env)?, gpu)
 }

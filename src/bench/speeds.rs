@@ -61,7 +61,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
 }
 
 /// Mean seconds from row to row of metrics, after the first [`COLD`] updates.
-fn update_seconds(trainer: &mut Trainer, budget: Duration) -> Result<f64> {
+pub(super) fn update_seconds(trainer: &mut Trainer, budget: Duration) -> Result<f64> {
     let mut warm: Option<Instant> = None;
     let (mut updates, mut seconds, mut cold) = (0, 0.0, 0);
     let mut first_row = None;

@@ -83,7 +83,7 @@ pub(super) fn run(gpu: &Gpu, stopwatch: &Stopwatch, config: &Config, sweep: Swee
         // Seconds for each unit of work of the row before.
         let mut pace = None;
         for (value, config) in configs {
-            note(quiet, &format!("{key} = {value}"));
+            note(quiet, "bench", &format!("{key} = {value}"));
             rows.push(row(gpu, stopwatch, value, &config, &mut pace)?);
         }
         swept.push(Swept { key, rows });

@@ -41,6 +41,7 @@ commands! {
     env::Env
     doctor::Doctor
     bench::Bench
+    tune::Tune
     devices::Devices
     inspect::Inspect
     completions::Completions

@@ -49,7 +49,7 @@ impl KernelCache {
 }
 
 /// The user's cache directory for this program.
-fn directory() -> Option<PathBuf> {
+pub fn directory() -> Option<PathBuf> {
     let from = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = if cfg!(windows) { from("LOCALAPPDATA") } else { from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache"))) };
     Some(base?.join("ppo-gpu"))

@@ -7,6 +7,7 @@
 use crate::program::lanes::vectors;
 use crate::program::profile::Profile;
 use crate::spec::network::{Layer, Network};
+use crate::spec::tuning::Tuning;
 
 /// A workgroup that takes samples through networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,11 @@ const LANES: [usize; 3] = [64, 128, 256];
 /// Samples of a tile, best first.
 const SAMPLES: [usize; 3] = [32, 16, 8];
 
+/// Sums of gradients that each of `lanes` keeps in registers.
+fn sums(lanes: usize, network: &Network, packed: bool) -> usize {
+    network.layers[usize::from(packed)..].iter().map(|layer| Owned::of(lanes, layer)).map(|owned| owned.down * owned.across).sum()
+}
+
 /// The team of `gradient` and `evaluate` for `network`; none if registers or workgroup memory do not suffice. Of observations that are bits (`packed`), the
 /// tile holds the bits, and `partials` the sums of the first layer.
 pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
@@ -94,11 +100,18 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
     if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
         return None;
     }
-    let summed = &layers[usize::from(packed)..];
-    let sums = |lanes: usize| summed.iter().map(|layer| Owned::of(lanes, layer)).map(|owned| owned.down * owned.across).sum::<usize>();
+    let sums = |lanes: usize| sums(lanes, network, packed);
     let lanes = LANES.into_iter().find(|&lanes| sums(lanes) <= MANY_SUMS).or(LANES.last().copied().filter(|&lanes| sums(lanes) <= MOST_SUMS))?;
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
     teams.into_iter().find(|&team| bytes(team, network, packed) <= profile.scratch_bytes as usize)
+}
+
+/// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
+pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
+    let size = |size: Option<u32>, own: usize| size.map_or(own, |size| size as usize);
+    let tuned = Team { lanes: size(tuning.lanes, team.lanes), samples: size(tuning.tile, team.samples) };
+    let fits = sums(tuned.lanes, network, packed) <= MOST_SUMS && bytes(tuned, network, packed) <= profile.scratch_bytes as usize;
+    fits.then_some(tuned)
 }
 
 /// Bytes of workgroup memory that a team needs.
@@ -140,6 +153,13 @@ pub(crate) fn rollout_team(team: Team, network: &Network, envs: usize) -> Team {
     let samples = (envs / ROLLOUT_WORKGROUPS).next_power_of_two().clamp(4, team.samples);
     let widest = network.layers.iter().map(Layer::columns).max().unwrap_or(0);
     Team { lanes: (widest * samples / 4).next_power_of_two().clamp(32, team.lanes.max(128)), samples }
+}
+
+/// The team of `rollout` with the sizes that `tuning` has, in place of those of `team`; none if workgroup memory does not suffice.
+pub(crate) fn tuned_rollout(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
+    let size = |size: Option<u32>, own: usize| size.map_or(own, |size| size as usize);
+    let tuned = Team { lanes: size(tuning.rollout_lanes, team.lanes), samples: size(tuning.rollout_tile, team.samples) };
+    (tuned.samples <= tuned.lanes && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
 }
 
 /// Workgroups of `rollout` for each agent that are worth more than full tiles.

@@ -9,6 +9,7 @@ use crate::spec::metrics::Row;
 use crate::spec::network::Network;
 use crate::spec::random;
 use crate::spec::records::{Losses, MetricsRow};
+use crate::spec::tuning::Tuning;
 use crate::support::error::{Error, Result};
 
 /// Lanes of the workgroups that reduce over many values (moments, sum_gradient, adam, metrics).
@@ -31,6 +32,8 @@ pub struct Plan {
     pub network: Network,
     /// How kernels are compiled.
     pub profile: Profile,
+    /// The sizes of kernels that were chosen and fit (key `tuning`).
+    pub tuning: Tuning,
     /// Agents S.
     pub agents: usize,
     /// Environments per agent N.
@@ -119,6 +122,15 @@ impl Plan {
             Some(_) => Mapping::Blocks,
             None => Mapping::Samples,
         };
+        let tuning: Tuning = config.tuning.parse().map_err(|(problem, help): (String, String)| Error::config("tuning", problem, help))?;
+        // A run may go on, or play, on another device: sizes that do not fit there are left out.
+        let own_rollout = team.map(|team| blocks::rollout_team(team, &network, envs));
+        let chosen = if mapping == Mapping::Blocks { team } else { None };
+        let tuned = chosen.and_then(|own| blocks::tuned(own, &tuning, &profile, &network, packed));
+        let tuned_rollout = chosen.and(own_rollout).and_then(|own| blocks::tuned_rollout(own, &tuning, &profile, &network, packed));
+        let tuning = tuning.only(tuned.is_some(), tuned_rollout.is_some());
+        let team = tuned.or(team);
+        let profile = Profile { gradient_rows: tuning.rows.unwrap_or(profile.gradient_rows), ..profile };
         let lanes_are_units = mapping == Mapping::Units;
         let lanes = match (mapping, team) {
             (Mapping::Units, _) => profile.subgroup as usize,
@@ -180,6 +192,7 @@ impl Plan {
         let sum_slices = if lanes_are_units { 1 } else { (gradient_rows / ROWS_OF_A_SLICE).next_power_of_two().clamp(1, 8) };
         let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
         Ok(Plan {
+            tuning,
             agents: config.agents as usize,
             envs,
             steps,
@@ -192,7 +205,7 @@ impl Plan {
             steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
             env_lanes,
             rollout_team: match (mapping, team) {
-                (Mapping::Blocks, Some(team)) => blocks::rollout_team(team, &network, envs),
+                (Mapping::Blocks, _) => tuned_rollout.or(own_rollout).expect("lanes that share tiles have a team"),
                 // With few environments, most lanes would have none.
                 (Mapping::Units, _) => Team { lanes, samples: lanes.min(envs.next_multiple_of(4)) },
                 _ => Team { lanes: env_lanes, samples: env_lanes },

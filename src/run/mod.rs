@@ -12,3 +12,4 @@ pub mod session;
 pub mod summary;
 #[cfg(feature = "tensorboard")]
 pub mod tensorboard;
+pub mod tunings;

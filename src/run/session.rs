@@ -13,10 +13,12 @@ use crate::run::rows::{JsonLines, Recorded, Sink};
 use crate::run::summary::{self, Memory, Summary, is_solved};
 #[cfg(feature = "tensorboard")]
 use crate::run::tensorboard::TensorBoard;
+use crate::run::tunings;
 use crate::spec::config::{Config, Key, OnDivergence, PerAgent, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
 use crate::spec::records::Agent;
+use crate::spec::tuning::{AUTO, NONE};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
@@ -64,7 +66,11 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         let help = format!("a resumed run keeps its own; to start a new run from here: ppo-gpu fork {} --set {key}=...", path.display());
         return Err(Error::config(key, "a resumed run cannot change this", help));
     }
-    let config = saved.changed(changes)?;
+    let mut config = saved.changed(changes)?;
+    if config.tuning == AUTO {
+        // A run of an earlier version, which began with the program's own sizes.
+        config.tuning = NONE.into();
+    }
     // Refuse what can be refused before opening a device, and before changing any file. A run that was interrupted before its first checkpoint
     // starts again.
     let begins_again = which == Which::Latest && checkpoints::list(&saved.directory.checkpoints())?.is_empty();
@@ -176,9 +182,15 @@ impl Prepared {
     fn new(config: &Config, environment: Environment, mut observers: Observers) -> Result<Prepared> {
         let began = Instant::now();
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
-        let plan = Plan::with_environment(config, environment, gpu.profile(&config.profile))?;
+        let plan = tunings::settled(config, environment, &gpu)?;
         let display = &mut observers.display;
         display.prepare(&plan);
+        if plan.config.tuning.parse() != Ok(plan.tuning) {
+            display.note(&format!(
+                "note: of tuning = {}, only {} fits these networks under profile '{}': the program chooses the rest.",
+                plan.config.tuning, plan.tuning, plan.profile.name
+            ));
+        }
         if gpu.is_software() {
             let name = &gpu.info.name;
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));

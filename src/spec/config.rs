@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use crate::spec::tuning::{AUTO, Tuning};
 use crate::spec::values::KeyType;
 pub use crate::spec::values::{Activation, OnDivergence, Per, PerAgent, Setting, TimeLimit};
 
@@ -179,6 +180,9 @@ keys! {
         adapter: String = String::new(), "ADAPTER", "llvmpipe", without_effect, resumable, playable;
         /// How kernels are compiled: auto, software, gpu or small
         profile: String = "auto".into(), in one_of(&["auto", "software", "gpu", "small"]), "NAME", "gpu", without_effect, resumable, playable;
+        /// Sizes of kernels: auto (those that `ppo-gpu tune` remembered for this device and plan, if any), none (the program's own), or some, as in
+        /// rows=1,tile=16. They change rounding, not what is learned; a run keeps those that it began with
+        tuning: String = AUTO.into(), in tuning, "SIZES", "rows=1,tile=16", without_effect, resumable, playable;
         /// Dispatches in each submission; 0 measures, and keeps each submission near 50 ms. Does not change results
         dispatches_per_submit: u32 = 0, "COUNT", "64", without_effect, resumable;
     }
@@ -261,6 +265,10 @@ fn toml_integer(value: &u64) -> Allowed {
     if *value > i64::MAX as u64 { Err((format!("{value} is out of range"), nearest(i64::MAX))) } else { Ok(()) }
 }
 
+fn tuning(text: &str) -> Allowed {
+    text.parse::<Tuning>().map(|_| ())
+}
+
 fn steps_to_train(steps: &u64) -> Allowed {
     if *steps == 0 { Err(("0 steps leave nothing to train".into(), nearest(1))) } else { toml_integer(steps) }
 }
@@ -325,6 +333,7 @@ mod tests {
             target_kl: Some(PerAgent::Each(vec![0.01, 0.5])),
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),
+            tuning: "tile=8".into(),
             dispatches_per_submit: 4,
             checkpoint_every: 10,
             keep: 7,

@@ -8,4 +8,5 @@ pub mod metrics;
 pub mod network;
 pub mod random;
 pub mod records;
+pub mod tuning;
 pub mod values;

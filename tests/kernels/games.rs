@@ -7,6 +7,7 @@ use ppo_gpu::program::kernel;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::schedule::{self, Step};
 use ppo_gpu::spec::config::{Config, Setting};
+use ppo_gpu::train::trainer::Trainer;
 use ppo_gpu::wgsl::compose::compose_source;
 use serde_json::Value;
 
@@ -180,4 +181,36 @@ games! {
     seaquest "MinAtar/Seaquest-v1" "minatar_seaquest.json";
     space_invaders "MinAtar/SpaceInvaders-v1" "minatar_space_invaders.json";
     game_2048 "2048" "game_2048.json";
+}
+
+/// Under profiles whose lanes share tiles, every lane of `rollout` follows an environment whose observations are bits, and computes a part of it. There is no
+/// reference for these games: they must play as under the software profile, which is held against recordings, with the same chances. Ragged: one workgroup
+/// is not full, episodes are truncated, and the last step's observation is stored, too.
+#[test]
+fn lanes_that_follow_a_game_play_it_as_its_own_lane_does() {
+    for (env, tile) in [("MinAtar/Breakout-v1", 4), ("MinAtar/Freeway-v1", 8), ("MinAtar/SpaceInvaders-v1", 4), ("2048", 4)] {
+        let keys = format!("env={env} envs=9 steps=40 minibatches=1 epochs=1 hidden=12 total_steps=1000 tuning=rollout_tile={tile}");
+        let mut config: Config = config(&keys);
+        config.env_parameters.insert("time_limit".into(), Setting::Value(15.0));
+        let played = |profile: &str| {
+            let plan = Plan::new(&config, gpu().profile(profile)).unwrap();
+            let trainer = Trainer::new(gpu().clone(), plan.clone()).unwrap();
+            let engine = trainer.engine();
+            let rollouts: Vec<Step> = engine.program().update.iter().copied().filter(|Step::Dispatch(dispatch)| dispatch.kernel == "rollout").collect();
+            engine.run(&engine.program().once).unwrap();
+            engine.run(&rollouts).unwrap();
+            let mut transitions = engine.read("transitions").unwrap();
+            let words = transitions.len() / (plan.envs * plan.steps);
+            // The logarithm of the action's probability is rounded otherwise.
+            transitions.chunks_mut(words).for_each(|transition| transition[0] = 0);
+            let played = ["observations", "actions", "env_lanes", "faults"].map(|name| engine.read(name).unwrap());
+            (plan, transitions, played)
+        };
+        let (plan, transitions, [observations, actions, lanes, faults]) = played("gpu");
+        assert!(plan.lanes_follow() && plan.rollout_team.samples == tile && plan.final_rows == 3, "{env}: nothing follows");
+        let (own_plan, own_transitions, own) = played("software");
+        assert!(!own_plan.lanes_follow(), "{env}");
+        assert!(transitions == own_transitions, "{env}: other transitions");
+        assert!(observations.iter().any(|&word| word != 0) && [observations, actions, lanes, faults] == own, "{env}: played otherwise");
+    }
 }

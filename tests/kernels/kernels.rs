@@ -31,6 +31,11 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("wide loops", "envs=11 steps=8 minibatches=4 hidden=130,20 activation=relu total_steps=9000 seed=5", loops),
         ("blocks of 128 units", "envs=19 steps=6 minibatches=2 hidden=128,36 activation=relu agents=2 total_steps=9000 seed=6", profile("small")),
         ("blocks with loops that are not unrolled", "envs=35 steps=4 minibatches=1 hidden=18,5 total_steps=9000 seed=9", in_loops),
+        (
+            "blocks of chosen sizes",
+            "envs=39 steps=5 minibatches=1 hidden=18,5 tuning=lanes=128,tile=8,rows=4,rollout_lanes=64,rollout_tile=16 total_steps=9000 seed=10",
+            profile("gpu"),
+        ),
         ("blocks in several passes", "envs=103 steps=5 minibatches=1 hidden=64,20 total_steps=9000 seed=8", three_rows),
         ("tight scratch", "envs=13 steps=8 minibatches=2 hidden=36,36,12 total_steps=9000 seed=7", small_tile),
         ("two blocks of units", "envs=19 steps=7 minibatches=1 hidden=70,3 total_steps=9000 seed=11", profile("software")),

@@ -151,7 +151,7 @@ mutants! { Common:
     fault_of_a_stopped_agent_kept report 0 "select(fault, agent.fault, agent.stopped != 0u)" => "7u", Word;
     time_limit_off_by_one rollout 0 "(*episode).steps >= EPISODE_LIMIT" => "(*episode).steps > EPISODE_LIMIT", Word;
     episodes_counted_twice report 0 "counted_on(agent.episodes, episodes)" => "counted_on(agent.episodes, 2u * episodes)", Word;
-    window_in_the_wrong_order report 0 "s * BATCH + i - 1u];" => "s * BATCH + first + last - i];", Value;
+    window_in_the_wrong_order report 0 "s * BATCH + first + i];" => "s * BATCH + last - 1u - i];", Value;
     // Memory.
     last_environment_not_stored rollout 0 "let stored = n < ENVS &&" => "let stored = n < ENVS - 1u &&", Unwritten;
     last_values_not_written evaluate 0 "if (i < VALUE_ROWS * ENVS &&" => "if (i < (VALUE_ROWS - 1u) * ENVS &&", Unwritten;

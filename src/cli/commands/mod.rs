@@ -14,4 +14,5 @@ pub(super) mod plot;
 pub(super) mod record;
 pub(super) mod resume;
 pub(super) mod train;
+pub(super) mod tune;
 pub(super) mod watch;

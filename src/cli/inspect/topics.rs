@@ -6,9 +6,11 @@ use crate::program::buffers::BUFFERS;
 use crate::program::kernel;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
+use crate::run::tunings;
 use crate::spec::config::Config;
 use crate::spec::metrics::METRICS;
 use crate::spec::network::{NETWORKS, Network};
+use crate::spec::tuning::{AUTO, NONE};
 use crate::support::error::{Error, Result};
 use crate::support::text::columns;
 use crate::support::text::did_you_mean;
@@ -66,6 +68,11 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         let _ = writeln!(std::io::stderr(), "note: {why}");
     }
     let plan = Plan::new(config, profile)?;
+    let recalled = adapter.as_ref().filter(|_| config.tuning == AUTO).and_then(|(info, _)| tunings::recalled(info, &plan));
+    let plan = match recalled {
+        Some(sizes) => Plan::new(&Config { tuning: sizes, ..config.clone() }, profile)?,
+        None => plan,
+    };
     match (topic, kernel) {
         (_, Some(name)) => match kernel::all(&plan).into_iter().find(|kernel| kernel.name == name) {
             Some(kernel) => Ok(compose::compose(kernel, &plan).text),
@@ -209,6 +216,11 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     );
 
     text += "\nDevice\n";
+    let tuned = match plan.config.tuning.as_str() {
+        AUTO => "nothing is remembered for this device and plan: `ppo-gpu tune` with the same flags finds the fastest sizes",
+        NONE => "the program's own sizes",
+        _ => "sizes that were chosen in place of the program's own",
+    };
     let largest = BUFFERS.iter().max_by_key(|buffer| buffer.bytes(plan));
     let largest_bytes = largest.map_or(0, |buffer| buffer.bytes(plan));
     let largest_name = largest.map_or("", |buffer| buffer.name);
@@ -224,6 +236,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     text += &columns(
         &[
             ["profile", plan.profile.name, why],
+            ["tuning", &plan.tuning.to_string(), tuned],
             ["memory", &mebibytes(plan.device_bytes()), "all buffers; `ppo-gpu inspect buffers` lists them"],
             ["largest buffer", &mebibytes(largest_bytes), &most],
             ["workgroup memory", &format!("{} bytes", grouped(plan.profile.scratch_bytes.into())), &workgroup],

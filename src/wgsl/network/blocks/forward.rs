@@ -174,7 +174,11 @@ impl Pass<'_> {
                     line!(w, "y[{k}] = params[base + {}u] + {};", base + k, sum_of(&sums));
                 }
             };
-            if self.followed { outputs(w) } else { w.when(format_args!("lane < {samples}u"), outputs) }
+            if self.followed {
+                outputs(w)
+            } else {
+                w.when(format_args!("lane < {samples}u"), outputs)
+            }
             w.line("return y;");
         });
     }
