@@ -46,6 +46,8 @@ impl Perform for Eval {
         let options = EvalOptions { episodes, deterministic, agent, most_steps, quiet: call.shared.quiet };
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
         let evaluation = evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(self.saved.from)?, &options)?;
-        print(&if call.shared.json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
+        print(&if call.shared.json { evaluation.to_json() + "\n" } else { evaluation.to_text() })?;
+        // The results of the other agents are printed even if one had to stop.
+        evaluation.failure().map_or(Ok(exit::DONE), Err)
     }
 }
