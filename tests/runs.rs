@@ -105,6 +105,31 @@ fn a_complete_run_without_checkpoints_is_not_trained_over() {
     assert_eq!(desk.read("run/summary.json"), summary);
 }
 
+#[test]
+fn a_missing_last_checkpoint_is_noted() {
+    let desk = Desk::new();
+    trained(&desk, "", "run");
+    let wanted = sha(&desk, "run");
+    let note = "note: summary.json says that this run made 24 updates, but the last checkpoint left is that of update 20";
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+    std::fs::remove_file(desk.path("run/checkpoints/update-24.safetensors")).unwrap();
+    for command in ["eval run --episodes 4", "export run --onnx x.onnx", "record run --gif x.gif --size 8 --most-frames 2"] {
+        desk.expect(DONE, command).says(&[note]);
+    }
+    desk.expect(DONE, "fork run --out fork").says(&[note]);
+    for silent in ["eval run --episodes 4 --quiet", "eval run --episodes 4 --from 20", "eval run --episodes 4 --from best"] {
+        assert!(!desk.expect(DONE, silent).stderr.contains("note: summary.json"), "{silent}");
+    }
+    // Rows that end before the summary belong to a session that replaces the end of the run, and has no summary yet.
+    let rows = desk.read("run/metrics.jsonl");
+    desk.write("run/metrics.jsonl", rows.lines().take(22).map(|row| format!("{row}\n")).collect::<String>());
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+    desk.write("run/metrics.jsonl", rows);
+    desk.expect(DONE, "resume run").says(&[note]);
+    assert_eq!(sha(&desk, "run"), wanted);
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+}
+
 fn manifest(desk: &Desk, run: &str) -> Value {
     serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
 }

@@ -1,6 +1,6 @@
 //! `ppo-gpu eval`.
 
-use crate::cli::arguments::SavedRun;
+use crate::cli::arguments::{SavedRun, checkpoint};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::device::gpu::Gpu;
 use crate::play::eval::{EvalOptions, evaluate};
@@ -44,8 +44,9 @@ impl Perform for Eval {
         let config = saved.changed_for_playing(&call.shared.written()?)?;
         let Eval { agent, episodes, most_steps, deterministic, .. } = self;
         let options = EvalOptions { episodes, deterministic, agent, most_steps, quiet: call.shared.quiet };
+        let checkpoint = checkpoint(&saved, self.saved.from, call.shared.quiet)?;
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
-        let evaluation = evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(self.saved.from)?, &options)?;
+        let evaluation = evaluate(&gpu, &config, &saved.environment, &checkpoint, &options)?;
         print(&if call.shared.json { evaluation.to_json() + "\n" } else { evaluation.to_text() })?;
         // The results of the other agents are printed even if one had to stop.
         evaluation.failure().map_or(Ok(exit::DONE), Err)
