@@ -426,6 +426,50 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     }
 }
 
+#[test]
+fn inspect_config_refuses_what_training_refuses_in_the_same_words() {
+    let desk = Desk::new();
+    for flags in [
+        "--env Pong",
+        "--env missing.wgsl",
+        "--minibatches 7",
+        "--envs 16000000 --steps 512",
+        "--total-steps 9000000000000000000",
+        "--env-parameters gravty=3",
+        "--env-parameters cart_mass=-0.1",
+        "--env-parameters time_limit=0",
+        "--config file.toml",
+    ] {
+        desk.write("file.toml", "envs = 8\nsteps = 16\nminibatches = 3\n");
+        let trained = desk.refuse(flags, &["\n  help: "]);
+        assert_eq!(desk.refuse(&format!("inspect config {flags}"), &[]).stderr, trained.stderr);
+    }
+}
+
+#[test]
+fn parameters_of_built_in_environments_have_ranges() {
+    let desk = Desk::new();
+    for (parameter, value, says) in [
+        ("cart_mass", "-0.1", "-0.1 is out of range (1e-6 to 1000000)"),
+        ("time_step", "0", "0 is out of range (1e-6 to 1)"),
+        ("pole_mass", "-1", "-1 is out of range (0 to 1000000)"),
+        ("pole_mass", "[-1,1]", "-1 is out of range (0 to 1000000)"),
+        ("gravity", "1e39", "1e39 is out of range (-3.4028234663852886e38 to 3.4028234663852886e38)"),
+        ("gravity", "inf", "inf is out of range"),
+    ] {
+        let refusal =
+            desk.refuse(&format!("--env-parameters {parameter}={value}"), &[&format!("env_parameters.{parameter}: {says}"), "the standard value is "]);
+        let nearest = refusal.nearest().unwrap_or_else(|| panic!("no value is offered: {refusal}"));
+        desk.expect(DONE, &format!("inspect config --env-parameters {parameter}={}", nearest.trim_end_matches(';')));
+    }
+    desk.refuse("--env-parameters gravity=nan", &["NaN is not a number", "the standard value is 9.8"]);
+    let asterix = "inspect config --env MinAtar/Asterix-v1 --env-parameters";
+    desk.refuse(&format!("{asterix} sticky_action_probability=1.5"), &["1.5 is out of range (0 to 1)", "nearest that works: 1;"]);
+    desk.refuse(&format!("{asterix} difficulty_ramping=0.4"), &["0.4 is not a whole number", "nearest that works: 0;"]);
+    // Gravity has a sign, and a pole may have no mass.
+    desk.expect(DONE, "inspect config --env-parameters gravity=-9.8,pole_mass=0");
+}
+
 /// The value that a refusal suggests is tried.
 #[test]
 fn the_suggested_nearest_value_works() {

@@ -413,7 +413,8 @@ impl Parsed<'_> {
                         "remove it: TIME_LIMIT is its default",
                     ));
                 }
-                Ok(Parameter { name, whole, default })
+                let range = if whole { [0.0, f64::from(u32::MAX)] } else { [f64::from(f32::MIN), f64::from(f32::MAX)] };
+                Ok(Parameter { name, whole, default, range })
             })
             .collect()
     }
