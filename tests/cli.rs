@@ -373,6 +373,10 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     desk.write("key.toml", "minibatchs = 4\n");
     desk.write("type.toml", "\n\nenvs = \"many\"\n");
     desk.write("table.toml", "[ppo]\nlr = 1\n");
+    desk.write("negative.toml", "envs = -8\n");
+    desk.write("seed.toml", "seed = 9223372036854775808\n");
+    desk.write("larger.toml", "seed = 99999999999999999999999\n");
+    desk.write("per.toml", "env_parameters = { gravity = { low = 1, high = 2, per = \"world\" } }\n");
     desk.write("syntax.toml", "envs = 8\nsteps = = 3\n");
     desk.write("deep.toml", format!("hidden = {}", "[".repeat(100_000)));
     desk.write("dotted.toml", format!("a{} = 1", ".a".repeat(100_000)));
@@ -401,11 +405,17 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--backend vulcan", &["backend: ", "did you mean 'vulkan'?"]),
         ("--profile huge", &["profile: ", "software"]),
         ("--envs many", &["envs: ", "many"]),
-        ("--envs -4", &["envs: ", "-4"]),
-        ("--envs 1.5", &["envs: ", "1.5"]),
-        ("--envs 5000000000", &["envs: ", "5000000000"]),
-        ("--seed 99999999999999999999", &["seed: "]),
-        ("--seed -1", &["seed: ", "-1"]),
+        ("--envs 1.5", &["envs: 1.5 is not a whole number", "nearest that works: 2"]),
+        ("--config negative.toml", &["envs (in negative.toml): -8 is out of range", "nearest that works: 1"]),
+        ("--config seed.toml", &["seed.toml", "line 1", "the largest integer of a TOML file is 9223372036854775807"]),
+        ("--config larger.toml", &["larger.toml", "line 1", "the largest integer of a TOML file is 9223372036854775807"]),
+        ("--config per.toml", &["env_parameters.gravity (in per.toml): per = \"world\" does not exist", "one of episode, environment, agent"]),
+        ("--env-parameters gravity={low=1,hi=2,per=\"agent\"}", &["env_parameters.gravity: a range has no 'hi'", "did you mean 'high'?"]),
+        ("--env-parameters gravity={low=1,high=2}", &["env_parameters.gravity: ", "has no per", "for instance { low = 1"]),
+        ("--env-parameters gravity={low=1,high=2,per=\"agents\"}", &["per = \"agents\" does not exist", "did you mean 'agent'?"]),
+        ("--env-parameters gravity={low=1,high=2,per=3}", &["per = 3 is not a word"]),
+        ("--env-parameters gravity={low=[],high=2,per=\"agent\"}", &["has limits that are not numbers"]),
+        ("--env-parameters gravity=[1,2,3]", &["env_parameters.gravity: [1, 2, 3] is neither a number nor a range"]),
         ("--hidden 64,x", &["hidden: "]),
         ("--hidden []", &["hidden: ", "at least one"]),
         ("--hidden= ", &["--hidden"]),
@@ -414,7 +424,6 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--target-return nan", &["target_return: "]),
         ("--gamma 0.9,0.99", &["gamma: ", "2 values for 1 agents", "agents = 2"]),
         ("--agents 3 --clip 0.1,0.2", &["clip: ", "2 values for 3 agents", "exactly 3"]),
-        ("--dispatches-per-submit -1", &["dispatches_per_submit: "]),
     ] {
         desk.refuse(arguments, parts);
     }
@@ -476,6 +485,16 @@ fn the_suggested_nearest_value_works() {
     let desk = Desk::new();
     for (flag, value, rest) in [
         ("envs", "0", ""),
+        ("envs", "-1", ""),
+        ("envs", "5000000000", "--steps 16"),
+        ("envs", "1e20", "--steps 16"),
+        ("seed", "-1", ""),
+        ("seed", "9223372036854775808", ""),
+        ("seed", "18446744073709551616", ""),
+        ("seed", "1e19", ""),
+        ("dispatches-per-submit", "-1", ""),
+        ("minibatches", "0.5", ""),
+        ("total-steps", "-5", ""),
         ("envs", "99999999", "--steps 16"),
         ("envs", "16000000", "--steps 512 --minibatches 1"),
         ("steps", "0", ""),
