@@ -648,6 +648,9 @@ fn inputs_that_cannot_be_read_or_found_are_refusals() {
     desk.write("latin1.toml", b"# gr\xf6\xdfe\nenvs = 8\n");
     desk.write("latin1.wgsl", b"// gr\xf6\xdfe\n");
     std::fs::create_dir(desk.path("directory.wgsl")).unwrap();
+    // Some editors begin files in UTF-8 with a mark.
+    desk.write("marked.toml", "\u{feff}envs = 24\n");
+    assert!(desk.expect(DONE, "inspect config --config marked.toml").stdout.contains("envs = 24\n"));
     let missing = ["cannot read ", "missing", "caused by: ", "help: check that the file exists"];
     for arguments in ["--config missing.toml", "--env missing.wgsl", "env show missing.wgsl", "env check missing.wgsl", "bench --env missing.wgsl"] {
         desk.refuse(arguments, &missing);

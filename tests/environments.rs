@@ -267,8 +267,8 @@ fn an_edited_copy_works() {
             ("reward = 1.0;", "reward = parameters.pay;"),
         ],
     );
-    // Editors of other systems end lines in their own way.
-    desk.write("mine.wgsl", text.replace('\n', "\r\n"));
+    // Editors of other systems end lines in their own way, and begin files with a mark.
+    desk.write("mine.wgsl", format!("\u{feff}{}", text.replace('\n', "\r\n")));
     let shown = desk.expect(DONE, "env show mine.wgsl").stdout;
     assert!(shown.contains("observations   5\n") && shown.contains("for a ball"), "{shown}");
     let rewards = |flags: &str| {
@@ -308,7 +308,8 @@ const fn continuous(edits: &'static [(&'static str, &'static str)], says: &'stat
 /// Where declarations are added.
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
-const MISSING_FUNCTION: Mistake = discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step("]);
+const MISSING_FUNCTION: Mistake =
+    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 61?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
@@ -480,6 +481,23 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[(BEFORE_RESET, "@fragment§\nfn main() {}\n")], &["an entry point has no place", "help: "]),
     discrete(&[("f32(state.ball_row) * ", "subgroupAdd§(f32(state.ball_row)) * ")], &["an operation across invocations", "help: remove it"]),
     discrete(&[("f32(state.ball_row) * ", "dpdx(f32(state.ball_row)) * ")], &["operations forbidden at this stage", "not as part of the kernel"]),
+    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
+    discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
+    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 30?)"]),
+    discrete(&[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")], &["`ACTIONS`", "did you mean 'ACTION'?"]),
+    discrete(
+        &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
+        &["nothing says what an action is", "(or is it `ACTION` in line 26?)"],
+    ),
+    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 55?)"]),
+    discrete(
+        &[("struct EnvState {", "struct Catch {"), (BEFORE_RESET, "alias EnvState = Catch;§\n")],
+        &["`EnvState` is an alias", "help: give the structure itself this name: struct EnvState { ... }"],
+    ),
+    discrete(
+        &[("struct EnvParameters {", "struct Wind {"), (BEFORE_RESET, "alias EnvParameters = Wind;§\n")],
+        &["`EnvParameters` is an alias", "help: give the structure itself this name"],
+    ),
 ];
 
 #[test]
