@@ -229,6 +229,11 @@ fn a_file_that_exists_is_not_overwritten() {
         outcome.says(&["mine.wgsl exists already", "\n  help: give another name"]);
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
+    for name in [".wgsl", "folder/"] {
+        desk.expect(REFUSED, &format!("env new {name}")).says(&["would have no name", "help: for instance"]);
+    }
+    let nothing = desk.command("env new").arg("").output().unwrap();
+    desk::finish("env new ''", nothing).ended(REFUSED).says(&["would have no name"]);
     desk.expect(FAILED, "env new missing/mine").says(&["cannot create missing/mine.wgsl", "caused by: "]);
     assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], "// a day's work\n".into()));
 }
@@ -476,11 +481,6 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS = 3§")], &["`ACTIONS` has no type", "const ACTIONS: u32"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
-    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION: i32 = 4§")], &["`OBSERVATION` is of type i32", "help: declare it as u32"]),
-    discrete(&[("SOLVED_RETURN: f32 = ", "SOLVED_RETURN =§ ")], &["`SOLVED_RETURN` is not a number with a type", "help: write const SOLVED_RETURN: f32"]),
-    discrete(&[(BEFORE_RESET, "@fragment§\nfn main() {}\n")], &["an entry point has no place", "help: "]),
-    discrete(&[("f32(state.ball_row) * ", "subgroupAdd§(f32(state.ball_row)) * ")], &["an operation across invocations", "help: remove it"]),
-    discrete(&[("f32(state.ball_row) * ", "dpdx(f32(state.ball_row)) * ")], &["operations forbidden at this stage", "not as part of the kernel"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
     discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 30?)"]),
@@ -498,6 +498,11 @@ const MISTAKES: &[Mistake] = &[
         &[("struct EnvParameters {", "struct Wind {"), (BEFORE_RESET, "alias EnvParameters = Wind;§\n")],
         &["`EnvParameters` is an alias", "help: give the structure itself this name"],
     ),
+    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION: i32 = 4§")], &["`OBSERVATION` is of type i32", "help: declare it as u32"]),
+    discrete(&[("SOLVED_RETURN: f32 = ", "SOLVED_RETURN =§ ")], &["`SOLVED_RETURN` is not a number with a type", "help: write const SOLVED_RETURN: f32"]),
+    discrete(&[(BEFORE_RESET, "@fragment§\nfn main() {}\n")], &["an entry point has no place", "help: "]),
+    discrete(&[("f32(state.ball_row) * ", "subgroupAdd§(f32(state.ball_row)) * ")], &["an operation across invocations", "help: remove it"]),
+    discrete(&[("f32(state.ball_row) * ", "dpdx(f32(state.ball_row)) * ")], &["operations forbidden at this stage", "not as part of the kernel"]),
 ];
 
 #[test]

@@ -599,6 +599,13 @@ fn eval_plays_the_trained_policy() {
     assert!(text.starts_with("CartPole-v1 after 24 updates, sampled actions\n") && text.contains("confidence"), "{text}");
     desk.expect(REFUSED, "eval poles --agent 3").says(&["no agent 3"]);
     desk.expect(REFUSED, "eval poles --episodes 0").says(&["--episodes"]);
+    for (number, nearest) in [("1e12", 4_294_967_295_u32), ("2.6", 3), ("-1", 1)] {
+        let nearest = format!("invalid value '{number}' for '--episodes <N>': nearest that works: {nearest}\n");
+        desk.expect(REFUSED, &format!("eval poles --episodes {number}")).says(&[&nearest]);
+    }
+    desk.expect(REFUSED, "eval poles --episodes many").says(&["--episodes", "not a number"]);
+    desk.expect(REFUSED, "eval poles --most-steps 0").says(&["--most-steps: ", "nearest that works: 1"]);
+    assert_eq!(eval("poles --episodes 1e1")["agents"][0]["episodes"], 10);
     desk.expect(REFUSED, "eval poles --lr 1").says(&["lr: ", "seed"]);
     desk.expect(REFUSED, "eval nowhere").says(&["holds no run"]);
 }
@@ -641,6 +648,8 @@ fn a_recording_shows_each_state_of_an_episode() {
         ("run", "--gif"),
         ("run --gif x.gif --size 0", "--size"),
         ("run --gif x.gif --fps 1000", "nearest that works: 100"),
+        ("run --gif x.gif --most-frames 0", "--most-frames: 0 leaves nothing to show"),
+        ("run --gif x.gif --episodes 0", "--episodes: 0 leaves nothing to show"),
         ("run --gif x.gif --agent 2", "no agent 2"),
     ] {
         desk.expect(REFUSED, &format!("record {arguments}")).says(&[says, "\n  help: "]);

@@ -78,6 +78,17 @@ impl Playing {
     }
 }
 
+/// A whole number, which may be written as 1e6.
+pub(super) fn count(text: &str) -> std::result::Result<u32, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    let most = f64::from(u32::MAX);
+    match number {
+        _ if number.is_nan() => Err("not a number".into()),
+        _ if number.fract() == 0.0 && (0.0..=most).contains(&number) => Ok(number as u32),
+        _ => Err(format!("nearest that works: {}", number.round().clamp(1.0, most))),
+    }
+}
+
 /// A time to spend, in seconds.
 pub(super) fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;

@@ -187,6 +187,9 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     if episodes == 0 {
         return Err(Error::config("--episodes", "0 episodes tell nothing", "nearest that works: 1"));
     }
+    if options.most_steps == 0 {
+        return Err(Error::config("--most-steps", "no episode ends within 0 steps", "nearest that works: 1"));
+    }
     let each = episodes.div_ceil((MOST_ENVS / agents.len()).max(1).min(episodes));
     let envs = episodes.div_ceil(each);
     let play = player::PlayerOptions { agents: agents.clone(), envs: envs as u32, steps: STEPS, seed: config.seed, deterministic: options.deterministic };

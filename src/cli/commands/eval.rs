@@ -1,6 +1,6 @@
 //! `ppo-gpu eval`.
 
-use crate::cli::arguments::{SavedRun, checkpoint};
+use crate::cli::arguments::{SavedRun, checkpoint, count};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::device::gpu::Gpu;
 use crate::play::eval::{EvalOptions, evaluate};
@@ -18,10 +18,10 @@ pub(in crate::cli) struct Eval {
     #[arg(long)]
     agent: Option<usize>,
     /// Episodes of each agent.
-    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count, allow_negative_numbers = true)]
     episodes: u32,
     /// Give up an episode after N steps.
-    #[arg(long, value_name = "N", default_value = "100000")]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = count, allow_negative_numbers = true)]
     most_steps: u32,
     /// Take the most probable action instead of a random one.
     #[arg(long)]
