@@ -373,6 +373,10 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     desk.write("key.toml", "minibatchs = 4\n");
     desk.write("type.toml", "\n\nenvs = \"many\"\n");
     desk.write("table.toml", "[ppo]\nlr = 1\n");
+    desk.write("negative.toml", "envs = -8\n");
+    desk.write("seed.toml", "seed = 9223372036854775808\n");
+    desk.write("larger.toml", "seed = 99999999999999999999999\n");
+    desk.write("per.toml", "env_parameters = { gravity = { low = 1, high = 2, per = \"world\" } }\n");
     desk.write("syntax.toml", "envs = 8\nsteps = = 3\n");
     desk.write("deep.toml", format!("hidden = {}", "[".repeat(100_000)));
     desk.write("dotted.toml", format!("a{} = 1", ".a".repeat(100_000)));
@@ -401,11 +405,17 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--backend vulcan", &["backend: ", "did you mean 'vulkan'?"]),
         ("--profile huge", &["profile: ", "software"]),
         ("--envs many", &["envs: ", "many"]),
-        ("--envs -4", &["envs: ", "-4"]),
-        ("--envs 1.5", &["envs: ", "1.5"]),
-        ("--envs 5000000000", &["envs: ", "5000000000"]),
-        ("--seed 99999999999999999999", &["seed: "]),
-        ("--seed -1", &["seed: ", "-1"]),
+        ("--envs 1.5", &["envs: 1.5 is not a whole number", "nearest that works: 2"]),
+        ("--config negative.toml", &["envs (in negative.toml): -8 is out of range", "nearest that works: 1"]),
+        ("--config seed.toml", &["seed.toml", "line 1", "the largest integer of a TOML file is 9223372036854775807"]),
+        ("--config larger.toml", &["larger.toml", "line 1", "the largest integer of a TOML file is 9223372036854775807"]),
+        ("--config per.toml", &["env_parameters.gravity (in per.toml): per = \"world\" does not exist", "one of episode, environment, agent"]),
+        ("--env-parameters gravity={low=1,hi=2,per=\"agent\"}", &["env_parameters.gravity: a range has no 'hi'", "did you mean 'high'?"]),
+        ("--env-parameters gravity={low=1,high=2}", &["env_parameters.gravity: ", "has no per", "for instance { low = 1"]),
+        ("--env-parameters gravity={low=1,high=2,per=\"agents\"}", &["per = \"agents\" does not exist", "did you mean 'agent'?"]),
+        ("--env-parameters gravity={low=1,high=2,per=3}", &["per = 3 is not a word"]),
+        ("--env-parameters gravity={low=[],high=2,per=\"agent\"}", &["has limits that are not numbers"]),
+        ("--env-parameters gravity=[1,2,3]", &["env_parameters.gravity: [1, 2, 3] is neither a number nor a range"]),
         ("--hidden 64,x", &["hidden: "]),
         ("--hidden []", &["hidden: ", "at least one"]),
         ("--hidden= ", &["--hidden"]),
@@ -414,7 +424,6 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--target-return nan", &["target_return: "]),
         ("--gamma 0.9,0.99", &["gamma: ", "2 values for 1 agents", "agents = 2"]),
         ("--agents 3 --clip 0.1,0.2", &["clip: ", "2 values for 3 agents", "exactly 3"]),
-        ("--dispatches-per-submit -1", &["dispatches_per_submit: "]),
     ] {
         desk.refuse(arguments, parts);
     }
@@ -426,12 +435,66 @@ fn refusals_name_the_problem_and_the_nearest_value() {
     }
 }
 
+#[test]
+fn inspect_config_refuses_what_training_refuses_in_the_same_words() {
+    let desk = Desk::new();
+    for flags in [
+        "--env Pong",
+        "--env missing.wgsl",
+        "--minibatches 7",
+        "--envs 16000000 --steps 512",
+        "--total-steps 9000000000000000000",
+        "--env-parameters gravty=3",
+        "--env-parameters cart_mass=-0.1",
+        "--env-parameters time_limit=0",
+        "--config file.toml",
+    ] {
+        desk.write("file.toml", "envs = 8\nsteps = 16\nminibatches = 3\n");
+        let trained = desk.refuse(flags, &["\n  help: "]);
+        assert_eq!(desk.refuse(&format!("inspect config {flags}"), &[]).stderr, trained.stderr);
+    }
+}
+
+#[test]
+fn parameters_of_built_in_environments_have_ranges() {
+    let desk = Desk::new();
+    for (parameter, value, says) in [
+        ("cart_mass", "-0.1", "-0.1 is out of range (1e-6 to 1000000)"),
+        ("time_step", "0", "0 is out of range (1e-6 to 1)"),
+        ("pole_mass", "-1", "-1 is out of range (0 to 1000000)"),
+        ("pole_mass", "[-1,1]", "-1 is out of range (0 to 1000000)"),
+        ("gravity", "1e39", "1e39 is out of range (-3.4028234663852886e38 to 3.4028234663852886e38)"),
+        ("gravity", "inf", "inf is out of range"),
+    ] {
+        let refusal =
+            desk.refuse(&format!("--env-parameters {parameter}={value}"), &[&format!("env_parameters.{parameter}: {says}"), "the standard value is "]);
+        let nearest = refusal.nearest().unwrap_or_else(|| panic!("no value is offered: {refusal}"));
+        desk.expect(DONE, &format!("inspect config --env-parameters {parameter}={}", nearest.trim_end_matches(';')));
+    }
+    desk.refuse("--env-parameters gravity=nan", &["NaN is not a number", "the standard value is 9.8"]);
+    let asterix = "inspect config --env MinAtar/Asterix-v1 --env-parameters";
+    desk.refuse(&format!("{asterix} sticky_action_probability=1.5"), &["1.5 is out of range (0 to 1)", "nearest that works: 1;"]);
+    desk.refuse(&format!("{asterix} difficulty_ramping=0.4"), &["0.4 is not a whole number", "nearest that works: 0;"]);
+    // Gravity has a sign, and a pole may have no mass.
+    desk.expect(DONE, "inspect config --env-parameters gravity=-9.8,pole_mass=0");
+}
+
 /// The value that a refusal suggests is tried.
 #[test]
 fn the_suggested_nearest_value_works() {
     let desk = Desk::new();
     for (flag, value, rest) in [
         ("envs", "0", ""),
+        ("envs", "-1", ""),
+        ("envs", "5000000000", "--steps 16"),
+        ("envs", "1e20", "--steps 16"),
+        ("seed", "-1", ""),
+        ("seed", "9223372036854775808", ""),
+        ("seed", "18446744073709551616", ""),
+        ("seed", "1e19", ""),
+        ("dispatches-per-submit", "-1", ""),
+        ("minibatches", "0.5", ""),
+        ("total-steps", "-5", ""),
         ("envs", "99999999", "--steps 16"),
         ("envs", "16000000", "--steps 512 --minibatches 1"),
         ("steps", "0", ""),
@@ -563,8 +626,9 @@ fn files_that_cannot_be_used_are_named() {
     desk.refuse("--config missing.toml", &["cannot read missing.toml", "caused by: ", "help: "]);
     desk.refuse("--config .", &["cannot read .", "caused by: "]);
     desk.write("file", "text");
-    desk.expect(FAILED, &format!("{TINY} --quiet --out file/run")).says(&["file/run", "caused by: "]);
-    desk.expect(FAILED, &format!("{TINY} --quiet --out file")).says(&["file", "caused by: "]);
+    for out in ["file", "file/run", "file/below/run"] {
+        desk.refuse(&format!("{TINY} --quiet --out {out}"), &["out: file is no directory", "help: choose another directory"]);
+    }
     assert_eq!((desk.read("file").as_str(), desk.names().len()), ("text", 1));
     // Directories on the way are made, and may have any name that the system takes.
     desk.summary(&format!("{TINY} --out new/and/deep"));
@@ -584,6 +648,9 @@ fn inputs_that_cannot_be_read_or_found_are_refusals() {
     let desk = Desk::new();
     desk.write("latin1.toml", b"# gr\xf6\xdfe\nenvs = 8\n");
     desk.write("latin1.wgsl", b"// gr\xf6\xdfe\n");
+    // Some editors begin files in UTF-8 with a mark.
+    desk.write("marked.toml", "\u{feff}envs = 24\n");
+    assert!(desk.expect(DONE, "inspect config --config marked.toml").stdout.contains("envs = 24\n"));
     std::fs::create_dir(desk.path("directory.wgsl")).unwrap();
     let missing = ["cannot read ", "missing", "caused by: ", "help: check that the file exists"];
     for arguments in ["--config missing.toml", "--env missing.wgsl", "env show missing.wgsl", "env check missing.wgsl", "bench --env missing.wgsl"] {

@@ -229,6 +229,11 @@ fn a_file_that_exists_is_not_overwritten() {
         outcome.says(&["mine.wgsl exists already", "\n  help: give another name"]);
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
+    for name in [".wgsl", "folder/"] {
+        desk.expect(REFUSED, &format!("env new {name}")).says(&["would have no name", "help: for instance"]);
+    }
+    let nothing = desk.command("env new").arg("").output().unwrap();
+    desk::finish("env new ''", nothing).ended(REFUSED).says(&["would have no name"]);
     desk.expect(FAILED, "env new missing/mine").says(&["cannot create missing/mine.wgsl", "caused by: "]);
     assert_eq!((desk.names(), desk.read("mine.wgsl")), (vec!["mine.wgsl".into()], "// a day's work\n".into()));
 }
@@ -267,8 +272,8 @@ fn an_edited_copy_works() {
             ("reward = 1.0;", "reward = parameters.pay;"),
         ],
     );
-    // Editors of other systems end lines in their own way.
-    desk.write("mine.wgsl", text.replace('\n', "\r\n"));
+    // Editors of other systems end lines in their own way, and begin files with a mark.
+    desk.write("mine.wgsl", format!("\u{feff}{}", text.replace('\n', "\r\n")));
     let shown = desk.expect(DONE, "env show mine.wgsl").stdout;
     assert!(shown.contains("observations   5\n") && shown.contains("for a ball"), "{shown}");
     let rewards = |flags: &str| {
@@ -308,7 +313,8 @@ const fn continuous(edits: &'static [(&'static str, &'static str)], says: &'stat
 /// Where declarations are added.
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
-const MISSING_FUNCTION: Mistake = discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step("]);
+const MISSING_FUNCTION: Mistake =
+    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 61?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
@@ -475,6 +481,23 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS = 3§")], &["`ACTIONS` has no type", "const ACTIONS: u32"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
+    discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
+    discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
+    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 30?)"]),
+    discrete(&[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")], &["`ACTIONS`", "did you mean 'ACTION'?"]),
+    discrete(
+        &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
+        &["nothing says what an action is", "(or is it `ACTION` in line 26?)"],
+    ),
+    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 55?)"]),
+    discrete(
+        &[("struct EnvState {", "struct Catch {"), (BEFORE_RESET, "alias EnvState = Catch;§\n")],
+        &["`EnvState` is an alias", "help: give the structure itself this name: struct EnvState { ... }"],
+    ),
+    discrete(
+        &[("struct EnvParameters {", "struct Wind {"), (BEFORE_RESET, "alias EnvParameters = Wind;§\n")],
+        &["`EnvParameters` is an alias", "help: give the structure itself this name"],
+    ),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION: i32 = 4§")], &["`OBSERVATION` is of type i32", "help: declare it as u32"]),
     discrete(&[("SOLVED_RETURN: f32 = ", "SOLVED_RETURN =§ ")], &["`SOLVED_RETURN` is not a number with a type", "help: write const SOLVED_RETURN: f32"]),
     discrete(&[(BEFORE_RESET, "@fragment§\nfn main() {}\n")], &["an entry point has no place", "help: "]),

@@ -331,9 +331,10 @@ fn divisions_by_zero_are_found_however_well_known_the_zero_is() {
     }
     let run = desk.expect(DIVERGED, "--env zero.wgsl --envs 4 --steps 32 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json --out zero");
     assert_eq!(run.json()["diverged"]["quantity"], "observation", "{run}");
-    // In a built-in environment, whose parameters anybody may set.
+    // In a copy of a built-in environment, which knows no ranges.
+    desk.write("pole.wgsl", desk.expect(DONE, "env show CartPole-v1 --wgsl").stdout);
     let flags = "--envs 4 --steps 32 --minibatches 1 --hidden 4 --total-steps 256 --quiet --json --out pole --env-parameters pole_half_length=0";
-    assert_eq!(desk.expect(DIVERGED, flags).json()["diverged"]["quantity"], "observation");
+    assert_eq!(desk.expect(DIVERGED, &format!("--env pole.wgsl {flags}")).json()["diverged"]["quantity"], "observation");
 }
 
 // ---- one sample
@@ -570,10 +571,11 @@ fn rollbacks_are_limited_to_the_configured_number() {
 
 // ---- what figures are of
 
-#[test]
-fn summaries_state_the_number_of_episodes_and_agents() {
-    let desk = Desk::new();
-    // Agents whose world has a gain below 50 have a reward that is not a number.
+/// Two updates of an environment of one's own.
+const SMALL: &str = "--envs 2 --steps 8 --minibatches 1 --hidden 4 --total-steps 32 --quiet";
+
+/// A run of four agents. In the worlds of two of them the reward is not a number.
+fn half_diverge(desk: &Desk) -> Outcome {
     let roots = environment(
         "const TIME_LIMIT: u32 = 4u;\nstruct EnvParameters { gain: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(75.0);",
         "return EnvState(0u, 0.0);",
@@ -581,8 +583,57 @@ fn summaries_state_the_number_of_episodes_and_agents() {
         "0.0",
     );
     desk.write("roots.wgsl", roots);
-    let small = "--envs 2 --steps 8 --minibatches 1 --hidden 4 --total-steps 32 --quiet";
-    let run = desk.expect(DONE, &format!("--env roots.wgsl --agents 4 --seed 10 {small} --set env_parameters.gain={{low=0,high=100,per=\"agent\"}} --out run"));
+    desk.expect(DONE, &format!("--env roots.wgsl --agents 4 --seed 10 {SMALL} --set env_parameters.gain={{low=0,high=100,per=\"agent\"}} --out run"))
+}
+
+#[test]
+fn eval_has_the_results_of_agents_that_play_beside_others_that_cannot() {
+    let desk = Desk::new();
+    half_diverge(&desk);
+    let eval = |code: i32, flags: &str| desk.expect(code, &format!("eval run --episodes 3 --quiet {flags}"));
+    let all = eval(FAILED, "--json");
+    all.says(&["error: 2 agents stopped playing, this one first: agent ", "the reward", "\n  help: "]);
+    let all = all.json();
+    let agents = all["agents"].as_array().unwrap();
+    let (failed, played): (Vec<_>, Vec<_>) = agents.iter().partition(|agent| agent["returns"].is_null());
+    assert_eq!((failed.len(), played.len()), (2, 2), "{all}");
+    assert!(failed.iter().all(|agent| agent["fault"] == "reward") && played.iter().all(|agent| agent["fault"].is_null()), "{all}");
+    let means: Vec<f64> = played.iter().map(|agent| agent["returns"]["mean"].as_f64().unwrap()).collect();
+    assert_eq!(all["mean_return"].as_f64(), Some((means[0] + means[1]) / 2.0));
+    // Each as it plays alone.
+    for agent in agents {
+        let (number, code) = (&agent["agent"], if agent["fault"].is_null() { DONE } else { FAILED });
+        assert_eq!(eval(code, &format!("--json --agent {number}")).json()["agents"][0], *agent);
+    }
+    let text = eval(FAILED, "").stdout;
+    assert!(text.contains("  stopped playing: the first quantity that is not finite is the reward") && text.contains("(of 2 of 4 agents)"), "{text}");
+}
+
+/// An agent whose episodes are short has played them all while another still plays its first, and is not judged by what it does meanwhile.
+#[test]
+fn eval_ignores_faults_after_an_agents_last_episode() {
+    let desk = Desk::new();
+    let rare = environment(
+        "const TIME_LIMIT: u32 = 20000u;\nstruct EnvParameters { long: f32 }\nconst DEFAULT_PARAMETERS = EnvParameters(1.0);",
+        "return EnvState(0u, rng_uniform(rng));",
+        "let short = parameters.long < 0.5; return Outcome(sqrt(select(1.0, -1.0, short && (*state).x < 0.0005)), short);",
+        "0.0",
+    );
+    desk.write("rare.wgsl", rare);
+    desk.expect(DONE, &format!("--env rare.wgsl --agents 2 --seed 10 {SMALL} --set env_parameters.long={{low=0,high=1,per=\"agent\"}} --out run"));
+    let eval = |code: i32, flags: &str| desk.expect(code, &format!("eval run --quiet --json {flags}")).json();
+    let both = eval(DONE, "--episodes 3");
+    let lengths = |agent: usize| both["agents"][agent]["lengths"]["mean"].as_f64();
+    assert_eq!([lengths(0), lengths(1)], [Some(20_000.0), Some(1.0)], "{both}");
+    assert_eq!(eval(DONE, "--episodes 3 --agent 1")["agents"][0], both["agents"][1]);
+    // With more episodes it has a fault among them.
+    assert_eq!(eval(FAILED, "--episodes 50000 --agent 1")["agents"][0]["fault"], "reward");
+}
+
+#[test]
+fn summaries_state_the_number_of_episodes_and_agents() {
+    let desk = Desk::new();
+    let run = half_diverge(&desk);
     assert!(run.stdout.contains(" over the last 8 episodes, mean of 2 of 4 agents ("), "{run}");
     // One of the two that diverged is said to have done so wherever it appears.
     let played = desk.expect(DONE, "eval run --agent 0 --episodes 3 --json --quiet").json();
@@ -600,7 +651,7 @@ fn summaries_state_the_number_of_episodes_and_agents() {
         "state.x",
     );
     desk.write("half.wgsl", half);
-    desk.expect(DONE, &format!("--env half.wgsl {small} --out half"));
+    desk.expect(DONE, &format!("--env half.wgsl {SMALL} --out half"));
     let played = desk.expect(DONE, "eval half --episodes 60 --most-steps 50");
     assert!(played.stdout.contains("episodes were longer than 50 steps and are left out"), "{played}");
 }

@@ -105,6 +105,31 @@ fn a_complete_run_without_checkpoints_is_not_trained_over() {
     assert_eq!(desk.read("run/summary.json"), summary);
 }
 
+#[test]
+fn a_missing_last_checkpoint_is_noted() {
+    let desk = Desk::new();
+    trained(&desk, "", "run");
+    let wanted = sha(&desk, "run");
+    let note = "note: summary.json says that this run made 24 updates, but the last checkpoint left is that of update 20";
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+    std::fs::remove_file(desk.path("run/checkpoints/update-24.safetensors")).unwrap();
+    for command in ["eval run --episodes 4", "export run --onnx x.onnx", "record run --gif x.gif --size 8 --most-frames 2"] {
+        desk.expect(DONE, command).says(&[note]);
+    }
+    desk.expect(DONE, "fork run --out fork").says(&[note]);
+    for silent in ["eval run --episodes 4 --quiet", "eval run --episodes 4 --from 20", "eval run --episodes 4 --from best"] {
+        assert!(!desk.expect(DONE, silent).stderr.contains("note: summary.json"), "{silent}");
+    }
+    // Rows that end before the summary belong to a session that replaces the end of the run, and has no summary yet.
+    let rows = desk.read("run/metrics.jsonl");
+    desk.write("run/metrics.jsonl", rows.lines().take(22).map(|row| format!("{row}\n")).collect::<String>());
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+    desk.write("run/metrics.jsonl", rows);
+    desk.expect(DONE, "resume run").says(&[note]);
+    assert_eq!(sha(&desk, "run"), wanted);
+    assert!(!desk.expect(DONE, "eval run --episodes 4").stderr.contains("note: summary.json"));
+}
+
 fn manifest(desk: &Desk, run: &str) -> Value {
     serde_json::from_str(&desk.read(&format!("{run}/run.json"))).unwrap()
 }
@@ -574,6 +599,13 @@ fn eval_plays_the_trained_policy() {
     assert!(text.starts_with("CartPole-v1 after 24 updates, sampled actions\n") && text.contains("confidence"), "{text}");
     desk.expect(REFUSED, "eval poles --agent 3").says(&["no agent 3"]);
     desk.expect(REFUSED, "eval poles --episodes 0").says(&["--episodes"]);
+    for (number, nearest) in [("1e12", 4_294_967_295_u32), ("2.6", 3), ("-1", 1)] {
+        let nearest = format!("invalid value '{number}' for '--episodes <N>': nearest that works: {nearest}\n");
+        desk.expect(REFUSED, &format!("eval poles --episodes {number}")).says(&[&nearest]);
+    }
+    desk.expect(REFUSED, "eval poles --episodes many").says(&["--episodes", "not a number"]);
+    desk.expect(REFUSED, "eval poles --most-steps 0").says(&["--most-steps: ", "nearest that works: 1"]);
+    assert_eq!(eval("poles --episodes 1e1")["agents"][0]["episodes"], 10);
     desk.expect(REFUSED, "eval poles --lr 1").says(&["lr: ", "seed"]);
     desk.expect(REFUSED, "eval nowhere").says(&["holds no run"]);
 }
@@ -616,6 +648,8 @@ fn a_recording_shows_each_state_of_an_episode() {
         ("run", "--gif"),
         ("run --gif x.gif --size 0", "--size"),
         ("run --gif x.gif --fps 1000", "nearest that works: 100"),
+        ("run --gif x.gif --most-frames 0", "--most-frames: 0 leaves nothing to show"),
+        ("run --gif x.gif --episodes 0", "--episodes: 0 leaves nothing to show"),
         ("run --gif x.gif --agent 2", "no agent 2"),
     ] {
         desk.expect(REFUSED, &format!("record {arguments}")).says(&[says, "\n  help: "]);

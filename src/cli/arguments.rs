@@ -8,6 +8,7 @@ use crate::run::session::Saved;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
 use crate::train::checkpoint::Checkpoint;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,16 @@ pub(super) struct SavedRun {
     /// Which checkpoint: latest, best (by mean return), or the number of an update.
     #[arg(long, value_name = "WHICH", default_value = "latest")]
     pub(super) from: Which,
+}
+
+/// A checkpoint of a run. If later ones are missing, a note on stderr says so, unless `quiet`.
+pub(super) fn checkpoint(saved: &Saved, from: Which, quiet: bool) -> Result<Checkpoint> {
+    let checkpoint = saved.checkpoint(from)?;
+    if let Some(note) = saved.missing_later(from, &checkpoint).filter(|_| !quiet) {
+        // Nothing more can be reported if stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{note}");
+    }
+    Ok(checkpoint)
 }
 
 /// The run and the agent that play.
@@ -60,10 +71,21 @@ impl Playing {
         if self.agent() >= agents {
             return Err(Error::no_agent(self.agent(), agents));
         }
-        let checkpoint = saved.as_ref().filter(|_| !self.untrained).map(|saved| saved.checkpoint(self.from)).transpose()?;
+        let checkpoint = saved.as_ref().filter(|_| !self.untrained).map(|saved| checkpoint(saved, self.from, shared.quiet)).transpose()?;
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
         let options = PlayerOptions { agents: vec![self.agent()], envs: 1, steps: 1, seed: config.seed, deterministic: self.deterministic };
         Ok((Player::new(&gpu, &config, &environment, checkpoint.as_ref(), &options)?, saved, checkpoint, agents))
+    }
+}
+
+/// A whole number, which may be written as 1e6.
+pub(super) fn count(text: &str) -> std::result::Result<u32, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
+    let most = f64::from(u32::MAX);
+    match number {
+        _ if number.is_nan() => Err("not a number".into()),
+        _ if number.fract() == 0.0 && (0.0..=most).contains(&number) => Ok(number as u32),
+        _ => Err(format!("nearest that works: {}", number.round().clamp(1.0, most))),
     }
 }
 

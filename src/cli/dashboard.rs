@@ -1,5 +1,6 @@
 //! The live dashboard of a training run (`--tui`): learning curve, speed, kernels, losses, memory, time left.
 
+use crate::cli::time_left::TimeLeft;
 use crate::program::plan::Plan;
 use crate::run::display::State;
 use crate::spec::metrics::Row;
@@ -35,6 +36,7 @@ pub struct Dashboard {
     /// Updates between two points of the curve.
     stride: u32,
     notes: Vec<String>,
+    left: TimeLeft,
 }
 
 impl Dashboard {
@@ -50,11 +52,13 @@ impl Dashboard {
             curve: Vec::new(),
             stride: 1,
             notes: Vec::new(),
+            left: TimeLeft::default(),
         }
     }
 
     /// Adds the present state of the run.
     pub fn take(&mut self, state: &State) {
+        self.left.take(state);
         let Some(value) = state.mean_return else { return };
         if state.updates.is_multiple_of(self.stride) {
             self.curve.push((state.env_steps as f64, f64::from(value)));
@@ -85,8 +89,8 @@ impl Dashboard {
         frame.render_widget(Paragraph::new(self.kernels()).block(Block::bordered().title(" kernels ")), kernels);
         let done = state.map_or(0.0, |state| f64::from(state.updates) / f64::from(self.updates.max(1)));
         let label = state.map_or("preparing the device".into(), |state| {
-            let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(self.updates.saturating_sub(state.updates));
-            format!("{} of {} updates · {} left", grouped(state.updates.into()), grouped(self.updates.into()), duration(left))
+            let left = self.left.seconds(state, self.updates).map_or(String::new(), |seconds| format!(" · {} left", duration(seconds)));
+            format!("{} of {} updates{left}", grouped(state.updates.into()), grouped(self.updates.into()))
         });
         frame.render_widget(Gauge::default().ratio(done.clamp(0.0, 1.0)).label(label).gauge_style(Style::new().fg(Color::Blue)), progress);
         let mut lines: Vec<Line<'_>> = self.notes.iter().map(|note| Line::from(note.as_str())).collect();

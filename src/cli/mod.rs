@@ -13,6 +13,7 @@ mod png;
 pub mod progress;
 mod shared;
 mod signals;
+mod time_left;
 pub mod watch;
 
 pub use command_line::main;

@@ -2,6 +2,7 @@
 
 use crate::cli::dashboard::{Dashboard, Screen};
 use crate::cli::signals;
+use crate::cli::time_left::TimeLeft;
 use crate::program::plan::Plan;
 use crate::run::device::DeviceSummary;
 use crate::run::display::{Display, State};
@@ -36,12 +37,13 @@ pub struct Progress {
     tui: bool,
     updates: u32,
     shown: Instant,
+    left: TimeLeft,
 }
 
 impl Progress {
     /// Progress of a run: a bar on a terminal that can show one, plain lines elsewhere, nothing when `quiet`; or, with `tui`, a dashboard.
     pub fn new(quiet: bool, tui: bool) -> Progress {
-        Progress { sink: Sink::Nothing, quiet, tui, updates: 0, shown: Instant::now() }
+        Progress { sink: Sink::Nothing, quiet, tui, updates: 0, shown: Instant::now(), left: TimeLeft::default() }
     }
 }
 
@@ -80,6 +82,7 @@ impl Display for Progress {
 
     /// Shows `state`, unless something was shown a moment ago.
     fn show(&mut self, state: &State) {
+        self.left.take(state);
         let period = match &mut self.sink {
             Sink::Dashboard(screen) => {
                 screen.dashboard.take(state);
@@ -97,7 +100,7 @@ impl Display for Progress {
             return;
         }
         self.shown = Instant::now();
-        let text = line(state, self.updates);
+        let text = line(state, self.updates, self.left.seconds(state, self.updates));
         match &self.sink {
             Sink::Bar(bar) => {
                 bar.set_position(u64::from(state.updates));
@@ -161,16 +164,15 @@ fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// `state` of a run of `updates` updates, in one line. The most important part comes first. With the bar, it fits 80 columns for runs of usual length;
+/// `state` of a run of `updates` updates, which will take `left` seconds more, in one line. The most important part comes first. With the bar, it fits 80 columns for runs of usual length;
 /// narrower terminals cut off its end.
-fn line(state: &State, updates: u32) -> String {
+fn line(state: &State, updates: u32, left: Option<f64>) -> String {
     let mean_return = state.mean_return.map_or("no episode finished yet".into(), |value| format!("mean return {}", quantity(value)));
-    let left = state.seconds / f64::from(state.updates.max(1)) * f64::from(updates.saturating_sub(state.updates));
+    let left = left.map_or(String::new(), |seconds| format!(" · {} left", duration(seconds)));
     format!(
-        "{}/{} · {} left · {mean_return} · {} steps · {}/s",
+        "{}/{}{left} · {mean_return} · {} steps · {}/s",
         grouped(state.updates.into()),
         grouped(updates.into()),
-        duration(left),
         grouped(state.env_steps),
         grouped(state.sps.round() as u64),
     )
@@ -183,9 +185,9 @@ mod tests {
     #[test]
     fn a_progress_line_has_updates_time_return_and_speed() {
         let state = State { updates: 10, env_steps: 1_310_720, sps: 65_536.4, mean_return: Some(123.45), seconds: 20.0, row: None };
-        assert_eq!(line(&state, 39), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
+        assert_eq!(line(&state, 39, Some(58.0)), "10/39 · 0:58 left · mean return 123.4 · 1,310,720 steps · 65,536/s");
         let first = State { updates: 0, env_steps: 0, sps: 0.0, mean_return: None, seconds: 0.0, row: None };
-        assert_eq!(line(&first, 39), "0/39 · 0:00 left · no episode finished yet · 0 steps · 0/s");
+        assert_eq!(line(&first, 39, None), "0/39 · no episode finished yet · 0 steps · 0/s");
         assert_eq!([duration(3725.0), duration(0.2)], ["1:02:05", "0:01"]);
     }
 }

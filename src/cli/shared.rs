@@ -5,6 +5,7 @@ use crate::run::display::Observers;
 use crate::spec::config::{Config, KEYS, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
+use crate::support::files;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::PathBuf;
@@ -78,9 +79,10 @@ impl Shared {
         let Some(path) = &self.config else {
             return Config::from_layers(preset(&written)?.into_iter().chain([written]));
         };
-        let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
+        let text = files::read_text(path)?;
         let file = Config::layer(&path.display().to_string(), &text)?;
-        let in_file = |name: &str| file.contains_key(name) && !written.contains_key(name);
+        // A key may be followed by an entry's name.
+        let in_file = |name: &str| name.split('.').next().is_some_and(|name| file.contains_key(name) && !written.contains_key(name));
         Config::from_layers([file.clone(), written.clone()]).map_err(|error| match error {
             // Name the file for keys that are not on the command line.
             Error::Config { key, problem, help } if in_file(&key) => Error::Config { key: format!("{key} (in {})", path.display()), problem, help },

@@ -55,6 +55,17 @@ built_in! {
     "Probe/Target" "probe_target";
 }
 
+/// Ranges of the built-in environments' parameters, by name, within which every environment stays finite: what is divided by is positive, probabilities end at
+/// 1, and so on. A parameter that is not listed, such as a force or a position, may have any value, and so may those of files.
+const RANGES: &[(&[&str], [f64; 2])] = &[
+    (&["cart_mass", "mass", "inertia", "pole_half_length", "length", "length_1", "arm_length"], [1e-6, 1e6]),
+    (&["max_speed", "max_speed_1", "max_speed_2", "max_thrust", "position_limit", "angle_limit", "reward_unit"], [1e-6, 1e6]),
+    (&["time_step"], [1e-6, 1.0]),
+    (&["pole_mass", "mass_1", "mass_2", "noise"], [0.0, 1e6]),
+    (&["centre_1", "centre_2", "reset_range"], [0.0, 1e3]),
+    (&["sticky_action_probability", "four_probability", "difficulty_ramping"], [0.0, 1.0]),
+];
+
 /// A template of an environment file.
 pub fn template(continuous: bool) -> &'static str {
     if continuous { include_str!("template_continuous.wgsl") } else { include_str!("template_discrete.wgsl") }
@@ -76,7 +87,13 @@ impl Environment {
             Error::config("env", format!("there is no environment '{name}'"), help)
         })?;
         // A test checks that they fit into the kernels.
-        Ok(Environment { built_in: true, ..contract::read(known.name, known.source)? })
+        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source)? };
+        for parameter in &mut environment.parameters {
+            if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
+                parameter.range = *range;
+            }
+        }
+        Ok(environment)
     }
 
     /// Names of the built-in environments.
@@ -111,5 +128,49 @@ impl Plan {
     /// Those of [`Environment::named`] and [`Plan::with_environment`].
     pub fn new(config: &Config, profile: Profile) -> Result<Plan> {
         Plan::with_environment(config, Environment::named(&config.env)?, profile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::environment::Parameter;
+
+    /// Whoever adds a parameter decides whether it has a range.
+    #[test]
+    fn parameters_of_built_in_environments_have_ranges_or_a_sign() {
+        const FREE: &[&str] = &[
+            "gravity",
+            "force",
+            "power",
+            "left_wall",
+            "right_end",
+            "goal_position",
+            "goal_velocity",
+            "goal_reward",
+            "effort_cost",
+            "target_x",
+            "target_z",
+            "clock",
+            "mean_0",
+            "mean_1",
+            "mean_2",
+            "mean_3",
+            "delay",
+        ];
+        let mut unused: Vec<&str> = RANGES.iter().flat_map(|(names, _)| *names).chain(FREE).copied().collect();
+        let before = unused.len();
+        unused.sort_unstable();
+        unused.dedup();
+        assert_eq!(unused.len(), before, "a name is listed twice");
+        for environment in Environment::list().expect("environments") {
+            for Parameter { name, default, range: [least, most], .. } in environment.parameters {
+                assert!((least..=most).contains(&default), "{}: {name}", environment.name);
+                let listed = RANGES.iter().any(|(names, _)| names.contains(&name.as_str()));
+                assert!(listed != FREE.contains(&name.as_str()), "{}: {name}", environment.name);
+                unused.retain(|other| *other != name);
+            }
+        }
+        assert!(unused.is_empty(), "no environment has {unused:?}");
     }
 }

@@ -6,7 +6,7 @@ use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
 use crate::support::error::{Error, Result};
-use crate::support::text::did_you_mean;
+use crate::support::text::{did_you_mean, nearest_name};
 use crate::wgsl::branches::statements;
 use crate::wgsl::{compose, reflect};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
@@ -25,6 +25,7 @@ const MOST_OUTPUTS: usize = 1024;
 pub fn read(name: &str, source: &str) -> Result<Environment> {
     let file = File { name, source };
     file.refuse_what_kernels_own()?;
+    file.refuse_aliases()?;
     let module = file.parse()?;
     let file = Parsed { file, module: &module };
 
@@ -36,7 +37,10 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
     }
     let state_words = match reflect::structure(&module, "EnvState") {
         Some((_, words)) => words,
-        None => return Err(file.error("", "there is no `struct EnvState`", "declare what an environment keeps between steps: struct EnvState { x: f32 }")),
+        None => {
+            let help = format!("declare what an environment keeps between steps: struct EnvState {{ x: f32 }}{}", file.file.alike("struct", "EnvState"));
+            return Err(file.error("", "there is no `struct EnvState`", help));
+        }
     };
     if state_words > MOST_STATE_WORDS {
         let problem = format!("`EnvState` has {state_words} words of 4 bytes, at most {MOST_STATE_WORDS} are allowed");
@@ -221,6 +225,44 @@ impl File<'_> {
         Ok(())
     }
 
+    /// Refuses other names for structures under those that kernels look for.
+    fn refuse_aliases(&self) -> Result<()> {
+        match ["EnvState", "EnvParameters"].into_iter().find_map(|name| Some((name, self.line_of_declaration("alias", name)?))) {
+            Some((name, line)) => {
+                let help = format!("give the structure itself this name: struct {name} {{ ... }}");
+                Err(self.error(Some(line), format!("`{name}` is an alias"), help))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the file declares at the beginnings of lines: names after `keyword` ("const", "fn", "struct" or "alias"), and their lines.
+    fn declared(&self, keyword: &str) -> Vec<(&str, usize)> {
+        fn name<'a>(line: &'a str, keyword: &str) -> Option<&'a str> {
+            let rest = line.trim_start().strip_prefix(keyword)?.strip_prefix(' ')?.trim_start();
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
+        }
+        self.source.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
+    }
+
+    fn line_of_declaration(&self, keyword: &str, name: &str) -> Option<usize> {
+        self.declared(keyword).into_iter().find(|(declared, _)| *declared == name).map(|(_, line)| line)
+    }
+
+    /// " (or is it `x` in line 7?)" for the declaration whose name is nearest to `name`, which is missing; nothing if none is near, or `name` is there.
+    fn alike(&self, keyword: &str, name: &str) -> String {
+        /// Below this, names have little in common.
+        const ALIKE: f64 = 0.9;
+        if self.line_of_declaration(keyword, name).is_some() {
+            return String::new();
+        }
+        let names = || self.declared(keyword).into_iter().map(|(declared, _)| declared);
+        let without_prefix = names().find(|declared| name.strip_prefix("env_") == Some(declared));
+        let found = without_prefix.or_else(|| nearest_name(name, names(), ALIKE));
+        let place = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?)));
+        place.map_or(String::new(), |(found, line)| format!(" (or is it `{found}` in line {line}?)"))
+    }
+
     fn parse(&self) -> Result<Module> {
         let declares_parameters = self.line_of("struct EnvParameters").is_some();
         let parameters = match (declares_parameters, self.line_of("const DEFAULT_PARAMETERS")) {
@@ -244,6 +286,13 @@ impl File<'_> {
     fn compile_error(&self, text: &str, report: &str) -> Error {
         let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
         let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let value = |line: usize| self.source.lines().nth(line - 1).and_then(|line| line.split(['=', ';']).nth(1)).unwrap_or_default().trim();
+        let is_zero = |(_, line): &(&str, usize)| ["0u", "0"].contains(&value(*line));
+        let zero = || ["OBSERVATION", "ACTIONS"].into_iter().filter_map(|name| Some((name, self.line_of_declaration("const", name)?))).find(is_zero);
+        // The compiler's line is that of an array of this length.
+        if let Some((name, line)) = zero().filter(|_| problem.contains("must be positive")) {
+            return self.error(Some(line), format!("`{name}` is 0"), "a whole number from 1 on".into());
+        }
         let help = match &problem {
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
@@ -276,6 +325,9 @@ fn nearest(text: &str, problem: &str) -> String {
     let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
     let names =
         words.chain(WGSL_FUNCTIONS.split_whitespace()).filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    // Constants are in capital letters.
+    let is_capital = |word: &str| !word.contains(|c: char| c.is_ascii_lowercase());
+    let names = names.filter(|word| !is_capital(unknown) || is_capital(word));
     did_you_mean(unknown, names)
 }
 
@@ -328,7 +380,11 @@ impl Parsed<'_> {
         match reflect::constant(self.module, name) {
             Some(value) if value.fract() == 0.0 && (1.0..=most as f64).contains(&value) => Ok(value as usize),
             Some(value) => Err(self.error(&at, format!("`{name}` is {value}"), format!("a whole number from 1 to {most}"))),
-            None => Err(self.error(&at, format!("there is no number `{name}`"), format!("declare it, with its type: const {name}: u32 = 4u;"))),
+            None => {
+                let help = format!("declare it, with its type: const {name}: u32 = 4u;{}", self.file.alike("const", name));
+                let line = self.file.line_of_declaration("const", name);
+                Err(self.file.error(line, format!("there is no number `{name}`"), help))
+            }
         }
     }
 
@@ -363,7 +419,7 @@ impl Parsed<'_> {
                     Some(name) => {
                         self.error(&format!("const {name}"), format!("`{name}` has no type"), format!("write the types of numbers (3u, 1.0f); {kinds}"))
                     }
-                    None => self.error("", "nothing says what an action is", kinds),
+                    None => self.error("", "nothing says what an action is", format!("{kinds}{}", self.file.alike("const", "ACTIONS"))),
                 })
             }
             _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", kinds)),
@@ -413,7 +469,8 @@ impl Parsed<'_> {
                         "remove it: TIME_LIMIT is its default",
                     ));
                 }
-                Ok(Parameter { name, whole, default })
+                let range = if whole { [0.0, f64::from(u32::MAX)] } else { [f64::from(f32::MIN), f64::from(f32::MAX)] };
+                Ok(Parameter { name, whole, default, range })
             })
             .collect()
     }
@@ -448,7 +505,7 @@ impl Parsed<'_> {
         let at = format!("fn {name}");
         let Some(function) = self.named(name) else {
             if required {
-                return Err(self.error("", format!("there is no function `{name}`"), format!("write {signature}")));
+                return Err(self.error("", format!("there is no function `{name}`"), format!("write {signature}{}", self.file.alike("fn", name))));
             }
             return Ok(false);
         };

@@ -1,12 +1,12 @@
 //! `ppo-gpu eval`: the returns of a saved policy.
 
 use crate::device::gpu::Gpu;
-use crate::play::player::{self, Player};
+use crate::play::player::{self, Played, Player};
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::spec::records::Transition;
 use crate::support::error::{Error, Result};
-use crate::support::fault::Divergence;
+use crate::support::fault::{Divergence, Fault};
 use crate::support::statistics::quantile;
 use crate::support::text::{grouped, quantity};
 use crate::train::checkpoint::Checkpoint;
@@ -83,11 +83,13 @@ pub struct AgentEvaluation {
     pub episodes: usize,
     /// Where it diverged in training, after which it stopped learning; absent if it did not.
     pub diverged: Option<Divergence>,
+    /// The fault that ended its play; absent if there was none.
+    pub fault: Option<Fault>,
     /// Episodes that were abandoned; no other number includes them.
     pub unfinished: usize,
     /// Episodes that the time limit ended.
     pub truncated: usize,
-    /// Undiscounted returns; absent when no episode ended.
+    /// Undiscounted returns; absent when no episode ended, or a fault ended its play.
     pub returns: Option<Distribution>,
     /// Lengths in steps.
     pub lengths: Option<Distribution>,
@@ -104,7 +106,7 @@ pub struct Evaluation {
     pub deterministic: bool,
     /// Seed of the episodes.
     pub seed: u64,
-    /// Mean over agents of their mean returns; absent when no episode ended.
+    /// Mean over agents of their mean returns, without those whose play a fault ended; absent when no episode ended.
     pub mean_return: Option<f64>,
     /// Steps after which an episode was abandoned.
     pub most_steps: u32,
@@ -135,7 +137,7 @@ impl Evaluation {
                     returns.quantiles.iter().for_each(|value| text += &format!("  {:>8}", quantity(*value)));
                     text += &format!(" {max:>8}  {:>8}", quantity(lengths.mean));
                 }
-                _ => text += "  no episode ended",
+                _ => text += &agent.fault.map_or("  no episode ended".into(), |fault| format!("  stopped playing: {}", fault.sentence())),
             }
             if agent.unfinished > 0 {
                 text += &format!("  ({} given up)", agent.unfinished);
@@ -146,7 +148,9 @@ impl Evaluation {
             text += "\n";
         }
         if let Some(mean) = self.mean_return.filter(|_| self.agents.len() > 1) {
-            text += &format!(" mean            {:>8}\n", quantity(mean));
+            let (counted, all) = (self.agents.iter().filter(|agent| agent.returns.is_some()).count(), self.agents.len());
+            let of = if counted < all { format!("  (of {counted} of {all} agents)") } else { String::new() };
+            text += &format!(" mean            {:>8}{of}\n", quantity(mean));
         }
         let unfinished: usize = self.agents.iter().map(|agent| agent.unfinished).sum();
         if unfinished > 0 {
@@ -157,13 +161,22 @@ impl Evaluation {
         }
         text + &format!("\n{} environment steps per second\n", grouped(self.sps as u64))
     }
+
+    /// [`Error::Played`] if agents had to stop playing.
+    pub fn failure(&self) -> Option<Error> {
+        let mut failed = self.agents.iter().filter_map(|agent| Some((agent.agent, agent.fault?)));
+        let (agent, fault) = failed.next()?;
+        Some(Error::Played { agent, fault, agents: 1 + failed.count() })
+    }
 }
 
 /// Plays [`EvalOptions::episodes`] episodes with each agent of `checkpoint`, one of a run of `config` on `environment`. Every environment contributes the same
-/// number of episodes (up to a remainder), its first ones: otherwise short episodes would count too often.
+/// number of episodes (up to a remainder), its first ones: otherwise short episodes would count too often. An agent with a fault stops playing, and the others
+/// continue ([`Evaluation::failure`]).
 ///
 /// # Errors
-/// [`Error::Config`] when there is no such agent; those of [`Player::new`].
+/// [`Error::Config`] when there is no such agent; those of [`Player::new`]; [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when
+/// the device failed.
 pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoint: &Checkpoint, options: &EvalOptions) -> Result<Evaluation> {
     let agents: Vec<usize> = match options.agent {
         Some(agent) if agent >= config.agents as usize => return Err(Error::no_agent(agent, config.agents as usize)),
@@ -174,6 +187,9 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     if episodes == 0 {
         return Err(Error::config("--episodes", "0 episodes tell nothing", "nearest that works: 1"));
     }
+    if options.most_steps == 0 {
+        return Err(Error::config("--most-steps", "no episode ends within 0 steps", "nearest that works: 1"));
+    }
     let each = episodes.div_ceil((MOST_ENVS / agents.len()).max(1).min(episodes));
     let envs = episodes.div_ceil(each);
     let play = player::PlayerOptions { agents: agents.clone(), envs: envs as u32, steps: STEPS, seed: config.seed, deterministic: options.deterministic };
@@ -182,10 +198,15 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     let mut tallies: Vec<Tally> = agents.iter().map(|_| Tally::new(envs, each, episodes)).collect();
     let (began, mut told, mut steps) = (gpu.now(), gpu.now(), 0);
     while tallies.iter().any(|tally| !tally.is_done()) {
-        let transitions = player.advance()?;
+        let Played { transitions, faults } = player.advance_all()?;
         steps += transitions.len();
-        for (tally, transitions) in tallies.iter_mut().zip(transitions.chunks_exact(transitions.len() / agents.len())) {
-            tally.take(transitions, options.most_steps);
+        for ((tally, transitions), fault) in tallies.iter_mut().zip(transitions.chunks_exact(transitions.len() / agents.len())).zip(faults) {
+            match fault {
+                // What an agent does after its last episode is of no interest.
+                _ if tally.is_done() => {}
+                None => tally.take(transitions, options.most_steps),
+                Some(_) => tally.fault = fault,
+            }
         }
         if !options.quiet && gpu.since(told) > PERIOD {
             told = gpu.now();
@@ -222,17 +243,19 @@ struct Tally {
     lengths: Vec<f64>,
     truncated: usize,
     unfinished: usize,
+    fault: Option<Fault>,
 }
 
 impl Tally {
     fn new(envs: usize, each: usize, episodes: usize) -> Tally {
         // The last environments contribute one fewer if the division leaves a remainder.
         let less = envs * each - episodes;
-        Tally { left: (0..envs).map(|n| each - usize::from(n >= envs - less)).collect(), returns: Vec::new(), lengths: Vec::new(), truncated: 0, unfinished: 0 }
+        let left = (0..envs).map(|n| each - usize::from(n >= envs - less)).collect();
+        Tally { left, returns: Vec::new(), lengths: Vec::new(), truncated: 0, unfinished: 0, fault: None }
     }
 
     fn is_done(&self) -> bool {
-        self.left.iter().all(|&left| left == 0)
+        self.fault.is_some() || self.left.iter().all(|&left| left == 0)
     }
 
     /// Adds transitions, `[step][environment]`.
@@ -253,11 +276,13 @@ impl Tally {
     }
 
     fn evaluation(self, agent: usize, diverged: Option<Divergence>) -> AgentEvaluation {
-        let distribution = |values: Vec<f64>| (!values.is_empty()).then(|| Distribution::of(values));
+        // The episodes that ended before a fault say nothing about those that could not.
+        let distribution = |values: Vec<f64>| (!values.is_empty() && self.fault.is_none()).then(|| Distribution::of(values));
         AgentEvaluation {
             agent,
             diverged,
             episodes: self.returns.len(),
+            fault: self.fault,
             unfinished: self.unfinished,
             truncated: self.truncated,
             returns: distribution(self.returns),

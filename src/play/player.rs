@@ -44,6 +44,14 @@ pub struct Player {
     agents: Vec<usize>,
 }
 
+/// Steps of all agents.
+pub(super) struct Played {
+    /// `[agent][step][environment]`. Those of an agent with a fault mean nothing.
+    pub(super) transitions: Vec<Transition>,
+    /// Each agent's first fault since it was loaded.
+    pub(super) faults: Vec<Option<Fault>>,
+}
+
 impl Player {
     /// Begins an episode in every environment. Agents have the parameters of `checkpoint`, from a run of `config` on `environment`, or without a checkpoint
     /// initial parameters.
@@ -107,15 +115,34 @@ impl Player {
     /// # Errors
     /// Those of [`Player::advance`].
     pub async fn next(&mut self) -> Result<Vec<Transition>> {
+        let played = self.play().await?;
+        let mut faults = played.faults.into_iter().zip(&self.agents).filter_map(|(fault, &agent)| Some((agent, fault?)));
+        match faults.next() {
+            Some((agent, fault)) => Err(Error::Played { agent, fault, agents: 1 + faults.count() }),
+            None => Ok(played.transitions),
+        }
+    }
+
+    /// Like [`Player::advance`], but the agents without a fault continue beside those that have one.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] when the driver ended a loop early; [`Error::Device`] when the device failed.
+    pub(super) fn advance_all(&mut self) -> Result<Played> {
+        block_on(self.play())
+    }
+
+    async fn play(&mut self) -> Result<Played> {
         let words = self.steps.after(&self.engine, &self.rollout, || "ran kernel `rollout`".into()).await?;
         let (faults, words) = (&words[0], &words[1]);
-        if let Some((fault, agent)) = faults.iter().zip(&self.agents).find_map(|(&code, &agent)| Some((Fault::of_code(code)?, agent))) {
-            return Err(if fault.kind() == fault::LOOP { Error::loops(&self.plan.environment.name) } else { Error::Played { agent, fault } });
+        let faults: Vec<Option<Fault>> = faults[..self.plan.agents].iter().map(|&code| Fault::of_code(code)).collect();
+        // A driver that cuts loops short computes wrong results for every agent.
+        if faults.iter().flatten().any(|fault| fault.kind() == fault::LOOP) {
+            return Err(Error::loops(&self.plan.environment.name));
         }
         let transitions = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * self.plan.batch * Transition::WORDS]);
         self.rows.iter_mut().for_each(Agent::count_update);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));
-        Ok(transitions)
+        Ok(Played { transitions, faults })
     }
 
     /// The plan of agents and environments.

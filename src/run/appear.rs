@@ -75,8 +75,12 @@ pub(super) fn appear(parent: &Path, fill: impl FnOnce(&Path) -> Result<()>, name
     }
 }
 
-/// Refuses a directory that holds a run, or a file that one would replace.
+/// Refuses a directory that holds a run, or a file that one would replace; and a path that cannot be a directory, since a file is in the way.
 pub(super) fn refuse_existing(path: &Path) -> Result<()> {
+    if let Some(file) = path.ancestors().find(|above| above.exists() && !above.is_dir()) {
+        let problem = format!("{} is no directory, and a run needs one", file.display());
+        return Err(Error::config("out", problem, "choose another directory; without --out each run gets a new one"));
+    }
     let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, CHECKPOINTS, TENSORBOARD];
     if let Some(name) = files.into_iter().find(|name| path.join(name).exists()) {
         let problem = format!("{} already holds a run ({name})", path.display());

@@ -146,6 +146,12 @@ impl Directory {
         self.path.join(SUMMARY).exists()
     }
 
+    /// The environment steps of the agent that learned longest, according to the summary; none if there is no summary that can be read.
+    pub(super) fn completed_env_steps(&self) -> Option<u64> {
+        let text = files::read_text(&self.path.join(SUMMARY)).ok()?;
+        serde_json::from_str::<serde_json::Value>(&text).ok()?["env_steps"].as_u64()
+    }
+
     /// Writes `summary.json`.
     ///
     /// # Errors

@@ -88,9 +88,13 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
             return Err(Error::config("total_steps", problem, "give more, or an earlier checkpoint by --from"));
         }
     }
+    let note = checkpoint.as_ref().and_then(|checkpoint| saved.missing_later(which, checkpoint));
     let recorded = Recorded::read(&saved.directory.metrics())?;
     let mut prepared = Prepared::new(&config, saved.environment, observers)?;
     if let Some(checkpoint) = &checkpoint {
+        if let Some(note) = note {
+            prepared.observers.display.note(&note);
+        }
         prepared.trainer.restore(checkpoint);
         // A checkpoint from before a rollback has a larger learning rate.
         prepared.trainer.set_learning_rates(&config.lr)?;
@@ -138,6 +142,9 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
     let checkpoint = saved.checkpoint(which)?;
     fits(&parent, prepared.trainer.plan(), agent)?;
+    if let Some(note) = saved.missing_later(which, &checkpoint) {
+        prepared.observers.display.note(&note);
+    }
     if config.env_parameters.values().any(Setting::outlasts_episodes) && (agent.is_some() || config.seed != saved.config.seed) {
         prepared
             .observers
@@ -391,6 +398,21 @@ impl Saved {
         // The saved buffers do not depend on the profile.
         let plan = Plan::with_environment(&self.config, self.environment.clone(), PROFILES[0])?;
         checkpoints::read(&self.directory.checkpoints(), which, &plan, &self.manifest.digests(&self.config))
+    }
+
+    /// A note on `checkpoint` as the last one, if the run had gone further: the last one of all is then missing.
+    pub fn missing_later(&self, which: Which, checkpoint: &Checkpoint) -> Option<String> {
+        let batch = u64::from(self.config.envs) * u64::from(self.config.steps);
+        let (used, made) = (u64::from(checkpoint.updates), self.directory.completed_env_steps()? / batch);
+        if which != Which::Latest || made <= used {
+            return None;
+        }
+        // The summary is that of an earlier session, if a later one has begun to replace the end of the run.
+        let recorded = Recorded::read(&self.directory.metrics()).unwrap_or_default();
+        let last = recorded.rows().map(|row| u64::from(row.update)).max();
+        let note =
+            format!("note: summary.json says that this run made {made} updates, but the last checkpoint left is that of update {used}, which is used here.");
+        last.is_none_or(|last| last >= made).then_some(note)
     }
 
     /// Its last checkpoint, if it is after more than `updates` updates.

@@ -98,7 +98,7 @@ macro_rules! keys {
             }
 
             /// Checks the value of each key by itself.
-            fn check_values(&self) -> Result<()> {
+            pub(super) fn check_values(&self) -> Result<()> {
                 $($($(
                     ($allowed)(&self.$name).map_err(|(problem, help): Refusal| Error::config(stringify!($name), problem, help))?;
                 )?)*)*
@@ -365,9 +365,9 @@ mod tests {
 
     #[test]
     fn integers_may_be_written_as_whole_floats() {
-        let layer = Config::layer("test", "total_steps = 1e6\nenvs = 64.0\nseed = 1.5e1\n").expect("TOML");
+        let layer = Config::layer("test", "total_steps = 1e6\nenvs = 64.0\nseed = 1e18\n").expect("TOML");
         let config = Config::from_layers([layer]).expect("a configuration");
-        assert_eq!((config.total_steps, config.envs, config.seed), (1_000_000, 64, 15));
+        assert_eq!((config.total_steps, config.envs, config.seed), (1_000_000, 64, 10_u64.pow(18)));
         for text in ["envs = 6.5", "envs = -8.0", "envs = 1e20", "envs = nan", "envs = inf"] {
             let error = Config::from_layers([Config::layer("test", text).expect("TOML")]).expect_err(text);
             assert!(error.to_string().contains("envs"), "{error}");

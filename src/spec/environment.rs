@@ -85,6 +85,27 @@ pub struct Parameter {
     pub whole: bool,
     /// The standard value.
     pub default: f64,
+    /// The least and the largest value that it may have.
+    pub range: [f64; 2],
+}
+
+impl Parameter {
+    /// Checks that it may have `value`.
+    fn check(&self, value: f64) -> std::result::Result<(), (String, String)> {
+        let shown = |value: f64| format!("{value:?}").trim_end_matches(".0").to_string();
+        let [least, most] = self.range;
+        let help = |near: f64| format!("nearest that works: {}; the standard value is {}", shown(near), self.default as f32);
+        if value.is_nan() {
+            return Err(("NaN is not a number".into(), format!("the standard value is {}", self.default as f32)));
+        }
+        if !(least..=most).contains(&value) {
+            return Err((format!("{} is out of range ({} to {})", shown(value), shown(least), shown(most)), help(value.clamp(least, most))));
+        }
+        if self.whole && value.fract() != 0.0 {
+            return Err((format!("{value} is not a whole number"), help(value.round())));
+        }
+        Ok(())
+    }
 }
 
 /// A function of an environment's file that reads the state. It takes the state as a value, or as a `ptr<function, EnvState>`, which spares the copy of a long
@@ -184,10 +205,7 @@ impl Environment {
             };
             let [low, high] = setting.range();
             for value in [low, high] {
-                if !(value as f32).is_finite() || parameter.whole && (value.fract() != 0.0 || !(0.0..=f64::from(u32::MAX)).contains(&value)) {
-                    let kind = if parameter.whole { "a whole number from 0 on" } else { "a number" };
-                    return Err(Error::config(key, format!("{value} is not {kind}"), format!("the standard value is {}", parameter.default)));
-                }
+                parameter.check(value).map_err(|(problem, help)| Error::config(&key, problem, help))?;
             }
             if low > high {
                 return Err(Error::config(key, format!("the range from {low} to {high} is empty"), format!("write [{high}, {low}]")));

@@ -1,6 +1,7 @@
 //! Reading and writing configurations. Each layer is a TOML table: the defaults, then a preset or `--config FILE`, then `--set key=value` and flags.
 
-use crate::spec::config::{Config, KEYS, Key};
+use crate::spec::config::{Config, KEYS, Key, Setting};
+use crate::spec::values;
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
 
@@ -39,21 +40,68 @@ impl Config {
     }
 
     /// This configuration with one key replaced. Where an integer is expected, it may be written as `5e6`.
-    fn with(self, name: &str, value: toml::Value) -> Result<Config> {
-        let mut table = toml::Table::try_from(&self).expect("every configuration is representable in TOML");
-        let given = match (table.get(name), &value) {
-            (Some(toml::Value::Integer(_)), toml::Value::Float(number)) if number.fract() == 0.0 && number.abs() < 9e15 => toml::Value::Integer(*number as i64),
-            _ => value.clone(),
-        };
-        let before = table.insert(name.into(), given);
-        table.try_into().map_err(|error: toml::de::Error| {
+    fn with(&self, name: &str, value: toml::Value) -> Result<Config> {
+        self.replaced(name, &value).map_err(|error| {
             let expected = error.message().lines().next().unwrap_or_default().to_string();
-            let help = match before {
+            let help = match self.written(name) {
                 Some(before) => format!("a value that works: {name} = {before}"),
                 None => format!("give {name} a number"),
             };
-            Error::config(name, format!("{value} cannot be used ({expected})"), help)
+            self.explain(name, &value).unwrap_or_else(|| Error::config(name, format!("{value} cannot be used ({expected})"), help))
         })
+    }
+
+    /// [`Config::with`], with the parser's error.
+    fn replaced(&self, name: &str, value: &toml::Value) -> std::result::Result<Config, toml::de::Error> {
+        let given = match (self.written(name), value) {
+            (Some(toml::Value::Integer(_)), toml::Value::Float(number)) if number.fract() == 0.0 && number.abs() < i64::MAX as f64 => {
+                toml::Value::Integer(*number as i64)
+            }
+            _ => value.clone(),
+        };
+        let mut table = self.to_table();
+        table.insert(name.into(), given);
+        table.try_into()
+    }
+
+    /// The value of a key in TOML; none if it is unset.
+    fn written(&self, name: &str) -> Option<toml::Value> {
+        self.to_table().remove(name)
+    }
+
+    fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("every configuration is representable in TOML")
+    }
+
+    /// The error for a value that a key's type cannot hold, where more is known than its type.
+    fn explain(&self, name: &str, value: &toml::Value) -> Option<Error> {
+        match (self.written(name)?, value) {
+            (toml::Value::Integer(_), toml::Value::Integer(number)) => self.not_an_integer(name, &value.to_string(), *number as f64),
+            (toml::Value::Integer(_), toml::Value::Float(number)) => self.not_an_integer(name, value.to_string().trim_end_matches(".0"), *number),
+            (toml::Value::Table(_), toml::Value::Table(entries)) => {
+                let (entry, value) = entries.iter().find(|(_, value)| (*value).clone().try_into::<Setting>().is_err())?;
+                let (problem, help) = values::not_a_setting(value);
+                Some(Error::config(format!("{name}.{entry}"), problem, help))
+            }
+            _ => None,
+        }
+    }
+
+    /// The error for a `number`, written as `text`, that is no value of an integer key: it has decimals, or is out of range.
+    fn not_an_integer(&self, name: &str, text: &str, number: f64) -> Option<Error> {
+        if number.is_nan() {
+            return None;
+        }
+        let with = |value: i64| self.replaced(name, &toml::Value::Integer(value)).ok().map(|config| (value, config));
+        // The largest integer of TOML, or of the key's type.
+        let (nearest, config) = [i64::MAX, u32::MAX.into()].into_iter().find_map(|most| with((number.round() as i64).clamp(0, most)))?;
+        let problem = if number.fract() == 0.0 { format!("{text} is out of range") } else { format!("{text} is not a whole number") };
+        // The key's own range may be narrower.
+        let help = match config.check_values() {
+            Err(Error::Config { key, help, .. }) if key == name => help,
+            _ => format!("nearest that works: {nearest}"),
+        };
+        Some(Error::config(name, problem, help))
     }
 
     /// The layer that a TOML text describes.
@@ -61,7 +109,13 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] with the parser's report (line and column) when `text` is not TOML.
     pub fn layer(name: &str, text: &str) -> Result<toml::Table> {
-        text.parse::<toml::Table>().map_err(|error| Error::config(name, format!("not a TOML file:\n{error}"), "see configs/cartpole.toml for an example"))
+        text.parse::<toml::Table>().map_err(|error| {
+            let help = match ["too large", "i128"].iter().any(|part| error.message().contains(part)) {
+                true => format!("the largest integer of a TOML file is {}", i64::MAX),
+                false => "see configs/cartpole.toml for an example".into(),
+            };
+            Error::config(name, format!("not a TOML file:\n{error}"), help)
+        })
     }
 
     /// The layer of one `key=value` on the command line. Values are TOML, but text needs no quotes, and lists need no brackets.
@@ -79,6 +133,13 @@ impl Config {
             format!("v = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v")).unwrap_or_else(|| toml::Value::String(text.to_string()))
         };
         let text = text.trim();
+        // TOML has no larger integers.
+        if let (Some(toml::Value::Integer(_)), Err(_), Ok(number)) = (&default, text.parse::<i64>(), text.parse::<f64>())
+            && text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit())
+            && let Some(error) = Config::default().not_an_integer(&name, text, number)
+        {
+            return Err(error);
+        }
         let value = match &default {
             Some(toml::Value::String(_)) => toml::Value::String(text.trim_matches('"').to_string()),
             Some(toml::Value::Table(_)) if text.starts_with('{') => parse(text),

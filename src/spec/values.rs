@@ -1,5 +1,6 @@
 //! Types of configuration values.
 
+use crate::support::text::did_you_mean;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -138,6 +139,27 @@ pub enum Setting {
         /// The scope of a sampled value.
         per: Per,
     },
+}
+
+/// What is wrong with a value that is no [`Setting`], and what to write.
+pub(super) fn not_a_setting(value: &toml::Value) -> (String, String) {
+    const FIELDS: [&str; 3] = ["low", "high", "per"];
+    const SCOPES: [&str; 3] = ["episode", "environment", "agent"];
+    let forms = "a number, a range [low, high], or { low, high, per }";
+    let toml::Value::Table(fields) = value else { return (format!("{value} is neither a number nor a range"), format!("write {forms}")) };
+    if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+        return (format!("a range has no '{field}'"), format!("one of low, high, per{}", did_you_mean(field, FIELDS)));
+    }
+    if let Some(field) = FIELDS.iter().find(|field| !fields.contains_key(**field)) {
+        return (format!("{value} has no {field}"), "for instance { low = 1, high = 2, per = \"agent\" }".into());
+    }
+    match fields["per"].as_str() {
+        Some(scope) if !SCOPES.contains(&scope) => {
+            (format!("per = \"{scope}\" does not exist"), format!("one of {}{}", SCOPES.join(", "), did_you_mean(scope, SCOPES)))
+        }
+        None => (format!("per = {} is not a word", fields["per"]), format!("one of {}", SCOPES.join(", "))),
+        _ => (format!("{value} has limits that are not numbers"), format!("write {forms}")),
+    }
 }
 
 /// The scope in which a varying parameter keeps one value.

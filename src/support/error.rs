@@ -97,26 +97,28 @@ pub enum Error {
         kind: DeviceFailure,
     },
     /// Every agent diverged, or one did in a run with rollbacks. Each kept its last finite parameters.
-    #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents), first.agent, first.seed, first.update, first.fault.sentence())]
+    #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents, "diverged"), first.agent, first.seed, first.update, first.fault.sentence())]
     Diverged {
         /// The first agent that diverged.
         first: Divergence,
         /// Agents that diverged.
         agents: usize,
     },
-    /// An agent had a fault while playing.
-    #[error("agent {agent} stopped playing: {}", fault.sentence())]
+    /// Agents had a fault while playing.
+    #[error("{}agent {agent} stopped playing: {}", among(*agents, "stopped playing"), fault.sentence())]
     Played {
-        /// Agent index.
+        /// Index of the first of them.
         agent: usize,
-        /// The fault.
+        /// Its fault.
         fault: Fault,
+        /// Agents that had one.
+        agents: usize,
     },
 }
 
-/// "3 agents diverged, this one first: ", or nothing for a single agent.
-fn among(agents: usize) -> String {
-    if agents > 1 { format!("{agents} agents diverged, this one first: ") } else { String::new() }
+/// "3 agents diverged, this one first: ", or nothing for a single agent. `what` is what they did.
+fn among(agents: usize, what: &str) -> String {
+    if agents > 1 { format!("{agents} agents {what}, this one first: ") } else { String::new() }
 }
 
 /// What to do about a fault that an environment causes.
@@ -245,8 +247,7 @@ impl Error {
             }
             Error::Played { fault, .. } => {
                 let outputs = || "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into();
-                let help = if fault.is_of_the_environment() { of_environment(*fault) } else { outputs() };
-                help + "; of several agents, --agent K plays one alone"
+                if fault.is_of_the_environment() { of_environment(*fault) } else { outputs() }
             }
         }
     }

@@ -15,12 +15,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|error| Error::file("write", path, error))
 }
 
-/// Reads a text.
+/// Reads a text, without the byte order mark that some editors put at its beginning.
 ///
 /// # Errors
 /// [`Error::Unreadable`] when it cannot be read or is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))
+    let mut text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
 }
 
 /// SHA-256 in hexadecimal digits.

@@ -64,14 +64,18 @@ pub fn mebibytes(bytes: u64) -> String {
 
 /// "; did you mean 'x'?" for the choice nearest to `name`, or nothing when none is near.
 pub fn did_you_mean<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>) -> String {
+    nearest_name(name, choices, 0.7).map(|choice| format!("; did you mean '{choice}'?")).unwrap_or_default()
+}
+
+/// The choice nearest to `name`, but not `name` itself, if their similarity is more than `least`; equal names have a similarity of 1.
+pub fn nearest_name<'a>(name: &str, choices: impl IntoIterator<Item = &'a str>, least: f64) -> Option<&'a str> {
     choices
         .into_iter()
         .filter(|choice| *choice != name)
         .map(|choice| (strsim::jaro_winkler(&name.to_lowercase(), &choice.to_lowercase()), choice))
-        .filter(|(similarity, _)| *similarity > 0.7)
+        .filter(|(similarity, _)| *similarity > least)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, choice)| format!("; did you mean '{choice}'?"))
-        .unwrap_or_default()
+        .map(|(_, choice)| choice)
 }
 
 #[cfg(test)]

@@ -100,6 +100,13 @@ fn list(json: bool) -> Result<()> {
 /// Writes an example to `NAME.wgsl`.
 fn new(name: String, continuous: bool) -> Result<()> {
     let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
+    if path.file_name().is_none_or(|name| name == ".wgsl") {
+        return Err(Error::config(
+            "env new",
+            format!("the file {} would have no name", path.display()),
+            "for instance `ppo-gpu env new catch`, which writes catch.wgsl",
+        ));
+    }
     let mut file = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Error::config("env new", format!("{} exists already", path.display()), "give another name, or remove the file first")

@@ -1,6 +1,6 @@
 //! `ppo-gpu eval`.
 
-use crate::cli::arguments::SavedRun;
+use crate::cli::arguments::{SavedRun, checkpoint, count};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::device::gpu::Gpu;
 use crate::play::eval::{EvalOptions, evaluate};
@@ -18,10 +18,10 @@ pub(in crate::cli) struct Eval {
     #[arg(long)]
     agent: Option<usize>,
     /// Episodes of each agent.
-    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count, allow_negative_numbers = true)]
     episodes: u32,
     /// Give up an episode after N steps.
-    #[arg(long, value_name = "N", default_value = "100000")]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = count, allow_negative_numbers = true)]
     most_steps: u32,
     /// Take the most probable action instead of a random one.
     #[arg(long)]
@@ -44,8 +44,11 @@ impl Perform for Eval {
         let config = saved.changed_for_playing(&call.shared.written()?)?;
         let Eval { agent, episodes, most_steps, deterministic, .. } = self;
         let options = EvalOptions { episodes, deterministic, agent, most_steps, quiet: call.shared.quiet };
+        let checkpoint = checkpoint(&saved, self.saved.from, call.shared.quiet)?;
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
-        let evaluation = evaluate(&gpu, &config, &saved.environment, &saved.checkpoint(self.saved.from)?, &options)?;
-        print(&if call.shared.json { evaluation.to_json() + "\n" } else { evaluation.to_text() }).map(|()| exit::DONE)
+        let evaluation = evaluate(&gpu, &config, &saved.environment, &checkpoint, &options)?;
+        print(&if call.shared.json { evaluation.to_json() + "\n" } else { evaluation.to_text() })?;
+        // The results of the other agents are printed even if one had to stop.
+        evaluation.failure().map_or(Ok(exit::DONE), Err)
     }
 }

@@ -1,6 +1,6 @@
 //! `ppo-gpu export`.
 
-use crate::cli::arguments::SavedRun;
+use crate::cli::arguments::{SavedRun, checkpoint};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::play::export::policy::Policy;
 use crate::run::session::Saved;
@@ -37,9 +37,10 @@ impl Perform for Export {
         vec![]
     }
 
-    fn perform(self, _: &Call) -> Result<u8> {
+    fn perform(self, call: &Call) -> Result<u8> {
         let saved = Saved::open(&self.saved.run)?;
-        let policy = Policy::of(&saved.config, &saved.environment, &saved.checkpoint(self.saved.from)?, self.agent.unwrap_or(0))?;
+        let checkpoint = checkpoint(&saved, self.saved.from, call.shared.quiet)?;
+        let policy = Policy::of(&saved.config, &saved.environment, &checkpoint, self.agent.unwrap_or(0))?;
         let written: Vec<String> = self.export(&policy)?.iter().map(|path| path.display().to_string()).collect();
         print(&format!("wrote {}\n", written.join(", "))).map(|()| exit::DONE)
     }

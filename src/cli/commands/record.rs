@@ -1,6 +1,6 @@
 //! `ppo-gpu record`.
 
-use crate::cli::arguments::Playing;
+use crate::cli::arguments::{Playing, count};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::play::picture::{Painter, Picture};
@@ -30,10 +30,10 @@ pub(in crate::cli) struct Record {
     #[arg(long, value_name = "N", default_value = "30")]
     fps: u32,
     /// Stop after N episodes.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count, allow_negative_numbers = true)]
     episodes: u32,
     /// Stop after N frames.
-    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count, allow_negative_numbers = true)]
     most_frames: u32,
 }
 
@@ -78,6 +78,11 @@ fn record(player: &mut Player, options: &Record) -> Result<Recording> {
     if !(1..=100).contains(&options.fps) {
         let nearest = options.fps.clamp(1, 100);
         return Err(Error::config("--fps", format!("{} is out of range (1 to 100)", options.fps), format!("nearest that works: {nearest}")));
+    }
+    for (flag, number) in [("--episodes", options.episodes), ("--most-frames", options.most_frames)] {
+        if number == 0 {
+            return Err(Error::config(flag, "0 leaves nothing to show", "nearest that works: 1"));
+        }
     }
     let painter = Painter::new(player, options.size)?;
     if let Some(directory) = &options.png_dir {

@@ -5,9 +5,10 @@ use crate::device::{choose, gpu};
 use crate::program::buffers::BUFFERS;
 use crate::program::kernel;
 use crate::program::plan::Plan;
-use crate::program::profile::Profile;
+use crate::program::profile::{PROFILES, Profile};
 use crate::run::tunings;
 use crate::spec::config::Config;
+use crate::spec::environment::Environment;
 use crate::spec::metrics::METRICS;
 use crate::spec::network::{NETWORKS, Network};
 use crate::spec::tuning::{AUTO, NONE};
@@ -52,7 +53,7 @@ pub(super) type Adapter = (wgpu::AdapterInfo, wgpu::Limits);
 pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
     // Topics that need no plan are shown without enumerating adapters, which takes a while.
     match topic {
-        Topic::Config => return Ok(config.to_commented_toml()),
+        Topic::Config => return refuse_what_fits_no_profile(config).map(|()| config.to_commented_toml()),
         Topic::Metrics => return Ok(metrics()),
         Topic::Tables => return tables::tables(),
         _ => {}
@@ -85,6 +86,14 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         (Topic::Kernels, _) => schedule::kernels(&plan),
         _ => Ok(derived(&plan, adapter.as_ref(), &why)),
     }
+}
+
+/// Refuses what training refuses before it opens a device. `auto` may mean any profile.
+fn refuse_what_fits_no_profile(config: &Config) -> Result<()> {
+    let environment = Environment::named(&config.env)?;
+    let profiles = Profile::named(&config.profile).map_or(PROFILES.to_vec(), |profile| vec![profile]);
+    let plans: Vec<Result<Plan>> = profiles.into_iter().map(|profile| Plan::with_environment(config, environment.clone(), profile)).collect();
+    if plans.iter().any(Result::is_ok) { Ok(()) } else { plans.into_iter().try_for_each(|plan| plan.map(drop)) }
 }
 
 /// The adapter that a run would use, if there is one.
