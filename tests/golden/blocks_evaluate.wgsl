@@ -166,7 +166,7 @@ fn forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
     workgroupBarrier();
     var y: array<vec4<f32>, HEAD>;
     if (lane < 32u) {
-        y[0] = params[base + 9u] + scratch[lane * HEAD];
+        y[0] = params[base + 9u] + scratch[sample * HEAD];
     }
     return y;
 }

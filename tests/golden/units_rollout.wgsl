@@ -1,7 +1,7 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
 //   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
-// One of the first SAMPLES lanes: one environment. Work: one actor forward and one environment step for each of them and step.
+// One of the first SAMPLES lanes: one environment, which other lanes follow where they share its observation (FOLLOWERS). Work: one actor forward and one environment step for each of them and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
 //! import dispatch
@@ -33,8 +33,8 @@ var<private> lane_fault: u32;  // the first fault of the lane's environment
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
-    // Spare lanes stand by the last environment of their own workgroup: others' are being written.
-    let n = place.group * SAMPLES + select(lane, min(lane, SAMPLES - 1u), SPARE_LANES);
+    // Spare lanes follow an environment of their own workgroup, and compute what its own lane does; or they stand by the last one: others' are being written.
+    let n = place.group * SAMPLES + select(select(lane, min(lane, SAMPLES - 1u), SPARE_LANES), lane % SAMPLES, FOLLOWERS);
     // Lanes past the last environment repeat it, since they must reach the barriers of the forward pass; they store nothing.
     let stored = n < ENVS && (!SPARE_LANES || lane < SAMPLES);
     let e = s * ENVS + min(n, ENVS - 1u);
@@ -64,21 +64,22 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, state: ptr<function, EnvState>, episode: ptr<function, Episode>) {
     // Act.
-    if (!SPARE_LANES || stored) {
+    if (!SPARE_LANES || FOLLOWERS || stored) {
         var observation = observation_of(state);
-        if (stored) {
-            store_observation(s, t, n, &observation);
+        if (stored && !FOLLOWERS) {
+            store_observation(s, t, n, lane, &observation);
         }
-        network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)), lane);
+        network_take(s, &observation, observation_place(s, t, min(n, ENVS - 1u)), n < ENVS, lane);
     }
     let head = network_forward(s * PARAMETERS, lane);
-    if (!SPARE_LANES || stored) {
-        act_and_step(s, n, t, agent, stored, head, state, episode);
+    if (!SPARE_LANES || FOLLOWERS || stored) {
+        act_and_step(s, n, t, agent, stored, lane, head, state, episode);
     }
 }
 
 fn act_and_step(
-    s: u32, n: u32, t: u32, agent: Agent, stored: bool, head: array<vec4<f32>, HEAD>, state: ptr<function, EnvState>, episode: ptr<function, Episode>
+    s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, head: array<vec4<f32>, HEAD>, state: ptr<function, EnvState>,
+    episode: ptr<function, Episode>
 ) {
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
@@ -101,10 +102,10 @@ fn act_and_step(
         let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated);
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
-        if (truncated && FINAL_ROWS > 0u) {
-            var observation = observation_of(state);
-            store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, &observation);
-        }
+    }
+    if ((stored || FOLLOWERS && n < ENVS) && truncated && FINAL_ROWS > 0u) {
+        var observation = observation_of(state);
+        store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, lane, &observation);
     }
     note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
     // Finite rewards may still add up to a return that is not finite.
@@ -117,9 +118,9 @@ fn act_and_step(
         *state = begin_episode(agent, time + 1u, n);
         *episode = NEW_EPISODE;
     }
-    if (stored && t + 1u == STEPS) {
+    if ((stored || FOLLOWERS && n < ENVS) && t + 1u == STEPS) {
         var observation = observation_of(state);
-        store_observation(s, STEPS, n, &observation);
+        store_observation(s, STEPS, n, lane, &observation);
     }
 }
 
@@ -164,15 +165,21 @@ fn observation_place(s: u32, row: u32, n: u32) -> u32 {
     return ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION_WORDS;
 }
 
-fn store_observation(s: u32, row: u32, n: u32, observation: ptr<function, Observation>) {
+// Word `w` of an observation of bits.
+fn observation_word(observation: ptr<function, Observation>, w: u32) -> u32 {
+    var word = 0u;
+    for (var k = 0u; k < min(32u, OBSERVATION - 32u * w); k++) {
+        word |= select(0u, 1u, component_of(observation, 32u * w + k) != 0.0) << k;
+    }
+    return word;
+}
+
+// Lanes that follow the same environment share the words.
+fn store_observation(s: u32, row: u32, n: u32, lane: u32, observation: ptr<function, Observation>) {
     let base = observation_place(s, row, n);
     if (PACKED_OBSERVATIONS) {
-        for (var w = 0u; w < OBSERVATION_WORDS; w++) {
-            var word = 0u;
-            for (var k = 0u; k < min(32u, OBSERVATION - 32u * w); k++) {
-                word |= select(0u, 1u, component_of(observation, 32u * w + k) != 0.0) << k;
-            }
-            observations[base + w] = word;
+        for (var w = select(0u, lane / SAMPLES, FOLLOWERS); w < OBSERVATION_WORDS; w += select(1u, LANES / SAMPLES, FOLLOWERS)) {
+            observations[base + w] = observation_word(observation, w);
         }
         return;
     }
@@ -827,7 +834,7 @@ fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
 }
 
 // Copies `observation` to h0.
-fn network_take(s: u32, observation: ptr<function, Observation>, base: u32, lane: u32) {
+fn network_take(s: u32, observation: ptr<function, Observation>, base: u32, stored: bool, lane: u32) {
     for (var k = 0u; k < OBSERVATION; k++) {
         h0[k / 4u][k % 4u] = network_input(seen_component(s, observation, k));
     }
@@ -1081,6 +1088,7 @@ const VALUE_ROWS: u32 = 6u;
 const STEPS_PER_DISPATCH: u32 = 4u;
 const PARAMETERS: u32 = 96u;
 const SPARE_LANES: bool = false;
+const FOLLOWERS: bool = false;
 const DETERMINISTIC: bool = false;
 const NORMALIZE_OBSERVATIONS: bool = false;
 const OBSERVATION_CLIP: f32 = 1e1;
