@@ -26,8 +26,9 @@ use std::time::Duration;
 
 /// Sizes must be faster by this factor to be preferred: repeated measurements differ by less on a quiet device.
 const FASTER: f64 = 0.99;
-/// Comparisons of whole updates, in turn.
+/// Comparisons of whole updates, in turn, and the time of each at least: a device that was idle while agents were drawn takes a while to clock up.
 const ROUNDS: usize = 3;
+const ROUND: Duration = Duration::from_millis(300);
 /// The kernels that depend on the sizes of `rollout`, and on all others.
 const ROLLOUT: [&str; 1] = ["rollout"];
 const LEARNING: [&str; 4] = ["evaluate", "gradient", "sum_gradient", "learn"];
@@ -108,11 +109,11 @@ pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
         let tuned = runnable(&with(&config, best), &gpu, ENDLESS)?;
         for _ in 0..ROUNDS {
             for (plan, times) in [&plan, &tuned].into_iter().zip(&mut times) {
-                times.push(update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget)?);
+                times.push(update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget.max(ROUND))?);
             }
         }
     } else {
-        let own = update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget)?;
+        let own = update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget.max(ROUND))?;
         times = [vec![own], vec![own]];
     }
     let update_seconds = times.map(|mut times| median(&mut times));
@@ -214,8 +215,9 @@ impl Search<'_> {
         if plan.tuning != tuning || plan.check_limits(&plan_limits(&self.gpu.limits), self.gpu.available_memory(), &self.gpu.info.name).is_err() {
             return Ok(false);
         }
-        if let Some(known) = self.candidates.iter().find(|candidate| candidate.sizes == name) {
-            return Ok(known.better);
+        // Those that were measured before lost, or were improved upon.
+        if self.candidates.iter().any(|candidate| candidate.sizes == name) {
+            return Ok(false);
         }
         // Only the kernels that depend on these sizes, so that noise in the others decides nothing.
         let affected: &[&str] = if sizes.rollout_lanes.or(sizes.rollout_tile).is_some() { &ROLLOUT } else { &LEARNING };
@@ -291,14 +293,16 @@ impl Tuned {
             })
             .collect();
         let [own, best] = self.update_seconds;
-        let chosen = if self.sizes == NONE {
-            "The program's own sizes are as fast as any: runs use them.".to_string()
-        } else {
-            let (own, best) = (milliseconds(own), milliseconds(best));
+        let (own, best) = (milliseconds(own), milliseconds(best));
+        let chosen = if self.sizes != NONE {
             format!(
                 "{}: a whole update takes {best} instead of {own}. Runs like this one on this device use these sizes from now on (--tuning none: not).",
                 self.sizes
             )
+        } else if own == best {
+            "The program's own sizes are the fastest: runs use them.".into()
+        } else {
+            format!("Whole updates take {own} with the program's own sizes and {best} with the best others: runs use the program's own.")
         };
         let lines: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
         let DeviceSummary { device, backend, driver, .. } = &self.device;
