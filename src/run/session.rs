@@ -176,6 +176,9 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
     }
 }
 
+/// Width of a hidden layer from which Mesa's software driver needs more than a quarter of a minute to compile the kernels.
+const SLOW_TO_COMPILE: u32 = 512;
+
 /// A trainer that has not started yet, with its device and display.
 struct Prepared {
     trainer: Trainer,
@@ -201,6 +204,11 @@ impl Prepared {
         if gpu.is_software() {
             let name = &gpu.info.name;
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
+            if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
+                display.note(
+                    "note: for hidden layers this wide, software drivers compile kernels for a while before the first row: from 1,024 units on for minutes.",
+                );
+            }
         }
         if plan.config.normalize_advantages && !plan.normalizes_advantages() {
             display.note("note: minibatches of one sample: advantages are not normalised, since each would become 0. Fewer minibatches are the usual choice.");
