@@ -83,14 +83,18 @@ fn tuned_sizes_are_remembered_used_recorded_and_kept() {
         assert_eq!((output.status.code(), &*stderr), (Some(i32::from(exit::DONE)), ""), "{command}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
+    let file = desk.path().join("ppo-gpu").join("tunings.toml");
+    std::fs::create_dir_all(desk.path().join("ppo-gpu")).expect("a directory");
+    let other = "[[tuning]]\ndevice = \"another\"\ndriver = \"1\"\nprofile = \"gpu\"\nplan = \"another\"\nsizes = \"rows=1\"\n";
+    std::fs::write(&file, other).expect("written");
     let tuned: Value = serde_json::from_str(&call(&format!("tune --seconds 0.001 --json {flags}"))).expect("JSON");
     let candidates = tuned["candidates"].as_array().expect("candidates");
     assert_eq!(candidates[0]["sizes"], "none");
     assert!(candidates.len() > 5 && candidates.iter().all(|candidate| candidate["wrong"].is_null()), "{tuned}");
     let sizes = tuned["sizes"].as_str().expect("sizes");
-    let file = desk.path().join("ppo-gpu").join("tunings.toml");
     let text = std::fs::read_to_string(&file).expect("the file");
-    assert!(text.contains(&format!("sizes = \"{sizes}\"")), "{text}");
+    assert!(text.contains(&format!("sizes = \"{sizes}\"")) && text.contains("device = \"another\""), "{text}");
+    let text = text.replace(other, "");
 
     let recorded = |run: &str| {
         let text = std::fs::read_to_string(desk.path().join(run).join("config.toml")).expect("the run's configuration");
@@ -114,6 +118,13 @@ fn tuned_sizes_are_remembered_used_recorded_and_kept() {
         assert_eq!(recorded("damaged"), found);
         std::fs::remove_dir_all(desk.path().join("damaged")).expect("removed");
     }
+    // `tune` overwrites nothing that it cannot read.
+    remember("sizes = [");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
+    let refused = program.arg("tune").env("XDG_CACHE_HOME", desk.path()).env("LOCALAPPDATA", desk.path()).output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(i32::from(exit::REFUSED)) && stderr.contains("tunings.toml is damaged"), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), "sizes = [");
     let longer = parameters(&call("resume automatic --total-steps 1024 --json --quiet"));
     assert_eq!(recorded("automatic"), "tile=8,rows=1");
     assert_eq!(longer, parameters(&call("resume chosen --total-steps 1024 --json --quiet")));

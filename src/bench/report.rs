@@ -94,7 +94,7 @@ pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
         device: DeviceSummary::new(&gpu),
         profile: plan.profile.name,
         clock: stopwatch.clock(),
-        config: config.clone(),
+        config: Config { tuning: plan.config.tuning.clone(), ..config.clone() },
         checked,
         peaks,
         kernels,

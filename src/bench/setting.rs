@@ -25,5 +25,5 @@ pub(super) fn runnable(config: &Config, gpu: &Gpu, most: u64) -> Result<Plan> {
     let updates = (u64::from(u32::MAX) / counted_in_update).min(most);
     let batch = u64::from(config.envs) * u64::from(config.steps);
     let config = Config { target_return: None, total_steps: updates * batch, ..config.clone() };
-    tunings::settled(&config, Environment::named(&config.env)?, gpu)
+    tunings::settled(&config, Environment::named(&config.env)?, gpu).map(|(plan, _)| plan)
 }

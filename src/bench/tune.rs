@@ -1,7 +1,7 @@
 //! `ppo-gpu tune`: the fastest sizes of kernels for a plan on this device, by measurement.
 //!
 //! One size after the other is varied while the others stay (coordinate descent), by the times of the kernels that depend on it. Sizes become the best ones
-//! only after their kernels have agreed with the reference, and are remembered only if whole updates are faster with them.
+//! only after their kernels have agreed with the reference, and are remembered only if whole updates are faster with them, each time that they are compared.
 
 use crate::bench::setting::{ENDLESS, note, runnable};
 use crate::bench::speeds::update_seconds;
@@ -10,24 +10,27 @@ use crate::bench::{peaks, startup};
 use crate::check::selftest;
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::{Gpu, plan_limits};
+use crate::program::kernel::NAMES;
 use crate::program::lanes::Mapping;
 use crate::program::plan::Plan;
 use crate::program::schedule;
 use crate::run::device::DeviceSummary;
 use crate::run::tunings;
 use crate::spec::config::Config;
-use crate::spec::tuning::{NONE, Tuning};
+use crate::spec::tuning::{AUTO, NONE, Tuning};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::text::columns;
 use crate::train::agents::{agent_rows, upload};
 use crate::train::trainer::Trainer;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Sizes must be faster by this factor to be preferred: repeated measurements differ by less on a quiet device.
-const FASTER: f64 = 0.99;
-/// Comparisons of whole updates, in turn, and the time of each at least: a device that was idle while agents were drawn takes a while to clock up.
-const ROUNDS: usize = 3;
+/// Sizes must be faster by this factor to be preferred.
+const FASTER: f64 = 0.98;
+/// Comparisons of whole updates, in turn. All must favour the new sizes: of two equal programs, one wins by chance in 1 of 16 searches, and rarely by 2 %.
+const ROUNDS: usize = 4;
+/// Time of each at least: a device that was idle while agents were drawn takes a while to clock up.
 const ROUND: Duration = Duration::from_millis(300);
 /// The kernels that depend on the sizes of `rollout`, and on all others.
 const ROLLOUT: [&str; 1] = ["rollout"];
@@ -67,8 +70,8 @@ pub struct Tuned {
     pub profile: &'static str,
     /// The sizes that were measured, in order; the program's own first.
     pub candidates: Vec<Candidate>,
-    /// Median seconds of whole updates: with the program's own sizes, and with the best ones.
-    pub update_seconds: [f64; 2],
+    /// Seconds of whole updates, with the program's own sizes and with the best ones, each time that they were compared: until the best ones were not faster.
+    pub update_seconds: Vec<[f64; 2]>,
     /// The sizes that are remembered.
     pub sizes: String,
     /// The file that remembers them.
@@ -84,42 +87,63 @@ pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
     if cfg!(debug_assertions) {
         return Err(Error::config("tune", "this is a debug build, whose times mean nothing", "build with --release: `cargo run --release -- tune`"));
     }
+    if ![AUTO, NONE].contains(&config.tuning.as_str()) {
+        return Err(Error::config("tuning", format!("`tune` finds sizes itself, and {} are given", config.tuning), "leave tuning out"));
+    }
+    tunings::check_memory()?;
     let config = Config { tuning: NONE.into(), ..config.clone() };
+    let say = |what: &str| note(options.quiet, "tune", what);
     let (gpu, _) = startup::open(&config)?;
     let plan = runnable(&config, &gpu, ENDLESS)?;
     plan.check_limits(&plan_limits(&gpu.limits), gpu.available_memory(), &gpu.info.name)?;
+    say("results against the reference");
     selftest::check(&gpu, &plan)?;
+    say("kernels with the program's own sizes, then with others");
     let engine = started(&gpu, &plan)?;
     let (stopwatch, _) = peaks::measure(&gpu, &plan, &engine, options.budget)?;
     drop(engine);
 
-    let mut search = Search { gpu: &gpu, config: &config, stopwatch, quiet: options.quiet, candidates: Vec::new(), best: Tuning::default(), times: Vec::new() };
+    let mut search = Search {
+        gpu: &gpu,
+        config: &config,
+        stopwatch,
+        quiet: options.quiet,
+        candidates: Vec::new(),
+        programs: HashSet::new(),
+        best: Tuning::default(),
+        times: Vec::new(),
+    };
     search.first(&plan)?;
     search.rows(&plan)?;
     if plan.mapping == Mapping::Blocks {
         search.teams(&plan)?;
-        search.rows(&plan)?;
+        if search.best.lanes.or(search.best.tile).is_some() {
+            search.rows(&plan)?;
+        }
         search.rollout(&plan)?;
     }
     let Search { candidates, best, .. } = search;
 
-    let mut times = [Vec::new(), Vec::new()];
+    let (mut chosen, mut update_seconds) = (best, Vec::new());
     if best != Tuning::default() {
-        note(options.quiet, "tune", &format!("whole updates without and with {best}"));
         let tuned = runnable(&with(&config, best), &gpu, ENDLESS)?;
-        for _ in 0..ROUNDS {
-            for (plan, times) in [&plan, &tuned].into_iter().zip(&mut times) {
-                times.push(update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget.max(ROUND))?);
+        let seconds = |plan: &Plan| update_seconds_of(&gpu, plan, options.budget.max(ROUND));
+        for round in 1..=ROUNDS {
+            let pair = [seconds(&plan)?, seconds(&tuned)?];
+            say(&format!("whole updates, comparison {round} of {ROUNDS}: {} without and {} with {best}", milliseconds(pair[0]), milliseconds(pair[1])));
+            update_seconds.push(pair);
+            if pair[1] > FASTER * pair[0] {
+                chosen = Tuning::default();
+                break;
             }
         }
-    } else {
-        let own = update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget.max(ROUND))?;
-        times = [vec![own], vec![own]];
     }
-    let update_seconds = times.map(|mut times| median(&mut times));
-    let chosen = if update_seconds[1] <= FASTER * update_seconds[0] { best } else { Tuning::default() };
     let file = tunings::remember(&gpu.info, &plan, chosen)?;
     Ok(Tuned { device: DeviceSummary::new(&gpu), profile: plan.profile.name, candidates, update_seconds, sizes: chosen.to_string(), file })
+}
+
+fn update_seconds_of(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<f64> {
+    update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, budget)
 }
 
 fn with(config: &Config, tuning: Tuning) -> Config {
@@ -144,6 +168,8 @@ struct Search<'a> {
     stopwatch: Stopwatch,
     quiet: bool,
     candidates: Vec<Candidate>,
+    /// What was measured: other sizes may make the same program.
+    programs: HashSet<String>,
     best: Tuning,
     /// Seconds of an update in each kernel, with the best sizes.
     times: Vec<(&'static str, f64)>,
@@ -152,6 +178,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Times the program's own sizes.
     fn first(&mut self, plan: &Plan) -> Result<()> {
+        self.programs.insert(program(plan));
         let kernels = [self.times(plan, &ROLLOUT)?, self.times(plan, &LEARNING)?].concat();
         self.add(Tuning::default(), kernels, true, None);
         Ok(())
@@ -199,25 +226,23 @@ impl Search<'_> {
     fn climb(&mut self, sizes: &mut dyn Iterator<Item = Tuning>) -> Result<bool> {
         let mut climbed = false;
         for size in sizes {
-            if !self.try_out(size)? {
-                break;
+            match self.try_out(size)? {
+                Some(true) => climbed = true,
+                Some(false) => break,
+                None => (),
             }
-            climbed = true;
         }
         Ok(climbed)
     }
 
-    /// Times the best sizes so far with these in place of some; keeps them if they are better and right. Whether they are.
-    fn try_out(&mut self, sizes: Tuning) -> Result<bool> {
+    /// Times the best sizes so far with these in place of some; keeps them if they are better and right. Whether they are; None if they do not fit, or if
+    /// their program was measured before.
+    fn try_out(&mut self, sizes: Tuning) -> Result<Option<bool>> {
         let tuning = self.best.with(sizes);
-        let name = tuning.to_string();
         let plan = runnable(&with(self.config, tuning), self.gpu, ENDLESS)?;
-        if plan.tuning != tuning || plan.check_limits(&plan_limits(&self.gpu.limits), self.gpu.available_memory(), &self.gpu.info.name).is_err() {
-            return Ok(false);
-        }
-        // Those that were measured before lost, or were improved upon.
-        if self.candidates.iter().any(|candidate| candidate.sizes == name) {
-            return Ok(false);
+        let fits = plan.tuning == tuning && plan.check_limits(&plan_limits(&self.gpu.limits), self.gpu.available_memory(), &self.gpu.info.name).is_ok();
+        if !fits || !self.programs.insert(program(&plan)) {
+            return Ok(None);
         }
         // Only the kernels that depend on these sizes, so that noise in the others decides nothing.
         let affected: &[&str] = if sizes.rollout_lanes.or(sizes.rollout_tile).is_some() { &ROLLOUT } else { &LEARNING };
@@ -234,10 +259,11 @@ impl Search<'_> {
         };
         let better = faster && wrong.is_none();
         self.add(tuning, kernels, better, wrong);
-        Ok(better)
+        Ok(Some(better))
     }
 
-    fn add(&mut self, tuning: Tuning, kernels: Vec<(&'static str, f64)>, better: bool, wrong: Option<String>) {
+    fn add(&mut self, tuning: Tuning, mut kernels: Vec<(&'static str, f64)>, better: bool, wrong: Option<String>) {
+        kernels.sort_by_key(|(kernel, _)| NAMES.iter().position(|name| name == kernel));
         let seconds = kernels.iter().map(|(_, seconds)| seconds).sum();
         let candidate = Candidate { sizes: tuning.to_string(), seconds, kernels, better, wrong };
         note(self.quiet, "tune", &format!("{}: {}{}", candidate.sizes, milliseconds(seconds), candidate.verdict()));
@@ -260,6 +286,12 @@ impl Search<'_> {
         }
         Ok(times)
     }
+}
+
+/// What a plan's sizes come to.
+fn program(plan: &Plan) -> String {
+    let rows = (plan.gradient_rows, plan.tiles_per_pass, plan.learn_steps);
+    format!("{:?}", (plan.team(), plan.evaluate_team(), plan.evaluate_rounds, rows, plan.rollout_team))
 }
 
 fn milliseconds(seconds: f64) -> String {
@@ -289,25 +321,25 @@ impl Tuned {
             .iter()
             .map(|candidate| {
                 let kernels: Vec<String> = candidate.kernels.iter().map(|(kernel, seconds)| format!("{kernel} {:.3}", 1e3 * seconds)).collect();
-                [candidate.sizes.clone(), milliseconds(candidate.seconds), kernels.join(", ") + candidate.verdict()]
+                let wrong = if candidate.wrong.is_some() { candidate.verdict() } else { "" };
+                [candidate.sizes.clone(), milliseconds(candidate.seconds), kernels.join(", ") + wrong]
             })
             .collect();
-        let [own, best] = self.update_seconds;
-        let (own, best) = (milliseconds(own), milliseconds(best));
+        let lines: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
+        let [own, best] = [0, 1].map(|which| milliseconds(median(&mut self.update_seconds.iter().map(|pair| pair[which]).collect::<Vec<_>>())));
         let chosen = if self.sizes != NONE {
             format!(
-                "{}: a whole update takes {best} instead of {own}. Runs like this one on this device use these sizes from now on (--tuning none: not).",
+                "{}: a whole update takes {best} instead of {own} (medians of {ROUNDS}). Runs like this one on this device use these sizes\nfrom now on, which changes rounding; --tuning none: not.",
                 self.sizes
             )
-        } else if own == best {
+        } else if self.update_seconds.is_empty() {
             "The program's own sizes are the fastest: runs use them.".into()
         } else {
-            format!("Whole updates take {own} with the program's own sizes and {best} with the best others: runs use the program's own.")
+            format!("Whole updates with the best others are not clearly faster ({best}, without {own}): runs use the program's own sizes.")
         };
-        let lines: Vec<[&str; 3]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
         let DeviceSummary { device, backend, driver, .. } = &self.device;
         format!(
-            "{device} ({backend}, {driver}), profile {}\n\nKernels of an update, by sizes\n{}\n{chosen}\nremembered in {}\n",
+            "{device} ({backend}, {driver}), profile {}\n\nKernels that depend on sizes, in an update\n{}\n{chosen}\nremembered in {}\n",
             self.profile,
             columns(&lines, "lr"),
             self.file.display()

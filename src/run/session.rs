@@ -67,7 +67,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         return Err(Error::config(key, "a resumed run cannot change this", help));
     }
     let mut config = saved.changed(changes)?;
-    if config.tuning == AUTO {
+    if config.tuning == AUTO && !changes.contains_key("tuning") {
         // A run of an earlier version, which began with the program's own sizes.
         config.tuning = NONE.into();
     }
@@ -104,6 +104,9 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
                 .observers
                 .display
                 .note("note: every agent has stopped: nothing is left to train. `ppo-gpu fork` starts a new run from what they have learned.");
+        }
+        if updates == prepared.trainer.plan().updates {
+            prepared.observers.display.note("note: the run has made all its steps: nothing is left to train. `--total-steps` makes it longer.");
         }
         // A row for each update up to the one in which the agent stopped.
         let wanted: u64 = checkpoint.agents().iter().map(|agent| u64::from(agent.update)).sum();
@@ -192,14 +195,11 @@ impl Prepared {
     fn new(config: &Config, environment: Environment, mut observers: Observers) -> Result<Prepared> {
         let began = Instant::now();
         let gpu = Gpu::open(&config.backend, &config.adapter)?;
-        let plan = tunings::settled(config, environment, &gpu)?;
+        let (plan, about_sizes) = tunings::settled(config, environment, &gpu)?;
         let display = &mut observers.display;
         display.prepare(&plan);
-        if plan.config.tuning.parse() != Ok(plan.tuning) {
-            display.note(&format!(
-                "note: of tuning = {}, only {} fits these networks under profile '{}': the program chooses the rest.",
-                plan.config.tuning, plan.tuning, plan.profile.name
-            ));
+        if let Some(about) = about_sizes {
+            display.note(&format!("note: {about}."));
         }
         if gpu.is_software() {
             let name = &gpu.info.name;

@@ -12,13 +12,6 @@ use crate::support::files;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The file. One that is damaged or unreadable counts as empty, and is replaced by the next `tune`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Tunings {
-    #[serde(default)]
-    tuning: Vec<Entry>,
-}
-
 /// Where a tuning holds, and the tuning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry {
@@ -42,6 +35,9 @@ impl Entry {
 /// What the times of a plan's kernels depend on.
 fn shape(plan: &Plan) -> String {
     let Config { env, activation, normalize_observations, .. } = &plan.config;
+    // A file counts by its contents.
+    let file = || format!("a file of SHA-256 {}", &files::sha256(&plan.environment.source)[..16]);
+    let env = if plan.environment.built_in { env.clone() } else { file() };
     let widths: Vec<String> = plan.network.layers.iter().map(|layer| layer.inputs.to_string()).collect();
     let activation = format!("{activation:?}").to_lowercase();
     let normalized = if *normalize_observations { ", normalised" } else { "" };
@@ -49,50 +45,108 @@ fn shape(plan: &Plan) -> String {
     format!("{env}{normalized}, {} {activation}, {agents} x {envs} x {steps}, {minibatches} minibatches", widths.join("-"))
 }
 
+/// The contents of the file: all entries, as tables, and what is wrong with it, if anything is.
+#[derive(Debug, Default)]
+struct Contents {
+    entries: Vec<toml::Value>,
+    problem: Option<String>,
+}
+
 fn path() -> Option<PathBuf> {
     Some(cache::directory()?.join("tunings.toml"))
 }
 
-fn read() -> Tunings {
-    path().and_then(|path| std::fs::read_to_string(path).ok()).and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
+fn read() -> Contents {
+    let Some(path) = path() else { return Contents::default() };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Contents::default(),
+        Err(error) => return Contents { entries: Vec::new(), problem: Some(format!("{} cannot be read: {error}", path.display())) },
+    };
+    let damaged = || Some(format!("{} is damaged, and nothing in it is used: remove it, or correct it", path.display()));
+    match toml::from_str::<toml::Table>(&text) {
+        Err(_) => Contents { entries: Vec::new(), problem: damaged() },
+        Ok(table) => match table.get("tuning").map(toml::Value::as_array) {
+            None => Contents::default(),
+            Some(None) => Contents { entries: Vec::new(), problem: damaged() },
+            Some(Some(entries)) => {
+                let wrong = entries.iter().position(|entry| as_entry(entry).is_none());
+                let problem = wrong.map(|wrong| format!("entry {} of {} is damaged, and is not used: remove it, or correct it", wrong + 1, path.display()));
+                Contents { entries: entries.clone(), problem }
+            }
+        },
+    }
 }
 
-/// The sizes that are remembered for plans like this one on this device; [`NONE`] if the program's own were the fastest.
-pub fn recalled(info: &wgpu::AdapterInfo, plan: &Plan) -> Option<String> {
+fn as_entry(value: &toml::Value) -> Option<Entry> {
+    value.clone().try_into::<Entry>().ok().filter(|entry| entry.sizes.parse::<Tuning>().is_ok())
+}
+
+/// The sizes that are remembered for plans like this one on this device, [`NONE`] if the program's own were the fastest; and what is wrong with the file.
+pub fn recalled(info: &wgpu::AdapterInfo, plan: &Plan) -> (Option<String>, Option<String>) {
     let wanted = Entry::new(info, plan, String::new());
-    read().tuning.into_iter().find(|entry| entry.is_for(&wanted) && entry.sizes.parse::<Tuning>().is_ok()).map(|entry| entry.sizes)
+    let Contents { entries, problem } = read();
+    (entries.iter().filter_map(as_entry).find(|entry| entry.is_for(&wanted)).map(|entry| entry.sizes), problem)
+}
+
+/// Checks that sizes can be remembered.
+///
+/// # Errors
+/// [`Error::Config`] when the file could not be replaced: the system names no cache directory, it cannot be written, or the file is damaged.
+pub fn check_memory() -> Result<()> {
+    let help = "set XDG_CACHE_HOME (on Windows LOCALAPPDATA) to a directory that can be written";
+    let Some(directory) = cache::directory() else {
+        return Err(Error::config("tune", "there is no place to remember sizes: neither XDG_CACHE_HOME nor HOME (on Windows LOCALAPPDATA) is set", help));
+    };
+    if let Err(error) = std::fs::create_dir_all(&directory).and_then(|()| tempfile::tempfile_in(&directory)) {
+        return Err(Error::config("tune", format!("sizes cannot be remembered in {}: {error}", directory.display()), help));
+    }
+    read().problem.map_or(Ok(()), |problem| Err(Error::config("tune", problem, "then `ppo-gpu tune` adds to it; other entries stay")))
 }
 
 /// Remembers sizes for plans like this one on this device, in place of earlier ones. Returns the file.
 ///
 /// # Errors
-/// [`Error::File`] when it cannot be written, or the system names no cache directory.
+/// Those of [`check_memory`]; [`Error::File`] when the file cannot be written.
 pub fn remember(info: &wgpu::AdapterInfo, plan: &Plan, sizes: Tuning) -> Result<PathBuf> {
-    let none = || std::io::Error::other("neither XDG_CACHE_HOME nor HOME (on Windows LOCALAPPDATA) is set");
-    let path = path().ok_or_else(|| Error::file("write", std::path::Path::new("tunings.toml"), none()))?;
+    check_memory()?;
+    let path = path().expect("there is a cache directory");
     let entry = Entry::new(info, plan, sizes.to_string());
-    let mut tunings = read();
-    tunings.tuning.retain(|known| !known.is_for(&entry));
-    tunings.tuning.push(entry);
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory).map_err(|error| Error::file("create", directory, error))?;
-    }
-    files::write(&path, toml::to_string(&tunings).expect("texts are representable in TOML").as_bytes())?;
+    let mut entries = read().entries;
+    entries.retain(|known| as_entry(known).is_none_or(|known| !known.is_for(&entry)));
+    entries.push(toml::Value::try_from(entry).expect("texts are representable in TOML"));
+    let table = toml::Table::from_iter([("tuning".to_string(), toml::Value::Array(entries))]);
+    files::write(&path, table.to_string().as_bytes())?;
     Ok(path)
 }
 
-/// The plan of `config` for `gpu`. Where `tuning` is [`AUTO`], its configuration has the sizes that are remembered, or [`NONE`], so that whatever continues the
-/// run computes the same bits.
+/// The plan of `config` for `gpu`, and what its user should know. Where `tuning` is [`AUTO`], its configuration has the sizes that are remembered, or [`NONE`],
+/// so that whatever continues the run computes the same bits.
 ///
 /// # Errors
 /// Those of [`Plan::with_environment`].
-pub fn settled(config: &Config, environment: Environment, gpu: &Gpu) -> Result<Plan> {
+pub fn settled(config: &Config, environment: Environment, gpu: &Gpu) -> Result<(Plan, Option<String>)> {
     let profile = gpu.profile(&config.profile);
     if config.tuning != AUTO {
-        return Plan::with_environment(config, environment, profile);
+        let plan = Plan::with_environment(config, environment, profile)?;
+        let unfit = (plan.config.tuning.parse() != Ok(plan.tuning)).then(|| unfit(&plan));
+        return Ok((plan, unfit));
     }
     let with = |sizes: String| Plan::with_environment(&Config { tuning: sizes, ..config.clone() }, environment.clone(), profile);
-    let plan = with(NONE.into())?;
+    let own = with(NONE.into())?;
+    let (sizes, problem) = recalled(&gpu.info, &own);
     // Whoever edits the file may have written sizes that do not fit.
-    Ok(recalled(&gpu.info, &plan).and_then(|sizes| with(sizes).ok()).unwrap_or(plan))
+    match sizes.and_then(|sizes| with(sizes).ok()).filter(|plan| plan.tuning != Tuning::default()) {
+        Some(plan) => {
+            let note = format!("kernels have the sizes that `ppo-gpu tune` found for this device: {} (--tuning none: the program's own)", plan.tuning);
+            Ok((plan, Some(note)))
+        }
+        None => Ok((own, problem)),
+    }
+}
+
+/// That sizes of a plan's configuration do not fit.
+pub fn unfit(plan: &Plan) -> String {
+    let fits = if plan.tuning == Tuning::default() { "nothing".into() } else { format!("only {}", plan.tuning) };
+    format!("of tuning = {}, {fits} fits these networks under profile '{}': the program chooses the rest", plan.config.tuning, plan.profile.name)
 }

@@ -84,7 +84,7 @@ impl FromStr for Tuning {
             };
             let allowed = || values.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
             let value = value.parse().ok().filter(|value| values.contains(value));
-            let value = value.ok_or_else(|| (format!("'{part}' is not a size of {name}"), format!("{name} is one of {}", allowed())))?;
+            let value = value.ok_or_else(|| (format!("'{part}' does not give {name} a size"), format!("write {name}=N, N being one of {}", allowed())))?;
             if place(&mut tuning).replace(value).is_some() {
                 return Err((format!("{name} is given twice"), "give each size once".into()));
             }
@@ -113,9 +113,9 @@ mod tests {
         for (text, problem) in [
             ("", "no size ''"),
             ("tiel=8", "no size 'tiel'"),
-            ("tile", "'tile' is not a size of tile"),
-            ("tile=7", "'tile=7' is not a size of tile"),
-            ("rows=0", "'rows=0' is not a size of rows"),
+            ("tile", "'tile' does not give tile a size"),
+            ("tile=7", "'tile=7' does not give tile a size"),
+            ("rows=0", "'rows=0' does not give rows a size"),
             ("tile=8,tile=16", "tile is given twice"),
             ("auto,tile=8", "no size 'auto'"),
         ] {

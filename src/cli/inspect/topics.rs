@@ -69,7 +69,8 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         let _ = writeln!(std::io::stderr(), "note: {why}");
     }
     let plan = Plan::new(config, profile)?;
-    let recalled = adapter.as_ref().filter(|_| config.tuning == AUTO).and_then(|(info, _)| tunings::recalled(info, &plan));
+    let recalled = adapter.as_ref().filter(|_| config.tuning == AUTO).and_then(|(info, _)| tunings::recalled(info, &plan).0);
+    let remembered = recalled.is_some();
     let plan = match recalled {
         Some(sizes) => Plan::new(&Config { tuning: sizes, ..config.clone() }, profile)?,
         None => plan,
@@ -84,7 +85,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         },
         (Topic::Buffers, _) => Ok(buffers(&plan)),
         (Topic::Kernels, _) => schedule::kernels(&plan),
-        _ => Ok(derived(&plan, adapter.as_ref(), &why)),
+        _ => Ok(derived(&plan, adapter.as_ref(), &why, remembered)),
     }
 }
 
@@ -140,7 +141,7 @@ fn known_kernel(name: &str) -> Result<&str> {
     })
 }
 
-fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
+fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) -> String {
     let count = |number: usize| grouped(number as u64).to_string();
     let environment = &plan.environment;
     let mut text = format!(
@@ -226,9 +227,11 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
 
     text += "\nDevice\n";
     let tuned = match plan.config.tuning.as_str() {
-        AUTO => "nothing is remembered for this device and plan: `ppo-gpu tune` with the same flags finds the fastest sizes",
-        NONE => "the program's own sizes",
-        _ => "sizes that were chosen in place of the program's own",
+        _ if remembered => "what `ppo-gpu tune` remembered for this device and plan".into(),
+        AUTO => "nothing is remembered for this device and plan: `ppo-gpu tune` with the same flags finds the fastest sizes".into(),
+        NONE => "the program's own sizes".into(),
+        sizes if sizes.parse() == Ok(plan.tuning) => "sizes that were asked for".into(),
+        _ => tunings::unfit(plan),
     };
     let largest = BUFFERS.iter().max_by_key(|buffer| buffer.bytes(plan));
     let largest_bytes = largest.map_or(0, |buffer| buffer.bytes(plan));
@@ -245,7 +248,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str) -> String {
     text += &columns(
         &[
             ["profile", plan.profile.name, why],
-            ["tuning", &plan.tuning.to_string(), tuned],
+            ["tuning", &plan.tuning.to_string(), &tuned],
             ["memory", &mebibytes(plan.device_bytes()), "all buffers; `ppo-gpu inspect buffers` lists them"],
             ["largest buffer", &mebibytes(largest_bytes), &most],
             ["workgroup memory", &format!("{} bytes", grouped(plan.profile.scratch_bytes.into())), &workgroup],
