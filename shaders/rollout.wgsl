@@ -1,7 +1,8 @@
 // Acts: for STEPS_PER_DISPATCH steps from t = index * STEPS_PER_DISPATCH, with the policy frozen,
 //   o_t = observe(state);  a_t ~ pi(.|o_t), legal ones only;  state, r_t = step(state, a_t);  a new episode if this one ended.
 // A truncated episode's last observation goes to row T + 1 + t / EPISODE_LIMIT, whose value `gae` adds to the reward.
-// One of the first SAMPLES lanes: one environment, which other lanes follow where they share its observation (FOLLOWERS). Work: one actor forward and one environment step for each of them and step.
+// One of the first SAMPLES lanes: one environment, which other lanes follow where they share its observation (FOLLOWERS). Work: one actor forward and one
+// environment step for each of them and step.
 // Reads agents, params, normalizers. Writes env_lanes, observations, actions, transitions, faults. Twin: src/reference/rollout.rs.
 
 //! import dispatch
@@ -81,6 +82,7 @@ fn act_and_step(
     s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, head: array<vec4<f32>, HEAD>, state: ptr<function, EnvState>,
     episode: ptr<function, Episode>
 ) {
+    let observes = stored || (FOLLOWERS && n < ENVS);  // has a part in storing observations
     let time = time_of(agent, t);
     var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
     let legal = legal_actions(state);
@@ -103,7 +105,7 @@ fn act_and_step(
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
     }
-    if ((stored || FOLLOWERS && n < ENVS) && truncated && FINAL_ROWS > 0u) {
+    if (observes && truncated && FINAL_ROWS > 0u) {
         var observation = observation_of(state);
         store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, lane, &observation);
     }
@@ -118,7 +120,7 @@ fn act_and_step(
         *state = begin_episode(agent, time + 1u, n);
         *episode = NEW_EPISODE;
     }
-    if ((stored || FOLLOWERS && n < ENVS) && t + 1u == STEPS) {
+    if (observes && t + 1u == STEPS) {
         var observation = observation_of(state);
         store_observation(s, STEPS, n, lane, &observation);
     }

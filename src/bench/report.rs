@@ -5,7 +5,7 @@
 
 use crate::bench::kernels::KernelTime;
 use crate::bench::peaks::Peaks;
-use crate::bench::setting::{ENDLESS, note, runnable};
+use crate::bench::setting::{ENDLESS, note, refuse_debug, runnable};
 use crate::bench::speeds::Speeds;
 use crate::bench::startup::{DeviceMemory, Startup};
 use crate::bench::sweep::{Sweep, Swept};
@@ -14,7 +14,7 @@ use crate::check::selftest::Checked;
 use crate::device::gpu::plan_limits;
 use crate::run::device::DeviceSummary;
 use crate::spec::config::Config;
-use crate::support::error::{Error, Result};
+use crate::support::error::Result;
 use std::time::Duration;
 
 /// What `bench` is told besides the configuration.
@@ -61,13 +61,10 @@ pub struct Report {
 /// Measures a run of `config`.
 ///
 /// # Errors
-/// [`Error::Config`] in a debug build, which times nothing that matters; [`Error::Device`] when a kernel does not agree with the reference; those of
-/// starting a run.
+/// [`crate::Error::Config`] in a debug build, which times nothing that matters; [`crate::Error::Device`] when a kernel does not agree with the reference;
+/// those of starting a run.
 pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
-    if cfg!(debug_assertions) {
-        let problem = "this is a debug build, whose times mean nothing";
-        return Err(Error::config("bench", problem, "build with --release: `cargo run --release -- bench`"));
-    }
+    refuse_debug("bench")?;
     let say = |what: &str| note(options.quiet, "bench", what);
     let (gpu, adapter) = startup::open(config)?;
     let plan = runnable(config, &gpu, ENDLESS)?;

@@ -5,7 +5,7 @@ use crate::program::plan::Plan;
 use crate::run::tunings;
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
-use crate::support::error::Result;
+use crate::support::error::{Error, Result};
 use std::io::Write;
 
 /// More updates than are ever measured.
@@ -17,6 +17,15 @@ pub(super) fn note(quiet: bool, command: &str, what: &str) {
         // When stderr is closed there is nobody to tell.
         let _ = writeln!(std::io::stderr(), "{command}: {what}");
     }
+}
+
+/// Refuses to measure in a debug build.
+pub(super) fn refuse_debug(command: &str) -> Result<()> {
+    if cfg!(debug_assertions) {
+        let help = format!("build with --release: `cargo run --release -- {command}`");
+        return Err(Error::config(command, "this is a debug build, whose times mean nothing", help));
+    }
+    Ok(())
 }
 
 /// The plan of `config` without a target, for `most` updates, or as many as can be counted.

@@ -76,9 +76,7 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
     let pipelines = since(began);
 
     let began = Instant::now();
-    let mut agents = agent_rows(plan);
-    agents.iter_mut().for_each(|agent| agent.lr = 0.0);
-    upload(&engine, plan, &agents);
+    upload_idle(&engine, plan);
     let parameters = since(began);
 
     let began = Instant::now();
@@ -101,6 +99,13 @@ pub(super) fn measure(gpu: &Gpu, plan: &Plan, adapter: f64) -> Result<(Startup, 
         process_growth: if gpu.is_software() { grown(process, resident_bytes()) } else { None },
     };
     Ok((startup, memory, engine))
+}
+
+/// Uploads agents that do not learn, so that kernels can be repeated without end.
+pub(super) fn upload_idle(engine: &Engine, plan: &Plan) {
+    let mut agents = agent_rows(plan);
+    agents.iter_mut().for_each(|agent| agent.lr = 0.0);
+    upload(engine, plan, &agents);
 }
 
 /// Bytes that wgpu's allocator has handed out and taken, where it reports them.

@@ -3,7 +3,7 @@
 //! One size after the other is varied while the others stay (coordinate descent), by the times of the kernels that depend on it. Sizes become the best ones
 //! only after their kernels have agreed with the reference, and are remembered only if whole updates are faster with them, each time that they are compared.
 
-use crate::bench::setting::{ENDLESS, note, runnable};
+use crate::bench::setting::{ENDLESS, note, refuse_debug, runnable};
 use crate::bench::speeds::update_seconds;
 use crate::bench::stopwatch::{Stopwatch, median};
 use crate::bench::{peaks, startup};
@@ -20,7 +20,6 @@ use crate::spec::config::Config;
 use crate::spec::tuning::{AUTO, NONE, Tuning};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::text::columns;
-use crate::train::agents::{agent_rows, upload};
 use crate::train::trainer::Trainer;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -84,9 +83,7 @@ pub struct Tuned {
 /// [`Error::Config`] in a debug build; [`Error::Device`] when the program's own sizes do not agree with the reference; [`Error::File`] when they cannot be
 /// remembered; those of starting a run.
 pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
-    if cfg!(debug_assertions) {
-        return Err(Error::config("tune", "this is a debug build, whose times mean nothing", "build with --release: `cargo run --release -- tune`"));
-    }
+    refuse_debug("tune")?;
     if ![AUTO, NONE].contains(&config.tuning.as_str()) {
         return Err(Error::config("tuning", format!("`tune` finds sizes itself, and {} are given", config.tuning), "leave tuning out"));
     }
@@ -116,22 +113,22 @@ pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
     search.first(&plan)?;
     search.rows(&plan)?;
     if plan.mapping == Mapping::Blocks {
-        search.teams(&plan)?;
+        search.teams()?;
         if search.best.lanes.or(search.best.tile).is_some() {
             search.rows(&plan)?;
         }
-        search.rollout(&plan)?;
+        search.rollout()?;
     }
     let Search { candidates, best, .. } = search;
 
-    let (mut chosen, mut update_seconds) = (best, Vec::new());
+    let (mut chosen, mut compared) = (best, Vec::new());
     if best != Tuning::default() {
         let tuned = runnable(&with(&config, best), &gpu, ENDLESS)?;
-        let seconds = |plan: &Plan| update_seconds_of(&gpu, plan, options.budget.max(ROUND));
+        let seconds = |plan: &Plan| update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, options.budget.max(ROUND));
         for round in 1..=ROUNDS {
             let pair = [seconds(&plan)?, seconds(&tuned)?];
             say(&format!("whole updates, comparison {round} of {ROUNDS}: {} without and {} with {best}", milliseconds(pair[0]), milliseconds(pair[1])));
-            update_seconds.push(pair);
+            compared.push(pair);
             if pair[1] > FASTER * pair[0] {
                 chosen = Tuning::default();
                 break;
@@ -139,23 +136,17 @@ pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
         }
     }
     let file = tunings::remember(&gpu.info, &plan, chosen)?;
-    Ok(Tuned { device: DeviceSummary::new(&gpu), profile: plan.profile.name, candidates, update_seconds, sizes: chosen.to_string(), file })
-}
-
-fn update_seconds_of(gpu: &Gpu, plan: &Plan, budget: Duration) -> Result<f64> {
-    update_seconds(&mut Trainer::new(gpu.clone(), plan.clone())?, budget)
+    Ok(Tuned { device: DeviceSummary::new(&gpu), profile: plan.profile.name, candidates, update_seconds: compared, sizes: chosen.to_string(), file })
 }
 
 fn with(config: &Config, tuning: Tuning) -> Config {
     Config { tuning: tuning.to_string(), ..config.clone() }
 }
 
-/// An engine of `plan` that has made an update. Its agents do not learn, so that kernels can be repeated without end.
+/// An engine of `plan` that has made an update, with agents that do not learn.
 fn started(gpu: &Gpu, plan: &Plan) -> Result<Engine> {
     let engine = Engine::new(gpu, plan, schedule::training(plan), &EngineOptions::default())?;
-    let mut agents = agent_rows(plan);
-    agents.iter_mut().for_each(|agent| agent.lr = 0.0);
-    upload(&engine, plan, &agents);
+    startup::upload_idle(&engine, plan);
     engine.run(&engine.program().once)?;
     engine.run(&engine.program().update)?;
     Ok(engine)
@@ -189,34 +180,31 @@ impl Search<'_> {
         let own = plan.gradient_rows as u32;
         let now = self.best.rows.unwrap_or(own);
         let rows = Tuning::values("rows");
-        let mut more = rows.iter().copied().filter(|&rows| rows > now && (rows as usize) < 2 * plan.tiles);
-        let mut fewer = rows.iter().copied().filter(|&rows| rows < now).rev();
-        let size = |rows| Tuning { rows: Some(rows), ..Tuning::default() };
-        if !self.climb(&mut more.by_ref().map(size))? {
-            self.climb(&mut fewer.by_ref().map(size))?;
+        let size = |&rows: &u32| Tuning { rows: Some(rows), ..Tuning::default() };
+        let more = rows.iter().filter(|&&rows| rows > now && (rows as usize) < 2 * plan.tiles);
+        let fewer = rows.iter().filter(|&&rows| rows < now).rev();
+        if !self.climb(&mut more.map(size))? {
+            self.climb(&mut fewer.map(size))?;
         }
         Ok(())
     }
 
     /// Tries every workgroup of `gradient` and `evaluate`.
-    fn teams(&mut self, plan: &Plan) -> Result<()> {
+    fn teams(&mut self) -> Result<()> {
         for &lanes in Tuning::values("lanes") {
             for &tile in Tuning::values("tile") {
-                if (lanes as usize, tile as usize) != (plan.lanes, plan.tile) {
-                    self.try_out(Tuning { lanes: Some(lanes), tile: Some(tile), ..Tuning::default() })?;
-                }
+                self.try_out(Tuning { lanes: Some(lanes), tile: Some(tile), ..Tuning::default() })?;
             }
         }
         Ok(())
     }
 
     /// Varies the workgroup of `rollout`: its environments, then its lanes.
-    fn rollout(&mut self, plan: &Plan) -> Result<()> {
-        let own = plan.rollout_team;
-        for &tile in Tuning::values("rollout_tile").iter().filter(|&&tile| tile as usize != own.samples) {
+    fn rollout(&mut self) -> Result<()> {
+        for &tile in Tuning::values("rollout_tile") {
             self.try_out(Tuning { rollout_tile: Some(tile), ..Tuning::default() })?;
         }
-        for &lanes in Tuning::values("rollout_lanes").iter().filter(|&&lanes| lanes as usize != own.lanes) {
+        for &lanes in Tuning::values("rollout_lanes") {
             self.try_out(Tuning { rollout_lanes: Some(lanes), ..Tuning::default() })?;
         }
         Ok(())

@@ -18,6 +18,13 @@ pub struct Team {
     pub samples: usize,
 }
 
+impl Team {
+    /// This one with these lanes and samples where they are given.
+    fn with(self, lanes: Option<u32>, samples: Option<u32>) -> Team {
+        Team { lanes: lanes.map_or(self.lanes, |lanes| lanes as usize), samples: samples.map_or(self.samples, |samples| samples as usize) }
+    }
+}
+
 /// Vectors of a unit's row: four samples each, and one to spare, so that neighbouring rows begin in different banks of workgroup memory.
 pub(crate) const fn row(samples: usize) -> usize {
     samples / 4 + 1
@@ -108,8 +115,7 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
 pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
-    let size = |size: Option<u32>, own: usize| size.map_or(own, |size| size as usize);
-    let tuned = Team { lanes: size(tuning.lanes, team.lanes), samples: size(tuning.tile, team.samples) };
+    let tuned = team.with(tuning.lanes, tuning.tile);
     let fits = sums(tuned.lanes, network, packed) <= MOST_SUMS && bytes(tuned, network, packed) <= profile.scratch_bytes as usize;
     fits.then_some(tuned)
 }
@@ -157,8 +163,7 @@ pub(crate) fn rollout_team(team: Team, network: &Network, envs: usize) -> Team {
 
 /// The team of `rollout` with the sizes that `tuning` has, in place of those of `team`; none if workgroup memory does not suffice.
 pub(crate) fn tuned_rollout(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
-    let size = |size: Option<u32>, own: usize| size.map_or(own, |size| size as usize);
-    let tuned = Team { lanes: size(tuning.rollout_lanes, team.lanes), samples: size(tuning.rollout_tile, team.samples) };
+    let tuned = team.with(tuning.rollout_lanes, tuning.rollout_tile);
     (tuned.samples <= tuned.lanes && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
 }
 

@@ -129,7 +129,7 @@ pub fn settled(config: &Config, environment: Environment, gpu: &Gpu) -> Result<(
     let profile = gpu.profile(&config.profile);
     if config.tuning != AUTO {
         let plan = Plan::with_environment(config, environment, profile)?;
-        let unfit = (plan.config.tuning.parse() != Ok(plan.tuning)).then(|| unfit(&plan));
+        let unfit = unfit(&plan);
         return Ok((plan, unfit));
     }
     let with = |sizes: String| Plan::with_environment(&Config { tuning: sizes, ..config.clone() }, environment.clone(), profile);
@@ -145,8 +145,11 @@ pub fn settled(config: &Config, environment: Environment, gpu: &Gpu) -> Result<(
     }
 }
 
-/// That sizes of a plan's configuration do not fit.
-pub fn unfit(plan: &Plan) -> String {
+/// Which of the sizes that a plan's configuration gives fit, if not all do.
+pub fn unfit(plan: &Plan) -> Option<String> {
+    if plan.config.tuning.parse() == Ok(plan.tuning) {
+        return None;
+    }
     let fits = if plan.tuning == Tuning::default() { "nothing".into() } else { format!("only {}", plan.tuning) };
-    format!("of tuning = {}, {fits} fits these networks under profile '{}': the program chooses the rest", plan.config.tuning, plan.profile.name)
+    Some(format!("of tuning = {}, {fits} fits these networks under profile '{}': the program chooses the rest", plan.config.tuning, plan.profile.name))
 }

@@ -230,8 +230,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
         _ if remembered => "what `ppo-gpu tune` remembered for this device and plan".into(),
         AUTO => "nothing is remembered for this device and plan: `ppo-gpu tune` with the same flags finds the fastest sizes".into(),
         NONE => "the program's own sizes".into(),
-        sizes if sizes.parse() == Ok(plan.tuning) => "sizes that were asked for".into(),
-        _ => tunings::unfit(plan),
+        _ => tunings::unfit(plan).unwrap_or("sizes that were asked for".into()),
     };
     let largest = BUFFERS.iter().max_by_key(|buffer| buffer.bytes(plan));
     let largest_bytes = largest.map_or(0, |buffer| buffer.bytes(plan));
