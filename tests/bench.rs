@@ -6,6 +6,7 @@ use common::skip;
 use ppo_gpu::program::kernel;
 use ppo_gpu::support::error::exit;
 use serde_json::Value;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// As little of everything as there can be.
@@ -67,6 +68,12 @@ fn tables_have_a_row_for_each_value() {
     assert_eq!(values, ["1", "4", "16", "64", "256"]);
 }
 
+/// The directory of caches that this process has, as Mesa finds it.
+fn caches() -> Option<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    from("XDG_CACHE_HOME").or_else(|| from("HOME").map(|home| home.join(".cache")))
+}
+
 /// Which sizes are the fastest cannot be known here, so those that were remembered are replaced by others.
 #[test]
 fn tuned_sizes_are_remembered_used_recorded_and_kept() {
@@ -75,10 +82,17 @@ fn tuned_sizes_are_remembered_used_recorded_and_kept() {
     }
     let desk = tempfile::tempdir().expect("a directory");
     let flags = "--profile gpu --envs 8 --steps 16 --minibatches 2 --epochs 1 --hidden 4 --quiet";
-    let call = |command: &str| {
+    let program = || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
         program.current_dir(desk.path()).env("XDG_CACHE_HOME", desk.path()).env("LOCALAPPDATA", desk.path());
-        let output = program.args(command.split_whitespace()).args(["--backend", &common::backend()]).output().expect("the program starts");
+        // Mesa keeps compiled kernels where it always does, or every one would be compiled again here.
+        if let (None, Some(caches)) = (std::env::var_os("MESA_SHADER_CACHE_DIR"), caches()) {
+            program.env("MESA_SHADER_CACHE_DIR", caches);
+        }
+        program
+    };
+    let call = |command: &str| {
+        let output = program().args(command.split_whitespace()).args(["--backend", &common::backend()]).output().expect("the program starts");
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!((output.status.code(), &*stderr), (Some(i32::from(exit::DONE)), ""), "{command}");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -120,8 +134,7 @@ fn tuned_sizes_are_remembered_used_recorded_and_kept() {
     }
     // `tune` overwrites nothing that it cannot read.
     remember("sizes = [");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ppo-gpu"));
-    let refused = program.arg("tune").env("XDG_CACHE_HOME", desk.path()).env("LOCALAPPDATA", desk.path()).output().expect("the program starts");
+    let refused = program().arg("tune").output().expect("the program starts");
     let stderr = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(i32::from(exit::REFUSED)) && stderr.contains("tunings.toml is damaged"), "{stderr}");
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), "sizes = [");
