@@ -2,7 +2,8 @@
 //!
 //! Activations of the tile lie in workgroup memory, a row for each unit and a vector for each four samples. In a layer's product, a lane computes a block of
 //! them: some units for some samples, in registers, so that each number it loads serves several multiplications. In the gradient of a layer's weights it
-//! owns a block of the weights for all tiles of the workgroup. (`src/wgsl/network/blocks/` writes the text.)
+//! owns a block of the weights for all tiles of the workgroup, and keeps their sums in registers. Layers that are too wide for that have their sums in
+//! `partials`, to which the owner of a weight adds after every tile. (`src/wgsl/network/blocks/` writes the text.)
 
 use crate::program::lanes::vectors;
 use crate::program::profile::Profile;
@@ -25,9 +26,10 @@ impl Team {
     }
 }
 
-/// Vectors of a unit's row: four samples each, and one to spare, so that neighbouring rows begin in different banks of workgroup memory.
+/// Vectors of a unit's row: four samples each, and one to spare where their number is even, so that neighbouring rows begin in different banks of workgroup
+/// memory.
 pub(crate) const fn row(samples: usize) -> usize {
-    samples / 4 + 1
+    samples / 4 | 1
 }
 
 /// The part of a layer's product that a lane computes at once.
@@ -82,6 +84,19 @@ impl Owned {
         let possible = [1, 2, 4, 8, 16].map(grid).into_iter().filter(|owned| owned.columns <= lanes);
         possible.min_by_key(cost).unwrap_or_else(|| grid(layer.outputs))
     }
+
+    /// Weights of a lane.
+    fn sums(self) -> usize {
+        self.down * self.across
+    }
+}
+
+/// Where a layer's sums of gradients are in `partials`: inputs and outputs of the block of weights whose sums a lane computes at once.
+pub(crate) const WIDE_BLOCK: [usize; 2] = [4, 4];
+
+/// Such blocks of a layer. Neighbouring blocks have neighbouring outputs; a block's own are `columns / 4` apart.
+pub(crate) fn wide_blocks(layer: &Layer) -> usize {
+    layer.inputs.div_ceil(WIDE_BLOCK[0]) * (layer.columns() / WIDE_BLOCK[1])
 }
 
 /// Most sums of gradients that a lane can keep in registers, and the number beyond which more lanes are better.
@@ -92,23 +107,40 @@ const MOST_HEAD: usize = 4;
 /// Lanes of a workgroup: at least, and at most.
 const LANES: [usize; 3] = [64, 128, 256];
 /// Samples of a tile, best first.
-const SAMPLES: [usize; 3] = [32, 16, 8];
+const SAMPLES: [usize; 4] = [32, 16, 8, 4];
 
-/// Sums of gradients that each of `lanes` keeps in registers.
-fn sums(lanes: usize, network: &Network, packed: bool) -> usize {
-    network.layers[usize::from(packed)..].iter().map(|layer| Owned::of(lanes, layer)).map(|owned| owned.down * owned.across).sum()
+/// Sums of gradients for each of `lanes`, by layer, if all were kept in registers. Those of observations that are bits (`packed`) never are.
+fn sums(lanes: usize, network: &Network, packed: bool) -> Vec<usize> {
+    let of = |(l, layer): (usize, &Layer)| if l == 0 && packed { 0 } else { Owned::of(lanes, layer).sums() };
+    network.layers.iter().enumerate().map(of).collect()
 }
 
-/// The team of `gradient` and `evaluate` for `network`; none if registers or workgroup memory do not suffice. Of observations that are bits (`packed`), the
-/// tile holds the bits, and `partials` the sums of the first layer.
+/// Whether the sums of some layers are in `partials` because they are too many for the registers of the largest workgroup.
+fn is_wide(network: &Network, packed: bool) -> bool {
+    sums(LANES[LANES.len() - 1], network, packed).iter().sum::<usize>() > MOST_SUMS
+}
+
+/// For each layer, whether its sums of gradients are in `partials` because those of all layers are too many for registers: the largest ones.
+pub(crate) fn in_partials(lanes: usize, network: &Network, packed: bool) -> Vec<bool> {
+    let mut kept = sums(lanes, network, packed);
+    let mut apart = vec![false; kept.len()];
+    while kept.iter().sum::<usize>() > MOST_SUMS {
+        let largest = (0..kept.len()).max_by_key(|&l| kept[l]).expect("networks have layers");
+        (kept[largest], apart[largest]) = (0, true);
+    }
+    apart
+}
+
+/// The team of `gradient` and `evaluate` for `network`; none if workgroup memory does not suffice. Of observations that are bits (`packed`), the tile holds
+/// the bits, and `partials` the sums of the first layer.
 pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let layers = &network.layers;
     let head = layers.last()?.columns() / 4;
     if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
         return None;
     }
-    let sums = |lanes: usize| sums(lanes, network, packed);
-    let lanes = LANES.into_iter().find(|&lanes| sums(lanes) <= MANY_SUMS).or(LANES.last().copied().filter(|&lanes| sums(lanes) <= MOST_SUMS))?;
+    let few = |&lanes: &usize| sums(lanes, network, packed).iter().sum::<usize>() <= MANY_SUMS;
+    let lanes = LANES.into_iter().find(few).unwrap_or(LANES[LANES.len() - 1]);
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
     teams.into_iter().find(|&team| bytes(team, network, packed) <= profile.scratch_bytes as usize)
 }
@@ -116,8 +148,8 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
 pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.lanes, tuning.tile);
-    let fits = sums(tuned.lanes, network, packed) <= MOST_SUMS && bytes(tuned, network, packed) <= profile.scratch_bytes as usize;
-    fits.then_some(tuned)
+    let kept = is_wide(network, packed) || !in_partials(tuned.lanes, network, packed).contains(&true);
+    (kept && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
 }
 
 /// Bytes of workgroup memory that a team needs.
@@ -172,9 +204,12 @@ const ROLLOUT_WORKGROUPS: usize = 512;
 
 /// Rounds of an invocation's loops for a tile: forward, backward, sums.
 pub(crate) fn tile_rounds(team: Team, network: &Network) -> usize {
-    let of = |layer: &Layer| {
+    // As if no observation were bits: that makes the most.
+    let apart = in_partials(team.lanes, network, false);
+    let of = |(layer, apart): (&Layer, bool)| {
         let [forward, backward] = [layer.outputs, layer.inputs].map(|units| Block::of(team, 4 * vectors(units)).rounds(team, 4 * vectors(units)));
-        forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
+        let wide = if apart { wide_blocks(layer).div_ceil(team.lanes) * (2 + team.samples / 4) } else { 0 };
+        forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + wide + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
     };
-    network.layers.iter().map(of).sum::<usize>() + 2 * network.layers[0].inputs
+    network.layers.iter().zip(apart).map(of).sum::<usize>() + 2 * network.layers[0].inputs
 }

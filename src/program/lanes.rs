@@ -27,6 +27,11 @@ pub fn fits(profile: &Profile, network: &Network) -> bool {
     profile.subgroup > 0 && network.layers.len() > 1 && network.layers[1..].iter().all(|layer| is_straight(profile, layer))
 }
 
+/// Whether all products of `network` are straight-line code where a lane is a sample.
+pub fn is_all_straight(profile: &Profile, network: &Network) -> bool {
+    network.layers.iter().all(|layer| layer.inputs * layer.outputs <= profile.straight_line_limit)
+}
+
 /// Observation size from which the first layer is a loop. Observations this long come from board games: straight-line code would take too long to
 /// compile, and most components are 0.
 const LONG_OBSERVATION: usize = 128;

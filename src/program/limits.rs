@@ -1,7 +1,8 @@
 //! Whether a plan fits a device, and what to lower if it does not.
 
+use crate::program::blocks;
 use crate::program::buffers::BUFFERS;
-use crate::program::lanes::{LOOP_BODY_LIMIT, tile_rounds, vectors, weight_gradient_shape};
+use crate::program::lanes::{LOOP_BODY_LIMIT, Mapping, tile_rounds, vectors, weight_gradient_shape};
 use crate::program::plan::Plan;
 use crate::spec::network::Layer;
 use crate::support::error::{Error, Result};
@@ -89,8 +90,10 @@ impl Plan {
 
 /// An upper bound on the loop rounds of an invocation of `gradient`, the kernel with the most.
 fn loop_rounds(plan: &Plan) -> usize {
-    if plan.lanes_are_units() {
-        return rounds_of_units(plan);
+    match plan.mapping {
+        Mapping::Units => return rounds_of_units(plan),
+        Mapping::Blocks => return plan.tiles_per_pass * (tile_rounds(plan.environment.observation) + blocks::tile_rounds(plan.team(), &plan.network)),
+        Mapping::Samples => (),
     }
     let lanes = plan.profile.lanes as usize;
     let long = |columns: usize| if columns <= LOOP_BODY_LIMIT { 0 } else { columns };

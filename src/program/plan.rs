@@ -119,8 +119,8 @@ impl Plan {
         let team = blocks::team(&profile, &network, packed);
         let mapping = match team {
             _ if lanes::fits(&profile, &network) => Mapping::Units,
-            Some(_) => Mapping::Blocks,
-            None => Mapping::Samples,
+            Some(_) if !lanes::is_all_straight(&profile, &network) => Mapping::Blocks,
+            _ => Mapping::Samples,
         };
         let tuning: Tuning = config.tuning.parse().map_err(|(problem, help): (String, String)| Error::config("tuning", problem, help))?;
         // A run may go on, or play, on another device: sizes that do not fit there are left out.
@@ -152,7 +152,9 @@ impl Plan {
         let most_tiles = if mapping == Mapping::Samples { 1 } else { loops.clamp(1, profile.tiles_per_pass as usize) };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
         let worth_a_row = if lanes_are_units { TILES_WORTH_A_ROW } else { 1 };
-        let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min((profile.gradient_rows as usize).max(enough_rows));
+        let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
+        let rows = (profile.gradient_rows as usize).min((MOST_PARTIALS / columns).max(FEWEST_ROWS));
+        let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
         // As many as make rows equally long.
         let gradient_rows = if mapping == Mapping::Blocks { equal_parts(tiles, most_rows) } else { most_rows };
         let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
@@ -190,7 +192,6 @@ impl Plan {
         // A few environments do not fill a workgroup, and idle lanes would cost as much as busy ones.
         let env_lanes = if lanes_are_units { lanes } else { envs.next_power_of_two().clamp(8, profile.lanes as usize) };
         let sum_slices = if lanes_are_units { 1 } else { (gradient_rows / ROWS_OF_A_SLICE).next_power_of_two().clamp(1, 8) };
-        let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
         Ok(Plan {
             tuning,
             agents: config.agents as usize,
@@ -417,6 +418,10 @@ const MOST_PASSES: usize = 1 << 14;
 /// Most gradient dispatches in an update: beyond this, recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
+/// Floats in the rows of partial gradients of an agent that justify fewer rows: 64 MiB, half of the largest buffer that every WebGPU device can bind.
+const MOST_PARTIALS: usize = 1 << 24;
+/// Fewest rows that networks get for being large.
+const FEWEST_ROWS: usize = 16;
 /// Loop rounds over all tiles of a pass: half of the limit in [`Plan::check_software_loops`].
 const MOST_TILE_ROUNDS: usize = 30_000;
 /// Tiles of a row that justify fetching its weights and storing its sums, which lanes keep for all tiles of the row.

@@ -12,7 +12,7 @@ pub struct Profile {
     /// Subgroup size when lanes map to network units, if the networks fit (one subgroup per workgroup, see [`crate::program::lanes`]); 0 when lanes map to
     /// samples.
     pub subgroup: u32,
-    /// Whether lanes share a tile in blocks, if the networks fit (see [`crate::program::blocks`]).
+    /// Whether lanes share a tile in blocks, if the networks fit (see [`crate::program::blocks`]) and have neither units for lanes nor straight-line code.
     pub blocks: bool,
     /// Whether the loops of blocks have counts that compilers do not know, if the device needs that (`src/device/gpu.rs`). Mesa's compilers for
     /// GPUs otherwise unroll them, fetch everything at once and spill.
@@ -37,7 +37,7 @@ pub const PROFILES: &[Profile] = &[
         straight_line_limit: 128 * 128,
         lanes: 64,
         subgroup: 8,
-        blocks: false,
+        blocks: true,
         keeps_loops: false,
         scratch_bytes: 32_768,
         steps_per_dispatch: 1,

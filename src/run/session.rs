@@ -1,6 +1,7 @@
 //! Starting, resuming and forking a run, with its device, directory, progress, metrics, checkpoints and summary.
 
 use crate::device::gpu::Gpu;
+use crate::program::lanes::Mapping;
 use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
 use crate::run::appear::refuse_existing;
@@ -204,7 +205,9 @@ impl Prepared {
         if gpu.is_software() {
             let name = &gpu.info.name;
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
-            if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
+            if plan.mapping != Mapping::Units {
+                display.note("note: software drivers are slow with networks this large: kernels made for them take hidden layers of up to 128,128.");
+            } else if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
                 display.note(
                     "note: for hidden layers this wide, software drivers compile kernels for a while before the first row: from 1,024 units on for minutes.",
                 );

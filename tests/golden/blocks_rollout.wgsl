@@ -638,11 +638,11 @@ fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
 
 // Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.
 
-const ROW: u32 = 2u;  // vectors of a unit's samples, one of them unused
+const ROW: u32 = 1u;  // vectors of a unit's samples
 // A tile: for each unit a row of its samples.
-var<workgroup> h0: array<f32, 32>;  // observations
-var<workgroup> h1: array<vec4<f32>, 8>;  // 3 units: activations
-var<workgroup> h2: array<vec4<f32>, 8>;  // 2 units: activations
+var<workgroup> h0: array<f32, 16>;  // observations
+var<workgroup> h1: array<vec4<f32>, 4>;  // 3 units: activations
+var<workgroup> h2: array<vec4<f32>, 4>;  // 2 units: activations
 var<workgroup> weights1: array<vec4<f32>, 6>;
 var<workgroup> scratch: array<vec4<f32>, 32>;  // parts of the head's sums: [part][sample][HEAD]
 

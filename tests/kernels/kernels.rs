@@ -159,6 +159,12 @@ fn wide_layers_and_long_observations() {
         ("hidden=256", observation(4), profile("small")),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), three_rows),
         ("hidden=160", named("2048"), profile("gpu")),
+        // Sums in partials: of one layer, of two, and beside those of observations that are bits. Fewer rows than tiles: sums are added to.
+        ("hidden=203,127 envs=9", observation(7), three_rows),
+        ("hidden=256,256", observation(4), profile("small")),
+        ("hidden=512,256", observation(48), profile("gpu")),
+        ("hidden=126,223", named("2048"), profile("gpu")),
+        ("hidden=130,131", observation(5), profile("software")),
         ("hidden=9,4", named("2048"), Profile { blocks: false, ..profile("gpu") }),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
         ("hidden=36,8", named("2048"), profile("gpu")),

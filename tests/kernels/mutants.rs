@@ -24,6 +24,8 @@ enum Text {
     Blocks,
     /// The same, with observations stored as bits.
     BlocksOfBits,
+    /// Where lanes share tiles, and sums of gradients are too many for registers.
+    Wide,
     /// Where moments are merged from parts, and rows of gradients are added in slices.
     Parts,
     /// With several choices.
@@ -50,7 +52,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     // `learn` takes all tiles of a minibatch as one row.
     let few_rows = if learns {
         software
-    } else if matches!(text, Text::Blocks | Text::BlocksOfBits) {
+    } else if matches!(text, Text::Blocks | Text::BlocksOfBits | Text::Wide) {
         Profile { gradient_rows: 2, tiles_per_pass: 3, ..profile("gpu") }
     } else if text == Text::Parts {
         profile("gpu")
@@ -66,6 +68,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Bits => "env=2048",
         Text::Blocks => "hidden=11,18",
         Text::BlocksOfBits => "env=2048 hidden=9,5",
+        Text::Wide => "hidden=165,157",
         Text::Parts => "envs=1802 minibatches=2",
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
@@ -94,7 +97,7 @@ fn is_in_a_file(text: &str) -> bool {
 /// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
 fn caught(text: Text, kernel: &'static str, index: u32, from: &'static str, to: &'static str, by: Check) {
     assert!(
-        matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Learner) || is_in_a_file(from),
+        matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::Learner) || is_in_a_file(from),
         "no file of shaders/ contains `{from}`"
     );
     let Some(plan) = mutant_plan(text) else { return skip("under this profile there is no such text") };
@@ -267,6 +270,15 @@ mutants! { BlocksOfBits:
     blocks_bits_left_out gradient 0 "left &= left - 1u" => "left &= (left - 1u) & 0x7fffffffu", Value;
     blocks_bits_of_one_group gradient 0 "var i = group; i < listed_number" => "var i = 0u; i < listed_number", Value;
     blocks_bits_later_pass_begins_anew gradient 1 "if (!accumulate) {" => "if (true) {", Value;
+}
+
+mutants! { Wide:
+    wide_sum_not_cleared gradient 0 "output] = 0.0;" => "output] += 0.0;", Unwritten;
+    wide_later_pass_begins_anew gradient 1 "if (!accumulate) {" => "if (true) {", Value;
+    wide_weight_of_another_input gradient 0 "g1_0 += dot(x0_1, e0_0)" => "g1_0 += dot(x0_0, e0_0)", Value;
+    wide_weight_of_another_output gradient 0 "g0_1 += dot(x0_0, e0_1)" => "g0_1 += dot(x0_0, e0_0)", Value;
+    wide_block_left_out gradient 0 "block < 1680u" => "block < 1679u", Value;
+    wide_sums_past_the_last_input gradient 1 "input + 1u < 165u" => "true", Value;
 }
 
 mutants! { Parts:

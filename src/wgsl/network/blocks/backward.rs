@@ -1,8 +1,8 @@
 //! The backward pass: slopes, sums of gradients, and what stores these.
 
-use crate::program::blocks::{Block, Owned};
+use crate::program::blocks::{self, Block, Owned, WIDE_BLOCK};
 use crate::program::lanes::vectors;
-use crate::wgsl::network::blocks::expressions::{over, plus, within};
+use crate::wgsl::network::blocks::expressions::{over, plus, times, within};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
@@ -22,7 +22,7 @@ impl Pass<'_> {
         w.gap();
         w.comment("Sums of the gradients of the weights that the lane owns: g, its layer, input, output. Those of biases: b, its layer.");
         for (l, (layer, owned)) in self.layers().iter().zip(&owned).enumerate() {
-            for j in 0..if l == 0 && self.is_packed() { 0 } else { owned.down } {
+            for j in 0..if self.sums_in_partials(l) { 0 } else { owned.down } {
                 (0..owned.across).for_each(|q| line!(w, "var<private> g{l}_{j}_{q}: f32;"));
             }
             (0..layer.columns().div_ceil(self.team.lanes)).for_each(|r| line!(w, "var<private> b{l}_{r}: f32;"));
@@ -34,18 +34,26 @@ impl Pass<'_> {
             }
         }
         let begin = "gradient_begin(row: u32, accumulate: bool, lane: u32)";
-        if self.is_packed() {
+        let apart: Vec<usize> = (0..=self.head()).filter(|&l| self.sums_in_partials(l)).collect();
+        if self.is_packed() && apart == [0] {
             w.function("Sums of the first layer are kept in partials, the others in registers; all are 0 at first.", begin, |w| {
-                w.when("!accumulate", |w| {
-                    let of = self.own_columns();
-                    self.each_own_column(w, of, |w| {
-                        w.block(format_args!("for (var m = group; m < {}u; m += {}u)", self.layers()[0].inputs, of.groups), |w| {
-                            line!(w, "partials[{}] = 0.0;", self.first_weight("m"));
-                        });
-                    });
-                });
+                w.when("!accumulate", |w| self.clear_bits(w));
                 w.comment("Other lanes add to them.");
                 w.line("storageBarrier();");
+            });
+        } else if !apart.is_empty() {
+            let names: Vec<String> = apart.iter().map(usize::to_string).collect();
+            let comment = format!("Sums of layers {} are kept in partials, those of others in registers; all are 0 at first.", names.join(", "));
+            w.function(comment, begin, |w| {
+                w.when("!accumulate", |w| {
+                    for &l in &apart {
+                        w.scope(|w| if l == 0 && self.is_packed() { self.clear_bits(w) } else { self.clear_wide(w, l) });
+                    }
+                });
+                if self.is_packed() {
+                    w.comment("Other lanes add to those of layer 0.");
+                    w.line("storageBarrier();");
+                }
             });
         } else {
             w.function("Sums are kept in registers, and are 0 at first.", begin, |_| ());
@@ -61,7 +69,7 @@ impl Pass<'_> {
                 });
                 w.line("workgroupBarrier();");
                 for l in (0..=self.head()).rev() {
-                    line!(w, "weight_gradient_{l}({}lane);", if l == 0 && self.is_packed() { "row, " } else { "" });
+                    line!(w, "weight_gradient_{l}({}lane);", if self.sums_in_partials(l) { "row, " } else { "" });
                     if l > 0 {
                         line!(w, "backward_{l}(base / 4u, lane);");
                     }
@@ -81,6 +89,9 @@ impl Pass<'_> {
     pub(super) fn weight_gradient(&self, w: &mut Writer, l: usize, owned: Owned) {
         if l == 0 && self.is_packed() {
             return self.weight_gradient_of_bits(w);
+        }
+        if self.sums_in_partials(l) {
+            return self.wide_weight_gradient(w, l);
         }
         let layer = self.layers()[l];
         let Owned { down, across, rows, columns } = owned;
@@ -104,6 +115,73 @@ impl Pass<'_> {
                 });
             };
             self.first_lanes(w, rows * columns, sum);
+            self.bias_gradient(w, l);
+        });
+    }
+
+    /// Whether the sums of the gradients of layer `l`'s weights are in `partials`.
+    pub(super) fn sums_in_partials(&self, l: usize) -> bool {
+        l == 0 && self.is_packed() || blocks::in_partials(self.team.lanes, &self.plan.network, self.is_packed())[l]
+    }
+
+    /// `body` for each block of weights of layer `l` that the lane owns, whose sums are in `partials`. There, `input` is the block's first input and `output`
+    /// its first output; the others are a quarter of a row of weights apart.
+    fn each_wide_block(&self, w: &mut Writer, l: usize, body: impl FnOnce(&mut Writer)) {
+        let layer = self.layers()[l];
+        let quarter = layer.columns() / WIDE_BLOCK[1];
+        w.block(format_args!("for (var block = lane; block < {}u; block += {}u)", blocks::wide_blocks(&layer), self.team.lanes), |w| {
+            line!(w, "let input = {};", times(&over("block", quarter), WIDE_BLOCK[0]));
+            line!(w, "let output = block % {quarter}u;");
+            body(w);
+        });
+    }
+
+    /// `body(j, q, place)` for each weight of a block of layer `l`, from its input `j` to its output `q`: `place` is the index of its sum in `partials`.
+    fn each_wide_weight(&self, w: &mut Writer, l: usize, body: impl Fn(&mut Writer, usize, usize, &str)) {
+        let layer = self.layers()[l];
+        let (width, [down, across]) = (layer.columns(), WIDE_BLOCK);
+        for j in 0..down {
+            let of_input = |w: &mut Writer| {
+                for q in 0..across {
+                    let place = format!("row + {}u + {} + output", layer.offset + width + j * width + q * (width / across), times("input", width));
+                    body(w, j, q, &place);
+                }
+            };
+            // Whole blocks may reach past the last input.
+            let reaches_past = layer.inputs.next_multiple_of(down) - down + j >= layer.inputs;
+            if reaches_past { w.when(format_args!("{} < {}u", plus("input", j), layer.inputs), of_input) } else { of_input(w) }
+        }
+    }
+
+    fn clear_wide(&self, w: &mut Writer, l: usize) {
+        self.each_wide_block(w, l, |w| self.each_wide_weight(w, l, |w, _, _, place| line!(w, "partials[{place}] = 0.0;")));
+    }
+
+    /// Adds the tile's part of the gradient of layer `l`'s weights to the sums in `partials`. Outputs that only fill up a vector have no slope, so that their
+    /// sums stay 0.
+    fn wide_weight_gradient(&self, w: &mut Writer, l: usize) {
+        let layer = self.layers()[l];
+        let [down, across] = WIDE_BLOCK;
+        let comment =
+            format!("Gradient of layer {l}, in partials: blocks of weights from {down} of {} inputs to {across} of {} outputs.", layer.inputs, layer.outputs);
+        w.function(comment, format_args!("weight_gradient_{l}(row: u32, lane: u32)"), |w| {
+            self.each_wide_block(w, l, |w| {
+                for j in 0..down {
+                    line!(w, "let m{j} = {} * ROW;", within(&plus("input", j), layer.inputs.next_multiple_of(down) - down + j + 1, layer.inputs));
+                }
+                (0..across).for_each(|q| line!(w, "let k{q} = ({}) * ROW;", plus("output", q * layer.columns() / across)));
+                for (j, q) in (0..down).flat_map(|j| (0..across).map(move |q| (j, q))) {
+                    line!(w, "var g{j}_{q} = 0.0;");
+                }
+                self.in_a_loop(w, "i", self.team.samples / 4, 1, |w, i, at| {
+                    (0..across).for_each(|q| line!(w, "let e{i}_{q} = {};", self.slopes(l, &format!("k{q} + {at}"))));
+                    for j in 0..down {
+                        line!(w, "let x{i}_{j} = {};", self.inputs(l, &format!("m{j} + {at}")));
+                        (0..across).for_each(|q| line!(w, "g{j}_{q} += dot(x{i}_{j}, e{i}_{q});"));
+                    }
+                });
+                self.each_wide_weight(w, l, |w, j, q, place| line!(w, "partials[{place}] += g{j}_{q};"));
+            });
             self.bias_gradient(w, l);
         });
     }
@@ -169,7 +247,7 @@ impl Pass<'_> {
             for (l, (layer, owned)) in self.layers().iter().zip(owned).enumerate() {
                 let Owned { down, across, rows, columns } = *owned;
                 let width = layer.columns();
-                let in_partials = l == 0 && self.is_packed();
+                let in_partials = self.sums_in_partials(l);
                 w.scope(|w| {
                     for j in 0..if in_partials { 0 } else { down } {
                         for q in 0..across {

@@ -49,7 +49,17 @@ impl Pass<'_> {
         format!("row + {columns}u + {m} * {columns}u + k")
     }
 
-    /// The same for the first layer where observations are bits: only weights of components that are 1 in some sample get anything.
+    /// Sets the sums of the first layer to 0.
+    pub(super) fn clear_bits(&self, w: &mut Writer) {
+        let of = self.own_columns();
+        self.each_own_column(w, of, |w| {
+            w.block(format_args!("for (var m = group; m < {}u; m += {}u)", self.layers()[0].inputs, of.groups), |w| {
+                line!(w, "partials[{}] = 0.0;", self.first_weight("m"));
+            });
+        });
+    }
+
+    /// The gradient of the first layer where observations are bits: only weights of components that are 1 in some sample get anything.
     pub(super) fn weight_gradient_of_bits(&self, w: &mut Writer) {
         let of = self.own_columns();
         // With one tile in a row, there are no sums yet.

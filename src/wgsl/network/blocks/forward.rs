@@ -17,7 +17,8 @@ impl Pass<'_> {
         let Team { lanes, samples } = self.team;
         w.comment("Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.");
         w.gap();
-        line!(w, "const ROW: u32 = {}u;  // vectors of a unit's samples, one of them unused", self.row());
+        let spare = if 4 * self.row() > samples { ", one of them unused" } else { "" };
+        line!(w, "const ROW: u32 = {}u;  // vectors of a unit's samples{spare}", self.row());
         w.comment("A tile: for each unit a row of its samples.");
         let observation = self.layers()[0].inputs;
         if self.is_packed() {
