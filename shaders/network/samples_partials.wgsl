@@ -11,14 +11,16 @@ fn add_partial(index: u32, value: f32, accumulate: bool, lane: u32) {
     }
 }
 
-// The sum over the lanes of a tile, added in lane order, in the first four lanes. Uniform control flow only.
+// The sum over the samples of a tile, added in lane order, in the first four lanes. Uniform control flow only.
 fn tile_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
     workgroupBarrier();
-    scratch[lane] = value;
+    if (!SPARE_LANES || lane < TILE) {
+        scratch[lane] = value;
+    }
     workgroupBarrier();
     var sum = vec4(0.0);
     if (lane < 4u) {
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < TILE; i++) {
             sum += scratch[i];
         }
     }

@@ -160,7 +160,37 @@ pub(crate) fn bytes(team: Team, network: &Network, packed: bool) -> usize {
     let listed = 2 * (observation + 1) + listed_beyond(team, network);
     let bits = if packed { 4 * (listed + observation.div_ceil(32) * (team.samples + 1)) } else { 0 };
     let head = network.layers.last().map_or(0, |layer| layer.columns() / 4);
-    16 * ((units + 4 * head) * row(team.samples) + team.lanes * head) + bits
+    16 * ((units + 4 * head) * row(team.samples) + scratch(team, network)) + bits
+}
+
+/// How the head's units are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeadSums {
+    /// Lanes that share a sample; each sums a part of its units.
+    pub(crate) parts: usize,
+    /// Sums of a lane, one for each chunk of its part.
+    pub(crate) chunks: usize,
+    /// Units of a chunk.
+    pub(crate) length: usize,
+}
+
+/// Most chunks of inputs that the head's products are summed in; a power of two.
+const MOST_CHUNKS: usize = 16;
+
+impl HeadSums {
+    /// The sums of `team`. All teams have the same chunks, and add them in the same order.
+    pub(crate) fn of(team: Team, network: &Network) -> HeadSums {
+        let inputs = network.layers[network.layers.len() - 1].inputs;
+        // At least two products each: compilers may fuse a single one with the addition that follows, and which that is depends on the team.
+        let all = 1 << (inputs / 2).clamp(1, MOST_CHUNKS).ilog2();
+        let parts = (team.lanes / team.samples).min(all);
+        HeadSums { parts, chunks: all / parts, length: inputs.div_ceil(all) }
+    }
+}
+
+/// Vectors of workgroup memory in which lanes exchange the head's sums and, after the backward pass, the losses of their samples.
+pub(crate) fn scratch(team: Team, network: &Network) -> usize {
+    HeadSums::of(team, network).parts * team.samples * network.layers.last().map_or(0, |layer| layer.columns() / 4)
 }
 
 /// Where observations are bits: components of the list of those that occur in the body of a loop over it.

@@ -76,7 +76,7 @@ const ROW: u32 = 9u;  // vectors of a unit's samples, one of them unused
 var<workgroup> h0: array<f32, 144>;  // observations
 var<workgroup> h1: array<vec4<f32>, 36>;  // 3 units: activations
 var<workgroup> h2: array<vec4<f32>, 36>;  // 2 units: activations
-var<workgroup> scratch: array<vec4<f32>, 64>;  // parts of the head's sums: [part][sample][HEAD]
+var<workgroup> scratch: array<vec4<f32>, 32>;  // parts of the head's sums: [part][sample][HEAD]
 
 // tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {

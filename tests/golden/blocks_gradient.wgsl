@@ -277,7 +277,7 @@ var<workgroup> h0: array<f32, 144>;  // observations
 var<workgroup> h1: array<vec4<f32>, 36>;  // 3 units: activations, then the loss's slopes before them
 var<workgroup> h2: array<vec4<f32>, 36>;  // 2 units: activations, then the loss's slopes before them
 var<workgroup> head_slopes: array<f32, 144>;
-var<workgroup> scratch: array<vec4<f32>, 64>;  // parts of the head's sums: [part][sample][HEAD]
+var<workgroup> scratch: array<vec4<f32>, 32>;  // parts of the head's sums: [part][sample][HEAD]
 
 // tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {
@@ -396,14 +396,16 @@ fn add_partial(index: u32, value: f32, accumulate: bool, lane: u32) {
     }
 }
 
-// The sum over the lanes of a tile, added in lane order, in the first four lanes. Uniform control flow only.
+// The sum over the samples of a tile, added in lane order, in the first four lanes. Uniform control flow only.
 fn tile_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
     workgroupBarrier();
-    scratch[lane] = value;
+    if (!SPARE_LANES || lane < TILE) {
+        scratch[lane] = value;
+    }
     workgroupBarrier();
     var sum = vec4(0.0);
     if (lane < 4u) {
-        for (var i = 0u; i < LANES; i++) {
+        for (var i = 0u; i < TILE; i++) {
             sum += scratch[i];
         }
     }

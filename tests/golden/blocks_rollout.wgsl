@@ -644,7 +644,7 @@ var<workgroup> h0: array<f32, 16>;  // observations
 var<workgroup> h1: array<vec4<f32>, 4>;  // 3 units: activations
 var<workgroup> h2: array<vec4<f32>, 4>;  // 2 units: activations
 var<workgroup> weights1: array<vec4<f32>, 6>;
-var<workgroup> scratch: array<vec4<f32>, 32>;  // parts of the head's sums: [part][sample][HEAD]
+var<workgroup> scratch: array<vec4<f32>, 4>;  // parts of the head's sums: [part][sample][HEAD]
 
 // tanh. The built-in one costs two exponentials, and is NaN for large arguments on some drivers; this one never overflows.
 fn activation(x: vec4<f32>) -> vec4<f32> {

@@ -1,6 +1,6 @@
 //! The forward pass.
 
-use crate::program::blocks::{self, Block, LISTED_AT_ONCE, Team};
+use crate::program::blocks::{self, Block, HeadSums, LISTED_AT_ONCE, Team};
 use crate::program::lanes::vectors;
 use crate::wgsl::network::blocks::expressions::{plus, sum_of, times};
 use crate::wgsl::network::blocks::pass::Pass;
@@ -9,8 +9,6 @@ use crate::wgsl::writer::{Writer, line};
 
 /// Inputs in the body of the loop of a product's forward pass.
 const INPUTS_AT_ONCE: usize = 8;
-/// Most chunks of inputs that the head's products are summed in; a power of two.
-const MOST_CHUNKS: usize = 16;
 
 impl Pass<'_> {
     pub(super) fn write_forward(&self, w: &mut Writer, slopes: bool) {
@@ -43,7 +41,8 @@ impl Pass<'_> {
         if slopes {
             line!(w, "var<workgroup> head_slopes: array<f32, {}>;", 4 * self.row() * self.layers()[self.head()].columns());
         }
-        line!(w, "var<workgroup> scratch: array<vec4<f32>, {}>;  // parts of the head's sums: [part][sample][HEAD]", lanes * self.head_vectors());
+        let scratch = blocks::scratch(self.team, &self.plan.network);
+        line!(w, "var<workgroup> scratch: array<vec4<f32>, {scratch}>;  // parts of the head's sums: [part][sample][HEAD]");
         w.file(parts::activation(self.plan.network.activation));
         if self.is_packed() {
             w.file(parts::BITS_INTO_TILE[0]);
@@ -134,10 +133,7 @@ impl Pass<'_> {
         let Team { lanes, samples } = self.team;
         let (layer, head) = (self.layers()[self.head()], self.head_vectors());
         let base = layer.offset / 4;
-        // At least two products each: compilers may fuse a single one with the addition that follows, and which that is depends on the team.
-        let all = 1 << (layer.inputs / 2).clamp(1, MOST_CHUNKS).ilog2();
-        let (parts, length) = ((lanes / samples).min(all), layer.inputs.div_ceil(all));
-        let chunks = all / parts;
+        let HeadSums { parts, chunks, length } = HeadSums::of(self.team, &self.plan.network);
         let comment = format!("The head: {} outputs from {} inputs; its weights begin at vector `base` + {base} of params.", layer.outputs, layer.inputs);
         w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
             w.line("workgroupBarrier();");
