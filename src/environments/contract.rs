@@ -5,6 +5,7 @@ use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
+use crate::spec::sources::{Place, Sources};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name};
 use crate::wgsl::branches::statements;
@@ -18,12 +19,12 @@ const MOST_OBSERVATION: usize = 4096;
 /// Most outputs of the actor.
 const MOST_OUTPUTS: usize = 1024;
 
-/// Reads the environment that `source` declares; `name` is its standard name or the file's path.
+/// Reads the environment that `source` declares; `name` is its standard name or the file's path, and `sources` are the files of the text.
 ///
 /// # Errors
-/// [`Error::Environment`], with the file's own lines if known, and what to do.
-pub fn read(name: &str, source: &str) -> Result<Environment> {
-    let file = File { name, source };
+/// [`Error::Environment`], with the files' own lines if known, and what to do.
+pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
+    let file = File { name, source, sources: &sources };
     file.refuse_what_kernels_own()?;
     file.refuse_aliases()?;
     let module = file.parse()?;
@@ -89,6 +90,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         actions,
         binary,
         by_pointer,
+        sources: sources.clone(),
         loops: module.functions.iter().any(|(_, function)| statements(&function.body).into_iter().any(|it| matches!(it, Statement::Loop { .. }))),
         built_in: false,
     })
@@ -120,7 +122,6 @@ fn stores_to(module: &Module, function: &Function, argument: u32) -> bool {
 /// # Errors
 /// [`Error::Environment`], with the file's own lines where they are known, and what to do.
 pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
-    let file = File { name: &environment.name, source: &environment.source };
     for profile in PROFILES {
         let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
@@ -128,7 +129,7 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
         for program in [Some(schedule::playing(&plan)), drawing].into_iter().flatten() {
             for kernel in program.kernels {
                 let composed = compose::compose_with(kernel, &plan, &program.constants).text;
-                if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
+                if let Err(Error::Shader { report, .. }) = reflect::parse(kernel.name, &composed) {
                     return Err(in_terms_of_the_file(environment, kernel.name, &composed, &report, ""));
                 }
             }
@@ -140,11 +141,13 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
 /// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
-    let file = File { name: &environment.name, source: &environment.source };
+    let file = File { name: &environment.name, source: &environment.source, sources: &environment.sources };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
-    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
+    let lines = file.source.lines().count();
+    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=lines).contains(line));
+    let report = file.sources.in_report(report, offset + 1..offset + 1 + lines);
     let named = || {
         let name = problem.split('`').nth(1)?;
         ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
@@ -181,11 +184,16 @@ const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 struct File<'a> {
     name: &'a str,
     source: &'a str,
+    /// The files of `source`.
+    sources: &'a Sources,
 }
 
 impl File<'_> {
+    /// The error at a line of `source`, or of the whole file.
     fn error(&self, line: Option<usize>, problem: String, help: String) -> Error {
-        Error::Environment { path: self.name.into(), line, problem, help }
+        let place = line.map(|line| self.sources.place(line));
+        let (path, line) = place.map_or((self.name.into(), None), |Place { path, line }| (path, Some(line)));
+        Error::Environment { path, line, problem, help }
     }
 
     /// Number (from 1) of the first line that contains `text`.
@@ -249,6 +257,14 @@ impl File<'_> {
         self.declared(keyword).into_iter().find(|(declared, _)| *declared == name).map(|(_, line)| line)
     }
 
+    /// "mine.wgsl:7" for each declaration of `name`.
+    fn places_of(&self, name: &str) -> Vec<String> {
+        let declared = ["const", "fn", "struct", "alias"].into_iter().flat_map(|keyword| self.declared(keyword));
+        let mut lines: Vec<usize> = declared.filter(|(declared, _)| *declared == name).map(|(_, line)| line).collect();
+        lines.sort_unstable();
+        lines.into_iter().map(|line| self.sources.place(line)).map(|Place { path, line }| format!("{path}:{line}")).collect()
+    }
+
     /// " (or is it `x` in line 7?)" for the declaration whose name is nearest to `name`, which is missing; nothing if none is near, or `name` is there.
     fn alike(&self, keyword: &str, name: &str) -> String {
         /// Below this, names have little in common.
@@ -259,8 +275,10 @@ impl File<'_> {
         let names = || self.declared(keyword).into_iter().map(|(declared, _)| declared);
         let without_prefix = names().find(|declared| name.strip_prefix("env_") == Some(declared));
         let found = without_prefix.or_else(|| nearest_name(name, names(), ALIKE));
-        let place = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?)));
-        place.map_or(String::new(), |(found, line)| format!(" (or is it `{found}` in line {line}?)"))
+        let Some((found, line)) = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?))) else { return String::new() };
+        let Place { path, line } = self.sources.place(line);
+        let file = if path == self.name { String::new() } else { format!(" of {path}") };
+        format!(" (or is it `{found}` in line {line}{file}?)")
     }
 
     fn parse(&self) -> Result<Module> {
@@ -284,8 +302,13 @@ impl File<'_> {
 
     /// The compiler's report on `text` in terms of the file: what is wrong, and where.
     fn compile_error(&self, text: &str, report: &str) -> Error {
+        if let Some(error) = self.ends_too_early() {
+            return error;
+        }
         let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
-        let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let lines = self.source.lines().count();
+        let in_file = line.filter(|line| *line <= lines);
+        let report = self.sources.in_report(report, 1..lines + 1);
         let value = |line: usize| self.source.lines().nth(line - 1).and_then(|line| line.split(['=', ';']).nth(1)).unwrap_or_default().trim();
         let is_zero = |(_, line): &(&str, usize)| ["0u", "0"].contains(&value(*line));
         let zero = || ["OBSERVATION", "ACTIONS"].into_iter().filter_map(|name| Some((name, self.line_of_declaration("const", name)?))).find(is_zero);
@@ -293,7 +316,9 @@ impl File<'_> {
         if let Some((name, line)) = zero().filter(|_| problem.contains("must be positive")) {
             return self.error(Some(line), format!("`{name}` is 0"), "a whole number from 1 on".into());
         }
+        let twice = if problem.contains("redefinition") { self.places_of(problem.split('`').nth(1).unwrap_or_default()) } else { Vec::new() };
         let help = match &problem {
+            _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
             p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
@@ -310,6 +335,20 @@ impl File<'_> {
         };
         let nearest = if is_unknown(&problem) { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{}{report}", if help.is_empty() { "" } else { "\n" }))
+    }
+
+    /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.
+    fn ends_too_early(&self) -> Option<Error> {
+        let several = self.sources.imported().len() > 0;
+        self.sources.prefixes(self.source).filter(|_| several).find_map(|prefix| {
+            let error = naga::front::wgsl::parse_str(prefix).err()?;
+            let (span, _) = error.labels().next()?;
+            let is_at_the_end = span.to_range()?.start >= prefix.trim_end().len();
+            let help = "close every bracket and comment, and end each statement and constant with a semicolon";
+            // What is found is nothing.
+            let expected = error.message().split(", found").next().unwrap_or_default();
+            is_at_the_end.then(|| self.error(Some(prefix.trim_end().lines().count()), format!("the file ends too early: {expected}"), help.into()))
+        })
     }
 }
 

@@ -36,6 +36,9 @@ impl Environment {
         if let Some((name, _)) = Environment::preset(&self.name).filter(|_| self.built_in) {
             text += &format!("trained with   {name}\n");
         }
+        for (i, path) in self.sources.imported().enumerate() {
+            text += &format!("{:<15}{path}\n", if i == 0 { "imports" } else { "" });
+        }
         text += "\nParameters (env_parameters)\n";
         let limit = if self.time_limit == u32::MAX { "none".into() } else { self.time_limit.to_string() };
         let rows = self.parameters.iter().map(|parameter| (parameter.name.as_str(), (parameter.default as f32).to_string(), self.comment(&parameter.name)));
@@ -68,6 +71,7 @@ impl Environment {
             "solved_return": self.solved_return,
             "preset": Environment::preset(&self.name).map(|(name, _)| name),
             "parameters": parameters,
+            "imports": self.sources.imported().collect::<Vec<_>>(),
         })
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::spec::config::{Config, Per, Setting};
 use crate::spec::random::{self, Stream};
+use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
@@ -136,8 +137,10 @@ impl StateReader {
 pub struct Environment {
     /// Standard name, or path of the file.
     pub name: String,
-    /// The WGSL file.
+    /// The WGSL: the text of its file, followed by those of the files that it imports.
     pub source: String,
+    /// The files of its text.
+    pub sources: Sources,
     /// Observation size O (`OBSERVATION`).
     pub observation: usize,
     /// The kind of action.
@@ -171,7 +174,7 @@ pub struct Environment {
 pub const TIME_LIMIT: &str = "time_limit";
 
 impl Environment {
-    /// SHA-256 of its WGSL file, in hexadecimal digits.
+    /// SHA-256 of its WGSL, imported files included, in hexadecimal digits.
     pub fn sha256(&self) -> String {
         files::sha256(&self.source)
     }

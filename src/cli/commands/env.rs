@@ -28,7 +28,7 @@ enum Topic {
     Show {
         /// A name of `env list`, or the path of a .wgsl file.
         name: String,
-        /// Print its WGSL.
+        /// Print its WGSL, with the files that it imports.
         #[arg(long)]
         wgsl: bool,
         /// Write a picture of it.
@@ -51,7 +51,7 @@ enum Topic {
     },
     /// Try an environment: does it compile, and does it behave?
     Check {
-        /// The path of a .wgsl file.
+        /// The path of a .wgsl file, which may import others.
         name: String,
     },
 }
