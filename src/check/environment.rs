@@ -109,8 +109,8 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         0 => String::new(),
         files => format!(", {}", plural(files, "imported file", "imported files")),
     };
-    let (actions, words) = (environment.actions.describe(), environment.state_words);
-    say(Fine, "", format!("compiles; {size} observations, {actions}, {limit}, {words} words of state{imported}"));
+    let (axes, actions, words) = (environment.axes(), environment.actions.describe(), environment.state_words);
+    say(Fine, "", format!("compiles; {size} observations{axes}, {actions}, {limit}, {words} words of state{imported}"));
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
         // All other results are meaningless then.

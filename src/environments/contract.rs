@@ -7,15 +7,18 @@ use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
 use crate::spec::sources::{Place, Sources};
 use crate::support::error::{Error, Result};
-use crate::support::text::{did_you_mean, nearest_name};
+use crate::support::text::{did_you_mean, nearest_name, plural};
 use crate::wgsl::branches::statements;
 use crate::wgsl::{compose, reflect};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
+use std::ops::RangeInclusive;
 
 /// Most words of state: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
 /// Most floats of an observation.
 const MOST_OBSERVATION: usize = 4096;
+/// Axes of an observation with a shape.
+const AXES: RangeInclusive<usize> = 2..=4;
 /// Most outputs of the actor.
 const MOST_OUTPUTS: usize = 1024;
 
@@ -31,6 +34,7 @@ pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
     let file = Parsed { file, module: &module };
 
     let observation = file.count("OBSERVATION", MOST_OBSERVATION)?;
+    let shape = file.shape(observation)?;
     let time_limit = file.count("TIME_LIMIT", u32::MAX as usize)? as u32;
     let actions = file.actions()?;
     if actions.outputs() > MOST_OUTPUTS {
@@ -80,6 +84,7 @@ pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
         name: name.into(),
         source: source.into(),
         observation,
+        shape,
         masked,
         pictured,
         parameters: file.parameters()?,
@@ -425,6 +430,38 @@ impl Parsed<'_> {
                 Err(self.file.error(line, format!("there is no number `{name}`"), help))
             }
         }
+    }
+
+    /// The axes of an observation of `observation` components.
+    fn shape(&self, observation: usize) -> Result<Vec<usize>> {
+        const NAME: &str = "OBSERVATION_SHAPE";
+        let Some(line) = self.file.line_of_declaration("const", NAME) else { return Ok(vec![observation]) };
+        let error = |problem: String, help: &str| Err(self.file.error(Some(line), problem, help.into()));
+        let declared = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(NAME));
+        let example = "const OBSERVATION_SHAPE = array(10u, 10u, 4u);";
+        let Some(ty) = declared.map(|(_, constant)| self.type_name(constant.ty)) else {
+            return error(format!("`{NAME}` has no type"), &format!("write the types of numbers: {example}"));
+        };
+        if !ty.starts_with("array<u32, ") {
+            return error(format!("`{NAME}` is of type {ty}"), &format!("it is an array of u32: {example}"));
+        }
+        let Some(axes) = reflect::constant_array(self.module, NAME) else {
+            return error(format!("the axes of `{NAME}` are not plain numbers"), &format!("write them in the array: {example}"));
+        };
+        if !AXES.contains(&axes.len()) {
+            let help = format!("{} to {}; without the constant, an observation has one axis", AXES.start(), AXES.end());
+            return error(format!("`{NAME}` has {}", plural(axes.len(), "axis", "axes")), &help);
+        }
+        if let Some(axis) = axes.iter().position(|&length| length == 0.0) {
+            return error(format!("axis {axis} of `{NAME}` is 0"), "an axis has a length of at least 1");
+        }
+        let axes: Vec<usize> = axes.into_iter().map(|length| length as usize).collect();
+        let components: u128 = axes.iter().map(|&length| length as u128).product();
+        if components != observation as u128 {
+            let problem = format!("`{NAME}` has {} = {components} components, and `OBSERVATION` is {observation}", environment::product(&axes));
+            return error(problem, "their product must be OBSERVATION: correct an axis, or OBSERVATION");
+        }
+        Ok(axes)
     }
 
     /// The actions that the constants declare.

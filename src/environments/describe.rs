@@ -28,7 +28,8 @@ impl Environment {
     pub fn to_text(&self) -> String {
         let limit = if self.time_limit == u32::MAX { "none".into() } else { format!("{} steps", self.time_limit) };
         let mut text = format!("{}\n{}\n", self.name, self.header());
-        text += &format!("observations   {}\nactions        {}{}\n", self.observation, self.actions.describe(), if self.masked { ", masked" } else { "" });
+        text += &format!("observations   {}{}\n", self.observation, self.axes());
+        text += &format!("actions        {}{}\n", self.actions.describe(), if self.masked { ", masked" } else { "" });
         text += &format!("time limit     {limit}\n");
         if let Some(solved) = self.solved_return {
             text += &format!("solved from    {solved}\n");
@@ -65,6 +66,7 @@ impl Environment {
             "name": self.name,
             "summary": self.summary(),
             "observations": self.observation,
+            "shape": self.shape,
             "actions": self.actions.describe(),
             "masked": self.masked,
             "time_limit": (self.time_limit < u32::MAX).then_some(self.time_limit),
