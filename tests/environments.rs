@@ -7,7 +7,12 @@ mod desk;
 
 use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
 use ppo_gpu::environments::built_in::template;
+use ppo_gpu::program::kernel;
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::profile::PROFILES;
+use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
+use ppo_gpu::wgsl::compose::compose;
 use serde_json::Value;
 
 /// Two updates of 128 samples.
@@ -107,7 +112,9 @@ fn every_environment_shows_its_parameters() {
         let environment = Environment::named(name).unwrap();
         let shown = desk.expect(DONE, &format!("env show {name}")).stdout;
         assert!(shown.starts_with(&format!("{name}\n")), "{shown}");
-        assert!(shown.contains(&format!("\nobservations   {}\n", environment.observation)), "{shown}");
+        assert!(shown.contains(&format!("\nobservations   {}{}\n", environment.observation, environment.axes())), "{shown}");
+        let shown_json = desk.expect(DONE, &format!("env show {name} --json")).json();
+        assert_eq!((&shown_json["name"], &shown_json["shape"]), (&name.into(), &environment.shape.clone().into()));
         let (_, table) = shown.split_once("\nParameters (env_parameters)\n").unwrap_or_else(|| panic!("{shown}"));
         let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows.len(), environment.parameters.len() + 1, "{shown}");
@@ -122,6 +129,62 @@ fn every_environment_shows_its_parameters() {
     for row in ["gravity 9.8 m/s^2", "force 10 N", "time_limit 500 steps", "actions 2 actions", "solved from 475"] {
         assert!(cartpole.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(row)), "{row}\n{cartpole}");
     }
+}
+
+/// An observation's axes: those of the games on boards, and of a file.
+#[test]
+fn an_observation_may_have_a_shape() {
+    let desk = Desk::new();
+    for (name, axes) in [
+        ("MinAtar/Asterix-v1", &[10, 10, 4][..]),
+        ("MinAtar/Breakout-v1", &[10, 10, 4]),
+        ("MinAtar/Freeway-v1", &[10, 10, 7]),
+        ("MinAtar/Seaquest-v1", &[10, 10, 10]),
+        ("MinAtar/SpaceInvaders-v1", &[10, 10, 6]),
+        ("2048", &[4, 4, 16]),
+        ("CartPole-v1", &[4]),
+    ] {
+        let environment = Environment::named(name).unwrap();
+        assert_eq!(environment.shape, axes, "{name}");
+        assert_eq!(axes.iter().product::<usize>(), environment.observation, "{name}");
+    }
+    assert!(desk.expect(DONE, "inspect plan --env 2048").stdout.starts_with("2048: 256 observations (4 x 4 x 16), 4 actions"));
+    assert!(desk.expect(DONE, "inspect plan --env CartPole-v1").stdout.starts_with("CartPole-v1: 4 observations, 2 actions"));
+    for flags in ["--wgsl", "--png none.png"] {
+        desk.expect(REFUSED, &format!("env show 2048 --json {flags}")).says(&["--json: neither WGSL nor a picture is JSON", "\n  help: "]);
+    }
+
+    // Whatever the axes are, the agents are the same.
+    let parameters = |run: &str, declaration: &str| {
+        desk.write(&format!("{run}.wgsl"), template(false).replace(OBSERVATION, &format!("{OBSERVATION}{declaration}")));
+        desk.expect(DONE, &format!("--env {run}.wgsl {TWO_UPDATES} --json --out {run}")).json()["params_sha256"].clone()
+    };
+    let flat = parameters("flat", "");
+    assert_eq!(parameters("shaped", "const ROWS_SEEN: u32 = 2u;\nconst OBSERVATION_SHAPE = array(1u, ROWS_SEEN, OBSERVATION / ROWS_SEEN);\n"), flat);
+    assert!(desk.expect(DONE, "env check shaped.wgsl").stdout.contains("compiles; 4 observations (1 x 2 x 2), 3 actions"));
+    let [of_flat, of_shaped] = ["flat", "shaped"].map(|run| desk.expect(DONE, &format!("env show {run}.wgsl --json")).json()["shape"].clone());
+    assert_eq!((of_flat, of_shaped), (serde_json::json!([4]), serde_json::json!([1, 2, 2])));
+}
+
+/// The kernels of an environment with a shape are those without it, but for the line that declares it.
+#[test]
+fn a_shape_changes_no_kernel() {
+    let declaration = "const OBSERVATION_SHAPE = array(2u, 2u);\n";
+    let [flat, shaped] = ["", declaration].map(|declaration| {
+        let source = template(false).replace(OBSERVATION, &format!("{OBSERVATION}{declaration}"));
+        Environment::parse("grid.wgsl", &source).unwrap()
+    });
+    assert_eq!((&flat.shape[..], &shaped.shape[..]), (&[4][..], &[2, 2][..]));
+    let mut declared = 0;
+    for profile in PROFILES {
+        let [flat, shaped] = [&flat, &shaped].map(|environment| Plan::with_environment(&Config::default(), environment.clone(), *profile).unwrap());
+        for (flat_kernel, shaped_kernel) in kernel::all(&flat).into_iter().zip(kernel::all(&shaped)) {
+            let text = compose(shaped_kernel, &shaped).text;
+            declared += text.matches(declaration).count();
+            assert_eq!(compose(flat_kernel, &flat).text, text.replacen(declaration, "", 1), "{}", flat_kernel.name);
+        }
+    }
+    assert!(declared > 0, "the environment is part of some kernels");
 }
 
 #[test]
@@ -310,11 +373,13 @@ const fn continuous(edits: &'static [(&'static str, &'static str)], says: &'stat
     Mistake { continuous: true, edits, says }
 }
 
+/// Where a shape is declared.
+const OBSERVATION: &str = "const OBSERVATION: u32 = 4u;\n";
 /// Where declarations are added.
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
 const MISSING_FUNCTION: Mistake =
-    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 61?)"]);
+    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 63?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
@@ -412,6 +477,37 @@ const MISTAKES: &[Mistake] = &[
         ],
         &["nothing says what an action is", "one of: const ACTIONS"],
     ),
+    // A shape.
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2u, 3u);§\n")],
+        &["`OBSERVATION_SHAPE` has 2 x 3 = 6 components, and `OBSERVATION` is 4", "help: their product must be OBSERVATION"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(4294967295u, 4294967295u, 4294967295u, 4294967295u);§\n")],
+        &["= 340282366604025813516997721482669850625 components"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(4u);§\n")],
+        &["`OBSERVATION_SHAPE` has 1 axis", "help: 2 to 4; without the constant, an observation has one axis"],
+    ),
+    discrete(&[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(1u, 1u, 2u, 2u, 1u);§\n")], &["has 5 axes", "help: 2 to 4"]),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2u, 0u);§\n")],
+        &["axis 1 of `OBSERVATION_SHAPE` is 0", "help: an axis has a length of at least 1"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2, 2);§\n")],
+        &["`OBSERVATION_SHAPE` has no type", "help: write the types of numbers: const OBSERVATION_SHAPE = array(10u, 10u, 4u);"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2i, 2i);§\n")],
+        &["`OBSERVATION_SHAPE` is of type array<i32, 2>", "help: it is an array of u32"],
+    ),
+    discrete(&[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE: u32 = 4u;§\n")], &["`OBSERVATION_SHAPE` is of type u32"]),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array<u32, 2>();§\n")],
+        &["the axes of `OBSERVATION_SHAPE` are not plain numbers", "help: write them in the array"],
+    ),
     // Parameters and state.
     discrete(
         &[("struct EnvParameters {", "struct EnvParameters {§"), ("const DEFAULT_PARAMETERS = EnvParameters(0.2);\n", "")],
@@ -483,13 +579,13 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
-    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 30?)"]),
+    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 32?)"]),
     discrete(&[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")], &["`ACTIONS`", "did you mean 'ACTION'?"]),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
-        &["nothing says what an action is", "(or is it `ACTION` in line 26?)"],
+        &["nothing says what an action is", "(or is it `ACTION` in line 28?)"],
     ),
-    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 55?)"]),
+    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 57?)"]),
     discrete(
         &[("struct EnvState {", "struct Catch {"), (BEFORE_RESET, "alias EnvState = Catch;§\n")],
         &["`EnvState` is an alias", "help: give the structure itself this name: struct EnvState { ... }"],

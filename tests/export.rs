@@ -187,3 +187,29 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
         assert!(Policy::of(&plan.config, environment, &checkpoint, 2).is_err());
     }
 }
+
+/// What other programs need to tell an observation's axes apart.
+#[test]
+fn exports_record_the_shape_of_an_observation() {
+    for (env, shape, comment) in
+        [("2048", "[4,4,16]", Some("// An observation has 4 x 4 x 16 components, the last axis is the fastest.")), ("CartPole-v1", "[4]", None)]
+    {
+        let (plan, checkpoint) = learned(gpu(), &format!("env={env} hidden=4"));
+        let policy = Policy::of(&plan.config, &plan.environment, &checkpoint, 0).unwrap();
+        let bytes = policy.to_safetensors();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        assert_eq!((metadata["observation_shape"].as_str(), metadata.len()), (shape, 2));
+        // By chance, one of two orders of the metadata.
+        assert!((0..16).all(|_| policy.to_safetensors() == bytes), "the same policy has the same bytes");
+
+        // Field 14 of ModelProto, whose fields 1 and 2 are key and value; each has a tag and a length before it.
+        let (key, length) = ("observation_shape", |text: &str| text.len() as u8);
+        let entry = [&[0x0a, length(key)], key.as_bytes(), &[0x12, length(shape)], shape.as_bytes()].concat();
+        let field = [&[14 << 3 | 2, entry.len() as u8][..], &entry].concat();
+        assert!(policy.to_onnx().ends_with(&field), "{env}");
+
+        let wgsl = policy.to_wgsl();
+        assert_eq!(wgsl.lines().find(|line| line.starts_with("// An observation has ")), comment);
+    }
+}

@@ -15,6 +15,7 @@
 //! import rng
 
 const OBSERVATION: u32 = 256u;
+const OBSERVATION_SHAPE = array(4u, 4u, 16u);  // row from the top, column from the left, and the exponent of the tile
 const ACTIONS: u32 = 4u;
 const TIME_LIMIT: u32 = 0xffffffffu;
 

@@ -6,6 +6,7 @@
 //! import rng
 
 const OBSERVATION: u32 = 400u;
+const OBSERVATION_SHAPE = array(10u, 10u, 4u);  // y from the top, x from the left, and paddle, ball, trail, brick
 const ACTIONS: u32 = 3u;
 const TIME_LIMIT: u32 = 0xffffffffu;
 

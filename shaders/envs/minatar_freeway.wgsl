@@ -7,6 +7,7 @@
 //! import rng
 
 const OBSERVATION: u32 = 700u;
+const OBSERVATION_SHAPE = array(10u, 10u, 7u);  // y from the top, x from the left, and walker, car, five tails
 const ACTIONS: u32 = 3u;
 const TIME_LIMIT: u32 = 0xffffffffu;  // the game has a clock of its own, whose end terminates
 

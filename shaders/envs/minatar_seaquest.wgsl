@@ -8,6 +8,7 @@
 //! import rng
 
 const OBSERVATION: u32 = 1000u;
+const OBSERVATION_SHAPE = array(10u, 10u, 10u);  // y from the top, x from the left, and the ten channels above
 const ACTIONS: u32 = 6u;
 const TIME_LIMIT: u32 = 0xffffffffu;
 

@@ -6,6 +6,7 @@
 //! import rng
 
 const OBSERVATION: u32 = 600u;
+const OBSERVATION_SHAPE = array(10u, 10u, 6u);  // y from the top, x from the left, and the six channels above
 const ACTIONS: u32 = 4u;
 const TIME_LIMIT: u32 = 0xffffffffu;
 

@@ -10,9 +10,10 @@ use crate::reference::layouts::{self};
 use crate::spec::config::Config;
 use crate::spec::environment::{Actions, Environment};
 use crate::spec::records::{Transition, word};
+use crate::spec::sources::Place;
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
-use crate::support::text::{grouped, quantity};
+use crate::support::text::{grouped, plural, quantity};
 use crate::train::agents::{self, agent_rows, upload};
 
 /// Environments run in parallel.
@@ -49,8 +50,8 @@ pub enum Verdict {
 pub struct Finding {
     /// Its severity.
     pub verdict: Verdict,
-    /// The relevant line of the file.
-    pub line: Option<usize>,
+    /// The relevant line.
+    pub place: Option<Place>,
     /// The finding, and what to do.
     pub text: String,
 }
@@ -58,8 +59,6 @@ pub struct Finding {
 /// The results of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The file.
-    pub path: String,
     /// The findings, in the order of the checks.
     pub findings: Vec<Finding>,
 }
@@ -78,7 +77,7 @@ impl Report {
                 Verdict::Note => "note ",
                 Verdict::Wrong => "WRONG",
             };
-            let place = finding.line.map(|line| format!("{}:{line}: ", self.path)).unwrap_or_default();
+            let place = finding.place.as_ref().map(|Place { path, line }| format!("{path}:{line}: ")).unwrap_or_default();
             format!("{verdict}  {place}{}\n", finding.text)
         };
         self.findings.iter().map(line).collect()
@@ -97,16 +96,21 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let engine = agents::engine(gpu, &plan, schedule::playing(&plan), &options)?;
     let first = Trial::run(gpu, &engine, &plan)?;
 
-    let mut report = Report { path: environment.name.clone(), findings: Vec::new() };
+    let mut report = Report { findings: Vec::new() };
     let mut say = |verdict: Verdict, at: &str, text: String| {
         let line = environment.source.lines().position(|line| !at.is_empty() && line.contains(at)).map(|line| line + 1);
-        report.findings.push(Finding { verdict, line, text });
+        report.findings.push(Finding { verdict, place: line.map(|line| environment.sources.place(line)), text });
     };
     use Verdict::{Fine, Note, Wrong};
 
     let limit = if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) };
     let size = environment.observation;
-    say(Fine, "", format!("compiles; {size} observations, {}, {limit}, {} words of state", environment.actions.describe(), environment.state_words));
+    let imported = match environment.sources.imported().len() {
+        0 => String::new(),
+        files => format!(", {}", plural(files, "imported file", "imported files")),
+    };
+    let (axes, actions, words) = (environment.axes(), environment.actions.describe(), environment.state_words);
+    say(Fine, "", format!("compiles; {size} observations{axes}, {actions}, {limit}, {words} words of state{imported}"));
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
         // All other results are meaningless then.
@@ -236,7 +240,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     }
     // Any other fault: the device found something that the checks above missed.
     if let Some(fault) = first.fault.filter(|_| report.passed()) {
-        report.findings.push(Finding { verdict: Wrong, line: None, text: fault.sentence() });
+        report.findings.push(Finding { verdict: Wrong, place: None, text: fault.sentence() });
     }
     Ok(report)
 }

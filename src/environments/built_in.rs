@@ -1,12 +1,12 @@
 //! Built-in environments, and environments in a user's files.
 
-use crate::environments::contract;
+use crate::environments::{contract, imports};
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
+use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
-use crate::support::files;
 use crate::support::text::did_you_mean;
 use std::path::Path;
 
@@ -72,22 +72,23 @@ pub fn template(continuous: bool) -> &'static str {
 }
 
 impl Environment {
-    /// The built-in environment called `name` (upper or lower case), or the one in the file of that name if it ends in `.wgsl`.
+    /// The built-in environment called `name` (upper or lower case), or the one in the file of that name, with the files that it imports, if it ends in
+    /// `.wgsl`.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the nearest environment when there is none of that name; [`Error::Unreadable`] when the file cannot be read; those of
-    /// [`Environment::parse`].
+    /// [`Error::Config`] naming the nearest environment when there is none of that name; [`Error::Unreadable`] when the file cannot be read;
+    /// [`Error::Environment`] when an import line cannot be followed; those of [`Environment::parse`].
     pub fn named(name: &str) -> Result<Environment> {
         if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wgsl")) {
-            let source = files::read_text(Path::new(name))?;
-            return Environment::parse(name, &source);
+            let (source, sources) = imports::read(name)?;
+            return from_text(name, &source, sources);
         }
         let known = Self::built_in(name).ok_or_else(|| {
             let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
             Error::config("env", format!("there is no environment '{name}'"), help)
         })?;
         // A test checks that they fit into the kernels.
-        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source)? };
+        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source, Sources::file(known.name))? };
         for parameter in &mut environment.parameters {
             if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
                 parameter.range = *range;
@@ -110,15 +111,21 @@ impl Environment {
         Self::built_in(name)?.preset
     }
 
-    /// The environment that a WGSL file declares.
+    /// The environment that the text of a WGSL file declares. Its import lines are comments here: [`Environment::named`] reads them, and puts the texts of
+    /// files together, as in the `source` of the result, which this takes, too.
     ///
     /// # Errors
     /// [`Error::Environment`] when it does not compile or breaks the contract.
     pub fn parse(name: &str, source: &str) -> Result<Environment> {
-        let environment = contract::read(name, source)?;
-        contract::fits_into_kernels(&environment)?;
-        Ok(environment)
+        from_text(name, source, Sources::flattened(name, source))
     }
+}
+
+/// The environment that `source` declares, which was put together from the files of `sources`.
+fn from_text(name: &str, source: &str, sources: Sources) -> Result<Environment> {
+    let environment = contract::read(name, source, sources)?;
+    contract::fits_into_kernels(&environment)?;
+    Ok(environment)
 }
 
 impl Plan {

@@ -5,31 +5,36 @@ use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
+use crate::spec::sources::{Place, Sources};
 use crate::support::error::{Error, Result};
-use crate::support::text::{did_you_mean, nearest_name};
+use crate::support::text::{did_you_mean, nearest_name, plural};
 use crate::wgsl::branches::statements;
 use crate::wgsl::{compose, reflect};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
+use std::ops::RangeInclusive;
 
 /// Most words of state: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
 /// Most floats of an observation.
 const MOST_OBSERVATION: usize = 4096;
+/// Axes of an observation with a shape.
+const AXES: RangeInclusive<usize> = 2..=4;
 /// Most outputs of the actor.
 const MOST_OUTPUTS: usize = 1024;
 
-/// Reads the environment that `source` declares; `name` is its standard name or the file's path.
+/// Reads the environment that `source` declares; `name` is its standard name or the file's path, and `sources` are the files of the text.
 ///
 /// # Errors
-/// [`Error::Environment`], with the file's own lines if known, and what to do.
-pub fn read(name: &str, source: &str) -> Result<Environment> {
-    let file = File { name, source };
+/// [`Error::Environment`], with the files' own lines if known, and what to do.
+pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
+    let file = File { name, source, sources: &sources };
     file.refuse_what_kernels_own()?;
     file.refuse_aliases()?;
     let module = file.parse()?;
     let file = Parsed { file, module: &module };
 
     let observation = file.count("OBSERVATION", MOST_OBSERVATION)?;
+    let shape = file.shape(observation)?;
     let time_limit = file.count("TIME_LIMIT", u32::MAX as usize)? as u32;
     let actions = file.actions()?;
     if actions.outputs() > MOST_OUTPUTS {
@@ -79,6 +84,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         name: name.into(),
         source: source.into(),
         observation,
+        shape,
         masked,
         pictured,
         parameters: file.parameters()?,
@@ -89,6 +95,7 @@ pub fn read(name: &str, source: &str) -> Result<Environment> {
         actions,
         binary,
         by_pointer,
+        sources: sources.clone(),
         loops: module.functions.iter().any(|(_, function)| statements(&function.body).into_iter().any(|it| matches!(it, Statement::Loop { .. }))),
         built_in: false,
     })
@@ -120,7 +127,6 @@ fn stores_to(module: &Module, function: &Function, argument: u32) -> bool {
 /// # Errors
 /// [`Error::Environment`], with the file's own lines where they are known, and what to do.
 pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
-    let file = File { name: &environment.name, source: &environment.source };
     for profile in PROFILES {
         let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
@@ -128,7 +134,7 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
         for program in [Some(schedule::playing(&plan)), drawing].into_iter().flatten() {
             for kernel in program.kernels {
                 let composed = compose::compose_with(kernel, &plan, &program.constants).text;
-                if let Err(Error::Shader { report, .. }) = reflect::parse(file.name.trim_end_matches(".wgsl"), &composed) {
+                if let Err(Error::Shader { report, .. }) = reflect::parse(kernel.name, &composed) {
                     return Err(in_terms_of_the_file(environment, kernel.name, &composed, &report, ""));
                 }
             }
@@ -140,11 +146,13 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
 /// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
-    let file = File { name: &environment.name, source: &environment.source };
+    let file = File { name: &environment.name, source: &environment.source, sources: &environment.sources };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
-    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=file.source.lines().count()).contains(line));
+    let lines = file.source.lines().count();
+    let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=lines).contains(line));
+    let report = file.sources.in_report(report, offset + 1..offset + 1 + lines);
     let named = || {
         let name = problem.split('`').nth(1)?;
         ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
@@ -181,11 +189,16 @@ const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 struct File<'a> {
     name: &'a str,
     source: &'a str,
+    /// The files of `source`.
+    sources: &'a Sources,
 }
 
 impl File<'_> {
+    /// The error at a line of `source`, or of the whole file.
     fn error(&self, line: Option<usize>, problem: String, help: String) -> Error {
-        Error::Environment { path: self.name.into(), line, problem, help }
+        let place = line.map(|line| self.sources.place(line));
+        let (path, line) = place.map_or((self.name.into(), None), |Place { path, line }| (path, Some(line)));
+        Error::Environment { path, line, problem, help }
     }
 
     /// Number (from 1) of the first line that contains `text`.
@@ -249,6 +262,14 @@ impl File<'_> {
         self.declared(keyword).into_iter().find(|(declared, _)| *declared == name).map(|(_, line)| line)
     }
 
+    /// "mine.wgsl:7" for each declaration of `name`.
+    fn places_of(&self, name: &str) -> Vec<String> {
+        let declared = ["const", "fn", "struct", "alias"].into_iter().flat_map(|keyword| self.declared(keyword));
+        let mut lines: Vec<usize> = declared.filter(|(declared, _)| *declared == name).map(|(_, line)| line).collect();
+        lines.sort_unstable();
+        lines.into_iter().map(|line| self.sources.place(line)).map(|Place { path, line }| format!("{path}:{line}")).collect()
+    }
+
     /// " (or is it `x` in line 7?)" for the declaration whose name is nearest to `name`, which is missing; nothing if none is near, or `name` is there.
     fn alike(&self, keyword: &str, name: &str) -> String {
         /// Below this, names have little in common.
@@ -259,8 +280,10 @@ impl File<'_> {
         let names = || self.declared(keyword).into_iter().map(|(declared, _)| declared);
         let without_prefix = names().find(|declared| name.strip_prefix("env_") == Some(declared));
         let found = without_prefix.or_else(|| nearest_name(name, names(), ALIKE));
-        let place = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?)));
-        place.map_or(String::new(), |(found, line)| format!(" (or is it `{found}` in line {line}?)"))
+        let Some((found, line)) = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?))) else { return String::new() };
+        let Place { path, line } = self.sources.place(line);
+        let file = if path == self.name { String::new() } else { format!(" of {path}") };
+        format!(" (or is it `{found}` in line {line}{file}?)")
     }
 
     fn parse(&self) -> Result<Module> {
@@ -284,8 +307,13 @@ impl File<'_> {
 
     /// The compiler's report on `text` in terms of the file: what is wrong, and where.
     fn compile_error(&self, text: &str, report: &str) -> Error {
+        if let Some(error) = self.ends_too_early() {
+            return error;
+        }
         let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
-        let in_file = line.filter(|line| *line <= self.source.lines().count());
+        let lines = self.source.lines().count();
+        let in_file = line.filter(|line| *line <= lines);
+        let report = self.sources.in_report(report, 1..lines + 1);
         let value = |line: usize| self.source.lines().nth(line - 1).and_then(|line| line.split(['=', ';']).nth(1)).unwrap_or_default().trim();
         let is_zero = |(_, line): &(&str, usize)| ["0u", "0"].contains(&value(*line));
         let zero = || ["OBSERVATION", "ACTIONS"].into_iter().filter_map(|name| Some((name, self.line_of_declaration("const", name)?))).find(is_zero);
@@ -293,7 +321,9 @@ impl File<'_> {
         if let Some((name, line)) = zero().filter(|_| problem.contains("must be positive")) {
             return self.error(Some(line), format!("`{name}` is 0"), "a whole number from 1 on".into());
         }
+        let twice = if problem.contains("redefinition") { self.places_of(problem.split('`').nth(1).unwrap_or_default()) } else { Vec::new() };
         let help = match &problem {
+            _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
             p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
@@ -310,6 +340,20 @@ impl File<'_> {
         };
         let nearest = if is_unknown(&problem) { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{}{report}", if help.is_empty() { "" } else { "\n" }))
+    }
+
+    /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.
+    fn ends_too_early(&self) -> Option<Error> {
+        let several = self.sources.imported().len() > 0;
+        self.sources.prefixes(self.source).filter(|_| several).find_map(|prefix| {
+            let error = naga::front::wgsl::parse_str(prefix).err()?;
+            let (span, _) = error.labels().next()?;
+            let is_at_the_end = span.to_range()?.start >= prefix.trim_end().len();
+            let help = "close every bracket and comment, and end each statement and constant with a semicolon";
+            // What is found is nothing.
+            let expected = error.message().split(", found").next().unwrap_or_default();
+            is_at_the_end.then(|| self.error(Some(prefix.trim_end().lines().count()), format!("the file ends too early: {expected}"), help.into()))
+        })
     }
 }
 
@@ -386,6 +430,38 @@ impl Parsed<'_> {
                 Err(self.file.error(line, format!("there is no number `{name}`"), help))
             }
         }
+    }
+
+    /// The axes of an observation of `observation` components.
+    fn shape(&self, observation: usize) -> Result<Vec<usize>> {
+        const NAME: &str = "OBSERVATION_SHAPE";
+        let Some(line) = self.file.line_of_declaration("const", NAME) else { return Ok(vec![observation]) };
+        let error = |problem: String, help: &str| Err(self.file.error(Some(line), problem, help.into()));
+        let declared = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(NAME));
+        let example = "const OBSERVATION_SHAPE = array(10u, 10u, 4u);";
+        let Some(ty) = declared.map(|(_, constant)| self.type_name(constant.ty)) else {
+            return error(format!("`{NAME}` has no type"), &format!("write the types of numbers: {example}"));
+        };
+        if !ty.starts_with("array<u32, ") {
+            return error(format!("`{NAME}` is of type {ty}"), &format!("it is an array of u32: {example}"));
+        }
+        let Some(axes) = reflect::constant_array(self.module, NAME) else {
+            return error(format!("the axes of `{NAME}` are not plain numbers"), &format!("write them in the array: {example}"));
+        };
+        if !AXES.contains(&axes.len()) {
+            let help = format!("{} to {}; without the constant, an observation has one axis", AXES.start(), AXES.end());
+            return error(format!("`{NAME}` has {}", plural(axes.len(), "axis", "axes")), &help);
+        }
+        if let Some(axis) = axes.iter().position(|&length| length == 0.0) {
+            return error(format!("axis {axis} of `{NAME}` is 0"), "an axis has a length of at least 1");
+        }
+        let axes: Vec<usize> = axes.into_iter().map(|length| length as usize).collect();
+        let components: u128 = axes.iter().map(|&length| length as u128).product();
+        if components != observation as u128 {
+            let problem = format!("`{NAME}` has {} = {components} components, and `OBSERVATION` is {observation}", environment::product(&axes));
+            return error(problem, "their product must be OBSERVATION: correct an axis, or OBSERVATION");
+        }
+        Ok(axes)
     }
 
     /// The actions that the constants declare.

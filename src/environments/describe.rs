@@ -28,13 +28,17 @@ impl Environment {
     pub fn to_text(&self) -> String {
         let limit = if self.time_limit == u32::MAX { "none".into() } else { format!("{} steps", self.time_limit) };
         let mut text = format!("{}\n{}\n", self.name, self.header());
-        text += &format!("observations   {}\nactions        {}{}\n", self.observation, self.actions.describe(), if self.masked { ", masked" } else { "" });
+        text += &format!("observations   {}{}\n", self.observation, self.axes());
+        text += &format!("actions        {}{}\n", self.actions.describe(), if self.masked { ", masked" } else { "" });
         text += &format!("time limit     {limit}\n");
         if let Some(solved) = self.solved_return {
             text += &format!("solved from    {solved}\n");
         }
         if let Some((name, _)) = Environment::preset(&self.name).filter(|_| self.built_in) {
             text += &format!("trained with   {name}\n");
+        }
+        for (i, path) in self.sources.imported().enumerate() {
+            text += &format!("{:<15}{path}\n", if i == 0 { "imports" } else { "" });
         }
         text += "\nParameters (env_parameters)\n";
         let limit = if self.time_limit == u32::MAX { "none".into() } else { self.time_limit.to_string() };
@@ -62,12 +66,14 @@ impl Environment {
             "name": self.name,
             "summary": self.summary(),
             "observations": self.observation,
+            "shape": self.shape,
             "actions": self.actions.describe(),
             "masked": self.masked,
             "time_limit": (self.time_limit < u32::MAX).then_some(self.time_limit),
             "solved_return": self.solved_return,
             "preset": Environment::preset(&self.name).map(|(name, _)| name),
             "parameters": parameters,
+            "imports": self.sources.imported().collect::<Vec<_>>(),
         })
     }
 }

@@ -3,3 +3,4 @@
 pub mod built_in;
 pub mod contract;
 pub mod describe;
+pub mod imports;

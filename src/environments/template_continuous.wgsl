@@ -17,6 +17,7 @@
 //     rng_bits(rng)                u32, 32 random bits
 //     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
 //     parameters.NAME              the value of a field of EnvParameters, in every function
+//     //! import PATH.wgsl         as a line of its own: what that file declares; PATH begins in the directory of this file
 
 // How many numbers an agent observes.
 const OBSERVATION: u32 = 6u;

@@ -17,8 +17,10 @@
 //     rng_bits(rng)                u32, 32 random bits
 //     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
 //     parameters.NAME              the value of a field of EnvParameters, in every function
+//     //! import PATH.wgsl         as a line of its own: what that file declares; PATH begins in the directory of this file
 
 // How many numbers an agent observes.
+// Optional, where they form a grid: its 2 to 4 axes, the last one the fastest, as in `const OBSERVATION_SHAPE = array(10u, 10u, 4u);`.
 const OBSERVATION: u32 = 4u;
 
 // How many actions there are to choose from. For several choices at once write, say, `const ACTION_COUNTS = array(3u, 5u);` instead; `action` is then an

@@ -51,7 +51,7 @@ pub struct Session {
 pub struct EnvironmentRecord {
     /// Standard name, or path of the file as it was given.
     pub name: String,
-    /// SHA-256 of its WGSL file, a copy of which is `environment.wgsl`.
+    /// SHA-256 of its WGSL, imported files included, a copy of which is `environment.wgsl`.
     pub sha256: String,
 }
 

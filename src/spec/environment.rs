@@ -4,6 +4,7 @@
 
 use crate::spec::config::{Config, Per, Setting};
 use crate::spec::random::{self, Stream};
+use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
@@ -70,7 +71,7 @@ impl Actions {
     pub fn describe(&self) -> String {
         match self {
             Actions::Discrete(count) => format!("{count} actions"),
-            Actions::MultiDiscrete(counts) => format!("{} actions", counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")),
+            Actions::MultiDiscrete(counts) => format!("{} actions", product(counts)),
             Actions::Continuous { low, .. } => format!("{} continuous action{}", low.len(), if low.len() == 1 { "" } else { "s" }),
         }
     }
@@ -136,10 +137,14 @@ impl StateReader {
 pub struct Environment {
     /// Standard name, or path of the file.
     pub name: String,
-    /// The WGSL file.
+    /// The WGSL: the text of its file, followed by those of the files that it imports.
     pub source: String,
+    /// The files of its text.
+    pub sources: Sources,
     /// Observation size O (`OBSERVATION`).
     pub observation: usize,
+    /// The observation's axes (`OBSERVATION_SHAPE`), whose product is O; the last one is the fastest. One axis of O where none are declared.
+    pub shape: Vec<usize>,
     /// The kind of action.
     pub actions: Actions,
     /// Whether it declares legal actions (`env_action_mask`).
@@ -167,13 +172,23 @@ pub struct Environment {
     pub built_in: bool,
 }
 
+/// "10 x 10 x 4".
+pub fn product(factors: &[usize]) -> String {
+    factors.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+}
+
 /// Name of the parameter that every environment has: its time limit, in steps.
 pub const TIME_LIMIT: &str = "time_limit";
 
 impl Environment {
-    /// SHA-256 of its WGSL file, in hexadecimal digits.
+    /// SHA-256 of its WGSL, imported files included, in hexadecimal digits.
     pub fn sha256(&self) -> String {
         files::sha256(&self.source)
+    }
+
+    /// The observation's axes, to stand behind its size: " (10 x 10 x 4)"; nothing if there is only one.
+    pub fn axes(&self) -> String {
+        if self.shape.len() > 1 { format!(" ({})", product(&self.shape)) } else { String::new() }
     }
 
     /// Steps after which an episode is truncated, as configured.

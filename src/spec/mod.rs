@@ -8,5 +8,6 @@ pub mod metrics;
 pub mod network;
 pub mod random;
 pub mod records;
+pub mod sources;
 pub mod tuning;
 pub mod values;

@@ -4,7 +4,7 @@ use crate::support::error::{Error, Result};
 use atomic_write_file::AtomicWriteFile;
 use sha2::{Digest, Sha256};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a file atomically: after any failure, even a crash of the system, it holds either `bytes` or its previous contents.
 ///
@@ -25,6 +25,32 @@ pub fn read_text(path: &Path) -> Result<String> {
         text.remove(0);
     }
     Ok(text)
+}
+
+/// The file itself that `path` leads to: the same for every path to it.
+///
+/// # Errors
+/// The operating system's reason when there is none; also when it is no file, but a directory or device.
+pub fn resolve(path: &Path) -> std::io::Result<PathBuf> {
+    let file = std::fs::canonicalize(path)?;
+    if std::fs::metadata(&file)?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a file")) }
+}
+
+/// Bytes of a file.
+///
+/// # Errors
+/// The operating system's reason.
+pub fn size(path: &Path) -> std::io::Result<u64> {
+    Ok(std::fs::metadata(path)?.len())
+}
+
+/// The names in the directory of `path`, sorted; none if it cannot be read, or they are not UTF-8.
+pub fn neighbours(path: &Path) -> Vec<String> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names
 }
 
 /// SHA-256 in hexadecimal digits.

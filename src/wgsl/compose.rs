@@ -55,6 +55,11 @@ fn shared(name: &str) -> Option<String> {
     SHARED.iter().find(|(known, _)| *known == name).map(|(_, text)| text.to_string())
 }
 
+/// Whether `name` is that of a file in `shaders/shared/`.
+pub fn is_shared(name: &str) -> bool {
+    SHARED.iter().any(|(known, _)| *known == name)
+}
+
 /// A kernel's WGSL.
 #[derive(Debug, Clone)]
 pub struct Composed {

@@ -28,7 +28,7 @@ enum Topic {
     Show {
         /// A name of `env list`, or the path of a .wgsl file.
         name: String,
-        /// Print its WGSL.
+        /// Print its WGSL, with the files that it imports.
         #[arg(long)]
         wgsl: bool,
         /// Write a picture of it.
@@ -51,7 +51,7 @@ enum Topic {
     },
     /// Try an environment: does it compile, and does it behave?
     Check {
-        /// The path of a .wgsl file.
+        /// The path of a .wgsl file, which may import others.
         name: String,
     },
 }
@@ -59,7 +59,8 @@ enum Topic {
 impl Perform for Env {
     fn takes(topic: Option<&str>) -> Flags {
         match topic {
-            Some("show" | "check") => [Key::names(|key| key.playable), vec!["config", "set"]].concat(),
+            Some("show") => [Key::names(|key| key.playable), vec!["config", "set", "json"]].concat(),
+            Some("check") => [Key::names(|key| key.playable), vec!["config", "set"]].concat(),
             Some("list") => vec!["json"],
             _ => vec![],
         }
@@ -68,6 +69,9 @@ impl Perform for Env {
     fn perform(self, call: &Call) -> Result<u8> {
         let config = call.shared.config()?;
         match self.topic {
+            Topic::Show { wgsl, png, .. } if call.shared.json && (wgsl || png.is_some()) => {
+                return Err(Error::config("--json", "neither WGSL nor a picture is JSON", "leave it out, or --wgsl and --png"));
+            }
             Topic::List => list(call.shared.json)?,
             Topic::Show { name, png: Some(path), size, after, .. } => {
                 png::write(&Picture::of_environment(&Config { env: name, ..config }, after, size)?, &path)?;
@@ -75,7 +79,11 @@ impl Perform for Env {
             }
             Topic::Show { name, wgsl, .. } => {
                 let environment = Environment::named(&name)?;
-                print(&if wgsl { environment.source } else { environment.to_text() })?;
+                print(&match (wgsl, call.shared.json) {
+                    (true, _) => environment.source,
+                    (false, true) => environment.to_json().to_string() + "\n",
+                    (false, false) => environment.to_text(),
+                })?;
             }
             Topic::New { name, continuous } => new(name, continuous)?,
             Topic::Check { name } => {

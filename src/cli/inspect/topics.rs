@@ -145,9 +145,10 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
     let count = |number: usize| grouped(number as u64).to_string();
     let environment = &plan.environment;
     let mut text = format!(
-        "{}: {} observations, {}, {}{}\n\nSizes\n",
+        "{}: {} observations{}, {}, {}{}\n\nSizes\n",
         environment.name,
         environment.observation,
+        environment.axes(),
         environment.actions.describe(),
         if plan.episode_limit == u32::MAX { "no time limit".into() } else { format!("time limit {} steps", plan.episode_limit) },
         environment.solved_return.map(|solved| format!(", solved at a mean return of {solved}")).unwrap_or_default()

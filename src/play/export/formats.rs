@@ -10,7 +10,7 @@ use std::collections::HashMap;
 impl Policy {
     /// As an ONNX model (opset 17): `observation` `[batch, O]` to `action` (the most probable one: `[batch]` or `[batch, D]` of int64, or `[batch, D]` of
     /// float within its bounds), `logits` `[batch, A]` or `mean` and `log_std` `[batch, D]`, and `value` `[batch, 1]`. Where some actions are not legal,
-    /// `action_mask` `[batch, A]` says which are.
+    /// `action_mask` `[batch, A]` says which are. The metadata `observation_shape`, "[10,10,4]", has the axes of an observation, the last one the fastest.
     #[cfg(feature = "onnx")]
     pub fn to_onnx(&self) -> Vec<u8> {
         onnx::model(self)
@@ -23,7 +23,7 @@ impl Policy {
     }
 
     /// As a safetensors file: `actor.0.weight` `[out, in]`, `actor.0.bias`, `actor.2.weight` ... as PyTorch's `nn.Sequential` of layers and activations names
-    /// them, `critic.*`; `log_std` `[D]`; `observation_mean` and `observation_variance` `[O]`.
+    /// them, `critic.*`; `log_std` `[D]`; `observation_mean` and `observation_variance` `[O]`. Metadata: `about`, and `observation_shape` as in the ONNX model.
     pub fn to_safetensors(&self) -> Vec<u8> {
         let mut tensors: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
         for (name, layers) in [("actor", &self.actor), ("critic", &self.critic)] {
@@ -44,7 +44,9 @@ impl Policy {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values));
             (name.as_str(), view.expect("the shape is that of the values"))
         });
-        let about = HashMap::from([("about".to_string(), self.about())]);
-        safetensors::serialize(views, Some(about)).expect("the tensors have names of their own")
+        // Written in the map's order, which is random: the same policy has the same bytes.
+        let metadata = || HashMap::from([("about".to_string(), self.about()), self.shape_entry()]);
+        let sorted = std::iter::repeat_with(metadata).find(|metadata| metadata.keys().is_sorted());
+        safetensors::serialize(views, sorted).expect("the tensors have names of their own")
     }
 }

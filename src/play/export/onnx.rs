@@ -32,6 +32,16 @@ struct ModelProto {
     graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
     opset_import: Vec<OperatorSetIdProto>,
+    #[prost(message, repeated, tag = "14")]
+    metadata_props: Vec<StringStringEntryProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StringStringEntryProto {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -275,6 +285,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
     }
     graph.network("critic", &policy.critic, policy.activation, x, "value");
     graph.output("value", FLOAT, Some(1));
+    let (key, value) = policy.shape_entry();
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "ppo-gpu".into(),
@@ -282,6 +293,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
         doc_string: policy.about(),
         graph: Some(graph.0),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        metadata_props: vec![StringStringEntryProto { key, value }],
     };
     model.encode_to_vec()
 }

@@ -33,6 +33,8 @@ pub struct Policy {
     /// Parameters of the environment that were sampled for this agent.
     pub(super) world: Vec<(String, f64)>,
     pub(super) updates: u32,
+    /// The observation's axes.
+    pub(super) shape: Vec<usize>,
     pub(super) actions: Actions,
     pub(super) masked: bool,
     pub(super) activation: Activation,
@@ -75,6 +77,7 @@ impl Policy {
             environment: environment.name.clone(),
             world: environment.world(config, checkpoint.agents()[agent].world()),
             updates: checkpoint.updates,
+            shape: environment.shape.clone(),
             actions: actions.clone(),
             masked: environment.masked,
             activation: config.activation,
@@ -88,6 +91,11 @@ impl Policy {
     /// Components of an observation.
     pub(super) fn observation(&self) -> usize {
         self.actor[0].inputs
+    }
+
+    /// The observation's axes as other programs read them, by the name in the files' metadata: "[10,10,4]".
+    pub(super) fn shape_entry(&self) -> (String, String) {
+        ("observation_shape".into(), serde_json::json!(self.shape).to_string())
     }
 
     /// A description in one line.

@@ -3,7 +3,7 @@
 use crate::play::export::policy::{Dense, Policy};
 use crate::program::plan::OBSERVATION_CLIP;
 use crate::spec::config::Activation;
-use crate::spec::environment::Actions;
+use crate::spec::environment::{Actions, product};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -12,7 +12,11 @@ use std::ops::Range;
 pub(super) fn functions(policy: &Policy) -> String {
     let (inputs, outputs) = (policy.observation(), policy.actions.outputs());
     let observed = format!("array<f32, {inputs}>");
-    let mut text = format!("// {}.\n// Made by `ppo-gpu export`; needs nothing else.\n\n", policy.about());
+    let mut text = format!("// {}.\n// Made by `ppo-gpu export`; needs nothing else.\n", policy.about());
+    if policy.shape.len() > 1 {
+        let _ = writeln!(text, "// An observation has {} components, the last axis is the fastest.", product(&policy.shape));
+    }
+    text.push('\n');
     let _ = writeln!(text, "const POLICY_INPUTS: u32 = {inputs}u;   // components of an observation");
     let _ = writeln!(text, "const POLICY_OUTPUTS: u32 = {outputs}u;  // {}\n", outputs_of(policy));
     text += match policy.activation {
