@@ -4,7 +4,7 @@
 
 mod desk;
 
-use desk::{DONE, Desk, REFUSED};
+use desk::{DONE, Desk, FAILED, REFUSED};
 #[cfg(unix)]
 use desk::{INTERRUPTED, finish};
 use ppo_gpu::Error;
@@ -784,7 +784,26 @@ fn exports_are_written_where_they_were_asked_for() {
     );
     let module = naga::front::wgsl::parse_str(&desk.read("p.wgsl")).unwrap();
     assert!(module.functions.iter().any(|(_, function)| function.name.as_deref() == Some("policy_outputs")));
-    for (arguments, says) in [("", "--onnx"), ("--onnx x.onnx --agent 2", "no agent 2"), ("--onnx x.onnx --from 3", "no checkpoint of update 3")] {
+    for (arguments, says) in [
+        ("", "--onnx"),
+        ("--onnx x.onnx --agent 2", "no agent 2"),
+        ("--onnx x.onnx --from 3", "no checkpoint of update 3"),
+    // What cannot be replaced by a file is not, and nothing is left beside it.
+    let names = desk.names();
+    desk.expect(FAILED, "export run --wgsl run").says(&["cannot write run\n", "help: give the path of a file"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("p.wgsl", desk.path("link")).unwrap();
+        desk.write("p.wgsl", "");
+        desk.expect(DONE, "export run --wgsl link --agent 1");
+        assert!(desk.path("link").is_symlink() && desk.read("p.wgsl").contains("policy_outputs"));
+        std::fs::remove_file(desk.path("link")).unwrap();
+        let piped = desk.expect(DONE, "export run --wgsl /dev/stdout --agent 1");
+        assert!(piped.stdout.contains("fn policy_outputs") && piped.stdout.ends_with("wrote /dev/stdout\n"), "{piped}");
+    }
+    assert_eq!(desk.names(), names);
+        ("--onnx x.onnx --wgsl ./x.onnx", "would be written twice"),
+    ] {
         desk.expect(REFUSED, &format!("export run {arguments}")).says(&[says, "\n  help: "]);
     }
     assert!(!desk.path("x.onnx").exists());
