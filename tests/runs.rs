@@ -520,7 +520,14 @@ fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     assert_eq!((&manifest["forked_from"]["run"], &manifest["forked_from"]["updates"]), (&"run".into(), &24.into()));
 
     // Any number of agents begin as one, on another environment of the same shape of networks, with other seeds.
-    desk.expect(DONE, &format!("fork run --agent 1 --agents 3 --seed 50 --envs 12 {still} --out three"));
+    // Sizes of kernels stay where the plan does, and else are chosen anew, unless they are given.
+    let sized = desk.read("run/config.toml").replace("tuning = \"none\"", "tuning = \"rows=1\"");
+    desk.write("run/config.toml", &sized);
+    let tuning = |run: &str| desk.read(&format!("{run}/config.toml")).lines().find_map(|line| line.strip_prefix("tuning = ").map(str::to_string)).unwrap();
+    assert_eq!(tuning("run"), "\"rows=1\"");
+    let three = desk.expect(DONE, &format!("fork run --agent 1 --agents 3 --seed 50 --envs 12 {} --out three", still.replace("--quiet", "")));
+    three.says(&["note: the run's sizes of kernels (rows=1) were for other sizes of a run", "--tuning rows=1 keeps them"]);
+    assert_eq!(tuning("three"), "\"none\"");
     let agents = |run: &str| -> Vec<Value> {
         let summary: Value = serde_json::from_str(&desk.read(&format!("{run}/summary.json"))).unwrap();
         summary["agents"].as_array().unwrap().iter().map(|agent| agent["params_sha256"].clone()).collect()
@@ -528,6 +535,7 @@ fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     assert_eq!(agents("three"), vec![agents("run")[1].clone(); 3]);
     desk.expect(DONE, "fork run --lr 1e-2 --total-steps 1024 --quiet --out learns");
     assert_ne!(sha(&desk, "learns"), sha(&desk, "run"));
+    assert_eq!(tuning("learns"), "\"rows=1\"");
 
     for (flags, says) in [
         ("--hidden 8", "another shape"),
