@@ -391,7 +391,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(
         &[("const OBSERVATION: u32 = 4u;\n", ""), ("-> array<f32, OBSERVATION>", "-> array<f32, OBSERVATION>§")],
-        &["no definition in scope for identifier: `OBSERVATION`", "declare it"],
+        &["no definition in scope for identifier: `OBSERVATION`", "help: declare it, with its type: const OBSERVATION: u32 = 4u;"],
     ),
     discrete(&[("TIME_LIMIT: u32 = 200u", "TIME_LIMIT: u32 = 0u§")], &["`TIME_LIMIT` is 0", "help: a whole number from 1"]),
     discrete(&[("const TIME_LIMIT: u32 = 200u;", "")], &["there is no number `TIME_LIMIT`", "help: declare it, with its type: const TIME_LIMIT: u32"]),
@@ -484,7 +484,19 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
     discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 30?)"]),
-    discrete(&[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")], &["`ACTIONS`", "did you mean 'ACTION'?"]),
+    discrete(
+        &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
+        &["`ACTIONS`", "(or is it `ACTION` in line 26?)"],
+    ),
+    discrete(
+        &[("const ACTIONS: u32 = 3u;", ""), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
+        &["no definition in scope for identifier: `ACTIONS`", "help: one of: const ACTIONS: u32 = 2u;"],
+    ),
+    discrete(&[("    var reward = 0.0;", "    loop {§}\n    var reward = 0.0;")], &["this loop never ends", "help: write a condition"]),
+    discrete(
+        &[("    var reward = 0.0;", "    while s.ball_row < 3 {§}\n    var reward = 0.0;")],
+        &["nothing changes in this loop: it ends in its first round, or never", "help: change in it"],
+    ),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
         &["nothing says what an action is", "(or is it `ACTION` in line 26?)"],
