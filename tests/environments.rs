@@ -643,6 +643,9 @@ fn files_that_cannot_be_read_are_named() {
     }
     desk.expect(REFUSED, "env check empty.wgsl").says(&["empty.wgsl: there is no number `OBSERVATION`", "help: declare it, with its type: const OBSERVATION"]);
     // Without its ending a file is taken for a name.
-    desk.expect(REFUSED, "env check empty").says(&["there is no environment 'empty'", "the path of a .wgsl file"]);
-    assert_eq!(desk.names(), ["binary.wgsl", "empty.wgsl", "folder.wgsl"]);
+    desk.expect(REFUSED, "env check empty").says(&["there is no environment 'empty'", "the path of a .wgsl file; did you mean 'empty.wgsl'?"]);
+    desk.write("empty.txt", "");
+    desk.expect(REFUSED, "env check empty.txt").says(&["the name of the file empty.txt does not end in .wgsl", "help: rename it"]);
+    desk.expect(REFUSED, "env show ..").says(&[".. is a directory", "help: give the path of a .wgsl file"]);
+    assert_eq!(desk.names(), ["binary.wgsl", "empty.txt", "empty.wgsl", "folder.wgsl"]);
 }
