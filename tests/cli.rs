@@ -391,6 +391,23 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--config deep.toml", &["deep.toml", "recurs"]),
         ("--config dotted.toml", &["dotted.toml", "recurs"]),
         ("--epoch 3", &["--epoch", "'--epochs'"]),
+        // Numbers that commands take.
+        ("eval run --episodes many", &["'many' for '--episodes <N>': not a number; one from 1 to 4294967295 works"]),
+        ("eval run --episodes 1e12", &["'1e12' for '--episodes <N>': out of range (1 to 4294967295); nearest that works: 4294967295"]),
+        ("eval run --episodes 2.6", &["'2.6' for '--episodes <N>': not a whole number; nearest that works: 3"]),
+        ("eval run --most-steps 0", &["out of range (1 to 4294967295); nearest that works: 1"]),
+        ("eval run --agent -1", &["'-1' for '--agent <AGENT>': agents have whole numbers, the first one 0"]),
+        ("fork run --agent x", &["'x' for '--agent <AGENT>': agents have whole numbers"]),
+        ("eval run --from -1", &["'-1' for '--from <WHICH>': latest, best, or the number of an update"]),
+        ("watch --fps 1.5", &["'1.5' for '--fps <N>': not a whole number; nearest that works: 2"]),
+        ("record --gif x.gif --fps 1000", &["out of range (1 to 100); nearest that works: 100"]),
+        ("record --gif x.gif --most-frames 0", &["'--most-frames <N>': out of range", "nearest that works: 1"]),
+        ("record --gif x.gif --size 0", &["'--size <N>': out of range (1 to 2048); nearest that works: 1"]),
+        ("env show CartPole-v1 --png x.png --after 1e9", &["out of range (0 to 100000); nearest that works: 100000"]),
+        ("plot run --out x.svg --width 1", &["out of range (200 to 10000); nearest that works: 200"]),
+        ("tune --seconds 1e9", &["'1e9' for '--seconds <SECONDS>': out of range (0 to 3600); nearest that works: 3600"]),
+        ("bench --seconds -1", &["out of range (0 to 3600); nearest that works: 0"]),
+        ("doctor --seconds nan", &["not a number; one from 0 to 3600 works"]),
         ("trian", &["trian"]),
         ("inspct", &["'inspect'"]),
         ("inspect", &["subcommand"]),
@@ -416,6 +433,18 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--env-parameters gravity={low=1,high=2,per=3}", &["per = 3 is not a word"]),
         ("--env-parameters gravity={low=[],high=2,per=\"agent\"}", &["has limits that are not numbers"]),
         ("--env-parameters gravity=[1,2,3]", &["env_parameters.gravity: [1, 2, 3] is neither a number nor a range"]),
+        ("--env-parameters gravity=strong", &["env_parameters.gravity: \"strong\" is neither a number nor a range", "for instance 9.8 or [8, 12]"]),
+        ("--set env_parameters.gravity=strong", &["env_parameters.gravity: \"strong\" is neither", "for instance 9.8"]),
+        ("--env-parameters force=1,gravity=[1,x]", &["env_parameters.gravity: \"[1,x]\" is neither a number nor a range"]),
+        ("--env-parameters force=1,gravity", &["env_parameters: 'gravity' is not of the form NAME=VALUE", "for instance gravity=9.8"]),
+        ("--env-parameters force=1,force=2", &["env_parameters: 'force=1,force=2' cannot be used", "for instance --set env_parameters.gravity"]),
+        ("--set env_parameters=3", &["'3' is not of the form NAME=VALUE"]),
+        ("--set lr.x=3", &["lr.x: there is no such key", "lr is a number, or a list"]),
+        // What TOML would take for a comment, or the next line of a file.
+        ("--envs 4#8", &["envs: \"4#8\" cannot be used (expected a whole number)"]),
+        ("--hidden 64.5", &["hidden: [64.5] cannot be used (expected whole numbers, as in 64,64)"]),
+        ("--activation Tanh", &["\"Tanh\" cannot be used (expected 'tanh' or 'relu')"]),
+        ("--anneal-lr maybe", &["\"maybe\" cannot be used (expected true or false)"]),
         ("--hidden 64,x", &["hidden: "]),
         ("--hidden []", &["hidden: ", "at least one"]),
         ("--hidden= ", &["--hidden"]),
@@ -433,18 +462,6 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         let output = desk.command("").arg(std::ffi::OsStr::from_bytes(b"--lr=\xff")).output().unwrap();
         finish("--lr=\\xff", output).ended(REFUSED);
     }
-        ("--env-parameters gravity=strong", &["env_parameters.gravity: \"strong\" is neither a number nor a range", "for instance 9.8 or [8, 12]"]),
-        ("--set env_parameters.gravity=strong", &["env_parameters.gravity: \"strong\" is neither", "for instance 9.8"]),
-        ("--env-parameters force=1,gravity=[1,x]", &["env_parameters.gravity: \"[1,x]\" is neither a number nor a range"]),
-        ("--env-parameters force=1,gravity", &["env_parameters: 'gravity' is not of the form NAME=VALUE", "for instance gravity=9.8"]),
-        ("--env-parameters force=1,force=2", &["env_parameters: 'force=1,force=2' cannot be used", "for instance --set env_parameters.gravity"]),
-        ("--set env_parameters=3", &["'3' is not of the form NAME=VALUE"]),
-        ("--set lr.x=3", &["lr.x: there is no such key", "lr is a number, or a list"]),
-        // What TOML would take for a comment, or the next line of a file.
-        ("--envs 4#8", &["envs: \"4#8\" cannot be used (expected a whole number)"]),
-        ("--hidden 64.5", &["hidden: [64.5] cannot be used (expected whole numbers, as in 64,64)"]),
-        ("--activation Tanh", &["\"Tanh\" cannot be used (expected 'tanh' or 'relu')"]),
-        ("--anneal-lr maybe", &["\"maybe\" cannot be used (expected true or false)"]),
 }
 
 #[test]
@@ -477,6 +494,9 @@ fn parameters_of_built_in_environments_have_ranges() {
         ("pole_mass", "[-1,1]", "-1 is out of range (0 to 1000000)"),
         ("gravity", "1e39", "1e39 is out of range (-3.4028234663852886e38 to 3.4028234663852886e38)"),
         ("gravity", "inf", "inf is out of range"),
+        ("time_limit", "0", "0 is out of range (1 to 4294967295)"),
+        ("time_limit", "1e300", "1e300 is out of range (1 to 4294967295)"),
+        ("time_limit", "1.5", "1.5 is not a whole number (1 to 4294967295)"),
     ] {
         let refusal =
             desk.refuse(&format!("--env-parameters {parameter}={value}"), &[&format!("env_parameters.{parameter}: {says}"), "the standard value is "]);
@@ -494,9 +514,6 @@ fn parameters_of_built_in_environments_have_ranges() {
 /// The value that a refusal suggests is tried.
 #[test]
 fn the_suggested_nearest_value_works() {
-        ("time_limit", "0", "0 is out of range (1 to 4294967295)"),
-        ("time_limit", "1e300", "1e300 is out of range (1 to 4294967295)"),
-        ("time_limit", "1.5", "1.5 is not a whole number (1 to 4294967295)"),
     let desk = Desk::new();
     for (flag, value, rest) in [
         ("envs", "0", ""),
