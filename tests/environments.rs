@@ -456,7 +456,7 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(
         &[("const OBSERVATION: u32 = 4u;\n", ""), ("-> array<f32, OBSERVATION>", "-> array<f32, OBSERVATION>§")],
-        &["no definition in scope for identifier: `OBSERVATION`", "declare it"],
+        &["no definition in scope for identifier: `OBSERVATION`", "help: declare it, with its type: const OBSERVATION: u32 = 4u;"],
     ),
     discrete(&[("TIME_LIMIT: u32 = 200u", "TIME_LIMIT: u32 = 0u§")], &["`TIME_LIMIT` is 0", "help: a whole number from 1"]),
     discrete(&[("const TIME_LIMIT: u32 = 200u;", "")], &["there is no number `TIME_LIMIT`", "help: declare it, with its type: const TIME_LIMIT: u32"]),
@@ -580,7 +580,19 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
     discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 32?)"]),
-    discrete(&[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")], &["`ACTIONS`", "did you mean 'ACTION'?"]),
+    discrete(
+        &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
+        &["`ACTIONS`", "(or is it `ACTION` in line 28?)"],
+    ),
+    discrete(
+        &[("const ACTIONS: u32 = 3u;", ""), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
+        &["no definition in scope for identifier: `ACTIONS`", "help: one of: const ACTIONS: u32 = 2u;"],
+    ),
+    discrete(&[("    var reward = 0.0;", "    loop {§}\n    var reward = 0.0;")], &["this loop never ends", "help: write a condition"]),
+    discrete(
+        &[("    var reward = 0.0;", "    while s.ball_row < 3 {§}\n    var reward = 0.0;")],
+        &["nothing changes in this loop: it ends in its first round, or never", "help: change in it"],
+    ),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
         &["nothing says what an action is", "(or is it `ACTION` in line 28?)"],
@@ -727,6 +739,9 @@ fn files_that_cannot_be_read_are_named() {
     }
     desk.expect(REFUSED, "env check empty.wgsl").says(&["empty.wgsl: there is no number `OBSERVATION`", "help: declare it, with its type: const OBSERVATION"]);
     // Without its ending a file is taken for a name.
-    desk.expect(REFUSED, "env check empty").says(&["there is no environment 'empty'", "the path of a .wgsl file"]);
-    assert_eq!(desk.names(), ["binary.wgsl", "empty.wgsl", "folder.wgsl"]);
+    desk.expect(REFUSED, "env check empty").says(&["there is no environment 'empty'", "the path of a .wgsl file; did you mean 'empty.wgsl'?"]);
+    desk.write("empty.txt", "");
+    desk.expect(REFUSED, "env check empty.txt").says(&["the name of the file empty.txt does not end in .wgsl", "help: rename it"]);
+    desk.expect(REFUSED, "env show ..").says(&[".. is a directory", "help: give the path of a .wgsl file"]);
+    assert_eq!(desk.names(), ["binary.wgsl", "empty.txt", "empty.wgsl", "folder.wgsl"]);
 }

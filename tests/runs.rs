@@ -4,7 +4,7 @@
 
 mod desk;
 
-use desk::{DONE, Desk, REFUSED};
+use desk::{DONE, Desk, FAILED, REFUSED};
 #[cfg(unix)]
 use desk::{INTERRUPTED, finish};
 use ppo_gpu::Error;
@@ -520,7 +520,14 @@ fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     assert_eq!((&manifest["forked_from"]["run"], &manifest["forked_from"]["updates"]), (&"run".into(), &24.into()));
 
     // Any number of agents begin as one, on another environment of the same shape of networks, with other seeds.
-    desk.expect(DONE, &format!("fork run --agent 1 --agents 3 --seed 50 --envs 12 {still} --out three"));
+    // Sizes of kernels stay where the plan does, and else are chosen anew, unless they are given.
+    let sized = desk.read("run/config.toml").replace("tuning = \"none\"", "tuning = \"rows=1\"");
+    desk.write("run/config.toml", &sized);
+    let tuning = |run: &str| desk.read(&format!("{run}/config.toml")).lines().find_map(|line| line.strip_prefix("tuning = ").map(str::to_string)).unwrap();
+    assert_eq!(tuning("run"), "\"rows=1\"");
+    let three = desk.expect(DONE, &format!("fork run --agent 1 --agents 3 --seed 50 --envs 12 {} --out three", still.replace("--quiet", "")));
+    three.says(&["note: the run's sizes of kernels (rows=1) were for other sizes of a run", "--tuning rows=1 keeps them"]);
+    assert_eq!(tuning("three"), "\"none\"");
     let agents = |run: &str| -> Vec<Value> {
         let summary: Value = serde_json::from_str(&desk.read(&format!("{run}/summary.json"))).unwrap();
         summary["agents"].as_array().unwrap().iter().map(|agent| agent["params_sha256"].clone()).collect()
@@ -528,6 +535,7 @@ fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     assert_eq!(agents("three"), vec![agents("run")[1].clone(); 3]);
     desk.expect(DONE, "fork run --lr 1e-2 --total-steps 1024 --quiet --out learns");
     assert_ne!(sha(&desk, "learns"), sha(&desk, "run"));
+    assert_eq!(tuning("learns"), "\"rows=1\"");
 
     for (flags, says) in [
         ("--hidden 8", "another shape"),
@@ -599,12 +607,6 @@ fn eval_plays_the_trained_policy() {
     assert!(text.starts_with("CartPole-v1 after 24 updates, sampled actions\n") && text.contains("confidence"), "{text}");
     desk.expect(REFUSED, "eval poles --agent 3").says(&["no agent 3"]);
     desk.expect(REFUSED, "eval poles --episodes 0").says(&["--episodes"]);
-    for (number, nearest) in [("1e12", 4_294_967_295_u32), ("2.6", 3), ("-1", 1)] {
-        let nearest = format!("invalid value '{number}' for '--episodes <N>': nearest that works: {nearest}\n");
-        desk.expect(REFUSED, &format!("eval poles --episodes {number}")).says(&[&nearest]);
-    }
-    desk.expect(REFUSED, "eval poles --episodes many").says(&["--episodes", "not a number"]);
-    desk.expect(REFUSED, "eval poles --most-steps 0").says(&["--most-steps: ", "nearest that works: 1"]);
     assert_eq!(eval("poles --episodes 1e1")["agents"][0]["episodes"], 10);
     desk.expect(REFUSED, "eval poles --lr 1").says(&["lr: ", "seed"]);
     desk.expect(REFUSED, "eval nowhere").says(&["holds no run"]);
@@ -644,14 +646,7 @@ fn a_recording_shows_each_state_of_an_episode() {
     assert_ne!(third, record("run --seed 4"));
     assert_ne!(third, record("run --seed 3 --env-parameters gravity=-9.8"));
     record("--env Pendulum-v1");
-    for (arguments, says) in [
-        ("run", "--gif"),
-        ("run --gif x.gif --size 0", "--size"),
-        ("run --gif x.gif --fps 1000", "nearest that works: 100"),
-        ("run --gif x.gif --most-frames 0", "--most-frames: 0 leaves nothing to show"),
-        ("run --gif x.gif --episodes 0", "--episodes: 0 leaves nothing to show"),
-        ("run --gif x.gif --agent 2", "no agent 2"),
-    ] {
+    for (arguments, says) in [("run", "--gif"), ("run --gif x.gif --agent 2", "no agent 2")] {
         desk.expect(REFUSED, &format!("record {arguments}")).says(&[says, "\n  help: "]);
     }
     assert!(!desk.path("x.gif").exists());
@@ -784,10 +779,29 @@ fn exports_are_written_where_they_were_asked_for() {
     );
     let module = naga::front::wgsl::parse_str(&desk.read("p.wgsl")).unwrap();
     assert!(module.functions.iter().any(|(_, function)| function.name.as_deref() == Some("policy_outputs")));
-    for (arguments, says) in [("", "--onnx"), ("--onnx x.onnx --agent 2", "no agent 2"), ("--onnx x.onnx --from 3", "no checkpoint of update 3")] {
+    for (arguments, says) in [
+        ("", "--onnx"),
+        ("--onnx x.onnx --agent 2", "no agent 2"),
+        ("--onnx x.onnx --from 3", "no checkpoint of update 3"),
+        ("--onnx x.onnx --wgsl ./x.onnx", "would be written twice"),
+    ] {
         desk.expect(REFUSED, &format!("export run {arguments}")).says(&[says, "\n  help: "]);
     }
     assert!(!desk.path("x.onnx").exists());
+    // What cannot be replaced by a file is not, and nothing is left beside it.
+    let names = desk.names();
+    desk.expect(FAILED, "export run --wgsl run").says(&["cannot write run\n", "help: give the path of a file"]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("p.wgsl", desk.path("link")).unwrap();
+        desk.write("p.wgsl", "");
+        desk.expect(DONE, "export run --wgsl link --agent 1");
+        assert!(desk.path("link").is_symlink() && desk.read("p.wgsl").contains("policy_outputs"));
+        std::fs::remove_file(desk.path("link")).unwrap();
+        let piped = desk.expect(DONE, "export run --wgsl /dev/stdout --agent 1");
+        assert!(piped.stdout.contains("fn policy_outputs") && piped.stdout.ends_with("wrote /dev/stdout\n"), "{piped}");
+    }
+    assert_eq!(desk.names(), names);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::run::checkpoints::Which;
 use crate::run::session::Saved;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
+use crate::support::text::typed;
 use crate::train::checkpoint::Checkpoint;
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ pub(super) struct SavedRun {
     /// The directory of a run.
     pub(super) run: PathBuf,
     /// Which checkpoint: latest, best (by mean return), or the number of an update.
-    #[arg(long, value_name = "WHICH", default_value = "latest")]
+    #[arg(long, value_name = "WHICH", default_value = "latest", allow_negative_numbers = true)]
     pub(super) from: Which,
 }
 
@@ -38,9 +39,9 @@ pub(super) struct Playing {
     /// The directory of a run; without one, agents that have learned nothing play what --env says.
     run: Option<PathBuf>,
     /// Which checkpoint: latest, best (by mean return), or the number of an update.
-    #[arg(long, value_name = "WHICH", default_value = "latest")]
+    #[arg(long, value_name = "WHICH", default_value = "latest", allow_negative_numbers = true)]
     pub(super) from: Which,
-    #[arg(long, help = "Agent that plays [default: 0]")]
+    #[arg(long, help = "Agent that plays [default: 0]", value_parser = agent, allow_negative_numbers = true)]
     agent: Option<usize>,
     /// Take the most probable action instead of a random one.
     #[arg(long)]
@@ -78,19 +79,33 @@ impl Playing {
     }
 }
 
-/// A whole number, which may be written as 1e6.
-pub(super) fn count(text: &str) -> std::result::Result<u32, String> {
-    let number: f64 = text.parse().map_err(|_| "not a number".to_string())?;
-    let most = f64::from(u32::MAX);
-    match number {
-        _ if number.is_nan() => Err("not a number".into()),
-        _ if number.fract() == 0.0 && (0.0..=most).contains(&number) => Ok(number as u32),
-        _ => Err(format!("nearest that works: {}", number.round().clamp(1.0, most))),
+/// A parser of whole numbers, which may be written as 1e6.
+pub(super) fn whole(least: u32, most: u32) -> impl Fn(&str) -> std::result::Result<u32, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = in_range(text, least.into(), most.into())?;
+        if number.fract() == 0.0 { Ok(number as u32) } else { Err(format!("not a whole number; nearest that works: {}", number.round())) }
     }
 }
 
-/// A time to spend, in seconds.
+/// The index of an agent. Whether there is one of that index, its run knows.
+pub(super) fn agent(text: &str) -> std::result::Result<usize, String> {
+    whole(0, u32::MAX)(text).map(|agent| agent as usize).map_err(|_| "agents have whole numbers, the first one 0".into())
+}
+
+/// A time to spend on a measurement, in seconds.
 pub(super) fn seconds(text: &str) -> std::result::Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_string())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    /// An hour: nothing that is measured becomes more precise by more.
+    const MOST: f64 = 3600.0;
+    in_range(text, 0.0, MOST).map(Duration::from_secs_f64)
+}
+
+fn in_range(text: &str, least: f64, most: f64) -> std::result::Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(number) if !number.is_nan() => {
+            let near = number.round().clamp(least, most);
+            Err(format!("out of range ({} to {}); nearest that works: {}", typed(least), typed(most), typed(near)))
+        }
+        _ => Err(format!("not a number; one from {} to {} works", typed(least), typed(most))),
+    }
 }

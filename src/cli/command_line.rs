@@ -8,7 +8,7 @@ use crate::support::error::{Error, Result, exit};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// The parsed arguments.
@@ -45,8 +45,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         // This includes requests for help, which are printed to stdout and are not failures.
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::REFUSED));
+            return match error.print() {
+                Err(failure) if !error.use_stderr() && failure.kind() != ErrorKind::BrokenPipe => ExitCode::from(exit::FAILED),
+                _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::REFUSED)),
+            };
         }
     };
     let flags = refuse_flags_on_both_sides(&arguments, &matches).and_then(|()| refuse_foreign_flags(&matches));

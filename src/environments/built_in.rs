@@ -66,6 +66,20 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["sticky_action_probability", "four_probability", "difficulty_ramping"], [0.0, 1.0]),
 ];
 
+/// The error for a `name` that is neither a built-in environment's nor the path of a file that ends in `.wgsl`.
+fn no_such(name: &str) -> Error {
+    let (path, file) = (Path::new(name), format!("{name}.wgsl"));
+    if path.is_file() {
+        return Error::config("env", format!("the name of the file {name} does not end in .wgsl"), "rename it, if it is an environment's WGSL");
+    }
+    if path.is_dir() {
+        return Error::config("env", format!("{name} is a directory"), "give the path of a .wgsl file");
+    }
+    let nearest = if Path::new(&file).is_file() { format!("; did you mean '{file}'?") } else { did_you_mean(name, Environment::names()) };
+    let help = format!("one of {}, or the path of a .wgsl file{nearest}", Environment::names().collect::<Vec<_>>().join(", "));
+    Error::config("env", format!("there is no environment '{name}'"), help)
+}
+
 /// A template of an environment file.
 pub fn template(continuous: bool) -> &'static str {
     if continuous { include_str!("template_continuous.wgsl") } else { include_str!("template_discrete.wgsl") }
@@ -83,10 +97,7 @@ impl Environment {
             let (source, sources) = imports::read(name)?;
             return from_text(name, &source, sources);
         }
-        let known = Self::built_in(name).ok_or_else(|| {
-            let help = format!("one of {}, or the path of a .wgsl file{}", Self::names().collect::<Vec<_>>().join(", "), did_you_mean(name, Self::names()));
-            Error::config("env", format!("there is no environment '{name}'"), help)
-        })?;
+        let known = Self::built_in(name).ok_or_else(|| no_such(name))?;
         // A test checks that they fit into the kernels.
         let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source, Sources::file(known.name))? };
         for parameter in &mut environment.parameters {

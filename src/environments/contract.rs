@@ -8,7 +8,7 @@ use crate::spec::environment::{self, Actions, Environment, Parameter, StateReade
 use crate::spec::sources::{Place, Sources};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name, plural};
-use crate::wgsl::branches::statements;
+use crate::wgsl::branches::{Endless, endless, statements};
 use crate::wgsl::{compose, reflect};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
 use std::ops::RangeInclusive;
@@ -43,8 +43,7 @@ pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
     let state_words = match reflect::structure(&module, "EnvState") {
         Some((_, words)) => words,
         None => {
-            let help = format!("declare what an environment keeps between steps: struct EnvState {{ x: f32 }}{}", file.file.alike("struct", "EnvState"));
-            return Err(file.error("", "there is no `struct EnvState`", help));
+            return Err(file.error("", "there is no `struct EnvState`", file.file.declare("EnvState").unwrap_or_default()));
         }
     };
     if state_words > MOST_STATE_WORDS {
@@ -52,6 +51,7 @@ pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
         return Err(file.error("struct EnvState", problem, "pack flags into bits of a u32, and recompute what can be recomputed"));
     }
     file.storable()?;
+    file.loops_end()?;
     let action = match &actions {
         Actions::Discrete(_) => "u32".to_string(),
         Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
@@ -184,6 +184,10 @@ pub fn with_parameters(plan: &Plan, error: Error) -> Error {
 /// Code that is compiled together with the file to read it: substitutes for declarations of the kernels.
 const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 
+/// The ways to say what an action is.
+const KINDS_OF_ACTIONS: &str =
+    "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
+
 /// A file that is not compiled yet.
 #[derive(Clone, Copy)]
 struct File<'a> {
@@ -258,6 +262,18 @@ impl File<'_> {
         self.source.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
     }
 
+    /// How to declare what a file needs under this name; none if it needs nothing of this name.
+    fn declare(&self, name: &str) -> Option<String> {
+        let (keyword, how) = match name {
+            "OBSERVATION" => ("const", "declare it, with its type: const OBSERVATION: u32 = 4u; (components of the observation)"),
+            "TIME_LIMIT" => ("const", "declare it, with its type: const TIME_LIMIT: u32 = 200u; (in steps; 0xffffffffu for none)"),
+            "ACTIONS" | "ACTION_COUNTS" | "ACTION_LOW" | "ACTION_HIGH" => ("const", KINDS_OF_ACTIONS),
+            "EnvState" => ("struct", "declare what an environment keeps between steps: struct EnvState { x: f32 }"),
+            _ => return None,
+        };
+        Some(format!("{how}{}", self.alike(keyword, name)))
+    }
+
     fn line_of_declaration(&self, keyword: &str, name: &str) -> Option<usize> {
         self.declared(keyword).into_iter().find(|(declared, _)| *declared == name).map(|(_, line)| line)
     }
@@ -321,8 +337,11 @@ impl File<'_> {
         if let Some((name, line)) = zero().filter(|_| problem.contains("must be positive")) {
             return self.error(Some(line), format!("`{name}` is 0"), "a whole number from 1 on".into());
         }
+        // It is used before the file is searched for it.
+        let missing = problem.split('`').nth(1).filter(|_| is_unknown(&problem)).and_then(|name| self.declare(name));
         let twice = if problem.contains("redefinition") { self.places_of(problem.split('`').nth(1).unwrap_or_default()) } else { Vec::new() };
         let help = match &problem {
+            _ if missing.is_some() => missing.as_deref().unwrap_or_default(),
             _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
@@ -338,7 +357,7 @@ impl File<'_> {
             p if p.starts_with("expected") => "what is missing may be at the end of the line before",
             _ => "",
         };
-        let nearest = if is_unknown(&problem) { nearest(text, &problem) } else { String::new() };
+        let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{}{report}", if help.is_empty() { "" } else { "\n" }))
     }
 
@@ -425,9 +444,8 @@ impl Parsed<'_> {
             Some(value) if value.fract() == 0.0 && (1.0..=most as f64).contains(&value) => Ok(value as usize),
             Some(value) => Err(self.error(&at, format!("`{name}` is {value}"), format!("a whole number from 1 to {most}"))),
             None => {
-                let help = format!("declare it, with its type: const {name}: u32 = 4u;{}", self.file.alike("const", name));
                 let line = self.file.line_of_declaration("const", name);
-                Err(self.file.error(line, format!("there is no number `{name}`"), help))
+                Err(self.file.error(line, format!("there is no number `{name}`"), self.file.declare(name).unwrap_or_default()))
             }
         }
     }
@@ -468,7 +486,6 @@ impl Parsed<'_> {
     fn actions(&self) -> Result<Actions> {
         let array = |name: &str| reflect::constant_array(self.module, name);
         let (single, counts, low, high) = (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
-        let kinds = "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
         let whole = |value: f64| value.fract() == 0.0 && value >= 1.0;
         match (single, counts, low, high) {
             (Some(count), None, None, None) if whole(count) => Ok(Actions::Discrete(count as usize)),
@@ -492,14 +509,27 @@ impl Parsed<'_> {
             }
             (None, None, None, None) => {
                 Err(match ["ACTIONS", "ACTION_COUNTS", "ACTION_LOW"].into_iter().find(|name| self.file.line_of(&format!("const {name}")).is_some()) {
-                    Some(name) => {
-                        self.error(&format!("const {name}"), format!("`{name}` has no type"), format!("write the types of numbers (3u, 1.0f); {kinds}"))
-                    }
-                    None => self.error("", "nothing says what an action is", format!("{kinds}{}", self.file.alike("const", "ACTIONS"))),
+                    Some(name) => self.error(
+                        &format!("const {name}"),
+                        format!("`{name}` has no type"),
+                        format!("write the types of numbers (3u, 1.0f); {KINDS_OF_ACTIONS}"),
+                    ),
+                    None => self.error("", "nothing says what an action is", self.file.declare("ACTIONS").unwrap_or_default()),
                 })
             }
-            _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", kinds)),
+            _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", KINDS_OF_ACTIONS)),
         }
+    }
+
+    /// Refuses loops whose form alone says that they have no end. Drivers remove such a loop or wait for it forever, so that trying it tells nothing.
+    fn loops_end(&self) -> Result<()> {
+        let Some((why, span)) = endless(self.module) else { return Ok(()) };
+        let line = span.to_range().and_then(|range| Some(self.file.source.get(..range.start)?.matches('\n').count() + 1));
+        let (problem, help) = match why {
+            Endless::NoExit => ("this loop never ends", "write a condition that becomes false, or a `break`"),
+            Endless::NoChange => ("nothing changes in this loop: it ends in its first round, or never", "change in it what its condition depends on"),
+        };
+        Err(self.file.error(line, problem.into(), help.into()))
     }
 
     /// Refuses fields that cannot be stored in memory between steps.

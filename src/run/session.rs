@@ -130,7 +130,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
 }
 
 /// Starts a new run from the agents of the run at `path`: their parameters, Adam's moments and normalisers. Everything else starts
-/// anew. With `agent`, all agents start from that one.
+/// anew. With `agent`, all agents start from that one. Sizes of kernels stay if the plan of the new run is one that they were chosen for.
 ///
 /// # Errors
 /// Those of [`train`] and [`Saved::open`]; [`Error::Config`] when the networks or the number of agents differ; [`Error::Checkpoint`] when the checkpoint
@@ -140,12 +140,25 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
         refuse_existing(path)?;
     }
     let saved = Saved::open(path)?;
-    let config = saved.changed(changes)?;
+    let mut config = saved.changed(changes)?;
     let environment = if changes.contains_key("env") { Environment::named(&config.env)? } else { saved.environment.clone() };
-    let mut prepared = Prepared::new(&config, environment, observers)?;
-    let parent = Plan::with_environment(&saved.config, saved.environment.clone(), prepared.trainer.plan().profile)?;
+    // Refuse what can be refused before opening a device. Nothing that is compared depends on the profile.
+    let parent = Plan::with_environment(&saved.config, saved.environment.clone(), PROFILES[0])?;
+    let child = Plan::with_environment(&config, environment.clone(), PROFILES[0])?;
+    fits(&parent, &child, agent)?;
     let checkpoint = saved.checkpoint(which)?;
-    fits(&parent, prepared.trainer.plan(), agent)?;
+    // Sizes were chosen, by whomever, for the parent's plan.
+    let replaced = !changes.contains_key("tuning") && !tunings::hold_for_both(&parent, &child);
+    if replaced {
+        config.tuning = AUTO.into();
+    }
+    let mut prepared = Prepared::new(&config, environment, observers)?;
+    if replaced && ![AUTO, NONE].contains(&saved.config.tuning.as_str()) {
+        let sizes = &saved.config.tuning;
+        prepared.observers.display.note(&format!(
+            "note: the run's sizes of kernels ({sizes}) were for other sizes of a run: this one takes those of a new run (--tuning {sizes} keeps them)."
+        ));
+    }
     if let Some(note) = saved.missing_later(which, &checkpoint) {
         prepared.observers.display.note(&note);
     }

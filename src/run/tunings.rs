@@ -32,12 +32,18 @@ impl Entry {
     }
 }
 
+/// Whether sizes that were measured for one plan hold for the other, on the same device.
+pub fn hold_for_both(one: &Plan, other: &Plan) -> bool {
+    one.config.profile == other.config.profile && shape(one) == shape(other)
+}
+
 /// What the times of a plan's kernels depend on.
 fn shape(plan: &Plan) -> String {
-    let Config { env, activation, normalize_observations, .. } = &plan.config;
+    let Config { activation, normalize_observations, .. } = &plan.config;
     // A file counts by its contents.
     let file = || format!("a file of SHA-256 {}", &files::sha256(&plan.environment.source)[..16]);
-    let env = if plan.environment.built_in { env.clone() } else { file() };
+    // A configuration may have it in other letters.
+    let env = if plan.environment.built_in { plan.environment.name.clone() } else { file() };
     let widths: Vec<String> = plan.network.layers.iter().map(|layer| layer.inputs.to_string()).collect();
     let activation = format!("{activation:?}").to_lowercase();
     let normalized = if *normalize_observations { ", normalised" } else { "" };
@@ -152,4 +158,34 @@ pub fn unfit(plan: &Plan) -> Option<String> {
     }
     let fits = if plan.tuning == Tuning::default() { "nothing".into() } else { format!("only {}", plan.tuning) };
     Some(format!("of tuning = {}, {fits} fits these networks under profile '{}': the program chooses the rest", plan.config.tuning, plan.profile.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::profile::PROFILES;
+    use crate::spec::config::PerAgent;
+
+    #[test]
+    fn sizes_hold_for_plans_with_the_same_kernels() {
+        let plan = |change: fn(&mut Config)| {
+            let mut config = Config { envs: 8, steps: 16, ..Config::default() };
+            change(&mut config);
+            Plan::new(&config, PROFILES[0]).expect("sizes that fit")
+        };
+        let own = plan(|_| {});
+        for same in [plan(|config| config.lr = PerAgent::Same(1.0)), plan(|config| config.env = "cartpole-V1".into())] {
+            assert!(hold_for_both(&own, &same), "{}", shape(&same));
+        }
+        let changes: [fn(&mut Config); 5] = [
+            |config| config.envs = 16,
+            |config| config.minibatches = 2,
+            |config| config.hidden = vec![64],
+            |config| config.env = "Acrobot-v1".into(),
+            |config| config.profile = "gpu".into(),
+        ];
+        for other in changes.map(plan) {
+            assert!(!hold_for_both(&own, &other), "{}", shape(&other));
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! page, the checks, the set of keys that affect learning (`spec/digest.rs`), and the keys that may change when a run continues or an agent plays.
 
 use crate::support::error::{Error, Result};
-use crate::support::text::did_you_mean;
+use crate::support::text::{did_you_mean, typed};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -25,6 +25,8 @@ pub struct Key {
     pub example: &'static str,
     /// Meaning, unit and range, in one or two sentences.
     pub help: &'static str,
+    /// What a value has to be.
+    pub expected: &'static str,
     /// Whether it may have one value per agent.
     pub per_agent: bool,
     /// Whether results do not depend on it, as long as nothing diverges.
@@ -37,8 +39,18 @@ pub struct Key {
 
 impl Key {
     /// The defaults of a key's properties.
-    const COMMON: Key =
-        Key { name: "", section: "", value: "", example: "", help: "", per_agent: false, without_effect: false, resumable: false, playable: false };
+    const COMMON: Key = Key {
+        name: "",
+        section: "",
+        value: "",
+        example: "",
+        help: "",
+        expected: "",
+        per_agent: false,
+        without_effect: false,
+        resumable: false,
+        playable: false,
+    };
 
     /// The key of this name.
     pub fn named(name: &str) -> Option<&'static Key> {
@@ -80,6 +92,7 @@ macro_rules! keys {
             value: $value,
             example: $example,
             help: concat!($($help),+).trim_ascii(),
+            expected: <$type as KeyType>::EXPECTED,
             per_agent: <$type as KeyType>::PER_AGENT,
             $($option: true,)*
             ..Key::COMMON
@@ -151,7 +164,7 @@ keys! {
         /// Lambda of generalised advantage estimation, 0 to 1
         gae_lambda: PerAgent = PerAgent::Same(0.95), in number(0.0, 1.0), "LAMBDA", "0.9";
         /// Clip range of the probability ratio, and of the value if value_clip is on
-        clip: PerAgent = PerAgent::Same(0.2), in number(POSITIVE, 1e6), "EPSILON", "0.1";
+        clip: PerAgent = PerAgent::Same(0.2), in positive(1e6), "EPSILON", "0.1";
         /// Anneal the clip range linearly towards 0 over the run
         anneal_clip: bool = false, "BOOL", "true";
         /// Clip the change of the value by the same range as the ratio
@@ -163,9 +176,9 @@ keys! {
         /// Weight of the value loss
         value_coef: PerAgent = PerAgent::Same(0.5), in number(0.0, 1e6), "COEF", "1.0";
         /// Maximum global norm of an agent's gradient; a longer gradient is scaled down to it
-        max_grad_norm: PerAgent = PerAgent::Same(0.5), in number(POSITIVE, 1e30), "NORM", "1.0";
+        max_grad_norm: PerAgent = PerAgent::Same(0.5), in positive(1e30), "NORM", "1.0";
         /// Skip the remaining gradient steps of an update once a minibatch's approximate KL divergence exceeds 1.5 times this
-        target_kl: Option<PerAgent> = None, in optional(number(POSITIVE, 1e30)), "KL", "0.02";
+        target_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.02";
         /// Normalise the advantages of each minibatch to mean 0 and deviation 1; a minibatch of one sample is left as it is
         normalize_advantages: bool = true, "BOOL", "false";
         /// Normalise each component of the observation by its running mean and deviation, clipped to +-10
@@ -221,9 +234,6 @@ type Refusal = (String, String);
 /// The verdict on a value.
 type Allowed = std::result::Result<(), Refusal>;
 
-/// The least positive number that the device computes with.
-const POSITIVE: f64 = f32::MIN_POSITIVE as f64;
-
 fn nearest(value: impl Display) -> String {
     format!("nearest that works: {value}")
 }
@@ -242,8 +252,20 @@ fn number(least: f64, most: f64) -> impl Fn(&PerAgent) -> Allowed {
         None => Ok(()),
         Some(value) => {
             let near = if value.is_nan() { least } else { value.clamp(least, most) };
-            Err((format!("{value} is out of range ({least:e} to {most:e})"), nearest(format!("{near:e}"))))
+            Err((format!("{} is out of range ({} to {})", typed(*value), typed(least), typed(most)), nearest(typed(near))))
         }
+    }
+}
+
+/// A number greater than 0 in the device's precision, or several.
+fn positive(most: f64) -> impl Fn(&PerAgent) -> Allowed {
+    /// The least that the device computes with.
+    const LEAST: f64 = f32::MIN_POSITIVE as f64;
+    move |values| match values.values().iter().find(|value| !(LEAST..=most).contains(*value)) {
+        None => Ok(()),
+        Some(&value) if value > most => Err((format!("{} is out of range (greater than 0, up to {})", typed(value), typed(most)), nearest(typed(most)))),
+        Some(&value) if value > 0.0 => Err((format!("{} is 0 in the 32 bits of the device", typed(value)), "give a number from 1e-37 on".into())),
+        Some(&value) => Err((format!("{} is out of range", typed(value)), format!("give a number greater than 0, up to {}", typed(most)))),
     }
 }
 
@@ -365,9 +387,9 @@ mod tests {
 
     #[test]
     fn integers_may_be_written_as_whole_floats() {
-        let layer = Config::layer("test", "total_steps = 1e6\nenvs = 64.0\nseed = 1e18\n").expect("TOML");
+        let layer = Config::layer("test", "total_steps = 1e6\nenvs = 64.0\nseed = 1e18\nhidden = [1e2, 8]\n").expect("TOML");
         let config = Config::from_layers([layer]).expect("a configuration");
-        assert_eq!((config.total_steps, config.envs, config.seed), (1_000_000, 64, 10_u64.pow(18)));
+        assert_eq!((config.total_steps, config.envs, config.seed, config.hidden), (1_000_000, 64, 10_u64.pow(18), vec![100, 8]));
         for text in ["envs = 6.5", "envs = -8.0", "envs = 1e20", "envs = nan", "envs = inf"] {
             let error = Config::from_layers([Config::layer("test", text).expect("TOML")]).expect_err(text);
             assert!(error.to_string().contains("envs"), "{error}");
@@ -414,8 +436,11 @@ mod tests {
             (&["hidden=[]"], "hidden: there must be at least one hidden layer", "the default is 64,64"),
             (&["hidden=4,5000"], "hidden: width 5000 is out of range (1 to 4096)", "nearest that works: 4096"),
             (&["target_return=inf"], "target_return: inf is not a number to reach", "leave it out to train to total_steps"),
-            (&["gamma=1.5"], "gamma: 1.5 is out of range (0e0 to 1e0)", "nearest that works: 1e0"),
-            (&["target_kl=nan"], "target_kl: NaN is out of range (1.1754943508222875e-38 to 1e30)", "nearest that works: 1.1754943508222875e-38"),
+            (&["gamma=1.5"], "gamma: 1.5 is out of range (0 to 1)", "nearest that works: 1"),
+            (&["target_kl=nan"], "target_kl: NaN is out of range", "give a number greater than 0, up to 1e30"),
+            (&["max_grad_norm=0"], "max_grad_norm: 0 is out of range", "give a number greater than 0, up to 1e30"),
+            (&["max_grad_norm=1e-50"], "max_grad_norm: 1e-50 is 0 in the 32 bits of the device", "give a number from 1e-37 on"),
+            (&["clip=1e7"], "clip: 10000000 is out of range (greater than 0, up to 1000000)", "nearest that works: 1000000"),
             (&["agents=3", "clip=1,2"], "clip: 2 values for 3 agents", "give one value, or exactly 3; or set agents = 2"),
             (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),

@@ -7,7 +7,7 @@ use crate::spec::random::{self, Stream};
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
 use crate::support::files;
-use crate::support::text::did_you_mean;
+use crate::support::text::{did_you_mean, typed};
 use std::ops::Range;
 
 /// The kind of action.
@@ -93,17 +93,18 @@ pub struct Parameter {
 impl Parameter {
     /// Checks that it may have `value`.
     fn check(&self, value: f64) -> std::result::Result<(), (String, String)> {
-        let shown = |value: f64| format!("{value:?}").trim_end_matches(".0").to_string();
         let [least, most] = self.range;
-        let help = |near: f64| format!("nearest that works: {}; the standard value is {}", shown(near), self.default as f32);
+        // The digits of the type.
+        let standard = if self.whole { typed(self.default) } else { (self.default as f32).to_string() };
+        let help = |near: f64| format!("nearest that works: {}; the standard value is {standard}", typed(near));
         if value.is_nan() {
-            return Err(("NaN is not a number".into(), format!("the standard value is {}", self.default as f32)));
+            return Err(("NaN is not a number".into(), format!("the standard value is {standard}")));
         }
         if !(least..=most).contains(&value) {
-            return Err((format!("{} is out of range ({} to {})", shown(value), shown(least), shown(most)), help(value.clamp(least, most))));
+            return Err((format!("{} is out of range ({} to {})", typed(value), typed(least), typed(most)), help(value.clamp(least, most))));
         }
         if self.whole && value.fract() != 0.0 {
-            return Err((format!("{value} is not a whole number"), help(value.round())));
+            return Err((format!("{} is not a whole number ({} to {})", typed(value), typed(least), typed(most)), help(value.round())));
         }
         Ok(())
     }
@@ -199,6 +200,11 @@ impl Environment {
         }
     }
 
+    /// Its time limit as a parameter.
+    fn limit(&self) -> Parameter {
+        Parameter { name: TIME_LIMIT.into(), whole: true, default: self.time_limit.into(), range: [1.0, u32::MAX.into()] }
+    }
+
     /// Checks the configured parameters against those of the environment.
     ///
     /// # Errors
@@ -206,14 +212,11 @@ impl Environment {
     pub fn check_parameters(&self, config: &Config) -> Result<()> {
         for (name, setting) in &config.env_parameters {
             let key = format!("env_parameters.{name}");
-            if name == TIME_LIMIT {
-                match setting {
-                    Setting::Value(limit) if limit.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(limit) => continue,
-                    Setting::Value(limit) => return Err(Error::config(key, format!("{limit} is not a number of steps"), "a whole number from 1 on")),
-                    _ => return Err(Error::config(key, "the time limit cannot vary", "give one whole number")),
-                }
+            if name == TIME_LIMIT && setting.varies() {
+                return Err(Error::config(key, "the time limit cannot vary", "give one whole number"));
             }
-            let Some(parameter) = self.parameters.iter().find(|parameter| parameter.name == *name) else {
+            let limit = self.limit();
+            let Some(parameter) = self.parameters.iter().chain([&limit]).find(|parameter| parameter.name == *name) else {
                 let names = || self.parameters.iter().map(|parameter| parameter.name.as_str()).chain([TIME_LIMIT]);
                 let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
                 return Err(Error::config(key, format!("{} has no such parameter", self.name), help));

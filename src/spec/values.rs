@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 /// A type of configuration value. Its properties hold for every key of the type.
 pub(super) trait KeyType: Clone {
+    /// What a value has to be.
+    const EXPECTED: &'static str;
+
     /// Whether a value may be a list with one number per agent.
     const PER_AGENT: bool = false;
 
@@ -25,18 +28,29 @@ pub(super) trait KeyType: Clone {
     }
 }
 
-impl KeyType for bool {}
-impl KeyType for u32 {}
-impl KeyType for u64 {}
-impl KeyType for f64 {}
-impl KeyType for String {}
-impl KeyType for Vec<u32> {}
-impl KeyType for BTreeMap<String, Setting> {}
-impl KeyType for TimeLimit {}
-impl KeyType for Activation {}
-impl KeyType for OnDivergence {}
+macro_rules! key_types {
+    ($($type:ty: $expected:literal;)*) => {
+        $(impl KeyType for $type {
+            const EXPECTED: &'static str = $expected;
+        })*
+    };
+}
+
+key_types! {
+    bool: "true or false";
+    u32: "a whole number";
+    u64: "a whole number";
+    f64: "a number";
+    String: "a text";
+    Vec<u32>: "whole numbers, as in 64,64";
+    BTreeMap<String, Setting>: "parameters and their values, as in gravity=9.8";
+    TimeLimit: "'bootstrap' or 'terminal'";
+    Activation: "'tanh' or 'relu'";
+    OnDivergence: "'freeze' or 'rollback'";
+}
 
 impl KeyType for PerAgent {
+    const EXPECTED: &'static str = "a number, or a list with one number per agent";
     const PER_AGENT: bool = true;
 
     fn per_agent(&self) -> Option<&PerAgent> {
@@ -49,6 +63,7 @@ impl KeyType for PerAgent {
 }
 
 impl<T: KeyType> KeyType for Option<T> {
+    const EXPECTED: &'static str = T::EXPECTED;
     const PER_AGENT: bool = T::PER_AGENT;
 
     fn per_agent(&self) -> Option<&PerAgent> {
@@ -96,7 +111,7 @@ pub enum OnDivergence {
 
 /// A hyper-parameter that is the same for all agents, or has one value per agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number, or a list with one number per agent")]
+#[serde(untagged)]
 pub enum PerAgent {
     /// One value for every agent.
     Same(f64),
@@ -124,7 +139,7 @@ impl PerAgent {
 
 /// The setting of an environment parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number, a range [low, high], or { low, high, per }")]
+#[serde(untagged)]
 pub enum Setting {
     /// The same value everywhere.
     Value(f64),
@@ -146,7 +161,9 @@ pub(super) fn not_a_setting(value: &toml::Value) -> (String, String) {
     const FIELDS: [&str; 3] = ["low", "high", "per"];
     const SCOPES: [&str; 3] = ["episode", "environment", "agent"];
     let forms = "a number, a range [low, high], or { low, high, per }";
-    let toml::Value::Table(fields) = value else { return (format!("{value} is neither a number nor a range"), format!("write {forms}")) };
+    let toml::Value::Table(fields) = value else {
+        return (format!("{value} is neither a number nor a range"), format!("write {forms}, for instance 9.8 or [8, 12]"));
+    };
     if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
         return (format!("a range has no '{field}'"), format!("one of low, high, per{}", did_you_mean(field, FIELDS)));
     }

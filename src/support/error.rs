@@ -1,6 +1,7 @@
 //! Typed errors: the problem, its place, and what to do about it.
 
 use crate::support::fault::{self, Divergence, Fault};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Everything that can end a run early. `Display` gives the problem and its place; [`Error::help`] says what to do next.
@@ -210,9 +211,18 @@ impl Error {
     pub fn help(&self) -> String {
         match self {
             Error::Config { help, .. } | Error::Limit { help, .. } | Error::Environment { help, .. } | Error::Checkpoint { help, .. } => help.clone(),
-            Error::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => "the file must be text in UTF-8".into(),
-            Error::Unreadable { .. } => "check that the file exists and may be read".into(),
-            Error::File { .. } => "check that the path exists and may be read and written".into(),
+            Error::Unreadable { source, .. } => match source.kind() {
+                ErrorKind::InvalidData => "the file must be text in UTF-8",
+                ErrorKind::IsADirectory => "give the path of a file",
+                _ => "check that the file exists and may be read",
+            }
+            .into(),
+            Error::File { source, .. } => match source.kind() {
+                ErrorKind::IsADirectory => "give the path of a file",
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room there, and try again; what was written before is kept",
+                _ => "check that the path exists and may be read and written",
+            }
+            .into(),
             Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
                  `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
                  `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"

@@ -57,6 +57,11 @@ pub fn plural(number: usize, one: &str, more: &str) -> String {
     format!("{} {}", grouped(number as u64), if number == 1 { one } else { more })
 }
 
+/// A number as it is typed: all of its digits, and an exponent only if most of them would be zeros. "0.1", "1000000", "1e-6".
+pub fn typed(value: f64) -> String {
+    format!("{value:?}").trim_end_matches(".0").to_string()
+}
+
 /// "12.5 MiB".
 pub fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
@@ -86,6 +91,11 @@ mod tests {
     fn a_suggestion_is_another_name_that_is_near() {
         assert_eq!(did_you_mean("mean_retrun", ["mean_return", "entropy"]), "; did you mean 'mean_return'?");
         assert_eq!(did_you_mean("mean_return", ["mean_return", "entropy"]), "");
+    }
+
+    #[test]
+    fn numbers_are_typed_without_needless_digits() {
+        assert_eq!([0.1, 1e6, 1e-6, -4.0, 1e300, f64::INFINITY, f64::NAN].map(typed), ["0.1", "1000000", "1e-6", "-4", "1e300", "inf", "NaN"]);
     }
 
     #[test]

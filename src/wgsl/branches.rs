@@ -1,7 +1,7 @@
 //! Removes what constants rule out. Kernels choose between variants by `if (SOME_CONSTANT == 1u)`, and bring functions that only some variants call. Drivers
 //! inline every call before they notice that a condition is constant, so what is never executed costs as much time to compile as what is.
 
-use naga::{Block, Expression, Function, Handle, Literal, Module, Scalar, Span, Statement, SwitchCase, Type, TypeInner, VectorSize};
+use naga::{Arena, Block, Constant, Expression, Function, Handle, Literal, Module, Scalar, Span, Statement, SwitchCase, Type, TypeInner, VectorSize};
 use std::collections::HashSet;
 
 /// Replaces each `if` whose condition is a constant by the branch that is taken, and empties functions that nothing calls any more. The module computes what
@@ -19,17 +19,9 @@ pub(super) fn decide(module: &mut Module) {
         _ => None,
     };
     let (constants, global) = (&module.constants, &module.global_expressions);
-    let condition = |expression: &Expression| match expression {
-        Expression::Literal(Literal::Bool(value)) => Some(*value),
-        Expression::Constant(constant) => match global[constants[*constant].init] {
-            Expression::Literal(Literal::Bool(value)) => Some(value),
-            _ => None,
-        },
-        _ => None,
-    };
     let in_function = |function: &mut Function| {
         let before = results(&function.body);
-        function.body = decide_block(&function.body, &|it| condition(&function.expressions[it]));
+        function.body = decide_block(&function.body, &|it| known(constants, global, &function.expressions[it]));
         let after = results(&function.body);
         // The result of a statement may not stay without it. What was computed from it does, though nothing uses it, and needs a value of that type.
         for &gone in before.difference(&after) {
@@ -41,6 +33,67 @@ pub(super) fn decide(module: &mut Module) {
     module.functions.iter_mut().for_each(|(_, function)| in_function(function));
     module.entry_points.iter_mut().for_each(|entry| in_function(&mut entry.function));
     empty_unused(module);
+}
+
+/// The value of a condition that is a constant.
+fn known(constants: &Arena<Constant>, global: &Arena<Expression>, condition: &Expression) -> Option<bool> {
+    match condition {
+        Expression::Literal(Literal::Bool(value)) => Some(*value),
+        Expression::Constant(constant) => match global[constants[*constant].init] {
+            Expression::Literal(Literal::Bool(value)) => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Why a loop has no end. Drivers may remove such a loop, or wait for it forever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endless {
+    /// Nothing leaves it.
+    NoExit,
+    /// Nothing changes in it: if the first round does not leave it, no other does.
+    NoChange,
+}
+
+/// The first loop of a module whose form alone says that it may never end, and where it is.
+pub(crate) fn endless(module: &Module) -> Option<(Endless, Span)> {
+    fn first(block: &Block) -> Option<(Endless, Span)> {
+        block.span_iter().find_map(|(statement, span)| {
+            let own = if let Statement::Loop { body, continuing, break_if } = statement {
+                let inside = || [body, continuing].into_iter().flat_map(statements);
+                let exits = break_if.is_some() || breaks(body) || inside().any(|it| matches!(it, Statement::Return { .. } | Statement::Kill));
+                let changes = inside().any(|it| matches!(it, Statement::Store { .. } | Statement::Call { .. } | Statement::Atomic { .. }));
+                let once = ends(body) && !inside().any(|it| matches!(it, Statement::Continue));
+                if !exits { Some(Endless::NoExit) } else { (!changes && !once).then_some(Endless::NoChange) }
+            } else {
+                None
+            };
+            own.map(|why| (why, *span)).or_else(|| blocks(statement).into_iter().find_map(first))
+        })
+    }
+    let (constants, global) = (&module.constants, &module.global_expressions);
+    module.functions.iter().find_map(|(_, function)| first(&decide_block(&function.body, &|it| known(constants, global, &function.expressions[it]))))
+}
+
+/// Whether a statement of a loop's block breaks off that loop, not a loop or a switch within it.
+fn breaks(block: &Block) -> bool {
+    block.iter().any(|statement| match statement {
+        Statement::Break => true,
+        Statement::Block(block) => breaks(block),
+        Statement::If { accept, reject, .. } => breaks(accept) || breaks(reject),
+        _ => false,
+    })
+}
+
+/// Whether the end of a loop's block is never reached, or leaves the loop.
+fn ends(block: &Block) -> bool {
+    match block.last() {
+        Some(Statement::Return { .. } | Statement::Break | Statement::Kill) => true,
+        Some(Statement::Block(block)) => ends(block),
+        Some(Statement::If { accept, reject, .. }) => ends(accept) && ends(reject),
+        _ => false,
+    }
 }
 
 /// The type `vec4<u32>`.
@@ -105,18 +158,23 @@ pub(crate) fn statements(block: &Block) -> Vec<&Statement> {
     fn collect<'a>(block: &'a Block, all: &mut Vec<&'a Statement>) {
         for statement in block {
             all.push(statement);
-            match statement {
-                Statement::Block(block) => collect(block, all),
-                Statement::If { accept, reject, .. } => [accept, reject].into_iter().for_each(|block| collect(block, all)),
-                Statement::Switch { cases, .. } => cases.iter().for_each(|case| collect(&case.body, all)),
-                Statement::Loop { body, continuing, .. } => [body, continuing].into_iter().for_each(|block| collect(block, all)),
-                _ => {}
-            }
+            blocks(statement).into_iter().for_each(|block| collect(block, all));
         }
     }
     let mut all = Vec::new();
     collect(block, &mut all);
     all
+}
+
+/// The blocks that a statement consists of.
+fn blocks(statement: &Statement) -> Vec<&Block> {
+    match statement {
+        Statement::Block(block) => vec![block],
+        Statement::If { accept, reject, .. } => vec![accept, reject],
+        Statement::Switch { cases, .. } => cases.iter().map(|case| &case.body).collect(),
+        Statement::Loop { body, continuing, .. } => vec![body, continuing],
+        _ => Vec::new(),
+    }
 }
 
 /// The blocks that a statement consists of, to be changed.
@@ -202,6 +260,35 @@ mod tests {
         let (module, _) = count("!YES");
         let body = |name: &str| &module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name)).expect("a function").1.body;
         assert!(matches!(body("pair")[..], [Statement::Return { value: None }]) && !matches!(body("used")[..], [Statement::Return { value: None }]));
+    }
+
+    #[test]
+    fn loops_that_their_form_alone_makes_endless_are_found() {
+        use Endless::{NoChange, NoExit};
+        for (body, why) in [
+            ("loop {}", Some(NoExit)),
+            ("while true {}", Some(NoExit)),
+            ("while (ON) { x += 1u; }", Some(NoExit)),
+            ("loop { switch x { case 1u: { break; } default: {} } x += 1u; }", Some(NoExit)),
+            ("if x > 1u { loop { loop { x += 1u; if x > 9u { break; } } } }", Some(NoExit)),
+            ("loop { if (!ON) { break; } x += 1u; }", Some(NoExit)),
+            ("while x < 10u {}", Some(NoChange)),
+            ("loop { if x == 7u { break; } }", Some(NoChange)),
+            ("loop { if x == 7u { return 1u; } if x == 8u { continue; } break; }", Some(NoChange)),
+            ("loop { if x == 7u { return 1u; } break; }", None),
+            ("loop { if x == 7u { break; } else { return 1u; } }", None),
+            ("loop { x += 1u; if x > 9u { return x; } }", None),
+            ("loop { x = step(x); if x > 9u { break; } }", None),
+            ("loop { x += 1u; continuing { break if x > 9u; } }", None),
+            ("for (var i = 0u; i < 9u; i++) { x += i; }", None),
+            ("for (var i = 0u; i < 9u; i++) {}", None),
+            ("if (!ON) { loop {} }", None),
+        ] {
+            let source = format!("const ON = true;\nfn step(x: u32) -> u32 {{ return x + 1u; }}\nfn f(a: u32) -> u32 {{\nvar x = a;\n{body}\nreturn x;\n}}");
+            let found = endless(&reflect::parse("main", &source).unwrap_or_else(|error| panic!("{body}: {}", error.help())));
+            assert_eq!(found.map(|(why, _)| why), why, "{body}");
+            assert!(found.is_none_or(|(_, span)| span.location(&source).line_number == 5), "{body}");
+        }
     }
 
     /// Every kernel stays valid, and some become shorter.

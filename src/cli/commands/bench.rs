@@ -17,7 +17,7 @@ pub(in crate::cli) struct Bench {
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Sweep::NAMES).map(|name| Sweep::named(&name).expect("a known name")))]
     sweep: Option<Sweep>,
     /// Time to spend on each figure.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     seconds: Duration,
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Doctor {
     /// Time to train for on each adapter.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds, allow_negative_numbers = true)]
     seconds: Duration,
 }
 

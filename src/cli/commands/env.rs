@@ -1,16 +1,20 @@
 //! `ppo-gpu env`: a group of commands.
 
 use crate::check::environment::check;
+use crate::cli::arguments::whole;
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::device::gpu::Gpu;
 use crate::environments::built_in;
-use crate::play::picture::Picture;
+use crate::play::picture::{MOST_SIZE, Picture};
 use crate::spec::config::{Config, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result, exit};
 use std::io::Write;
 use std::path::PathBuf;
+
+/// Most steps before a picture: the observations of all of them are kept.
+const MOST_AFTER: u32 = 100_000;
 
 /// List, show, write and try environments.
 #[derive(Debug, clap::Args)]
@@ -35,10 +39,10 @@ enum Topic {
         #[arg(long, value_name = "FILE")]
         png: Option<PathBuf>,
         /// Pixels along each side of the picture.
-        #[arg(long, value_name = "N", default_value = "256")]
+        #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1, MOST_SIZE), allow_negative_numbers = true)]
         size: u32,
         /// Steps to make, with a policy that has learned nothing, before the picture.
-        #[arg(long, value_name = "N", default_value = "0")]
+        #[arg(long, value_name = "N", default_value = "0", value_parser = whole(0, MOST_AFTER), allow_negative_numbers = true)]
         after: u32,
     },
     /// Write a commented example that works, NAME.wgsl, to start from.

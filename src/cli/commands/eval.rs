@@ -1,6 +1,6 @@
 //! `ppo-gpu eval`.
 
-use crate::cli::arguments::{SavedRun, checkpoint, count};
+use crate::cli::arguments::{SavedRun, agent, checkpoint, whole};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::device::gpu::Gpu;
 use crate::play::eval::{EvalOptions, evaluate};
@@ -15,13 +15,13 @@ pub(in crate::cli) struct Eval {
     #[command(flatten)]
     saved: SavedRun,
     /// Evaluate this one only.
-    #[arg(long)]
+    #[arg(long, value_parser = agent, allow_negative_numbers = true)]
     agent: Option<usize>,
     /// Episodes of each agent.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
     episodes: u32,
     /// Give up an episode after N steps.
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
     most_steps: u32,
     /// Take the most probable action instead of a random one.
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! `ppo-gpu export`.
 
-use crate::cli::arguments::{SavedRun, checkpoint};
+use crate::cli::arguments::{SavedRun, agent, checkpoint};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::play::export::policy::Policy;
 use crate::run::session::Saved;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub(in crate::cli) struct Export {
     #[command(flatten)]
     saved: SavedRun,
-    #[arg(long, help = "The agent [default: 0]")]
+    #[arg(long, help = "The agent [default: 0]", value_parser = agent, allow_negative_numbers = true)]
     agent: Option<usize>,
     /// Write an ONNX model: observation to action, logits (or mean and log_std), value.
     #[arg(long, value_name = "FILE")]
@@ -56,8 +56,10 @@ impl Export {
         if wanted.is_empty() {
             return Err(Error::config("export", "none of --onnx, --safetensors and --wgsl says what to write", "for instance --onnx policy.onnx"));
         }
+        // However they are written.
+        let place = |path: &Path| std::path::absolute(path).unwrap_or(path.into());
         for (i, (path, _)) in wanted.iter().enumerate() {
-            if wanted[..i].iter().any(|(other, _)| other == path) {
+            if wanted[..i].iter().any(|(other, _)| place(other) == place(path)) {
                 return Err(Error::config("export", format!("{} would be written twice", path.display()), "give each format a file of its own"));
             }
         }

@@ -1,6 +1,6 @@
 //! `ppo-gpu fork`.
 
-use crate::cli::arguments::SavedRun;
+use crate::cli::arguments::{SavedRun, agent};
 use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::commands::train::conclude;
 use crate::cli::shared::every_key;
@@ -14,7 +14,7 @@ pub(in crate::cli) struct Fork {
     #[command(flatten)]
     saved: SavedRun,
     /// Start all agents from this one.
-    #[arg(long)]
+    #[arg(long, value_parser = agent, allow_negative_numbers = true)]
     agent: Option<usize>,
 }
 

@@ -1,5 +1,6 @@
 //! `ppo-gpu plot`.
 
+use crate::cli::arguments::whole;
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::plot::{By, Curve, PlotOptions, draw};
 use crate::run::directory::Directory;
@@ -25,10 +26,10 @@ pub(in crate::cli) struct Plot {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Width in pixels.
-    #[arg(long, value_name = "N", default_value = "900", value_parser = clap::value_parser!(u32).range(200..=10_000))]
+    #[arg(long, value_name = "N", default_value = "900", value_parser = whole(200, 10_000), allow_negative_numbers = true)]
     width: u32,
     /// Height in pixels.
-    #[arg(long, value_name = "N", default_value = "540", value_parser = clap::value_parser!(u32).range(150..=10_000))]
+    #[arg(long, value_name = "N", default_value = "540", value_parser = whole(150, 10_000), allow_negative_numbers = true)]
     height: u32,
 }
 

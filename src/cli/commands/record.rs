@@ -1,9 +1,9 @@
 //! `ppo-gpu record`.
 
-use crate::cli::arguments::{Playing, count};
+use crate::cli::arguments::{Playing, whole};
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
-use crate::play::picture::{Painter, Picture};
+use crate::play::picture::{MOST_SIZE, Painter, Picture};
 use crate::play::player::Player;
 use crate::spec::config::Key;
 use crate::support::error::{Error, Result, exit};
@@ -24,16 +24,16 @@ pub(in crate::cli) struct Record {
     #[arg(long, value_name = "DIR")]
     png_dir: Option<PathBuf>,
     /// Pixels along each side.
-    #[arg(long, value_name = "N", default_value = "256")]
+    #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1, MOST_SIZE), allow_negative_numbers = true)]
     size: u32,
     /// Frames a second of the animation.
-    #[arg(long, value_name = "N", default_value = "30")]
+    #[arg(long, value_name = "N", default_value = "30", value_parser = whole(1, 100), allow_negative_numbers = true)]
     fps: u32,
     /// Stop after N episodes.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
     episodes: u32,
     /// Stop after N frames.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
     most_frames: u32,
 }
 
@@ -70,19 +70,10 @@ struct Recording {
 /// Records an agent at play, one frame for each state, from the first state of an episode to the one before the end of the last episode.
 ///
 /// # Errors
-/// [`Error::Config`] when no output is given, or a number is out of range; [`Error::File`] when it cannot be written; those of [`Painter::new`].
+/// [`Error::Config`] when no output is given; [`Error::File`] when it cannot be written; those of [`Painter::new`].
 fn record(player: &mut Player, options: &Record) -> Result<Recording> {
     if options.gif.is_none() && options.png_dir.is_none() {
         return Err(Error::config("record", "neither --gif nor --png-dir is given", "for instance --gif run.gif"));
-    }
-    if !(1..=100).contains(&options.fps) {
-        let nearest = options.fps.clamp(1, 100);
-        return Err(Error::config("--fps", format!("{} is out of range (1 to 100)", options.fps), format!("nearest that works: {nearest}")));
-    }
-    for (flag, number) in [("--episodes", options.episodes), ("--most-frames", options.most_frames)] {
-        if number == 0 {
-            return Err(Error::config(flag, "0 leaves nothing to show", "nearest that works: 1"));
-        }
     }
     let painter = Painter::new(player, options.size)?;
     if let Some(directory) = &options.png_dir {

@@ -12,7 +12,7 @@ use std::time::Duration;
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Tune {
     /// Time to spend on each figure.
-    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.1", value_parser = seconds, allow_negative_numbers = true)]
     seconds: Duration,
 }
 

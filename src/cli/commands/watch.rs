@@ -1,6 +1,6 @@
 //! `ppo-gpu watch`.
 
-use crate::cli::arguments::Playing;
+use crate::cli::arguments::{Playing, whole};
 use crate::cli::call::{Call, Flags, Perform};
 use crate::cli::watch::{WatchOptions, watch};
 use crate::run::checkpoints::Which;
@@ -14,11 +14,11 @@ pub(in crate::cli) struct Watch {
     #[command(flatten)]
     playing: Playing,
     /// Initial speed, in steps per second.
-    #[arg(long, value_name = "N", default_value = "30")]
+    #[arg(long, value_name = "N", default_value = "30", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
     fps: u32,
     /// End after N steps.
-    #[arg(long, value_name = "N")]
-    most_steps: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = whole(1, u32::MAX), allow_negative_numbers = true)]
+    most_steps: Option<u32>,
 }
 
 const EXAMPLES: &str = "\
@@ -41,7 +41,7 @@ impl Perform for Watch {
             Some(saved) if self.playing.from == Which::Latest => saved.newer(updates),
             _ => Ok(None),
         };
-        let options = WatchOptions { agent: self.playing.agent(), fps: self.fps, most_steps: self.most_steps };
+        let options = WatchOptions { agent: self.playing.agent(), fps: self.fps, most_steps: self.most_steps.map(u64::from) };
         watch(player, checkpoint, agents, &mut newer, &options).map(|()| exit::DONE)
     }
 }
