@@ -112,7 +112,9 @@ impl Engine {
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
                     // A user's environment may contain any code.
-                    let checked = options.checked || !plan.environment.built_in && composed.has("environment");
+                    // Text that is not this crate's own may index anywhere.
+                    let foreign = options.rewrite.is_some() || !plan.environment.built_in && composed.has("environment");
+                    let checked = options.checked || foreign;
                     let source = match &options.rewrite {
                         Some(rewrite) => rewrite(kernel.name, composed.text),
                         None => composed.text,
