@@ -29,7 +29,7 @@ impl Team {
 /// Vectors of a unit's row: four samples each, and one to spare where their number is even, so that neighbouring rows begin in different banks of workgroup
 /// memory.
 pub(crate) const fn row(samples: usize) -> usize {
-    samples / 4 | 1
+    (samples / 4) | 1
 }
 
 /// The part of a layer's product that a lane computes at once.

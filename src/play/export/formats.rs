@@ -10,7 +10,7 @@ use std::collections::HashMap;
 impl Policy {
     /// As an ONNX model (opset 17): `observation` `[batch, O]` to `action` (the most probable one: `[batch]` or `[batch, D]` of int64, or `[batch, D]` of
     /// float within its bounds), `logits` `[batch, A]` or `mean` and `log_std` `[batch, D]`, and `value` `[batch, 1]`. Where some actions are not legal,
-    /// `action_mask` `[batch, A]` says which are. The metadata `observation_shape`, "[10,10,4]", has the axes of an observation, the last one the fastest.
+    /// `action_mask` `[batch, A]` says which are. The metadata `observation_shape`, `[10,10,4]`, has the axes of an observation, the last one the fastest.
     #[cfg(feature = "onnx")]
     pub fn to_onnx(&self) -> Vec<u8> {
         onnx::model(self)

@@ -93,7 +93,7 @@ impl Policy {
         self.actor[0].inputs
     }
 
-    /// The observation's axes as other programs read them, by the name in the files' metadata: "[10,10,4]".
+    /// The observation's axes as other programs read them, by the name in the files' metadata: `[10,10,4]`.
     pub(super) fn shape_entry(&self) -> (String, String) {
         ("observation_shape".into(), serde_json::json!(self.shape).to_string())
     }

@@ -35,29 +35,21 @@ impl Pass<'_> {
         }
         let begin = "gradient_begin(row: u32, accumulate: bool, lane: u32)";
         let apart: Vec<usize> = (0..=self.head()).filter(|&l| self.sums_in_partials(l)).collect();
-        if self.is_packed() && apart == [0] {
-            w.function("Sums of the first layer are kept in partials, the others in registers; all are 0 at first.", begin, |w| {
-                w.when("!accumulate", |w| self.clear_bits(w));
-                w.comment("Other lanes add to them.");
+        let names: Vec<String> = apart.iter().map(usize::to_string).collect();
+        let comment = match &names[..] {
+            [] => "Sums are kept in registers, and are 0 at first.".into(),
+            _ => format!("Sums of these layers are kept in partials, those of others in registers; all are 0 at first: {}.", names.join(", ")),
+        };
+        w.function(comment, begin, |w| {
+            if apart.is_empty() {
+                return;
+            }
+            w.when("!accumulate", |w| apart.iter().for_each(|&l| if l == 0 && self.is_packed() { self.clear_bits(w) } else { self.clear_wide(w, l) }));
+            if self.is_packed() {
+                w.comment("Other lanes add to those of layer 0.");
                 w.line("storageBarrier();");
-            });
-        } else if !apart.is_empty() {
-            let names: Vec<String> = apart.iter().map(usize::to_string).collect();
-            let comment = format!("Sums of layers {} are kept in partials, those of others in registers; all are 0 at first.", names.join(", "));
-            w.function(comment, begin, |w| {
-                w.when("!accumulate", |w| {
-                    for &l in &apart {
-                        w.scope(|w| if l == 0 && self.is_packed() { self.clear_bits(w) } else { self.clear_wide(w, l) });
-                    }
-                });
-                if self.is_packed() {
-                    w.comment("Other lanes add to those of layer 0.");
-                    w.line("storageBarrier();");
-                }
-            });
-        } else {
-            w.function("Sums are kept in registers, and are 0 at first.", begin, |_| ());
-        }
+            }
+        });
         w.function(
             "Adds the tile's gradient to the sums, from the loss's slope at the head.",
             "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
