@@ -166,6 +166,17 @@ fn an_observation_may_have_a_shape() {
     assert_eq!((of_flat, of_shaped), (serde_json::json!([4]), serde_json::json!([1, 2, 2])));
 }
 
+/// What else is in a declaration's line does not matter.
+#[test]
+fn a_shape_is_read_wherever_it_is_declared() {
+    for (declaration, shape) in
+        [("/* a grid */ const OBSERVATION_SHAPE = array(2u, 2u);", Some(vec![2, 2])), ("const W = 2u; const OBSERVATION_SHAPE = array(2u, W + 1u);", None)]
+    {
+        let source = template(false).replace(OBSERVATION, &format!("{OBSERVATION}{declaration}\n"));
+        assert_eq!(Environment::parse("grid.wgsl", &source).ok().map(|environment| environment.shape), shape, "{declaration}");
+    }
+}
+
 /// The kernels of an environment with a shape are those without it, but for the line that declares it.
 #[test]
 fn a_shape_changes_no_kernel() {

@@ -9,7 +9,7 @@ use ppo_gpu::spec::environment::Environment;
 const TINY: &str = "--envs 8 --steps 16 --minibatches 2 --hidden 4 --total-steps 256 --quiet";
 /// A line of the template, in whose place it imports.
 const COLUMNS: &str = "const COLUMNS: i32 = 10;\n";
-const BOARD: &str = "// The board.\n//! import sizes.wgsl\n\nfn centre() -> i32 {\n    return COLUMNS / 2;\n}\n";
+const BOARD: &str = "// The board.\n  //! import sizes.wgsl\n\nfn centre() -> i32 {\n    return COLUMNS / 2;\n}\n";
 const SIZES: &str = "// Columns.\nconst COLUMNS: i32 = 10;\n";
 
 /// The template, which imports `lib/board.wgsl`, which imports `lib/sizes.wgsl`.
@@ -90,7 +90,7 @@ fn a_file_is_included_once() {
 fn a_file_without_imports_stays_as_it_is() {
     let desk = Desk::new();
     // Near an import line, but none; a text of the kernels' own; and what a flattened file contains.
-    for line in ["// import lib/x.wgsl", " //! import lib/x.wgsl", "//! imports lib/x.wgsl", "//! import rng", "//! text of lib/x.wgsl"] {
+    for line in ["// import lib/x.wgsl", "//! imports lib/x.wgsl", "//! import rng", "//! text of lib/x.wgsl"] {
         let text = format!("{}{line}", template(false));
         desk.write("mine.wgsl", &text);
         let environment = Environment::named(desk.path("mine.wgsl").to_str().unwrap()).unwrap();

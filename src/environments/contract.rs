@@ -453,9 +453,12 @@ impl Parsed<'_> {
     /// The axes of an observation of `observation` components.
     fn shape(&self, observation: usize) -> Result<Vec<usize>> {
         const NAME: &str = "OBSERVATION_SHAPE";
-        let Some(line) = self.file.line_of_declaration("const", NAME) else { return Ok(vec![observation]) };
-        let error = |problem: String, help: &str| Err(self.file.error(Some(line), problem, help.into()));
         let declared = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(NAME));
+        let line = self.file.line_of_declaration("const", NAME);
+        if declared.is_none() && line.is_none() {
+            return Ok(vec![observation]);
+        }
+        let error = |problem: String, help: &str| Err(self.file.error(line, problem, help.into()));
         let example = "const OBSERVATION_SHAPE = array(10u, 10u, 4u);";
         let Some(ty) = declared.map(|(_, constant)| self.type_name(constant.ty)) else {
             return error(format!("`{NAME}` has no type"), &format!("write the types of numbers: {example}"));

@@ -1,6 +1,6 @@
 //! Import lines of environment files, which become one text.
 //!
-//! A line `//! import PATH.wgsl` imports the file at PATH, from the directory of the file that the line is in. It begins a line, anywhere in the file, since the
+//! A line `//! import PATH.wgsl` imports the file at PATH, from the directory of the file that the line is in. It begins a line, after spaces at most, anywhere in the file, since the
 //! order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep their numbers; imported ones follow, each
 //! once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
@@ -35,7 +35,7 @@ pub fn read(path: &str) -> Result<(String, Sources)> {
 
 /// What a line imports, if it is an import line; it may also be one of the kernels' own texts, as in the files of the built-in environments.
 fn import(line: &str) -> Option<&str> {
-    let name = line.strip_prefix("//!")?.trim_start().strip_prefix("import")?;
+    let name = line.trim_start().strip_prefix("//!")?.trim_start().strip_prefix("import")?;
     let is_word = name.is_empty() || name.starts_with(char::is_whitespace);
     Some(name.trim()).filter(|name| is_word && !compose::is_shared(name))
 }

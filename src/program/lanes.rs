@@ -22,14 +22,19 @@ pub(crate) fn vectors(n: usize) -> usize {
     n.div_ceil(4)
 }
 
-/// Whether `network` can be unrolled for the profile: its lanes are units, and no product after the first exceeds the limit of straight-line code.
+/// Widest layer whose text is compiled in about ten seconds where lanes are units.
+pub(crate) const WIDEST_UNROLLED: usize = 512;
+
+/// Whether `network` can be unrolled for the profile: its lanes are units, no product after the first exceeds the limit of straight-line code, and no layer is
+/// too wide to be compiled in time.
 pub fn fits(profile: &Profile, network: &Network) -> bool {
-    profile.subgroup > 0 && network.layers.len() > 1 && network.layers[1..].iter().all(|layer| is_straight(profile, layer))
+    let straight = |layer: &Layer| is_straight(profile, layer) && layer.inputs <= WIDEST_UNROLLED;
+    profile.subgroup > 0 && network.layers.len() > 1 && network.layers[1..].iter().all(straight)
 }
 
-/// Whether all products of `network` are straight-line code where a lane is a sample.
+/// Whether all products of `network` are straight-line code where a lane is a sample, and no layer is too wide to be compiled in time.
 pub fn is_all_straight(profile: &Profile, network: &Network) -> bool {
-    network.layers.iter().all(|layer| layer.inputs * layer.outputs <= profile.straight_line_limit)
+    network.layers.iter().all(|layer| layer.inputs * layer.outputs <= profile.straight_line_limit && layer.outputs <= WIDEST_UNROLLED)
 }
 
 /// Observation size from which the first layer is a loop. Observations this long come from board games: straight-line code would take too long to

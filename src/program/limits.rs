@@ -2,7 +2,7 @@
 
 use crate::program::blocks;
 use crate::program::buffers::BUFFERS;
-use crate::program::lanes::{LOOP_BODY_LIMIT, Mapping, tile_rounds, vectors, weight_gradient_shape};
+use crate::program::lanes::{LOOP_BODY_LIMIT, Mapping, WIDEST_UNROLLED, tile_rounds, vectors, weight_gradient_shape};
 use crate::program::plan::Plan;
 use crate::spec::network::Layer;
 use crate::support::error::{Error, Result};
@@ -76,6 +76,10 @@ impl Plan {
         if rounds > most {
             let problem = format!("{:?} makes loops of {rounds} rounds, and the software driver ends them after 65,535", self.config.hidden);
             return Err(Error::config("hidden", problem, "use fewer or narrower layers, 128,128 for instance; a GPU has no such limit"));
+        }
+        if self.mapping == Mapping::Samples && self.network.layers.iter().any(|layer| layer.outputs > WIDEST_UNROLLED) {
+            let problem = format!("{:?} makes kernels that the software driver compiles for many minutes", self.config.hidden);
+            return Err(Error::config("hidden", problem, "use fewer or narrower layers, 1024 for instance; a GPU has no such limit"));
         }
         // `minibatch_moments`: of a lane's share, each sample takes at most about 30 rounds of the permutation's loops.
         let most = 1 << 19;

@@ -221,9 +221,7 @@ impl Prepared {
             if plan.mapping != Mapping::Units {
                 display.note("note: software drivers are slow with networks this large: kernels made for them take hidden layers of up to 128,128.");
             } else if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
-                display.note(
-                    "note: for hidden layers this wide, software drivers compile kernels for a while before the first row: from 1,024 units on for minutes.",
-                );
+                display.note("note: for hidden layers this wide, software drivers compile kernels for a while before the first row.");
             }
         }
         if plan.config.normalize_advantages && !plan.normalizes_advantages() {
