@@ -111,8 +111,7 @@ impl Engine {
                 let (compiler, program, buffers, indices) = (&compiler, &program, &buffers, &indices);
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
-                    // A user's environment may contain any code.
-                    // Text that is not this crate's own may index anywhere.
+                    // A user's environment, and text that a test rewrites, may index anywhere.
                     let foreign = options.rewrite.is_some() || !plan.environment.built_in && composed.has("environment");
                     let checked = options.checked || foreign;
                     let source = match &options.rewrite {

@@ -1,8 +1,8 @@
 //! Import lines of environment files, which become one text.
 //!
-//! A line `//! import PATH.wgsl` imports the file at PATH, from the directory of the file that the line is in. It begins a line, after spaces at most, anywhere in the file, since the
-//! order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep their numbers; imported ones follow, each
-//! once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
+//! A line `//! import PATH.wgsl` imports the file at PATH, from the directory of the file that the line is in. It begins a line, after spaces at
+//! most, anywhere in the file, since the order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep
+//! their numbers; imported ones follow, each once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
 use crate::spec::sources::{Sources, TEXT_OF};
 use crate::support::error::{Error, Result};

@@ -115,9 +115,9 @@ fn sums(lanes: usize, network: &Network, packed: bool) -> Vec<usize> {
     network.layers.iter().enumerate().map(of).collect()
 }
 
-/// Whether the sums of some layers are in `partials` because they are too many for the registers of the largest workgroup.
-fn is_wide(network: &Network, packed: bool) -> bool {
-    sums(LANES[LANES.len() - 1], network, packed).iter().sum::<usize>() > MOST_SUMS
+/// Whether each of `lanes` can keep its sums of all layers in registers.
+fn fits_registers(lanes: usize, network: &Network, packed: bool) -> bool {
+    sums(lanes, network, packed).iter().sum::<usize>() <= MOST_SUMS
 }
 
 /// For each layer, whether its sums of gradients are in `partials` because those of all layers are too many for registers: the largest ones.
@@ -148,8 +148,9 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
 pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.lanes, tuning.tile);
-    let kept = is_wide(network, packed) || !in_partials(tuned.lanes, network, packed).contains(&true);
-    (kept && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
+    // Sums are in `partials` only where the largest workgroup cannot keep them.
+    let fits = fits_registers(tuned.lanes, network, packed) || !fits_registers(LANES[LANES.len() - 1], network, packed);
+    (fits && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
 }
 
 /// Bytes of workgroup memory that a team needs.
