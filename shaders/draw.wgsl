@@ -1,9 +1,8 @@
-// Renders environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255. The last byte is 0
-// if a driver ended a loop early.
+// Renders environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255. The last byte is
+// the kind of the fault if there was one in the environment's code.
 // One lane: one pixel. Reads agents, env_lanes. Writes pixels.
 
 //! import agent
-//! import canary
 //! import rng
 //! import environment
 //! import env_lane
@@ -23,6 +22,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     vary_parameters(agent, time_of(agent, 0u) - env_lanes[0].episode.steps, 0u);
     let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
     let bytes = vec3<u32>(clamp(pixel_of(&state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
-    let opacity = select(0u, 255u, loops_run(agent.canary_rounds));
+    let fault = environment_fault(agent.canary_rounds);
+    let opacity = select(fault >> FAULT_DETAIL_BITS, 255u, fault == NO_FAULT);
     pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (opacity << 24u);
 }

@@ -4,7 +4,6 @@
 //! import grid
 //! import rng
 //! import agent
-//! import canary
 //! import fault
 //! import environment
 //! import env_lane
@@ -21,8 +20,6 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     if (n < ENVS) {
         // Resets within a rollout use the step, counted from 1, for their random numbers, so step 0 is free for the first reset.
         env_lanes[s * ENVS + n] = EnvLane(begin_episode(agents[s], 0u, n), NEW_EPISODE);
-        if (!loops_run(agents[s].canary_rounds)) {
-            atomicMin(&faults[s], FAULT_LOOP);
-        }
+        atomicMin(&faults[s], environment_fault(agents[s].canary_rounds));
     }
 }

@@ -9,7 +9,6 @@
 //! import grid
 //! import rng
 //! import agent
-//! import canary
 //! import fault
 //! import transition
 //! import environment
@@ -54,9 +53,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
             advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &state, &episode);
         }
     }
-    if (!loops_run(agent.canary_rounds)) {
-        note_fault(FAULT_LOOP);
-    }
+    note_fault(environment_fault(agent.canary_rounds));
     if (stored) {
         env_lanes[e] = EnvLane(state, episode);
         atomicMin(&faults[s], lane_fault);

@@ -47,6 +47,7 @@ pub use run::display::{Display, Observers, Silent, State};
 pub use run::rows::Sink;
 pub use run::session::{Run, fork, resume, train};
 pub use spec::config::Config;
+pub use spec::data::Data;
 pub use spec::environment::Environment;
 pub use spec::metrics::Row;
 pub use support::error::{Error, Result};

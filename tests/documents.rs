@@ -3,14 +3,18 @@
 use naga::common::wgsl::TypeContext;
 use ppo_gpu::cli::inspect::tables;
 use ppo_gpu::device::gpu::LEARN_BUFFERS;
+use ppo_gpu::environments::built_in::template;
 use ppo_gpu::program::buffers::{BUFFERS, Buffer};
 use ppo_gpu::program::kernel::{self, Kernel};
+use ppo_gpu::program::limits::Limits;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::data::Data;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::records::{Agent, Losses, RECORDS, Stored, Type, word};
 use ppo_gpu::wgsl::{compose, reflect};
+use safetensors::tensor::{Dtype, TensorView};
 
 fn read(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -125,20 +129,40 @@ fn files_that_are_named_exist() {
 /// Every buffer is used by some kernel, and every kernel's binding is a buffer or the dispatch's index.
 #[test]
 fn buffers_and_bindings_are_the_same_names() {
-    let plan = Plan::new(&Config { envs: 4, hidden: vec![16], ..Config::default() }, Profile::named("software").unwrap()).unwrap();
+    let config = Config { envs: 4, hidden: vec![16], ..Config::default() };
+    let plan = Plan::with_environment(&config, with_data(), Profile::named("software").unwrap()).unwrap();
     let plan = Plan { moment_parts: 2, ..plan };
     let mut used = std::collections::BTreeSet::new();
     let kernels = kernel::all(&plan);
     assert_eq!(kernels.len(), kernel::NAMES.len(), "a plan that every kernel can be written for");
     for kernel in kernels {
         let bindings = reflect::bindings(kernel, &plan).unwrap();
-        // What WebGPU promises; `learn` is only used where there are more.
-        let most = if kernel.name == "learn" { LEARN_BUFFERS as usize } else { 8 };
+        // What WebGPU promises; `learn` is only used where there are more, and data are refused where there are not.
+        let most = match kernel.name {
+            "learn" => LEARN_BUFFERS as usize,
+            "rollout" => 9,
+            _ => 8,
+        };
         assert!(bindings.iter().filter(|binding| !binding.uniform).count() <= most, "{} binds more than {most} storage buffers", kernel.name);
         used.extend(bindings.into_iter().filter(|binding| !binding.uniform).map(|binding| binding.name));
     }
     let known: std::collections::BTreeSet<String> = BUFFERS.iter().map(|buffer| buffer.name.to_string()).collect();
     assert_eq!(used, known);
+
+    let limits = |storage_buffers| Limits { buffer_bytes: 1 << 30, workgroup_bytes: 1 << 15, storage_buffers };
+    plan.check_limits(&limits(9), None, "a device").unwrap();
+    let error = plan.check_limits(&limits(8), None, "a device").unwrap_err();
+    assert!(error.to_string().contains("an environment with data: 9 storage buffers in a kernel, but a device allows 8"), "{error}");
+    let without = Plan { environment: Environment::named("CartPole-v1").unwrap(), ..plan };
+    without.check_limits(&limits(8), None, "a device").unwrap();
+}
+
+/// The template, which reads an array.
+fn with_data() -> Environment {
+    let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
+    let data = Data::from_safetensors("a file", &safetensors::serialize([("gains", view)], None).unwrap()).unwrap();
+    let source = template(false).replace("return Outcome(reward,", "return Outcome(reward * gains(0u),");
+    Environment::with_data("mine.wgsl", &source, data).unwrap()
 }
 
 /// The element that the memory map gives a buffer is that of its bindings: the same record or vector, or the same numbers, one or four at a time.

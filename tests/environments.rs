@@ -390,7 +390,7 @@ const OBSERVATION: &str = "const OBSERVATION: u32 = 4u;\n";
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
 const MISSING_FUNCTION: Mistake =
-    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 63?)"]);
+    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 64?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],

@@ -234,7 +234,7 @@ fn imports_that_cannot_be_followed_are_refused_at_their_line() {
         ("\"lib/board.wgsl\"", &place, &["which has quotes"]),
         ("lib\\board.wgsl", &place, &["with a backslash"]),
         ("/lib/board.wgsl", &place, &["not a path from the directory of this file"]),
-        ("lib/board.wgsl, lib/sizes.wgsl", &place, &["one line imports one file"]),
+        ("lib/board.wgsl, lib/sizes.wgsl", &place, &["one line names one file"]),
         ("lib/board.wgsl // the board", &place, &["imported files are called NAME.wgsl", "nothing else on the line"]),
     ];
     for (import, place, says) in cases {

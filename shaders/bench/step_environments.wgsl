@@ -6,7 +6,6 @@
 //! import grid
 //! import rng
 //! import agent
-//! import canary
 //! import fault
 //! import environment
 //! import env_lane
@@ -44,7 +43,5 @@ fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
         }
     }
     env_lanes[s * ENVS + n] = EnvLane(state, episode);
-    if (!loops_run(agent.canary_rounds)) {
-        atomicMin(&faults[s], FAULT_LOOP);
-    }
+    atomicMin(&faults[s], environment_fault(agent.canary_rounds));
 }

@@ -109,12 +109,23 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         0 => String::new(),
         files => format!(", {}", plural(files, "imported file", "imported files")),
     };
+    let arrays = match environment.data.arrays.len() {
+        0 => String::new(),
+        arrays => format!(", {} of data with {} elements", plural(arrays, "array", "arrays"), grouped(environment.data.words().len() as u64)),
+    };
     let (axes, actions, words) = (environment.axes(), environment.actions.describe(), environment.state_words);
-    say(Fine, "", format!("compiles; {size} observations{axes}, {actions}, {limit}, {words} words of state{imported}"));
+    say(Fine, "", format!("compiles; {size} observations{axes}, {actions}, {limit}, {words} words of state{imported}{arrays}"));
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
         // All other results are meaningless then.
         say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
+        return Ok(report);
+    }
+    if let Some(fault) = first.fault.filter(|fault| fault.kind() == fault::DATA)
+        && let Some(array) = environment.data.arrays.get(fault.detail() as usize)
+    {
+        // Later results depend on elements that were not asked for.
+        say(Wrong, "", format!("an index of `{}` is out of range; its shape is {:?}: compare indices with {}_shape", array.name, array.shape, array.name));
         return Ok(report);
     }
     let second = Trial::run(gpu, &engine, &plan)?;

@@ -99,7 +99,11 @@ impl Engine {
         for &(name, bytes) in &program.buffers {
             if let Entry::Vacant(place) = buffers.entry(name) {
                 let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-                place.insert(create_buffer(gpu, name, bytes + 4 * options.guard_words as u64, usage)?);
+                let buffer = place.insert(create_buffer(gpu, name, bytes + 4 * options.guard_words as u64, usage)?);
+                if name == "env_data" {
+                    // The same for every agent and update.
+                    gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(plan.environment.data.words()));
+                }
             }
         }
         let indices = index_buffer(gpu, &program)?;

@@ -100,7 +100,7 @@ pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
 /// The limits of an adapter that plans depend on.
 pub fn plan_limits(limits: &wgpu::Limits) -> Limits {
     let buffer_bytes = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
-    Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size }
+    Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size, storage_buffers: limits.max_storage_buffers_per_shader_stage }
 }
 
 /// The limits of an adapter that are below the program's requirements, as text.

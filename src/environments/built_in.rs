@@ -4,6 +4,7 @@ use crate::environments::{contract, imports};
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::spec::config::Config;
+use crate::spec::data::Data;
 use crate::spec::environment::Environment;
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
@@ -94,12 +95,12 @@ impl Environment {
     /// [`Error::Environment`] when an import line cannot be followed; those of [`Environment::parse`].
     pub fn named(name: &str) -> Result<Environment> {
         if Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("wgsl")) {
-            let (source, sources) = imports::read(name)?;
-            return from_text(name, &source, sources);
+            let (source, sources, data) = imports::read(name)?;
+            return from_text(name, &source, sources, data);
         }
         let known = Self::built_in(name).ok_or_else(|| no_such(name))?;
         // A test checks that they fit into the kernels.
-        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source, Sources::file(known.name))? };
+        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source, Sources::file(known.name), Data::default())? };
         for parameter in &mut environment.parameters {
             if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
                 parameter.range = *range;
@@ -122,19 +123,27 @@ impl Environment {
         Self::built_in(name)?.preset
     }
 
-    /// The environment that the text of a WGSL file declares. Its import lines are comments here: [`Environment::named`] reads them, and puts the texts of
-    /// files together, as in the `source` of the result, which this takes, too.
+    /// The environment that the text of a WGSL file declares. Its lines that import files or name data are comments here: [`Environment::named`] reads
+    /// them, and puts the texts of files together, as in the `source` of the result, which this takes, too.
     ///
     /// # Errors
     /// [`Error::Environment`] when it does not compile or breaks the contract.
     pub fn parse(name: &str, source: &str) -> Result<Environment> {
-        from_text(name, source, Sources::flattened(name, source))
+        Environment::with_data(name, source, Data::default())
+    }
+
+    /// [`Environment::parse`] with arrays that its functions may read.
+    ///
+    /// # Errors
+    /// Those of [`Environment::parse`].
+    pub fn with_data(name: &str, source: &str, data: Data) -> Result<Environment> {
+        from_text(name, source, Sources::flattened(name, source), data)
     }
 }
 
-/// The environment that `source` declares, which was put together from the files of `sources`.
-fn from_text(name: &str, source: &str, sources: Sources) -> Result<Environment> {
-    let environment = contract::read(name, source, sources)?;
+/// The environment that `source` declares, which was put together from the files of `sources`, with its `data`.
+fn from_text(name: &str, source: &str, sources: Sources, data: Data) -> Result<Environment> {
+    let environment = contract::read(name, source, sources, data)?;
     contract::fits_into_kernels(&environment)?;
     Ok(environment)
 }

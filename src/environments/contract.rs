@@ -4,12 +4,15 @@ use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
+use crate::spec::data::{Array, Data, data_line};
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
 use crate::spec::sources::{Place, Sources};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name, plural};
 use crate::wgsl::branches::{Endless, endless, statements};
+use crate::wgsl::environment::data;
 use crate::wgsl::{compose, reflect};
+use naga::keywords::wgsl::{BUILTIN_IDENTIFIERS, RESERVED};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
 use std::ops::RangeInclusive;
 
@@ -22,14 +25,16 @@ const AXES: RangeInclusive<usize> = 2..=4;
 /// Most outputs of the actor.
 const MOST_OUTPUTS: usize = 1024;
 
-/// Reads the environment that `source` declares; `name` is its standard name or the file's path, and `sources` are the files of the text.
+/// Reads the environment that `source` declares; `name` is its standard name or the file's path, `sources` are the files of the text, and `data` are the
+/// arrays that it may read.
 ///
 /// # Errors
 /// [`Error::Environment`], with the files' own lines if known, and what to do.
-pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
-    let file = File { name, source, sources: &sources };
+pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<Environment> {
+    let file = File { name, source, sources: &sources, data: &data };
     file.refuse_what_kernels_own()?;
     file.refuse_aliases()?;
+    file.refuse_names_of_wgsl()?;
     let module = file.parse()?;
     let file = Parsed { file, module: &module };
 
@@ -96,6 +101,7 @@ pub fn read(name: &str, source: &str, sources: Sources) -> Result<Environment> {
         binary,
         by_pointer,
         sources: sources.clone(),
+        data: data.clone(),
         loops: module.functions.iter().any(|(_, function)| statements(&function.body).into_iter().any(|it| matches!(it, Statement::Loop { .. }))),
         built_in: false,
     })
@@ -146,7 +152,7 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
 /// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
-    let file = File { name: &environment.name, source: &environment.source, sources: &environment.sources };
+    let file = File { name: &environment.name, source: &environment.source, sources: &environment.sources, data: &environment.data };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
@@ -157,7 +163,9 @@ fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str,
         let name = problem.split('`').nth(1)?;
         ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
     };
-    let help = if problem.contains("redefinition") {
+    let help = if let Some(help) = file.clash_with_data(&problem) {
+        help
+    } else if problem.contains("redefinition") {
         "the kernels around an environment already use this name: choose another, for instance with a prefix".into()
     } else if why.is_empty() {
         format!("the file compiles by itself, but not as part of the kernel `{kernel}`\n{report}")
@@ -195,6 +203,8 @@ struct File<'a> {
     source: &'a str,
     /// The files of `source`.
     sources: &'a Sources,
+    /// The arrays that it may read.
+    data: &'a Data,
 }
 
 impl File<'_> {
@@ -251,6 +261,30 @@ impl File<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Refuses arrays with names that WGSL gives a meaning.
+    fn refuse_names_of_wgsl(&self) -> Result<()> {
+        let has_meaning = |name: &str| [RESERVED, BUILTIN_IDENTIFIERS].iter().any(|words| words.contains(&name));
+        match self.data.arrays.iter().find(|array| has_meaning(&array.name)) {
+            Some(Array { name, file, .. }) => {
+                let line = self.source.lines().position(|line| data_line(line).is_some()).map(|line| line + 1);
+                let problem = format!("the array `{name}` of {file} has a name with a meaning in WGSL");
+                Err(self.error(line, problem, "give it another name, for instance with a prefix".into()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What to do about a `problem` that is the second declaration of a name, if an array has it.
+    fn clash_with_data(&self, problem: &str) -> Option<String> {
+        let name = problem.split('`').nth(1).filter(|_| problem.contains("redefinition"))?;
+        let Array { name: array, file, .. } =
+            self.data.arrays.iter().find(|array| name.strip_suffix("_shape").unwrap_or(name) == array.name || name == array.name)?;
+        let places = self.places_of(name);
+        let declared =
+            if places.is_empty() { "the kernels around an environment use this name".into() } else { format!("it is declared in {}", places.join(" and ")) };
+        Some(format!("{declared}, and for the array `{array}` of {file}: choose another name for one of them"))
     }
 
     /// What the file declares at the beginnings of lines: names after `keyword` ("const", "fn", "struct" or "alias"), and their lines.
@@ -314,7 +348,7 @@ impl File<'_> {
         };
         // As env_lane.wgsl declares it, to learn its size.
         let lane = if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, sum: f32, error: f32, steps: u32 }\n" } else { "" };
-        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}", self.source));
+        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}{}", self.source, data(self.data)));
         reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&text, &report),
             other => other,
@@ -340,8 +374,10 @@ impl File<'_> {
         // It is used before the file is searched for it.
         let missing = problem.split('`').nth(1).filter(|_| is_unknown(&problem)).and_then(|name| self.declare(name));
         let twice = if problem.contains("redefinition") { self.places_of(problem.split('`').nth(1).unwrap_or_default()) } else { Vec::new() };
+        let with_data = self.clash_with_data(&problem);
         let help = match &problem {
             _ if missing.is_some() => missing.as_deref().unwrap_or_default(),
+            _ if with_data.is_some() => with_data.as_deref().unwrap_or_default(),
             _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",

@@ -1,5 +1,6 @@
 //! Descriptions of environments.
 
+use crate::spec::data::Array;
 use crate::spec::environment::{Environment, TIME_LIMIT};
 use crate::support::error::Result;
 
@@ -40,6 +41,9 @@ impl Environment {
         for (i, path) in self.sources.imported().enumerate() {
             text += &format!("{:<15}{path}\n", if i == 0 { "imports" } else { "" });
         }
+        for (i, array) in self.data.arrays.iter().enumerate() {
+            text += &format!("{:<15}{}   {}\n", if i == 0 { "data" } else { "" }, array.describe(), array.file);
+        }
         text += "\nParameters (env_parameters)\n";
         let limit = if self.time_limit == u32::MAX { "none".into() } else { self.time_limit.to_string() };
         let rows = self.parameters.iter().map(|parameter| (parameter.name.as_str(), (parameter.default as f32).to_string(), self.comment(&parameter.name)));
@@ -62,6 +66,8 @@ impl Environment {
     pub fn to_json(&self) -> serde_json::Value {
         let parameters: serde_json::Map<String, serde_json::Value> =
             self.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.default.into())).collect();
+        let array = |array: &Array| serde_json::json!({ "name": array.name, "type": array.kind.name(), "shape": array.shape, "file": array.file });
+        let data: Vec<serde_json::Value> = self.data.arrays.iter().map(array).collect();
         serde_json::json!({
             "name": self.name,
             "summary": self.summary(),
@@ -74,6 +80,7 @@ impl Environment {
             "preset": Environment::preset(&self.name).map(|(name, _)| name),
             "parameters": parameters,
             "imports": self.sources.imported().collect::<Vec<_>>(),
+            "data": data,
         })
     }
 }

@@ -1,10 +1,11 @@
-//! Import lines of environment files, which become one text.
+//! Import lines of environment files, which become one text, and lines that name files of data.
 //!
 //! A line `//! import PATH.wgsl` imports the file at PATH, from the directory of the file that the line is in. It begins a line, after spaces at
 //! most, anywhere in the file, since the order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep
 //! their numbers; imported ones follow, each once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
-use crate::spec::sources::{Sources, TEXT_OF};
+use crate::spec::data::{DATA_COPY, Data, data_line};
+use crate::spec::sources::{Place, Sources, TEXT_OF};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
@@ -16,21 +17,61 @@ const MOST_FILES: usize = 64;
 /// Most bytes of their texts together.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The text of the environment in the file at `path`, with the files that it imports.
+/// The text of the environment in the file at `path`, with the files that it imports, and its data.
 ///
 /// # Errors
-/// [`Error::Unreadable`] when the file itself cannot be read; [`Error::Environment`] at the line of an import that cannot be used.
-pub fn read(path: &str) -> Result<(String, Sources)> {
+/// [`Error::Unreadable`] when the file itself cannot be read; [`Error::Environment`] at the line of an import, or of data, that cannot be used.
+pub fn read(path: &str) -> Result<(String, Sources, Data)> {
     let own = files::read_text(Path::new(path))?;
-    if own.lines().all(|line| import(line).is_none()) {
-        return Ok((own, Sources::file(path)));
+    let (text, sources) = if own.lines().all(|line| import(line).is_none()) { (own, Sources::file(path)) } else { flatten(path, &own)? };
+    if text.lines().all(|line| data_line(line).is_none()) {
+        return Ok((text, sources, Data::default()));
     }
+    let data = data(&text, &sources)?;
+    let renamed = |line: &str| match data_line(line) {
+        Some(name) => line.replacen(name, DATA_COPY, 1),
+        None => line.into(),
+    };
+    Ok((text.split_inclusive('\n').map(renamed).collect(), sources, data))
+}
+
+/// The text of the environment in the file at `path`, which is `own`, with the files that it imports.
+fn flatten(path: &str, own: &str) -> Result<(String, Sources)> {
     let name = Path::new(path).file_name().map_or(path.into(), |name| name.to_string_lossy().into_owned());
     let file = files::resolve(Path::new(path)).map_err(|error| Error::unreadable(path, error))?;
     let mut flattened = Flattened { path, text: String::new(), bytes: 0, files: Vec::new() };
-    flattened.add(&own, &mut vec![Link { file, name }])?;
+    flattened.add(own, &mut vec![Link { file, name }])?;
     let sources = Sources::flattened(path, &flattened.text);
     Ok((flattened.text, sources))
+}
+
+/// The arrays of the files that lines of `text` name.
+fn data(text: &str, sources: &Sources) -> Result<Data> {
+    // The line of each file, its path, and its contents.
+    let mut read: Vec<(usize, PathBuf)> = Vec::new();
+    let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
+    let error = |number: usize, problem: String, help: String| {
+        let Place { path, line } = sources.place(number);
+        Error::Environment { path, line: Some(line), problem, help }
+    };
+    for (number, name) in text.lines().zip(1..).filter_map(|(line, number)| Some((number, data_line(line)?))) {
+        if let Some(problem) = malformed(name, "data line", "files of data", ".safetensors") {
+            return Err(error(number, problem, help_with_path("data PATH.safetensors")));
+        }
+        let path = Path::new(&sources.place(number).path).with_file_name(name);
+        let cannot = |reason: std::io::Error| {
+            let near = neighbour(&path, name, ".safetensors", None);
+            let (reason, help) = (reason.to_string(), Error::unreadable(&path, reason).help());
+            error(number, format!("cannot read {}: {reason}", path.display()), help + &near)
+        };
+        let file = files::resolve(&path).map_err(cannot)?;
+        if read.iter().any(|(_, other)| *other == file) {
+            continue;
+        }
+        contents.push((path.display().to_string(), files::read(&path).map_err(cannot)?));
+        read.push((number, file));
+    }
+    Data::read(&contents).map_err(|(file, (problem, help))| error(read[file].0, problem, help))
 }
 
 /// What a line imports, if it is an import line; it may also be one of the kernels' own texts, as in the files of the built-in environments.
@@ -92,20 +133,15 @@ impl Flattened<'_> {
             let path = if chain.len() > 1 { shown(name).display().to_string() } else { self.path.into() };
             Error::Environment { path, line: Some(number), problem, help }
         };
-        if let Some(problem) = malformed(import) {
-            let help =
-                "write //! import PATH.wgsl, with nothing else on the line; the path begins in the directory of this file, and has / between directories";
-            return Err(error(problem, help.into()));
+        if let Some(problem) = malformed(import, "import line", "imported files", ".wgsl") {
+            return Err(error(problem, help_with_path("import PATH.wgsl")));
         }
         let imported = name.rsplit_once('/').map_or(import.into(), |(directory, _)| format!("{directory}/{import}"));
         let path = shown(&imported);
         let cannot = |reason: std::io::Error| {
             let problem = format!("cannot import {}: {reason}", path.display());
-            let (own, wanted) = (name.rsplit('/').next().unwrap_or(name), import.rsplit('/').next().unwrap_or(import));
-            let neighbours = files::neighbours(&path);
-            let candidates = neighbours.iter().map(String::as_str).filter(|other| other.ends_with(".wgsl") && (*other != own || import.contains('/')));
-            let near = did_you_mean(wanted, candidates);
-            error(problem, Error::unreadable(&path, reason).help() + &near)
+            let own = name.rsplit('/').next().filter(|_| !import.contains('/'));
+            error(problem, Error::unreadable(&path, reason).help() + &neighbour(&path, import, ".wgsl", own))
         };
         let file = files::resolve(&path).map_err(&cannot)?;
         if let Some(first) = chain.iter().position(|link| link.file == file) {
@@ -137,18 +173,30 @@ impl Flattened<'_> {
     }
 }
 
-/// Why no file can have the name on an import line, if none can.
-fn malformed(import: &str) -> Option<String> {
-    let path = Path::new(import);
-    let stem = import.rsplit('/').next().unwrap_or_default();
-    let is_quoted = import.contains(['"', '\'', '`', '<', '>']);
-    Some(match import {
-        "" => "the import line names no file".into(),
-        _ if is_quoted => format!("the import line names {import}, which has quotes"),
-        _ if import.contains(',') => format!("the import line names {import}, and one line imports one file"),
-        _ if import.contains('\\') => format!("the import line names {import}, with a backslash"),
-        _ if path.is_absolute() || path.has_root() => format!("the import line names {import}, which is not a path from the directory of this file"),
-        _ if !stem.ends_with(".wgsl") || stem == ".wgsl" => format!("the import line names {import}, and imported files are called NAME.wgsl"),
+/// How to write a line with a path.
+fn help_with_path(line: &str) -> String {
+    format!("write //! {line}, with nothing else on the line; the path begins in the directory of this file, and has / between directories")
+}
+
+/// "; did you mean 'x'?" with the file beside the missing `path` whose name is nearest to that in `wanted`, has the same `ending`, and is not `own`.
+fn neighbour(path: &Path, wanted: &str, ending: &str, own: Option<&str>) -> String {
+    let neighbours = files::neighbours(path);
+    let candidates = neighbours.iter().map(String::as_str).filter(|other| other.ends_with(ending) && own != Some(other));
+    did_you_mean(wanted.rsplit('/').next().unwrap_or(wanted), candidates)
+}
+
+/// Why no file can have the `name` on a line, if none can. `line` is the kind of line, `files` are those that it may name, whose names have this `ending`.
+fn malformed(name: &str, line: &str, files: &str, ending: &str) -> Option<String> {
+    let path = Path::new(name);
+    let stem = name.rsplit('/').next().unwrap_or_default();
+    let is_quoted = name.contains(['"', '\'', '`', '<', '>']);
+    Some(match name {
+        "" => format!("the {line} names no file"),
+        _ if is_quoted => format!("the {line} names {name}, which has quotes"),
+        _ if name.contains(',') => format!("the {line} names {name}, and one line names one file"),
+        _ if name.contains('\\') => format!("the {line} names {name}, with a backslash"),
+        _ if path.is_absolute() || path.has_root() => format!("the {line} names {name}, which is not a path from the directory of this file"),
+        _ if !stem.ends_with(ending) || stem == ending => format!("the {line} names {name}, and {files} are called NAME{ending}"),
         _ => return None,
     })
 }

@@ -18,6 +18,7 @@
 //     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
 //     parameters.NAME              the value of a field of EnvParameters, in every function
 //     //! import PATH.wgsl         as a line of its own: what that file declares; PATH begins in the directory of this file
+//     //! data PATH.safetensors    as a line of its own: the arrays in that file, each a function: heights(row, column); heights_shape[0] is its length
 
 // How many numbers an agent observes.
 const OBSERVATION: u32 = 6u;

@@ -7,6 +7,7 @@ use crate::program::schedule;
 use crate::spec::config::Config;
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result};
+use crate::support::fault::Fault;
 
 /// Most pixels along the sides of a picture.
 pub const MOST_SIZE: u32 = 2048;
@@ -74,12 +75,12 @@ impl Painter {
     /// Renders the present state of the environment.
     ///
     /// # Errors
-    /// [`Error::Environment`] when the driver ends a loop of `env_pixel` early; [`Error::Device`] when the device failed.
+    /// [`Error::Environment`] when `env_pixel` reads data out of range, or the driver ends a loop of it early; [`Error::Device`] when the device failed.
     pub fn draw(&self) -> Result<Picture> {
         self.engine.submit(&self.engine.pieces(&self.engine.program().update), |_| ());
         let rgba = self.engine.read("pixels")?;
-        if rgba.iter().any(|pixel| pixel >> 24 != 255) {
-            return Err(Error::loops(&self.environment));
+        if let Some(pixel) = rgba.iter().find(|&pixel| pixel >> 24 != 255) {
+            return Err(Error::in_environment(&self.environment, Fault::of_kind(pixel >> 24)));
         }
         Ok(Picture { size: self.size, rgba: bytemuck::cast_slice(&rgba).to_vec() })
     }

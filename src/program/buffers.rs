@@ -112,6 +112,8 @@ dimensions! {
     GradientColumns "G" |plan| plan.gradient_columns();
     /// Parts in which the gradient's norm is computed.
     NormParts "parts" |plan| plan.norm_parts;
+    /// Elements of the environment's data.
+    Data "D" |plan| plan.environment.data.words().len();
 }
 
 impl Buffer {
@@ -189,6 +191,7 @@ buffers! {
     losses [Agents, Epochs, Minibatches, Fixed(Losses::WORDS)]: f32, "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up";
     #[kept] recent [Agents, Fixed(WINDOW as usize)]: [f32; 2], "return and length of the last finished episodes, newest first";
     metrics [Agents]: MetricsRow, "what leaves the device after each update";
+    env_data [Data]: u32, "arrays of the environment, from the files that it names";
 }
 
 impl Plan {

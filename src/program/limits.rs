@@ -15,7 +15,12 @@ pub struct Limits {
     pub buffer_bytes: u64,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
+    /// Storage buffers that a kernel can bind.
+    pub storage_buffers: u32,
 }
+
+/// Storage buffers that `rollout` binds if the environment has data: one more than WebGPU promises.
+const DATA_BUFFERS: u32 = 9;
 
 impl Plan {
     /// Checks the plan against an adapter's limits. The suggested alternative also fits into `memory` bytes, if that is known.
@@ -26,12 +31,13 @@ impl Plan {
         let largest = limits.buffer_bytes;
         let too_large = |plan: &Plan| BUFFERS.iter().find(|buffer| buffer.bytes(plan) > largest);
         if let Some(buffer) = too_large(self) {
+            let smaller = || self.smaller(|plan| too_large(plan).is_none() && memory.is_none_or(|bytes| plan.device_bytes() <= bytes));
             return Err(Error::Limit {
                 what: format!("a buffer `{}`", buffer.name),
                 needed: mebibytes(buffer.bytes(self)),
                 allowed: mebibytes(largest),
                 adapter: adapter.into(),
-                help: self.smaller(|plan| too_large(plan).is_none() && memory.is_none_or(|bytes| plan.device_bytes() <= bytes)),
+                help: if buffer.name == "env_data" { "use fewer or smaller arrays in the files that the environment names".into() } else { smaller() },
             });
         }
         let (scratch, allowed) = (self.profile.scratch_bytes, limits.workgroup_bytes);
@@ -42,6 +48,15 @@ impl Plan {
                 allowed: format!("{allowed} bytes"),
                 adapter: adapter.into(),
                 help: "use --profile small".into(),
+            });
+        }
+        if !self.environment.data.arrays.is_empty() && limits.storage_buffers < DATA_BUFFERS {
+            return Err(Error::Limit {
+                what: "an environment with data".into(),
+                needed: format!("{DATA_BUFFERS} storage buffers in a kernel"),
+                allowed: limits.storage_buffers.to_string(),
+                adapter: adapter.into(),
+                help: "use another device or backend, or write small arrays as constants into a file that the environment imports".into(),
             });
         }
         Ok(())

@@ -132,7 +132,7 @@ mod tests {
 
     /// The configuration suggested when no buffer may exceed `most` bytes, parsed from the help text.
     fn offered(plan: &Plan, most: u64) -> String {
-        let limits = Limits { buffer_bytes: most, workgroup_bytes: 1 << 15 };
+        let limits = Limits { buffer_bytes: most, workgroup_bytes: 1 << 15, storage_buffers: 8 };
         let Err(Error::Limit { help, .. }) = plan.check_limits(&limits, None, "a device") else { panic!("it fits") };
         let (offer, _) = help.split_once(" fit").expect("something fits");
         let offer = offer.strip_prefix("lower ").expect("something to lower").trim_end_matches(": together they").replace(" and ", ";").replace(" to ", ": ");
@@ -181,7 +181,7 @@ mod tests {
         let offer = offered(&plan, 1 << 22);
         assert!(offer.contains("hidden: ") && (offer.contains("envs: ") || offer.contains("steps: ")), "{offer}");
         // If nothing fits, nothing is suggested.
-        let limits = Limits { buffer_bytes: 1 << 10, workgroup_bytes: 1 << 15 };
+        let limits = Limits { buffer_bytes: 1 << 10, workgroup_bytes: 1 << 15, storage_buffers: 8 };
         let error = plan.check_limits(&limits, None, "a device").expect_err("too large");
         assert!(error.help().contains("not even the smallest run on CartPole-v1 fits"), "{}", error.help());
     }

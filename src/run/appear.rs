@@ -1,5 +1,6 @@
 //! Creating the directory of a run: locked, filled before it becomes visible, and with a name that every file system allows.
 
+use crate::spec::data::DATA_COPY;
 use crate::support::error::{Error, Result};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ pub(super) const SUMMARY: &str = "summary.json";
 pub(super) const MANIFEST: &str = "run.json";
 /// A copy of the environment's WGSL file.
 pub(super) const ENVIRONMENT: &str = "environment.wgsl";
+/// A copy of its data, if it has any.
+pub(super) const DATA: &str = DATA_COPY;
 /// Checkpoints.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// Files of events.
@@ -81,7 +84,7 @@ pub(super) fn refuse_existing(path: &Path) -> Result<()> {
         let problem = format!("{} is no directory, and a run needs one", file.display());
         return Err(Error::config("out", problem, "choose another directory; without --out each run gets a new one"));
     }
-    let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, CHECKPOINTS, TENSORBOARD];
+    let files = [MANIFEST, METRICS, CONFIG, SUMMARY, ENVIRONMENT, DATA, CHECKPOINTS, TENSORBOARD];
     if let Some(name) = files.into_iter().find(|name| path.join(name).exists()) {
         let problem = format!("{} already holds a run ({name})", path.display());
         return Err(Error::config("out", problem, "choose another directory, or remove that one; without --out each run gets a new one"));

@@ -1,11 +1,12 @@
 //! The directory of a run.
 
 use crate::program::plan::Plan;
-use crate::run::appear::{CHECKPOINTS, CONFIG, ENVIRONMENT, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
+use crate::run::appear::{CHECKPOINTS, CONFIG, DATA, ENVIRONMENT, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
 use crate::run::manifest::{EnvironmentRecord, Manifest};
 use crate::run::summary::Summary;
 use crate::spec::config::Config;
-use crate::spec::environment::Environment;
+use crate::spec::data::{Data, data_line};
+use crate::spec::environment::{self, Environment};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use std::fs::File;
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// The default parent directory of runs.
 const HOME: &str = "runs";
 
-/// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl`, `metrics.jsonl`,
-/// `tensorboard/`, `checkpoints/`, `summary.json`.
+/// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl` and, if it
+/// has data, `environment.safetensors`, `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `summary.json`.
 pub struct Directory {
     path: PathBuf,
     /// Its lock, while it is held.
@@ -32,6 +33,9 @@ impl Directory {
             let directory = Directory { path: path.into(), lock: None };
             directory.write_config(&plan.config)?;
             directory.write(ENVIRONMENT, &plan.environment.source)?;
+            if !plan.environment.data.arrays.is_empty() {
+                files::write(&path.join(DATA), &plan.environment.data.to_safetensors())?;
+            }
             // Written last: with this file, the directory is a run.
             directory.write_manifest(manifest)
         };
@@ -119,11 +123,20 @@ impl Directory {
         }
         let path = self.path.join(ENVIRONMENT);
         let source = files::read_text(&path)?;
-        if files::sha256(&source) != *sha256 {
-            let problem = "the file is not the one that this run was trained on";
+        let data = if source.lines().any(|line| data_line(line).is_some()) { self.data()? } else { Data::default() };
+        if environment::sha256(&source, &data) != *sha256 {
+            let which = if data.arrays.is_empty() { "the file is" } else { "this file, or the data beside it, is" };
+            let problem = format!("{which} not the one that this run was trained on");
             return Err(Error::config(path.display().to_string(), problem, "restore it from a copy; to train on a changed one, start a new run"));
         }
-        Environment::parse(name, &source)
+        Environment::with_data(name, &source, data)
+    }
+
+    /// The copy of the environment's data.
+    fn data(&self) -> Result<Data> {
+        let path = self.path.join(DATA);
+        let bytes = files::read(&path).map_err(|error| Error::unreadable(&path, error))?;
+        Data::from_safetensors(&path.display().to_string(), &bytes)
     }
 
     /// Directory of the checkpoints.

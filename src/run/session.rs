@@ -323,8 +323,8 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
         false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
     };
     let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
-    // A smaller learning rate does not help against a state without a legal action.
-    if diverged.iter().all(|divergence| divergence.fault.kind() == fault::NO_LEGAL_ACTION) {
+    // A smaller learning rate does not help against a state without a legal action, or an index out of range.
+    if diverged.iter().all(|divergence| [fault::NO_LEGAL_ACTION, fault::DATA].contains(&divergence.fault.kind())) {
         return Ok(false);
     }
     let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };

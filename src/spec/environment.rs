@@ -3,6 +3,7 @@
 //! The README ("Your own environment") describes what a file must declare and may use; [`crate::environments::contract`] checks it.
 
 use crate::spec::config::{Config, Per, Setting};
+use crate::spec::data::Data;
 use crate::spec::random::{self, Stream};
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
@@ -142,6 +143,8 @@ pub struct Environment {
     pub source: String,
     /// The files of its text.
     pub sources: Sources,
+    /// The arrays that its functions read.
+    pub data: Data,
     /// Observation size O (`OBSERVATION`).
     pub observation: usize,
     /// The observation's axes (`OBSERVATION_SHAPE`), whose product is O; the last one is the fastest. One axis of O where none are declared.
@@ -173,6 +176,12 @@ pub struct Environment {
     pub built_in: bool,
 }
 
+/// SHA-256, in hexadecimal digits, of an environment's text and of its data, if it has any.
+pub fn sha256(source: &str, data: &Data) -> String {
+    let data = data.sha256();
+    if data.is_empty() { files::sha256(source) } else { files::sha256(format!("{source}\ndata {data}")) }
+}
+
 /// "10 x 10 x 4".
 pub fn product(factors: &[usize]) -> String {
     factors.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
@@ -182,9 +191,9 @@ pub fn product(factors: &[usize]) -> String {
 pub const TIME_LIMIT: &str = "time_limit";
 
 impl Environment {
-    /// SHA-256 of its WGSL, imported files included, in hexadecimal digits.
+    /// SHA-256 of its WGSL, imported files and data included, in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        files::sha256(&self.source)
+        sha256(&self.source, &self.data)
     }
 
     /// The observation's axes, to stand behind its size: " (10 x 10 x 4)"; nothing if there is only one.

@@ -1,6 +1,7 @@
 //! Specifications: configuration, environment, network, device records, random numbers, metrics.
 
 pub mod config;
+pub mod data;
 pub mod digest;
 pub mod environment;
 pub mod layers;

@@ -126,6 +126,7 @@ fn among(agents: usize, what: &str) -> String {
 fn of_environment(fault: Fault) -> String {
     match fault.kind() {
         fault::LOOP => LOOPS.into(),
+        fault::DATA => "compare indices with NAME_shape before they are used; `ppo-gpu env check FILE` names the array".into(),
         fault::NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none".into(),
         _ => "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
              `ppo-gpu env check FILE` shows where"
@@ -187,7 +188,12 @@ impl Error {
 
     /// The error for an environment with loops that the driver ends early.
     pub(crate) fn loops(environment: &str) -> Self {
-        Error::Environment { path: environment.into(), line: None, problem: "the driver ended a loop early".into(), help: LOOPS.into() }
+        Error::in_environment(environment, fault::LOOP)
+    }
+
+    /// The error for a fault in the code of an environment.
+    pub(crate) fn in_environment(environment: &str, fault: Fault) -> Self {
+        Error::Environment { path: environment.into(), line: None, problem: fault.sentence(), help: of_environment(fault) }
     }
 
     /// The error for an input that cannot be read.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// The first fault of an agent, as found by the device: a code, with a detail (such as the number of a choice) in its low 16 bits.
+/// The first fault of an agent, as found by the device: a code, with a detail (such as the number of a choice) in its low bits.
 ///
 /// Output and files contain its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ pub const NONE: u32 = u32::MAX;
 
 macro_rules! faults {
     ($($constant:ident $code:literal $name:literal;)*) => {
-        $(#[doc = $name] pub const $constant: Fault = Fault($code << 16);)*
+        $(#[doc = $name] pub const $constant: Fault = Fault($code);)*
 
         /// Every fault, in the order of the pipeline, with its name.
         const NAMES: &[(Fault, &str)] = &[$(($constant, $name),)*];
@@ -36,20 +36,21 @@ macro_rules! faults {
 }
 
 faults! {
-    LOOP 1 "loop: the driver ended one early";
-    OBSERVATION 2 "observation";
-    NO_LEGAL_ACTION 3 "action: none is legal";
-    POLICY_OUTPUT 4 "policy output";
-    REWARD 5 "reward";
-    VALUE 6 "value";
-    ADVANTAGE 7 "advantage";
-    POLICY_LOSS 8 "policy loss";
-    ENTROPY 9 "entropy";
-    VALUE_LOSS 10 "value loss";
-    GRADIENT 11 "gradient";
-    PARAMETER 12 "parameter";
-    OBSERVATION_MOMENTS 13 "running moments of the observations";
-    RETURN_MOMENTS 14 "running moments of the discounted return";
+    LOOP 0x10000 "loop: the driver ended one early";
+    DATA 0x18000 "data: an index is out of range";
+    OBSERVATION 0x20000 "observation";
+    NO_LEGAL_ACTION 0x30000 "action: none is legal";
+    POLICY_OUTPUT 0x40000 "policy output";
+    REWARD 0x50000 "reward";
+    VALUE 0x60000 "value";
+    ADVANTAGE 0x70000 "advantage";
+    POLICY_LOSS 0x80000 "policy loss";
+    ENTROPY 0x90000 "entropy";
+    VALUE_LOSS 0xA0000 "value loss";
+    GRADIENT 0xB0000 "gradient";
+    PARAMETER 0xC0000 "parameter";
+    OBSERVATION_MOMENTS 0xD0000 "running moments of the observations";
+    RETURN_MOMENTS 0xE0000 "running moments of the discounted return";
 }
 
 /// Name for a code that fault.wgsl does not define. It still counts as a fault.
@@ -66,14 +67,19 @@ impl Fault {
         self.0
     }
 
-    /// Its detail: for [`NO_LEGAL_ACTION`] the number of the choice.
+    /// The fault of this kind, as a picture has it.
+    pub fn of_kind(kind: u32) -> Fault {
+        Fault(kind << DETAIL_BITS)
+    }
+
+    /// Its detail: for [`NO_LEGAL_ACTION`] the number of the choice, for [`DATA`] that of the array.
     pub fn detail(self) -> u32 {
-        self.0 & 0xFFFF
+        self.0 & ((1 << DETAIL_BITS) - 1)
     }
 
     /// The fault without its detail.
     pub fn kind(self) -> Fault {
-        Fault(self.0 & !0xFFFF)
+        Fault(self.0 >> DETAIL_BITS << DETAIL_BITS)
     }
 
     /// This fault with a detail.
@@ -83,13 +89,14 @@ impl Fault {
 
     /// Whether the environment causes it, independent of learning: its functions, or the driver that runs them.
     pub fn is_of_the_environment(self) -> bool {
-        [LOOP, OBSERVATION, NO_LEGAL_ACTION, REWARD].contains(&self.kind())
+        [LOOP, DATA, OBSERVATION, NO_LEGAL_ACTION, REWARD].contains(&self.kind())
     }
 
     /// A description of the fault, as a complete clause.
     pub fn sentence(self) -> String {
         match self.kind() {
             LOOP => "the driver ended a loop early".into(),
+            DATA => format!("an index is out of range in array {} of the environment's data", self.detail()),
             NO_LEGAL_ACTION => format!("no action is legal in choice {}", self.detail()),
             _ => format!("the first quantity that is not finite is the {self}"),
         }
@@ -99,20 +106,29 @@ impl Fault {
     fn named(name: &str) -> Option<Fault> {
         let known = |name: &str| NAMES.iter().find(|(_, known)| *known == name).map(|(fault, _)| *fault);
         known(name).or_else(|| {
-            let (name, choice) = name.rsplit_once(CHOICE)?;
-            Some(known(name)?.with_detail(choice.parse::<u16>().ok()?.into()))
+            DETAILED.iter().find_map(|(fault, separator)| {
+                let (name, detail) = name.rsplit_once(separator)?;
+                let detail = detail.parse().ok().filter(|detail: &u32| detail >> DETAIL_BITS == 0)?;
+                known(name).filter(|known| known == fault).map(|fault| fault.with_detail(detail))
+            })
         })
     }
 }
 
-/// Separates the name of [`NO_LEGAL_ACTION`] from the choice.
-const CHOICE: &str = " in choice ";
+/// Bits of a code that hold its detail.
+const DETAIL_BITS: u32 = 15;
+
+/// The faults with details, and the words between their names and those.
+const DETAILED: [(Fault, &str); 2] = [(NO_LEGAL_ACTION, " in choice "), (DATA, " in array ")];
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = NAMES.iter().find(|(fault, _)| *fault == self.kind()).map_or(UNKNOWN, |(_, name)| name);
         f.write_str(name)?;
-        if self.kind() == NO_LEGAL_ACTION { write!(f, "{CHOICE}{}", self.detail()) } else { Ok(()) }
+        match DETAILED.iter().find(|(fault, _)| *fault == self.kind()) {
+            Some((_, separator)) => write!(f, "{separator}{}", self.detail()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -139,6 +155,7 @@ mod tests {
         let codes: Vec<u32> = source
             .lines()
             .filter_map(|line| line.strip_prefix("const FAULT_"))
+            .filter(|line| line.contains("= 0x"))
             .map(|line| u32::from_str_radix(line.split_once("= 0x").expect("a number").1.split_once("u;").expect("its end").0, 16).expect("a number"))
             .collect();
         assert_eq!(codes, NAMES.iter().map(|(fault, _)| fault.code()).collect::<Vec<_>>());
@@ -148,15 +165,19 @@ mod tests {
             assert!(fault.to_string().starts_with(name));
         }
         assert!(source.contains("const NO_FAULT: u32 = 0xFFFFFFFFu;") && Fault::of_code(NONE).is_none());
+        assert!(source.contains(&format!("const FAULT_DETAIL_BITS: u32 = {DETAIL_BITS}u;")));
     }
 
     #[test]
-    fn a_choice_without_legal_actions_is_named_and_read_back() {
-        let fault = NO_LEGAL_ACTION.with_detail(3);
-        assert_eq!(fault.to_string(), "action: none is legal in choice 3");
-        let json = serde_json::to_string(&fault).expect("a text");
-        assert_eq!(serde_json::from_str::<Fault>(&json).expect("a fault"), fault);
+    fn details_are_named_and_read_back() {
+        for (fault, name) in
+            [(NO_LEGAL_ACTION.with_detail(3), "action: none is legal in choice 3"), (DATA.with_detail(0), "data: an index is out of range in array 0")]
+        {
+            assert_eq!((fault.to_string().as_str(), fault.kind().with_detail(fault.detail())), (name, fault));
+            let json = serde_json::to_string(&fault).expect("a text");
+            assert_eq!(serde_json::from_str::<Fault>(&json).expect("a fault"), fault);
+        }
         assert_eq!(serde_json::from_str::<Fault>("\"something else\"").expect("a fault").to_string(), UNKNOWN);
-        assert!(fault.is_of_the_environment() && !PARAMETER.is_of_the_environment());
+        assert!(NO_LEGAL_ACTION.with_detail(3).is_of_the_environment() && !PARAMETER.is_of_the_environment());
     }
 }

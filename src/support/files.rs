@@ -40,6 +40,14 @@ pub fn read_text(path: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// The contents of a file.
+///
+/// # Errors
+/// The operating system's reason.
+pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
 /// The file itself that `path` leads to: the same for every path to it.
 ///
 /// # Errors

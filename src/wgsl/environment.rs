@@ -1,13 +1,14 @@
 //! WGSL glue between the functions of an environment's file and the kernels that call them.
 
 use crate::spec::config::{Config, Setting};
+use crate::spec::data::{Array, Data, Kind};
 use crate::spec::environment::{Environment, Parameter, StateReader};
 use crate::wgsl::writer::{Writer, line};
 
-/// The observation's components, the environment's `parameters`, and its legal actions.
+/// The observation's components, the environment's `parameters` and data, its legal actions, and what went wrong in it.
 pub fn glue(environment: &Environment, config: &Config) -> String {
     let mut w = Writer::default();
-    ["agent", "rng", "outcome", "legal", "divide"].iter().for_each(|name| line!(w, "//! import {name}"));
+    ["agent", "rng", "outcome", "legal", "divide", "canary", "fault"].iter().for_each(|name| line!(w, "//! import {name}"));
     // Software drivers turn a dynamic index into an array into one branch for each element.
     w.file(if environment.binary {
         include_str!("../../shaders/shared/observed_bits.wgsl")
@@ -39,8 +40,51 @@ pub fn glue(environment: &Environment, config: &Config) -> String {
             w.line("return legal;");
         },
     );
+    if !environment.data.arrays.is_empty() {
+        w.file(&data(&environment.data));
+    }
+    let comment = "What went wrong in the functions of the environment's file that no result shows. `rounds` is CANARY_ROUNDS, read from memory.";
+    w.function(comment, "environment_fault(rounds: u32) -> u32", |w| {
+        let otherwise = if environment.data.arrays.is_empty() { "NO_FAULT" } else { "outside_of_data" };
+        line!(w, "return select(FAULT_LOOP, {otherwise}, loops_run(rounds));");
+    });
     w.finish()
 }
+
+/// The functions by which the code of an environment reads its data. Each returns an element of an array; an index that is out of range is replaced by the
+/// last one in it, and noted.
+pub fn data(data: &Data) -> String {
+    let mut w = Writer::default();
+    if !data.arrays.is_empty() {
+        w.line("//! import fault");
+        line!(w, "\n@group(0) @binding({DATA_BINDING}) var<storage, read> env_data: array<u32>;  // [D]");
+        w.line("var<private> outside_of_data: u32 = NO_FAULT;  // FAULT_DATA plus the number of the first array that an index was out of range in");
+    }
+    for (number, array) in data.arrays.iter().enumerate() {
+        let Array { name, kind, shape, offset, .. } = array;
+        let lengths: Vec<String> = shape.iter().map(|length| format!("{length}u")).collect();
+        line!(w, "\nconst {name}_shape = array<u32, {}>({});", shape.len(), lengths.join(", "));
+        let axes = || ["i", "j", "k", "l"].into_iter().zip(&lengths);
+        let arguments: Vec<String> = axes().map(|(index, _)| format!("{index}: u32")).collect();
+        w.function("", format_args!("{name}({}) -> {}", arguments.join(", "), kind.name()), |w| {
+            let outside: Vec<String> = axes().map(|(index, length)| format!("{index} >= {length}")).collect();
+            w.when(outside.join(" || "), |w| line!(w, "outside_of_data = min(outside_of_data, FAULT_DATA + {number}u);"));
+            let place = axes().fold(String::new(), |place, (index, length)| {
+                let index = format!("min({index}, {length} - 1u)");
+                if place.is_empty() { index } else { format!("({place}) * {length} + {index}") }
+            });
+            let word = format!("env_data[{offset}u + {place}]");
+            match kind {
+                Kind::U32 => line!(w, "return {word};"),
+                Kind::F32 | Kind::I32 => line!(w, "return bitcast<{}>({word});", kind.name()),
+            }
+        });
+    }
+    w.finish()
+}
+
+/// The binding of `env_data`, beyond those that kernels declare.
+const DATA_BINDING: u32 = 32;
 
 /// `parameters` with fixed values, or with values that `vary_parameters` samples for an episode.
 fn parameters(w: &mut Writer, environment: &Environment, config: &Config) {

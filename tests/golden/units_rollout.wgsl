@@ -9,7 +9,6 @@
 //! import grid
 //! import rng
 //! import agent
-//! import canary
 //! import fault
 //! import transition
 //! import environment
@@ -54,9 +53,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
             advance(s, n, dispatch.index * STEPS_PER_DISPATCH + i, agent, stored, lane, &state, &episode);
         }
     }
-    if (!loops_run(agent.canary_rounds)) {
-        note_fault(FAULT_LOOP);
-    }
+    note_fault(environment_fault(agent.canary_rounds));
     if (stored) {
         env_lanes[e] = EnvLane(state, episode);
         atomicMin(&faults[s], lane_fault);
@@ -374,26 +371,15 @@ fn entropy_weight(agent: Agent) -> f32 {
     return agent.entropy_coef * select(1.0, remaining(agent), ANNEAL_ENTROPY);
 }
 
-// ---- canary
-
-// Some drivers silently end loops early: Mesa's software driver after 65,535 rounds of all loops of an invocation together. Kernels that call a
-// user's functions end with a loop of CANARY_ROUNDS rounds, which such a driver ends after the first.
-
-// Whether loops still make all of their rounds. `rounds` is CANARY_ROUNDS, read from memory so that no compiler unrolls the loop.
-fn loops_run(rounds: u32) -> bool {
-    var x = 1u;
-    for (var i = 0u; i < rounds; i++) {
-        x = x * 5u + 1u;
-    }
-    return x == 31u;
-}
-
 // ---- fault
 
 // Fault codes, most of them for quantities that are not finite, in the order of the pipeline: the smallest code of an agent is its first fault.
-// The low 16 bits hold a detail, such as the number of a choice. Names: src/support/fault.rs.
+// The low bits hold a detail, such as the number of a choice. Names: src/support/fault.rs.
+
+const FAULT_DETAIL_BITS: u32 = 15u;
 
 const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
+const FAULT_DATA: u32 = 0x18000u;            // an index of data was out of range; plus the number of the array
 const FAULT_OBSERVATION: u32 = 0x20000u;
 const FAULT_NO_LEGAL_ACTION: u32 = 0x30000u; // plus the number of the choice
 const FAULT_POLICY_OUTPUT: u32 = 0x40000u;
@@ -517,6 +503,8 @@ fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
 //! import outcome
 //! import legal
 //! import divide
+//! import canary
+//! import fault
 
 // The observation of an environment as numbers.
 struct Observation {
@@ -545,6 +533,11 @@ fn pixel_of(state: ptr<function, EnvState>, uv: vec2<f32>) -> vec3<f32> {
 fn legal_actions(state: ptr<function, EnvState>) -> Legal {
     var legal: Legal;
     return legal;
+}
+
+// What went wrong in the functions of the environment's file that no result shows. `rounds` is CANARY_ROUNDS, read from memory.
+fn environment_fault(rounds: u32) -> u32 {
+    return select(FAULT_LOOP, NO_FAULT, loops_run(rounds));
 }
 
 // ---- env_lane
@@ -951,6 +944,20 @@ fn remainder_3(a: vec3<f32>, b: vec3<f32>) -> vec3<f32> {
 
 fn remainder_4(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     return hidden_4(a, hidden_zero()) % hidden_4(b, hidden_zero_too());
+}
+
+// ---- canary
+
+// Some drivers silently end loops early: Mesa's software driver after 65,535 rounds of all loops of an invocation together. Kernels that call a
+// user's functions end with a loop of CANARY_ROUNDS rounds, which such a driver ends after the first.
+
+// Whether loops still make all of their rounds. `rounds` is CANARY_ROUNDS, read from memory so that no compiler unrolls the loop.
+fn loops_run(rounds: u32) -> bool {
+    var x = 1u;
+    for (var i = 0u; i < rounds; i++) {
+        x = x * 5u + 1u;
+    }
+    return x == 31u;
 }
 
 // ---- running_sum

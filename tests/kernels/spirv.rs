@@ -7,8 +7,10 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use ppo_gpu::program::kernel::{self, Grid};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
+use ppo_gpu::spec::data::Data;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::wgsl::{compose, reflect};
+use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -118,7 +120,11 @@ fn aliases_in_a_file_are_the_same_as_their_targets() {
         fn env_step(state: ptr<function, EnvState>, action: array<u32, 2>, rng: ptr<function, Rng>) -> Outcome {\n    \
             (*state).board = (*state).other;\n    (*state).other[action[0]] = row(action[1]);\n    return Outcome(1.0, false);\n}\n\
         fn env_observe(state: EnvState) -> Seen { return array<f32, 2>(f32(state.board[0][1]), 0.0); }\n";
-    let environment = Environment::parse("aliases.wgsl", source).unwrap();
+    // And arrays, which other environments do not have.
+    let view = TensorView::new(Dtype::I32, vec![1, 2], bytemuck::cast_slice(&[0i32, 1])).unwrap();
+    let data = Data::from_safetensors("a file", &safetensors::serialize([("gains", view)], None).unwrap()).unwrap();
+    let source = &source.replace("Outcome(1.0,", "Outcome(f32(gains(0u, action[0])),");
+    let environment = Environment::with_data("aliases.wgsl", source, data).unwrap();
     for profile in ["gpu", "small", "software"] {
         let plan = Plan::with_environment(&config("envs=8 steps=4 hidden=8"), environment.clone(), Profile::named(profile).unwrap()).unwrap();
         for kernel in kernel::all(&plan) {
