@@ -590,7 +590,7 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
-    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 32?)"]),
+    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 33?)"]),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
         &["`ACTIONS`", "(or is it `ACTION` in line 28?)"],
