@@ -593,7 +593,7 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 33?)"]),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
-        &["`ACTIONS`", "(or is it `ACTION` in line 28?)"],
+        &["`ACTIONS`", "(or is it `ACTION` in line 29?)"],
     ),
     discrete(
         &[("const ACTIONS: u32 = 3u;", ""), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
@@ -606,9 +606,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
-        &["nothing says what an action is", "(or is it `ACTION` in line 28?)"],
+        &["nothing says what an action is", "(or is it `ACTION` in line 29?)"],
     ),
-    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 57?)"]),
+    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 58?)"]),
     discrete(
         &[("struct EnvState {", "struct Catch {"), (BEFORE_RESET, "alias EnvState = Catch;§\n")],
         &["`EnvState` is an alias", "help: give the structure itself this name: struct EnvState { ... }"],
