@@ -6,9 +6,7 @@
 //! import grid
 //! import agent
 //! import rng
-//! import permute
-//! import sample
-//! import moments_of
+//! import moments_of_advantages
 //! import reduce_moments
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                 // [s]
@@ -29,11 +27,7 @@ fn minibatch_moments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
             mine = moments_merge(mine, MomentsOf(count, moments_of_part.x, moments_of_part.y));
         }
     } else {
-        let first = (gradient_step % MINIBATCHES) * MINIBATCH;
-        let key = permutation_key(agents[s], gradient_step / MINIBATCHES);
-        for (var i = lane; i < MINIBATCH; i += LANES) {
-            mine = moments_push(mine, samples[s * BATCH + permute(first + i, key)].advantage);
-        }
+        mine = moments_of_advantages(s, gradient_step, 0u, MINIBATCH, lane);
     }
     let all = reduce_moments(mine, lane);
     if (lane == 0u && gradient_step < EPOCHS * MINIBATCHES) {

@@ -5,9 +5,7 @@
 //! import grid
 //! import agent
 //! import rng
-//! import permute
-//! import sample
-//! import moments_of
+//! import moments_of_advantages
 //! import reduce_moments
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                      // [s]
@@ -20,14 +18,8 @@ fn minibatch_parts(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_i
     let s = place.s;
     let gradient_step = place.group / MOMENT_PARTS;
     let part_ = place.group % MOMENT_PARTS;
-    let first = (gradient_step % MINIBATCHES) * MINIBATCH;
     let end = min((part_ + 1u) * MOMENT_PART, MINIBATCH);
-    let key = permutation_key(agents[s], gradient_step / MINIBATCHES);
-    var mine = MomentsOf(0.0, 0.0, 0.0);
-    for (var i = part_ * MOMENT_PART + lane; i < end; i += LANES) {
-        mine = moments_push(mine, samples[s * BATCH + permute(first + i, key)].advantage);
-    }
-    let all = reduce_moments(mine, lane);
+    let all = reduce_moments(moments_of_advantages(s, gradient_step, part_ * MOMENT_PART, end, lane), lane);
     if (lane == 0u) {
         moment_parts[s * EPOCHS * MINIBATCHES * MOMENT_PARTS + place.group] = vec2(all.mean, all.m2);
     }

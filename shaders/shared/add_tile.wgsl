@@ -1,7 +1,7 @@
 // The gradient of a tile: fetches samples, runs them through a network, computes their losses and runs the slopes of these back.
 
 //! import rng
-//! import permute
+//! import minibatch
 //! import sample
 //! import policy
 
@@ -55,7 +55,7 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
 fn draw(s: u32, i: u32, lane: u32, agent: Agent, gradient_step: u32) -> Drawn {
     var drawn: Drawn;
     if (lane < TILE) {
-        let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+        let b = minibatch_sample(minibatch(agent, gradient_step), min(i, MINIBATCH - 1u));
         network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS, lane);
         drawn.sample = samples[s * BATCH + b];
         load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
