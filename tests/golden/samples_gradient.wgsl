@@ -116,11 +116,6 @@ fn time_of(agent: Agent, t: u32) -> u32 {
     return agent.sequence * STEPS + t;
 }
 
-// The key of the permutation of an epoch.
-fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
-    return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
-}
-
 // The factor of linear annealing: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
     // Beyond 2^24 updates the quotient rounds to 1 before the last update.
@@ -147,7 +142,7 @@ fn entropy_weight(agent: Agent) -> f32 {
 // The gradient of a tile: fetches samples, runs them through a network, computes their losses and runs the slopes of these back.
 
 //! import rng
-//! import permute
+//! import minibatch
 //! import sample
 //! import policy
 
@@ -201,7 +196,7 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
 fn draw(s: u32, i: u32, lane: u32, agent: Agent, gradient_step: u32) -> Drawn {
     var drawn: Drawn;
     if (lane < TILE) {
-        let b = permute((gradient_step % MINIBATCHES) * MINIBATCH + min(i, MINIBATCH - 1u), permutation_key(agent, gradient_step / MINIBATCHES));
+        let b = minibatch_sample(minibatch(agent, gradient_step), min(i, MINIBATCH - 1u));
         network_fetch((s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS, lane);
         drawn.sample = samples[s * BATCH + b];
         load_action((s * BATCH + b) * ACTION_WORDS, &drawn);
@@ -653,39 +648,27 @@ fn rng_normal(rng: ptr<function, Rng>) -> f32 {
     return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
 }
 
-// ---- permute
+// ---- minibatch
 
-// A permutation of the BATCH samples, named by a key, evaluated one index at a time: a Feistel network over the next power of two,
-// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/spec/random.rs, permute.
+// Minibatches: each epoch cuts a fresh permutation of the agent's BATCH samples into MINIBATCHES parts. Whatever learns draws its samples here.
+// Twin: src/reference/layouts.rs, minibatch.
 
-const PERMUTATION_ROUNDS: u32 = 8u;
+//! import permute
 
-// MurmurHash3's 32-bit finaliser (Appleby).
-fn scramble(value: u32) -> u32 {
-    var h = value;
-    h = (h ^ (h >> 16u)) * 0x85EBCA6Bu;
-    h = (h ^ (h >> 13u)) * 0xC2B2AE35u;
-    return h ^ (h >> 16u);
+struct Minibatch {
+    first: u32,      // its first place in the permutation
+    key: vec2<u32>,  // of the epoch's permutation
 }
 
-fn permute(index: u32, key: vec2<u32>) -> u32 {
-    let left_mask = (1u << PERMUTATION_LEFT_BITS) - 1u;
-    let right_mask = (1u << PERMUTATION_RIGHT_BITS) - 1u;
-    var x = index;
-    // Ends: the walk follows a cycle of a bijection, and `index` itself, which is inside, lies on it.
-    loop {
-        var left = x >> PERMUTATION_RIGHT_BITS;
-        var right = x & right_mask;
-        for (var round = 0u; round < PERMUTATION_ROUNDS; round += 2u) {
-            left ^= scramble(right ^ (key.x + round * 0x9E3779B9u)) & left_mask;
-            right ^= scramble(left ^ (key.y + (round + 1u) * 0x9E3779B9u)) & right_mask;
-        }
-        x = (left << PERMUTATION_RIGHT_BITS) | right;
-        if (x < BATCH) {
-            break;
-        }
-    }
-    return x;
+// The minibatch of a gradient step.
+fn minibatch(agent: Agent, gradient_step: u32) -> Minibatch {
+    let epoch = agent.sequence * EPOCHS + gradient_step / MINIBATCHES;
+    return Minibatch((gradient_step % MINIBATCHES) * MINIBATCH, threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, epoch)));
+}
+
+// The place of its sample `i` among those of the agent.
+fn minibatch_sample(minibatch: Minibatch, i: u32) -> u32 {
+    return permute(minibatch.first + i, minibatch.key);
 }
 
 // ---- sample
@@ -780,6 +763,41 @@ fn stored_component(base: u32, k: u32) -> f32 {
 
 fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
     return select(value, vec4(0.0), lane == 0xffffffffu);
+}
+
+// ---- permute
+
+// A permutation of the BATCH samples, named by a key, evaluated one index at a time: a Feistel network over the next power of two,
+// applied again until the result is inside (cycle walking, Black and Rogaway 2002). Twin: src/spec/random.rs, permute.
+
+const PERMUTATION_ROUNDS: u32 = 8u;
+
+// MurmurHash3's 32-bit finaliser (Appleby).
+fn scramble(value: u32) -> u32 {
+    var h = value;
+    h = (h ^ (h >> 16u)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13u)) * 0xC2B2AE35u;
+    return h ^ (h >> 16u);
+}
+
+fn permute(index: u32, key: vec2<u32>) -> u32 {
+    let left_mask = (1u << PERMUTATION_LEFT_BITS) - 1u;
+    let right_mask = (1u << PERMUTATION_RIGHT_BITS) - 1u;
+    var x = index;
+    // Ends: the walk follows a cycle of a bijection, and `index` itself, which is inside, lies on it.
+    loop {
+        var left = x >> PERMUTATION_RIGHT_BITS;
+        var right = x & right_mask;
+        for (var round = 0u; round < PERMUTATION_ROUNDS; round += 2u) {
+            left ^= scramble(right ^ (key.x + round * 0x9E3779B9u)) & left_mask;
+            right ^= scramble(left ^ (key.y + (round + 1u) * 0x9E3779B9u)) & right_mask;
+        }
+        x = (left << PERMUTATION_RIGHT_BITS) | right;
+        if (x < BATCH) {
+            break;
+        }
+    }
+    return x;
 }
 
 // ---- categorical

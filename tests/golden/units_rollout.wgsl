@@ -345,11 +345,6 @@ fn time_of(agent: Agent, t: u32) -> u32 {
     return agent.sequence * STEPS + t;
 }
 
-// The key of the permutation of an epoch.
-fn permutation_key(agent: Agent, epoch: u32) -> vec2<u32> {
-    return threefry2x32(agent.seed, vec2(PERMUTE_DOMAIN, agent.sequence * EPOCHS + epoch));
-}
-
 // The factor of linear annealing: constant within an update; in the last one 1 / UPDATES, not 0.
 fn remaining(agent: Agent) -> f32 {
     // Beyond 2^24 updates the quotient rounds to 1 before the last update.
@@ -1100,7 +1095,6 @@ const ACTION_WORDS: u32 = 1u;
 const MASK_WORDS: u32 = 0u;
 const ENVS: u32 = 8u;
 const STEPS: u32 = 4u;
-const EPOCHS: u32 = 4u;
 const UPDATES: u32 = 15625u;
 const FINAL_ROWS: u32 = 1u;
 const VALUE_ROWS: u32 = 6u;
