@@ -54,7 +54,7 @@ fn a_kernel_with_wrong_results_is_named() {
         assert_eq!((last.check, last.verdict), ("kernels", Verdict::Bad), "{found:?}");
         assert!(last.text.contains(&format!("`{kernel}`")), "{last:?}");
         // The reference is right, or every device would be told so: it is the driver's fault.
-        assert!(last.help.contains("the driver compiles or executes this kernel wrongly") && !last.help.contains("defect of ppo-gpu"), "{last:?}");
+        assert!(last.help.contains("the driver compiles or executes kernels wrongly") && !last.help.contains("defect of ppo-gpu"), "{last:?}");
     }
 }
 

@@ -496,6 +496,23 @@ fn a_destroyed_device_is_an_error() {
     assert!(matches!(error, Error::Device { .. }), "{error}");
 }
 
+/// Kernels that end at once stand for a driver that reports work as done and has not begun it.
+#[test]
+fn a_device_that_executes_nothing_is_an_error() {
+    let idle = || {
+        let rewrite = |name: &str, source: String| {
+            let start = source.find(&format!("fn {name}(")).unwrap();
+            let body = start + source[start..].find(") {\n").unwrap() + 4;
+            format!("{}    if (DOES_NOTHING) {{ return; }}\n{}\nconst DOES_NOTHING = true;\n", &source[..body], &source[body..])
+        };
+        EngineOptions { rewrite: Some(Box::new(rewrite)), ..EngineOptions::default() }
+    };
+    let plan = Plan::new(&config(None, SMALL), profile("auto")).unwrap();
+    let mut trainer = Trainer::with_options(gpu(), plan, &idle()).unwrap();
+    let error = train(&mut trainer).expect_err("nothing was trained");
+    assert!(error.exit_code() == 1 && error.to_string().contains("while it ran update 1: it executed nothing"), "{error}");
+}
+
 /// A small network, so that it takes a second; .ci/run trains that of configs/cartpole.toml itself.
 #[test]
 fn cartpole_is_learned() {

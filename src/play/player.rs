@@ -10,7 +10,7 @@ use crate::spec::config::{Config, Setting};
 use crate::spec::environment::Environment;
 use crate::spec::random::seed_words;
 use crate::spec::records::{Agent, Transition};
-use crate::support::error::{Error, Result};
+use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::train::agents::{self, agent_rows, upload};
 use crate::train::checkpoint::Checkpoint;
@@ -139,7 +139,12 @@ impl Player {
         if faults.iter().flatten().any(|fault| fault.kind() == fault::LOOP) {
             return Err(Error::loops(&self.plan.environment.name));
         }
-        let transitions = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * self.plan.batch * Transition::WORDS]);
+        let transitions: Vec<Transition> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * self.plan.batch * Transition::WORDS]);
+        // Lengths of episodes include the step itself.
+        if transitions.iter().any(|transition| transition.episode_length == 0) {
+            let message = "it executed nothing: steps that it was given are empty".into();
+            return Err(Error::Device { activity: "ran kernel `rollout`".into(), message, kind: DeviceFailure::Wrong });
+        }
         self.rows.iter_mut().for_each(Agent::count_update);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));
         Ok(Played { transitions, faults })

@@ -250,7 +250,7 @@ impl Error {
                 "this is a defect of ppo-gpu; please report it with the output of `ppo-gpu devices` and `ppo-gpu inspect plan`".into()
             }
             Error::Device { kind: DeviceFailure::Wrong, .. } => {
-                "the driver compiles or executes this kernel wrongly: update it, or pick another device or driver with --backend/--adapter; if the newest driver \
+                "the driver compiles or executes kernels wrongly: update it, or pick another device or driver with --backend/--adapter; if the newest driver \
                  does the same, report it to the driver's makers, and to ppo-gpu with the output of `ppo-gpu doctor --json`"
                     .into()
             }

@@ -25,6 +25,8 @@ pub struct Divergence {
 
 /// The value of `faults` for an agent without a fault.
 pub const NONE: u32 = u32::MAX;
+/// No kernel writes this code: it is found in memory that a device has not written.
+pub const NEVER_WRITTEN: u32 = 0;
 
 macro_rules! faults {
     ($($constant:ident $code:literal $name:literal;)*) => {

@@ -411,6 +411,10 @@ impl Trainer {
         self.gpu.done(Some(update.submission), activity).await?;
         let words = self.staging_of(update.sequence).read(&self.engine, update.metrics, activity).await?;
         let rows: Vec<MetricsRow> = bytemuck::pod_collect_to_vec(&words[0][..self.plan.agents * MetricsRow::WORDS]);
+        if rows.iter().any(|row| row.fault == fault::NEVER_WRITTEN) {
+            let message = "it executed nothing: the metrics that it returned are empty".into();
+            return Err(Error::Device { activity: activity(), message, kind: DeviceFailure::Wrong });
+        }
         if let Some(row) = rows.iter().find(|row| row.sequence != update.sequence) {
             // Some systems report work as done although it was cut off.
             let message = format!("the device returned the metrics of update {} instead", row.sequence + 1);
