@@ -1,16 +1,22 @@
 #!/bin/sh
 # What GPU drivers' compilers make of the kernels, without a GPU: registers, spills, scratch, occupancy, size and time of each kernel of a dozen plans.
 #
-#     sh scripts/gpu-lab.sh [TABLE.md]
+#     sh scripts/gpu-lab.sh [TABLE.md]      without a file, the table goes to stdout
 #
-# Needs root, apt-get of a Debian, and about 2 GB in $LAB (default: ~/.cache/ppo-gpu-lab). Mesa's drivers for AMD, NVIDIA, Apple and Adreno come from Debian's
-# newest packages, into a tree of their own; nothing is installed into the system. Mesa's shims stand for the hardware: kernels are compiled, not executed.
-# Intel's driver has no shim in the packages, and Windows' and NVIDIA's own compilers are not here.
+# Needs root, a Debian on x86-64, cargo, python3, and about 2 GB in $LAB (default: ~/.cache/ppo-gpu-lab), of which 160 MB are downloaded. Mesa's drivers for AMD,
+# NVIDIA, Apple and Adreno come from Debian's newest packages, into a tree of their own; nothing is installed into the system. Later runs use the same packages:
+# remove $LAB for newer ones. Mesa's shims stand for the hardware: kernels are compiled, not executed. Intel's driver has no shim in the packages, and
+# Windows' and NVIDIA's own compilers are not here.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 table=${1:-}
 lab=${LAB:-${HOME:?}/.cache/ppo-gpu-lab}
+case $lab in
+    *" "* | *"	"*) lab= ;;
+    /*) ;;
+    *) lab= ;;
+esac
 tree=$lab/tree
 
 die() {
@@ -18,6 +24,8 @@ die() {
     exit 1
 }
 
+[ -n "$lab" ] || die "LAB must be an absolute path without spaces"
+[ "$(uname -m)" = x86_64 ] || die "the compilers are run on x86-64 only"
 [ "$(id -u)" -eq 0 ] || die "the compilers run in a directory tree of their own (chroot), for which this must be root"
 for tool in apt-get dpkg unshare cargo python3; do
     command -v "$tool" >/dev/null 2>&1 || die "$tool is missing"
@@ -118,11 +126,13 @@ freedreno Adreno freedreno FD_GPU_ID=740 Adreno-740'
 (cd "$lab" && ls spirv/*.spv) | sed 's|^|/lab/|' >"$lab/files"
 printf '%s\n' "$devices" | while read -r driver device shim variable name; do
     printf 'compiling for %s\n' "$name" >&2
+    before=$(wc -l <"$lab/statistics")
     # One process each: a compiler that crashes or hangs takes only its own kernel along.
     while read -r file; do
         inside VK_DRIVER_FILES="/usr/share/vulkan/icd.d/${driver}_icd.json" LD_PRELOAD="/usr/lib/x86_64-linux-gnu/lib${shim}_noop_drm_shim.so" "$variable" \
             timeout 120 /lab/pipestats "$device" "$file" 2>/dev/null </dev/null | sed "s|^|$name	|" >>"$lab/statistics"
     done <"$lab/files"
+    [ "$(wc -l <"$lab/statistics")" -gt "$before" ] || printf 'error: nothing could be compiled for %s\n' "$name" >&2
 done
 python3 "$root/scripts/gpu-lab/table.py" "$lab/statistics" "$(cat "$lab/version")" >"$lab/table.md"
 if [ -n "$table" ]; then cp "$lab/table.md" "$table"; else cat "$lab/table.md"; fi

@@ -1,5 +1,5 @@
 // Renders environment 0 of agent 0: each pixel is env_pixel at its centre, as bytes red, green, blue and 255. The last byte is
-// the kind of the fault if there was one in the environment's code.
+// 254 if the driver ended a loop early, and the number of an array if an index of it was out of range.
 // One lane: one pixel. Reads agents, env_lanes. Writes pixels.
 
 //! import agent
@@ -23,6 +23,6 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
     let bytes = vec3<u32>(clamp(pixel_of(&state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
     let fault = environment_fault(agent.canary_rounds);
-    let opacity = select(fault >> FAULT_DETAIL_BITS, 255u, fault == NO_FAULT);
+    let opacity = select(select(fault - FAULT_DATA, 254u, fault == FAULT_LOOP), 255u, fault == NO_FAULT);
     pixels[i] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (opacity << 24u);
 }

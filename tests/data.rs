@@ -144,7 +144,7 @@ fn a_run_keeps_the_data() {
     let (kept, mut damaged) = (desk.bytes("run/environment.safetensors"), desk.bytes("run/environment.safetensors"));
     *damaged.last_mut().unwrap() ^= 1;
     desk.write("run/environment.safetensors", &damaged);
-    desk.expect(REFUSED, "eval run --episodes 4").says(&["this file, or the data beside it, is not the one that this run was trained on"]);
+    desk.expect(REFUSED, "eval run --episodes 4").says(&["this file, or environment.safetensors beside it, is not the one that this run was trained on"]);
     desk.write("run/environment.safetensors", &kept[..20]);
     desk.expect(REFUSED, "eval run --episodes 4").says(&["run/environment.safetensors is not a safetensors file, or is damaged"]);
     std::fs::remove_file(desk.path("run/environment.safetensors")).unwrap();
@@ -173,9 +173,12 @@ fn an_index_out_of_range_is_a_fault() {
     let desk = desk();
     desk.write("mine.wgsl", reader().replace("grid(i / 3u, i % 3u)", "grid(i / 2u, i % 3u)"));
     let report = desk.expect(REFUSED, "env check mine.wgsl");
-    assert!(report.stdout.contains("\nWRONG  an index of `grid` is out of range; its shape is [4, 3]: compare indices with grid_shape\n"), "{report}");
+    assert!(
+        report.stdout.contains("\nWRONG  an index of `grid` is out of range: its shape is [4, 3]; compare indices with grid_shape before they are used"),
+        "{report}"
+    );
     let outcome = desk.expect(DIVERGED, &format!("--env mine.wgsl {TINY} --out run"));
-    outcome.says(&["an index is out of range in array 1 of the environment's data", "compare indices with NAME_shape", "env check FILE"]);
+    outcome.says(&["an index is out of range in array 1 of the environment's data", "compare indices with NAME_shape", "env show FILE"]);
     let rows = desk.read("run/metrics.jsonl");
     assert!(rows.contains("data: an index is out of range in array 1"), "{rows}");
     // Negative ones, too.
@@ -183,9 +186,10 @@ fn an_index_out_of_range_is_a_fault() {
     let report = desk.expect(REFUSED, "env check mine.wgsl");
     assert!(report.stdout.contains("\nWRONG  an index of `signed` is out of range"), "{report}");
     // In a picture.
+    let line = 1 + reader().lines().position(|line| line.starts_with("fn env_pixel")).unwrap();
     desk.write("mine.wgsl", reader().replace("u32(uv.y * 3.99)", "u32(uv.y * 5.0)"));
     let report = desk.expect(REFUSED, "env check mine.wgsl");
-    assert!(report.stdout.contains("\nWRONG  mine.wgsl:") && report.stdout.contains("an index is out of range in array"), "{report}");
+    assert!(report.stdout.contains(&format!("\nWRONG  mine.wgsl:{line}: an index of `grid` is out of range: its shape is [4, 3]; ")), "{report}");
 }
 
 #[test]
@@ -208,12 +212,12 @@ fn data_that_cannot_be_used_is_refused_at_its_line() {
         ("array.safetensors", &["mine.wgsl:3: cannot read array.safetensors: ", "did you mean 'arrays.safetensors'?"]),
         ("folder.safetensors", &["mine.wgsl:3: cannot read folder.safetensors: it is not a file"]),
         ("text.safetensors", &["mine.wgsl:3: text.safetensors is not a safetensors file", "save_file"]),
-        ("double.safetensors", &["mine.wgsl:3: the array `y` of double.safetensors is of type F64", "y.astype(\"float32\")"]),
+        ("double.safetensors", &["mine.wgsl:3: the array `y` of double.safetensors is of type F64", "ascontiguousarray(y, \"float32\")"]),
         ("nan.safetensors", &["mine.wgsl:3: the array `y` of nan.safetensors contains NaN at [0]"]),
         ("again.safetensors", &["mine.wgsl:3: both arrays.safetensors and again.safetensors contain an array `grid`"]),
         ("keyword.safetensors", &["the array `while` of keyword.safetensors has a name with a meaning in WGSL"]),
         ("function.safetensors", &["the array `min` of function.safetensors has a name with a meaning in WGSL"]),
-        ("own.safetensors", &["`count_shape`", "it is declared in mine.wgsl:7, and for the array `count` of own.safetensors: choose another name"]),
+        ("own.safetensors", &["`count_shape`", "it is declared in mine.wgsl:7, and for the array `count` of own.safetensors: rename the array"]),
         ("shape.safetensors", &["`count_shape`", "and for the array `count_shape` of shape.safetensors"]),
         ("kernel.safetensors", &["`act_and_step`", "the kernels around an environment use this name, and for the array `act_and_step` of kernel.safetensors"]),
     ];
@@ -221,6 +225,14 @@ fn data_that_cannot_be_used_is_refused_at_its_line() {
         desk.write("mine.wgsl", reader().replace("const OBSERVATION:", &format!("//! data {name}\nconst OBSERVATION:")));
         desk.expect(REFUSED, "env check mine.wgsl").says(says);
     }
+    // Mistakes in the use of arrays.
+    let how = "`grid` is a function: grid(i, j) is an element, of type f32; indices are u32, and grid_shape[0] is a length";
+    for wrong in ["grid(i)", "grid[i]", "grid(i32(i), 0u)", "grid(i, 0u, 0u)", "f32(grid_shape)"] {
+        desk.write("mine.wgsl", reader().replace("grid(i / 3u, i % 3u)", wrong));
+        desk.expect(REFUSED, "env check mine.wgsl").says(&[how]);
+    }
+    desk.write("mine.wgsl", reader().replace("grid(i / 3u, i % 3u)", "f32(env_data[0])"));
+    desk.expect(REFUSED, "env check mine.wgsl").says(&["the buffer of all arrays has no place in an environment", "call the functions"]);
     // A name that no array has.
     desk.write("mine.wgsl", reader().replace("grid(i / 3u, i % 3u)", "gird(i / 3u, i % 3u)"));
     desk.expect(REFUSED, "env check mine.wgsl").says(&["`gird`", "did you mean 'grid'?"]);

@@ -121,11 +121,14 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
         return Ok(report);
     }
-    if let Some(fault) = first.fault.filter(|fault| fault.kind() == fault::DATA)
-        && let Some(array) = environment.data.arrays.get(fault.detail() as usize)
-    {
+    // What an error says of the environment, without its path.
+    let said = |error: &Error| match error {
+        Error::Environment { problem, help, .. } => format!("{problem}; {help}"),
+        other => format!("{other}: {}", other.help()),
+    };
+    if let Some(fault) = first.fault.filter(|fault| fault.kind() == fault::DATA) {
         // Later results depend on elements that were not asked for.
-        say(Wrong, "", format!("an index of `{}` is out of range; its shape is {:?}: compare indices with {}_shape", array.name, array.shape, array.name));
+        say(Wrong, "", said(&environment.error(fault)));
         return Ok(report);
     }
     let second = Trial::run(gpu, &engine, &plan)?;
@@ -243,7 +246,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         let player = Player::new(gpu, &Config { agents: 1, ..config }, environment, None, &options)?;
         match Painter::new(&player, PICTURE).and_then(|painter| painter.draw()) {
             Ok(_) => say(Fine, "", "it can be drawn".into()),
-            Err(error @ Error::Environment { .. }) => say(Wrong, "fn env_pixel", format!("{error}: {}", error.help())),
+            Err(error @ Error::Environment { .. }) => say(Wrong, "fn env_pixel", said(&error)),
             Err(error) => return Err(error),
         }
     } else {

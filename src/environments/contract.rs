@@ -233,6 +233,7 @@ impl File<'_> {
             ("@fragment", "an entry point", pure),
             ("subgroup", "an operation across invocations", "remove it: each invocation steps an environment of its own"),
             ("@group", "a binding", pure),
+            ("env_data", "the buffer of all arrays", "call the functions that have the arrays' names"),
             ("@binding", "a binding", pure),
             ("var<", "a variable outside functions", "keep in EnvState what lives between steps; variables of functions are written `var x`"),
             ("override ", "an override", "write `const`; what is to be changed from outside goes into EnvParameters"),
@@ -284,7 +285,7 @@ impl File<'_> {
         let places = self.places_of(name);
         let declared =
             if places.is_empty() { "the kernels around an environment use this name".into() } else { format!("it is declared in {}", places.join(" and ")) };
-        Some(format!("{declared}, and for the array `{array}` of {file}: choose another name for one of them"))
+        Some(format!("{declared}, and for the array `{array}` of {file}: rename the array"))
     }
 
     /// What the file declares at the beginnings of lines: names after `keyword` ("const", "fn", "struct" or "alias"), and their lines.
@@ -393,8 +394,16 @@ impl File<'_> {
             p if p.starts_with("expected") => "what is missing may be at the end of the line before",
             _ => "",
         };
+        // Such a line may say anything about types and arguments.
+        let code = in_file.and_then(|line| self.source.lines().nth(line - 1)).and_then(|line| line.split("//").next()).unwrap_or_default();
+        let of_array = self
+            .data
+            .arrays
+            .iter()
+            .find(|array| with_data.is_none() && words(code).any(|word| word == array.name || word.strip_suffix("_shape") == Some(&array.name)));
+        let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
-        self.error(in_file, problem, format!("{help}{nearest}{}{report}", if help.is_empty() { "" } else { "\n" }))
+        self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() { "" } else { "\n" }))
     }
 
     /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.
@@ -421,13 +430,19 @@ fn is_unknown(problem: &str) -> bool {
 fn nearest(text: &str, problem: &str) -> String {
     let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
     let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
-    let words = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let names =
-        words.chain(WGSL_FUNCTIONS.split_whitespace()).filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
+    let names = code
+        .flat_map(words)
+        .chain(WGSL_FUNCTIONS.split_whitespace())
+        .filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     // Constants are in capital letters.
     let is_capital = |word: &str| !word.contains(|c: char| c.is_ascii_lowercase());
     let names = names.filter(|word| !is_capital(unknown) || is_capital(word));
     did_you_mean(unknown, names)
+}
+
+/// The words of a line of code.
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
 
 /// WGSL's functions for numbers and vectors (WGSL specification, section "Built-in functions").

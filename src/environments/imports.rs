@@ -180,6 +180,10 @@ fn help_with_path(line: &str) -> String {
 
 /// "; did you mean 'x'?" with the file beside the missing `path` whose name is nearest to that in `wanted`, has the same `ending`, and is not `own`.
 fn neighbour(path: &Path, wanted: &str, ending: &str, own: Option<&str>) -> String {
+    // What is there and cannot be used needs no other name.
+    if path.exists() {
+        return String::new();
+    }
     let neighbours = files::neighbours(path);
     let candidates = neighbours.iter().map(String::as_str).filter(|other| other.ends_with(ending) && own != Some(other));
     did_you_mean(wanted.rsplit('/').next().unwrap_or(wanted), candidates)
@@ -193,7 +197,7 @@ fn malformed(name: &str, line: &str, files: &str, ending: &str) -> Option<String
     Some(match name {
         "" => format!("the {line} names no file"),
         _ if is_quoted => format!("the {line} names {name}, which has quotes"),
-        _ if name.contains(',') => format!("the {line} names {name}, and one line names one file"),
+        _ if name.contains(',') || name.matches(ending).count() > 1 => format!("the {line} names {name}, and one line names one file"),
         _ if name.contains('\\') => format!("the {line} names {name}, with a backslash"),
         _ if path.is_absolute() || path.has_root() => format!("the {line} names {name}, which is not a path from the directory of this file"),
         _ if !stem.ends_with(ending) || stem == ending => format!("the {line} names {name}, and {files} are called NAME{ending}"),

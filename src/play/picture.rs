@@ -44,8 +44,7 @@ impl Picture {
 pub struct Painter {
     engine: Engine,
     size: u32,
-    /// Name of the environment.
-    environment: String,
+    environment: Environment,
 }
 
 impl Painter {
@@ -69,7 +68,7 @@ impl Painter {
             return Err(Error::config("--size", format!("{size} is out of range (1 to {MOST_SIZE})"), format!("nearest that works: {nearest}")));
         }
         let engine = player.engine().beside(schedule::drawing(size), &EngineOptions::default())?;
-        Ok(Painter { engine, size, environment: plan.environment.name.clone() })
+        Ok(Painter { engine, size, environment: plan.environment.clone() })
     }
 
     /// Renders the present state of the environment.
@@ -80,7 +79,7 @@ impl Painter {
         self.engine.submit(&self.engine.pieces(&self.engine.program().update), |_| ());
         let rgba = self.engine.read("pixels")?;
         if let Some(pixel) = rgba.iter().find(|&pixel| pixel >> 24 != 255) {
-            return Err(Error::in_environment(&self.environment, Fault::of_kind(pixel >> 24)));
+            return Err(self.environment.error(Fault::of_pixel(pixel >> 24)));
         }
         Ok(Picture { size: self.size, rgba: bytemuck::cast_slice(&rgba).to_vec() })
     }

@@ -125,7 +125,7 @@ impl Directory {
         let source = files::read_text(&path)?;
         let data = if source.lines().any(|line| data_line(line).is_some()) { self.data()? } else { Data::default() };
         if environment::sha256(&source, &data) != *sha256 {
-            let which = if data.arrays.is_empty() { "the file is" } else { "this file, or the data beside it, is" };
+            let which = if data.arrays.is_empty() { "the file is".into() } else { format!("this file, or {DATA} beside it, is") };
             let problem = format!("{which} not the one that this run was trained on");
             return Err(Error::config(path.display().to_string(), problem, "restore it from a copy; to train on a changed one, start a new run"));
         }

@@ -2,7 +2,7 @@
 
 use crate::support::error::Error;
 use crate::support::files;
-use crate::support::text::plural;
+use crate::support::text::{grouped, plural};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::ops::RangeInclusive;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 /// Axes of an array.
 const AXES: RangeInclusive<usize> = 1..=4;
-/// Most arrays of an environment: their numbers are details of faults.
-const MOST_ARRAYS: usize = 256;
+/// Most arrays of an environment: their numbers are details of faults, and bytes of pictures (shaders/draw.wgsl).
+const MOST_ARRAYS: usize = 250;
 /// Most 32-bit words of all arrays together: 1 GiB.
 const MOST_WORDS: usize = 1 << 28;
 
@@ -70,6 +70,13 @@ impl Array {
         format!("{} {:?} of {}", self.name, self.shape, self.kind.name())
     }
 
+    /// How WGSL reads an element and a length.
+    pub fn how_to_read(&self) -> String {
+        let Array { name, kind, shape, .. } = self;
+        let indices = ["i", "j", "k", "l"][..shape.len()].join(", ");
+        format!("`{name}` is a function: {name}({indices}) is an element, of type {}; indices are u32, and {name}_shape[0] is a length", kind.name())
+    }
+
     /// Elements, each of which is a word.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
@@ -113,11 +120,21 @@ impl Data {
             }
             let words: usize = found.iter().map(|(_, words)| words.len()).sum();
             if found.len() > MOST_ARRAYS || words > MOST_WORDS {
-                let problem_ = format!("{file} makes {} with {words} elements together", plural(found.len(), "array", "arrays"));
-                return Err(problem((problem_, format!("at most {MOST_ARRAYS} arrays with {MOST_WORDS} elements"))));
+                let problem_ = format!("with {file} there are {} with {} elements together", plural(found.len(), "array", "arrays"), grouped(words as u64));
+                let help = format!(
+                    "at most {MOST_ARRAYS} arrays, and {} elements in all of them; join arrays of one shape along another axis",
+                    grouped(MOST_WORDS as u64)
+                );
+                return Err(problem((problem_, help)));
             }
         }
         found.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        let named = |name: &str| found.iter().find(|(array, _)| array.name == name);
+        if let Some((array, (of, _))) = found.iter().find_map(|(array, _)| Some((array, named(array.name.strip_suffix("_shape")?)?))) {
+            let number = files.iter().position(|(file, _)| *file == array.file).unwrap_or_default();
+            let problem = format!("the array `{}` of {} has the name of the shape of `{}`", array.name, array.file, of.name);
+            return Err((number, (problem, "give it another name".into())));
+        }
         let mut offset = 0;
         for (array, words) in &mut found {
             array.offset = offset;
@@ -161,7 +178,7 @@ impl Data {
 }
 
 /// How files are written.
-const HOW_TO_WRITE: &str = "in Python: safetensors.numpy.save_file({\"heights\": heights.astype(\"float32\")}, \"terrain.safetensors\")";
+const HOW_TO_WRITE: &str = "in Python: safetensors.numpy.save_file({\"heights\": numpy.ascontiguousarray(heights, \"float32\")}, \"terrain.safetensors\")";
 
 /// The tensor `name` of `file` as an array, and its elements.
 fn array(file: &str, name: &str, tensor: &TensorView) -> Result<(Array, Vec<u32>), Problem> {
@@ -179,7 +196,7 @@ fn array(file: &str, name: &str, tensor: &TensorView) -> Result<(Array, Vec<u32>
             Dtype::BOOL | Dtype::U8 | Dtype::U16 | Dtype::U64 => "uint32",
             _ => "int32",
         };
-        let help = format!("arrays are of float32, uint32 or int32; in Python: {name}.astype(\"{wanted}\")");
+        let help = format!("arrays are of float32, uint32 or int32; in Python: numpy.ascontiguousarray({name}, \"{wanted}\")");
         return Err((format!("{of} is of type {}", tensor.dtype()), help));
     };
     if !AXES.contains(&shape.len()) {
@@ -261,8 +278,8 @@ mod tests {
             (file(&[]), "f contains no arrays", "save_file"),
             (file(&[("a.b", Dtype::F32, &[1], &[0])]), "has a name that WGSL cannot have", "letters, digits"),
             (file(&[("2x", Dtype::F32, &[1], &[0])]), "has a name that WGSL cannot have", "letters, digits"),
-            (file(&[("x", Dtype::F64, &[1], &[0, 0])]), "`x` of f is of type F64", "x.astype(\"float32\")"),
-            (file(&[("x", Dtype::I64, &[1], &[0, 0])]), "`x` of f is of type I64", "x.astype(\"int32\")"),
+            (file(&[("x", Dtype::F64, &[1], &[0, 0])]), "`x` of f is of type F64", "ascontiguousarray(x, \"float32\")"),
+            (file(&[("x", Dtype::I64, &[1], &[0, 0])]), "`x` of f is of type I64", "ascontiguousarray(x, \"int32\")"),
             (file(&[("x", Dtype::F32, &[], &[0])]), "has 0 axes", "1 to 4; a single number"),
             (file(&[("x", Dtype::F32, &[1, 1, 1, 1, 1], &[0])]), "has 5 axes", "1 to 4"),
             (file(&[("x", Dtype::F32, &[2, 0], &[])]), "axis 1 of the array `x` of f has length 0", "at least 1"),
@@ -274,6 +291,12 @@ mod tests {
         let one = || file(&[("x", Dtype::F32, &[1], &[0])]);
         let (number, (said, _)) = read(&[("f", one()), ("g", one())]).expect_err("a refusal");
         assert_eq!((number, said.as_str()), (1, "both f and g contain an array `x`"));
+        let (number, (said, _)) = read(&[("f", one()), ("g", file(&[("x_shape", Dtype::F32, &[1], &[0])]))]).expect_err("a refusal");
+        assert_eq!((number, said.as_str()), (1, "the array `x_shape` of g has the name of the shape of `x`"));
+        let many: Vec<String> = (0..251).map(|i| format!("x{i}")).collect();
+        let many: Vec<(&str, Dtype, &[usize], &[u32])> = many.iter().map(|name| (name.as_str(), Dtype::F32, &[1][..], &[0][..])).collect();
+        let (_, (said, help)) = read(&[("f", file(&many))]).expect_err("a refusal");
+        assert!(said == "with f there are 251 arrays with 251 elements together" && help.starts_with("at most 250 arrays"), "{said}: {help}");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! The README ("Your own environment") describes what a file must declare and may use; [`crate::environments::contract`] checks it.
 
 use crate::spec::config::{Config, Per, Setting};
-use crate::spec::data::Data;
+use crate::spec::data::{Array, Data};
 use crate::spec::random::{self, Stream};
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
+use crate::support::fault::{self, Fault};
 use crate::support::files;
 use crate::support::text::{did_you_mean, typed};
 use std::ops::Range;
@@ -194,6 +195,20 @@ impl Environment {
     /// SHA-256 of its WGSL, imported files and data included, in hexadecimal digits.
     pub fn sha256(&self) -> String {
         sha256(&self.source, &self.data)
+    }
+
+    /// A fault in its code as an error, which names the array if it is one of its data.
+    pub fn error(&self, fault: Fault) -> Error {
+        let array = self.data.arrays.get(fault.detail() as usize).filter(|_| fault.kind() == fault::DATA);
+        match array {
+            Some(Array { name, shape, .. }) => Error::Environment {
+                path: self.name.clone(),
+                line: None,
+                problem: format!("an index of `{name}` is out of range: its shape is {shape:?}"),
+                help: format!("compare indices with {name}_shape before they are used; `select` evaluates both sides, so write `if` or `min`"),
+            },
+            None => Error::in_environment(&self.name, fault),
+        }
     }
 
     /// The observation's axes, to stand behind its size: " (10 x 10 x 4)"; nothing if there is only one.

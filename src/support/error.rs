@@ -126,7 +126,7 @@ fn among(agents: usize, what: &str) -> String {
 fn of_environment(fault: Fault) -> String {
     match fault.kind() {
         fault::LOOP => LOOPS.into(),
-        fault::DATA => "compare indices with NAME_shape before they are used; `ppo-gpu env check FILE` names the array".into(),
+        fault::DATA => "compare indices with NAME_shape before they are used; `select` evaluates both sides, so write `if` or `min`; `ppo-gpu env show FILE` lists the arrays".into(),
         fault::NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none".into(),
         _ => "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
              `ppo-gpu env check FILE` shows where"

@@ -371,8 +371,6 @@ fn entropy_weight(agent: Agent) -> f32 {
 // Fault codes, most of them for quantities that are not finite, in the order of the pipeline: the smallest code of an agent is its first fault.
 // The low bits hold a detail, such as the number of a choice. Names: src/support/fault.rs.
 
-const FAULT_DETAIL_BITS: u32 = 15u;
-
 const FAULT_LOOP: u32 = 0x10000u;            // a driver ended a loop early
 const FAULT_DATA: u32 = 0x18000u;            // an index of data was out of range; plus the number of the array
 const FAULT_OBSERVATION: u32 = 0x20000u;

@@ -55,7 +55,7 @@ enum Topic {
     },
     /// Try an environment: does it compile, and does it behave?
     Check {
-        /// The path of a .wgsl file, which may import others.
+        /// The path of a .wgsl file, which may import others and name files of data.
         name: String,
     },
 }
