@@ -6,13 +6,15 @@
 //!
 //! Each kernel becomes the file OUT/PREFIX.KERNEL.spv, as wgpu 30 has it written for Vulkan.
 
-use naga::back::spv;
-use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+#[path = "../tests/common/to_spirv.rs"]
+mod to_spirv;
+
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::program::schedule;
 use ppo_gpu::wgsl::{compose, reflect};
 use ppo_gpu::{Config, Plan};
 use std::path::Path;
+use to_spirv::to_spirv;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // cargo says by this flag that it benches.
@@ -32,21 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(out)?;
     for kernel in schedule::training(&plan).kernels {
         let module = reflect::for_drivers(kernel.name, &compose::compose(kernel, &plan).text)?;
-        let info = reflect::validator().validate(&module)?;
-        let unchecked = BoundsCheckPolicy::Unchecked;
-        let options = spv::Options {
-            lang_version: (1, 5),
-            flags: spv::WriterFlags::FORCE_POINT_SIZE | spv::WriterFlags::ADJUST_COORDINATE_SPACE,
-            bounds_check_policies: BoundsCheckPolicies { index: unchecked, buffer: unchecked, image_load: unchecked, binding_array: unchecked },
-            zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
-            force_loop_bounding: false,
-            emit_int_div_checks: false,
-            ..spv::Options::default()
-        };
-        let entry = &module.entry_points[0];
-        let pipeline = spv::PipelineOptions { shader_stage: entry.stage, entry_point: entry.name.clone() };
-        let words = spv::write_vec(&module, &info, &options, Some(&pipeline))?;
-        std::fs::write(Path::new(out).join(format!("{prefix}.{}.spv", kernel.name)), bytemuck::cast_slice(&words))?;
+        std::fs::write(Path::new(out).join(format!("{prefix}.{}.spv", kernel.name)), bytemuck::cast_slice(&to_spirv(&module)))?;
     }
     Ok(())
 }

@@ -280,8 +280,7 @@ impl File<'_> {
     /// What to do about a `problem` that is the second declaration of a name, if an array has it.
     fn clash_with_data(&self, problem: &str) -> Option<String> {
         let name = problem.split('`').nth(1).filter(|_| problem.contains("redefinition"))?;
-        let Array { name: array, file, .. } =
-            self.data.arrays.iter().find(|array| name.strip_suffix("_shape").unwrap_or(name) == array.name || name == array.name)?;
+        let Array { name: array, file, .. } = self.data.arrays.iter().find(|array| array.declares(name))?;
         let places = self.places_of(name);
         let declared =
             if places.is_empty() { "the kernels around an environment use this name".into() } else { format!("it is declared in {}", places.join(" and ")) };
@@ -396,11 +395,7 @@ impl File<'_> {
         };
         // Such a line may say anything about types and arguments.
         let code = in_file.and_then(|line| self.source.lines().nth(line - 1)).and_then(|line| line.split("//").next()).unwrap_or_default();
-        let of_array = self
-            .data
-            .arrays
-            .iter()
-            .find(|array| with_data.is_none() && words(code).any(|word| word == array.name || word.strip_suffix("_shape") == Some(&array.name)));
+        let of_array = self.data.arrays.iter().find(|array| with_data.is_none() && words(code).any(|word| array.declares(word)));
         let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() { "" } else { "\n" }))

@@ -5,7 +5,7 @@
 //! their numbers; imported ones follow, each once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
 use crate::spec::data::{DATA_COPY, Data, data_line};
-use crate::spec::sources::{Place, Sources, TEXT_OF};
+use crate::spec::sources::{Place, Sources, TEXT_OF, path_after};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
@@ -76,9 +76,7 @@ fn data(text: &str, sources: &Sources) -> Result<Data> {
 
 /// What a line imports, if it is an import line; it may also be one of the kernels' own texts, as in the files of the built-in environments.
 fn import(line: &str) -> Option<&str> {
-    let name = line.trim_start().strip_prefix("//!")?.trim_start().strip_prefix("import")?;
-    let is_word = name.is_empty() || name.starts_with(char::is_whitespace);
-    Some(name.trim()).filter(|name| is_word && !compose::is_shared(name))
+    path_after("import", line).filter(|name| !compose::is_shared(name))
 }
 
 /// A file on the way from the environment's own file to an import.

@@ -1,5 +1,6 @@
 //! Data of environments: named arrays of numbers from safetensors files, which an environment's functions read on the device.
 
+use crate::spec::sources::path_after;
 use crate::support::error::Error;
 use crate::support::files;
 use crate::support::text::{grouped, plural};
@@ -70,10 +71,19 @@ impl Array {
         format!("{} {:?} of {}", self.name, self.shape, self.kind.name())
     }
 
+    /// Whether its function, or the constant with its shape, is called `name`.
+    pub fn declares(&self, name: &str) -> bool {
+        name == self.name || name.strip_suffix("_shape") == Some(&self.name)
+    }
+
+    /// Names for the indices of an element, one for each axis.
+    pub fn indices(&self) -> &'static [&'static str] {
+        &["i", "j", "k", "l"][..self.shape.len()]
+    }
+
     /// How WGSL reads an element and a length.
     pub fn how_to_read(&self) -> String {
-        let Array { name, kind, shape, .. } = self;
-        let indices = ["i", "j", "k", "l"][..shape.len()].join(", ");
+        let (Array { name, kind, .. }, indices) = (self, self.indices().join(", "));
         format!("`{name}` is a function: {name}({indices}) is an element, of type {}; indices are u32, and {name}_shape[0] is a length", kind.name())
     }
 
@@ -102,11 +112,11 @@ impl Data {
     ///
     /// # Errors
     /// The number of a file, and its problem: it is no safetensors file, an array cannot be used, or its name has been used before.
-    pub(crate) fn read(files: &[(String, Vec<u8>)]) -> Result<Data, (usize, Problem)> {
+    pub(crate) fn read<Bytes: AsRef<[u8]>>(files: &[(String, Bytes)]) -> Result<Data, (usize, Problem)> {
         let mut found: Vec<(Array, Vec<u32>)> = Vec::new();
         for (number, (file, bytes)) in files.iter().enumerate() {
             let problem = |problem: Problem| (number, problem);
-            let tensors = SafeTensors::deserialize(bytes)
+            let tensors = SafeTensors::deserialize(bytes.as_ref())
                 .map_err(|error| problem((format!("{file} is not a safetensors file, or is damaged ({error})"), HOW_TO_WRITE.into())))?;
             if tensors.is_empty() {
                 return Err(problem((format!("{file} contains no arrays"), HOW_TO_WRITE.into())));
@@ -153,7 +163,7 @@ impl Data {
     /// # Errors
     /// [`Error::Config`] naming what is wrong with it.
     pub fn from_safetensors(name: &str, bytes: &[u8]) -> crate::Result<Data> {
-        Data::read(&[(name.into(), bytes.to_vec())]).map_err(|(_, (problem, help))| Error::config("data", problem, help))
+        Data::read(&[(name.into(), bytes)]).map_err(|(_, (problem, help))| Error::config("data", problem, help))
     }
 
     /// All elements, as 32-bit words.
@@ -232,8 +242,7 @@ fn indices(i: usize, shape: &[usize]) -> Vec<usize> {
 
 /// The path on a line `//! data PATH.safetensors`, if it is such a line.
 pub fn data_line(line: &str) -> Option<&str> {
-    let path = line.trim_start().strip_prefix("//!")?.trim_start().strip_prefix("data")?;
-    (path.is_empty() || path.starts_with(char::is_whitespace)).then_some(path.trim())
+    path_after("data", line)
 }
 
 /// The name of the file with an environment's data, where its text is a copy: of all arrays, whichever files they were from.

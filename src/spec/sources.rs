@@ -6,6 +6,12 @@ use std::path::Path;
 /// How the line begins that stands before the text of an imported file; the file follows, as a path from the directory of the environment's own file.
 pub const TEXT_OF: &str = "//! text of ";
 
+/// The path on a line `//! WORD PATH`, if it is such a line of this `word`; empty if none is on it.
+pub fn path_after<'a>(word: &str, line: &'a str) -> Option<&'a str> {
+    let path = line.trim_start().strip_prefix("//!")?.trim_start().strip_prefix(word)?;
+    (path.is_empty() || path.starts_with(char::is_whitespace)).then_some(path.trim())
+}
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {

@@ -64,7 +64,7 @@ pub fn data(data: &Data) -> String {
         let Array { name, kind, shape, offset, .. } = array;
         let lengths: Vec<String> = shape.iter().map(|length| format!("{length}u")).collect();
         line!(w, "\nconst {name}_shape = array<u32, {}>({});", shape.len(), lengths.join(", "));
-        let axes = || ["i", "j", "k", "l"].into_iter().zip(&lengths);
+        let axes = || array.indices().iter().zip(&lengths);
         let arguments: Vec<String> = axes().map(|(index, _)| format!("{index}: u32")).collect();
         w.function("", format_args!("{name}({}) -> {}", arguments.join(", "), kind.name()), |w| {
             let outside: Vec<String> = axes().map(|(index, length)| format!("{index} >= {length}")).collect();

@@ -1,9 +1,10 @@
 //! Khronos' own validator, `spirv-val`, accepts the SPIR-V that Vulkan drivers are given of every kernel. Drivers themselves check little: a module that is
 //! not valid may run on one and crash another.
 
+#[path = "../common/to_spirv.rs"]
+mod to_spirv;
+
 use crate::harness::{config, skip};
-use naga::back::spv;
-use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use ppo_gpu::program::kernel::{self, Grid};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use to_spirv::to_spirv;
 
 /// Shaders beside the update, with the constants that the program adds to them.
 const OTHERS: [(&str, &str, &str); 4] = [
@@ -61,24 +63,6 @@ fn modules() -> BTreeMap<String, (String, String)> {
         }
     }
     modules
-}
-
-/// SPIR-V as wgpu-hal 30 has it written for a Vulkan 1.2 driver from a module that is trusted (wgpu-hal, src/vulkan/adapter.rs and device.rs).
-fn to_spirv(module: &naga::Module) -> Vec<u32> {
-    let info = reflect::validator().validate(module).unwrap();
-    let unchecked = BoundsCheckPolicy::Unchecked;
-    let options = spv::Options {
-        lang_version: (1, 5),
-        flags: spv::WriterFlags::FORCE_POINT_SIZE | spv::WriterFlags::ADJUST_COORDINATE_SPACE,
-        bounds_check_policies: BoundsCheckPolicies { index: unchecked, buffer: unchecked, image_load: unchecked, binding_array: unchecked },
-        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
-        force_loop_bounding: false,
-        emit_int_div_checks: false,
-        ..spv::Options::default()
-    };
-    let entry = &module.entry_points[0];
-    let pipeline = spv::PipelineOptions { shader_stage: entry.stage, entry_point: entry.name.clone() };
-    spv::write_vec(module, &info, &options, Some(&pipeline)).unwrap()
 }
 
 /// What `spirv-val` says against a module; empty if nothing.
