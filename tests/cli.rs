@@ -578,8 +578,12 @@ fn a_plan_beyond_the_adapter_is_refused_before_anything_is_allocated() {
         let buffer = outcome.stderr.split('`').nth(1).unwrap();
         assert!(BUFFERS.iter().any(|known| known.name == buffer), "{outcome}");
         // The same can be looked at without a device that would hold it.
-        assert!(desk.expect(DONE, &format!("inspect plan {flags}")).stdout.contains("Does not fit: this run needs a buffer `"));
+        assert!(desk.expect(DONE, &format!("inspect plan {flags}")).stdout.contains("\nRefused by this device: this run needs a buffer `"));
     }
+    // What only the software driver cannot do.
+    let outcome = desk.refuse("--hidden 2048 --quiet", &["hidden: [2048] makes kernels that the software driver compiles for many minutes"]);
+    let refused = format!("\nRefused by this device: {}", outcome.stderr.trim_start_matches("error: "));
+    assert!(desk.expect(DONE, "inspect plan --hidden 2048").stdout.ends_with(&refused), "{refused}");
 }
 
 /// Files as they are after a bad disk or a bad edit. All of them are read or refused.

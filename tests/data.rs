@@ -4,7 +4,7 @@ mod common;
 mod desk;
 
 use common::gpu;
-use desk::{DIVERGED, DONE, Desk, Outcome, REFUSED};
+use desk::{DIVERGED, DONE, Desk, FAILED, Outcome, REFUSED};
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::{Environment, Player, PlayerOptions};
 use safetensors::tensor::{Dtype, TensorView};
@@ -174,13 +174,19 @@ fn an_index_out_of_range_is_a_fault() {
     desk.write("mine.wgsl", reader().replace("grid(i / 3u, i % 3u)", "grid(i / 2u, i % 3u)"));
     let report = desk.expect(REFUSED, "env check mine.wgsl");
     assert!(
-        report.stdout.contains("\nWRONG  an index of `grid` is out of range: its shape is [4, 3]; compare indices with grid_shape before they are used"),
+        report.stdout.contains("\nWRONG  an index of `grid` is out of range: its shape is [4, 3]; compare indices with NAME_shape before they are used"),
         "{report}"
     );
     let outcome = desk.expect(DIVERGED, &format!("--env mine.wgsl {TINY} --out run"));
-    outcome.says(&["an index is out of range in array 1 of the environment's data", "compare indices with NAME_shape", "env show FILE"]);
+    let what = "an index of `grid` is out of range: its shape is [4, 3]";
+    outcome.says(&[&format!("agent 0 (seed 0) stopped in update 1: {what}\n  help: compare indices with NAME_shape"), "env show FILE"]);
     let rows = desk.read("run/metrics.jsonl");
     assert!(rows.contains("data: an index is out of range in array 1"), "{rows}");
+    let summary = desk.read("run/summary.json");
+    assert!(summary.contains(&format!("\"quantity\":\"data: an index is out of range in array 1\",\"what\":\"{what}\"")), "{summary}");
+    let played = desk.expect(FAILED, "eval run --episodes 4");
+    played.says(&[&format!("agent 0 stopped playing: {what}\n")]);
+    assert!(played.stdout.contains(&format!("stopped playing: {what}  (stopped in update 1)")), "{played}");
     // Negative ones, too.
     desk.write("mine.wgsl", reader().replace("signed(0u, i, 0u, 0u)", "signed(u32(i32(i) - 1), i, 0u, 0u)"));
     let report = desk.expect(REFUSED, "env check mine.wgsl");
@@ -225,6 +231,16 @@ fn data_that_cannot_be_used_is_refused_at_its_line() {
         desk.write("mine.wgsl", reader().replace("const OBSERVATION:", &format!("//! data {name}\nconst OBSERVATION:")));
         desk.expect(REFUSED, "env check mine.wgsl").says(says);
     }
+    // Lines that name a file after a word that is none of ours, and those in comments, which are none.
+    for line in ["datas arrays.safetensors", "include arrays.wgsl", "arrays.safetensors", "data: arrays.safetensors", "Import 'arrays.wgsl';"] {
+        desk.write("mine.wgsl", reader().replace("const OBSERVATION:", &format!("//! {line}\nconst OBSERVATION:")));
+        let problem = format!("mine.wgsl:3: `//! {line}` is no line that ppo-gpu knows\n  help: write //! import PATH.wgsl or //! data PATH.safetensors; ");
+        desk.expect(REFUSED, "env show mine.wgsl").says(&[&problem]);
+    }
+    let comment = "/* A comment, with /* another */ in it.\n//! data none.safetensors\n//! import none.wgsl\n\
+        struct EnvParameters { workgroupBarrier(); }\n//! datas none.safetensors\n*/\n//! The data is in arrays.safetensors\n";
+    desk.write("mine.wgsl", format!("{comment}{}", reader()));
+    desk.expect(DONE, "env check mine.wgsl");
     // Mistakes in the use of arrays.
     let how = "`grid` is a function: grid(i, j) is an element, of type f32; indices are u32, and grid_shape[0] is a length";
     for wrong in ["grid(i)", "grid[i]", "grid(i32(i), 0u)", "grid(i, 0u, 0u)", "f32(grid_shape)"] {

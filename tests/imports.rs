@@ -89,8 +89,8 @@ fn a_file_is_included_once() {
 #[test]
 fn a_file_without_imports_stays_as_it_is() {
     let desk = Desk::new();
-    // Near an import line, but none; a text of the kernels' own; and what a flattened file contains.
-    for line in ["// import lib/x.wgsl", "//! imports lib/x.wgsl", "//! import rng", "//! text of lib/x.wgsl"] {
+    // In a comment; without a file; a text of the kernels' own; and what a flattened file contains.
+    for line in ["// import lib/x.wgsl", "/*\n//! import lib/x.wgsl\n*/", "//! imports", "//! import rng", "//! text of lib/x.wgsl"] {
         let text = format!("{}{line}", template(false));
         desk.write("mine.wgsl", &text);
         let environment = Environment::named(desk.path("mine.wgsl").to_str().unwrap()).unwrap();

@@ -538,9 +538,10 @@ fn a_fork_starts_from_the_checkpoint_and_leaves_the_run_unchanged() {
     assert_eq!(tuning("learns"), "\"rows=1\"");
 
     for (flags, says) in [
-        ("--hidden 8", "another shape"),
-        ("--env Acrobot-v1", "another shape"),
-        ("--normalize-observations", "normalised otherwise"),
+        ("--hidden 8", "hidden was [4], and is [8] in the new run"),
+        ("--activation relu", "activation was tanh, and is relu in the new run\n  help: keep activation\n"),
+        ("--env Acrobot-v1", "the observation was 4 components, and is 6 components in the new run"),
+        ("--normalize-observations", "normalize_observations was false, and is true in the new run"),
         ("--agents 3", "2 agents, and the new one 3"),
         ("--agent 2", "no agent 2"),
         ("--from 7", "no checkpoint of update 7"),

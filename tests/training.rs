@@ -5,7 +5,7 @@ mod common;
 use common::{profile, skip};
 use ppo_gpu::device::clock::Clock;
 use ppo_gpu::device::engine::EngineOptions;
-use ppo_gpu::device::gpu::Gpu;
+use ppo_gpu::device::gpu::{Gpu, available_memory};
 use ppo_gpu::program::buffers::BUFFERS;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::config::Config;
@@ -483,7 +483,7 @@ fn too_little_memory_is_an_error_that_says_what_to_lower() {
     // The largest that fits, among halves of halves.
     let fitting = [256, 128, 64, 32].into_iter().find(|&envs| of(envs).device_bytes() <= half).unwrap();
     assert!(error.to_string().contains("memory") && error.help().contains(&format!("envs: {fitting} fits")), "{error}: {}", error.help());
-    assert!(gpu().available_memory().is_none_or(|bytes| bytes > 1 << 20));
+    assert!(available_memory(&gpu().info).is_none_or(|bytes| bytes > 1 << 20));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::bench::startup::{DeviceMemory, Startup};
 use crate::bench::sweep::{Sweep, Swept};
 use crate::bench::{kernels, peaks, speeds, startup, sweep};
 use crate::check::selftest::Checked;
-use crate::device::gpu::plan_limits;
+use crate::device::gpu::check_plan;
 use crate::run::device::DeviceSummary;
 use crate::spec::config::Config;
 use crate::support::error::Result;
@@ -68,7 +68,7 @@ pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
     let say = |what: &str| note(options.quiet, "bench", what);
     let (gpu, adapter) = startup::open(config)?;
     let plan = runnable(config, &gpu, ENDLESS)?;
-    plan.check_limits(&plan_limits(&gpu.limits), gpu.available_memory(), &gpu.info.name)?;
+    check_plan(&plan, &gpu.info, &gpu.limits)?;
     say("results against the reference");
     // Nothing that is wrong is worth timing.
     let checked = crate::check::selftest::check(&gpu, &plan)?;

@@ -9,7 +9,7 @@ use crate::bench::stopwatch::{Stopwatch, median};
 use crate::bench::{peaks, startup};
 use crate::check::selftest;
 use crate::device::engine::{Engine, EngineOptions};
-use crate::device::gpu::{Gpu, plan_limits};
+use crate::device::gpu::{Gpu, check_plan};
 use crate::program::kernel::NAMES;
 use crate::program::lanes::Mapping;
 use crate::program::plan::Plan;
@@ -92,7 +92,7 @@ pub fn run(config: &Config, options: &TuneOptions) -> Result<Tuned> {
     let say = |what: &str| note(options.quiet, "tune", what);
     let (gpu, _) = startup::open(&config)?;
     let plan = runnable(&config, &gpu, ENDLESS)?;
-    plan.check_limits(&plan_limits(&gpu.limits), gpu.available_memory(), &gpu.info.name)?;
+    check_plan(&plan, &gpu.info, &gpu.limits)?;
     say("results against the reference");
     selftest::check(&gpu, &plan)?;
     say("kernels with the program's own sizes, then with others");
@@ -228,7 +228,7 @@ impl Search<'_> {
     fn try_out(&mut self, sizes: Tuning) -> Result<Option<bool>> {
         let tuning = self.best.with(sizes);
         let plan = runnable(&with(self.config, tuning), self.gpu, ENDLESS)?;
-        let fits = plan.tuning == tuning && plan.check_limits(&plan_limits(&self.gpu.limits), self.gpu.available_memory(), &self.gpu.info.name).is_ok();
+        let fits = plan.tuning == tuning && check_plan(&plan, &self.gpu.info, &self.gpu.limits).is_ok();
         if !fits || !self.programs.insert(program(&plan)) {
             return Ok(None);
         }

@@ -6,11 +6,11 @@ use crate::play::picture::Painter;
 use crate::play::player::{self, Player};
 use crate::program::plan::Plan;
 use crate::program::schedule::{self, Step};
-use crate::reference::layouts::{self};
+use crate::reference::layouts;
 use crate::spec::config::Config;
 use crate::spec::environment::{Actions, Environment};
 use crate::spec::records::{Transition, word};
-use crate::spec::sources::Place;
+use crate::spec::sources::{Place, code};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::support::text::{grouped, plural, quantity};
@@ -97,8 +97,9 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     let first = Trial::run(gpu, &engine, &plan)?;
 
     let mut report = Report { findings: Vec::new() };
+    let code = code(&environment.source);
     let mut say = |verdict: Verdict, at: &str, text: String| {
-        let line = environment.source.lines().position(|line| !at.is_empty() && line.contains(at)).map(|line| line + 1);
+        let line = code.lines().position(|line| !at.is_empty() && line.contains(at)).map(|line| line + 1);
         report.findings.push(Finding { verdict, place: line.map(|line| environment.sources.place(line)), text });
     };
     use Verdict::{Fine, Note, Wrong};
@@ -118,7 +119,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
         // All other results are meaningless then.
-        say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", Error::loops(&environment.name).help()));
+        say(Wrong, "fn env_step", format!("the driver ended a loop early: {}", fault::LOOP.help()));
         return Ok(report);
     }
     // What an error says of the environment, without its path.
@@ -254,7 +255,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     }
     // Any other fault: the device found something that the checks above missed.
     if let Some(fault) = first.fault.filter(|_| report.passed()) {
-        report.findings.push(Finding { verdict: Wrong, place: None, text: fault.sentence() });
+        report.findings.push(Finding { verdict: Wrong, place: None, text: environment.sentence(fault) });
     }
     Ok(report)
 }

@@ -232,7 +232,7 @@ fn subject(config: &Config, assignments: &str) -> Result<Config> {
 }
 
 fn memory(gpu: &Gpu) -> (Verdict, String, String) {
-    match gpu.available_memory() {
+    match gpu::available_memory(&gpu.info) {
         Some(bytes) if bytes < 1 << 30 => (
             Verdict::Note,
             format!("{} are free", mebibytes(bytes)),

@@ -3,7 +3,7 @@
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
 use crate::device::compiler::Compiler;
-use crate::device::gpu::{ALIGNMENT, Gpu, plan_limits};
+use crate::device::gpu::{ALIGNMENT, Gpu, check_plan};
 use crate::device::wait;
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
@@ -76,14 +76,7 @@ impl Engine {
     /// [`Error::Limit`] when the adapter cannot hold the plan, [`Error::Device`] naming the buffer when memory runs out,
     /// [`Error::Shader`] naming the kernel that does not compile.
     pub fn new(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineOptions) -> Result<Engine> {
-        let memory = gpu.available_memory();
-        plan.check_limits(&plan_limits(&gpu.limits), memory, &gpu.info.name)?;
-        if gpu.is_software() {
-            plan.check_software_loops()?;
-        }
-        if let Some(available) = memory {
-            plan.check_memory(available, &gpu.info.name)?;
-        }
+        check_plan(plan, &gpu.info, &gpu.limits)?;
         Self::with_buffers(gpu, plan, program, options, BTreeMap::new())
     }
 

@@ -4,6 +4,7 @@ use crate::device::clock::{self, Clock};
 use crate::device::compiled::CompiledKernels;
 use crate::device::{choose, memory, process, wait};
 use crate::program::limits::Limits;
+use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::support::error::{DeviceFailure, Error, Result};
 use std::sync::{Arc, Mutex};
@@ -97,10 +98,25 @@ pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     }
 }
 
-/// The limits of an adapter that plans depend on.
-pub fn plan_limits(limits: &wgpu::Limits) -> Limits {
+/// Checks that an adapter with these `limits` can train `plan`.
+///
+/// # Errors
+/// [`Error::Limit`] and [`Error::Config`] with what to lower.
+pub fn check_plan(plan: &Plan, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Result<()> {
+    let memory = available_memory(info);
     let buffer_bytes = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
-    Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size, storage_buffers: limits.max_storage_buffers_per_shader_stage }
+    let limits =
+        Limits { buffer_bytes, workgroup_bytes: limits.max_compute_workgroup_storage_size, storage_buffers: limits.max_storage_buffers_per_shader_stage };
+    plan.check_limits(&limits, memory, &info.name)?;
+    if is_software(info) {
+        plan.check_software_loops()?;
+    }
+    memory.map_or(Ok(()), |available| plan.check_memory(available, &info.name))
+}
+
+/// Bytes of free memory, in the machine and in the containers of this process. None if the device has its own memory or the system does not report it.
+pub fn available_memory(info: &wgpu::AdapterInfo) -> Option<u64> {
+    is_software(info).then(|| memory::available(std::path::Path::new("/")))?
 }
 
 /// The limits of an adapter that are below the program's requirements, as text.
@@ -238,14 +254,6 @@ impl Gpu {
     /// Whether this device computes on the CPU.
     pub fn is_software(&self) -> bool {
         is_software(&self.info)
-    }
-
-    /// Bytes of free memory, in the machine and in the containers of this process. None if the device has its own memory or the system does not report it.
-    pub fn available_memory(&self) -> Option<u64> {
-        if !self.is_software() {
-            return None;
-        }
-        memory::available(std::path::Path::new("/"))
     }
 
     /// Reports the first failure since the device was opened.

@@ -4,9 +4,9 @@ use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
-use crate::spec::data::{Array, Data, data_line};
+use crate::spec::data::{Array, Data, data_lines};
 use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
-use crate::spec::sources::{Place, Sources};
+use crate::spec::sources::{Place, Sources, code};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name, plural};
 use crate::wgsl::branches::{Endless, endless, statements};
@@ -31,7 +31,7 @@ const MOST_OUTPUTS: usize = 1024;
 /// # Errors
 /// [`Error::Environment`], with the files' own lines if known, and what to do.
 pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<Environment> {
-    let file = File { name, source, sources: &sources, data: &data };
+    let file = File { name, source, code: &code(source), sources: &sources, data: &data };
     file.refuse_what_kernels_own()?;
     file.refuse_aliases()?;
     file.refuse_names_of_wgsl()?;
@@ -152,7 +152,8 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
 /// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
-    let file = File { name: &environment.name, source: &environment.source, sources: &environment.sources, data: &environment.data };
+    let Environment { name, source, sources, data, .. } = environment;
+    let file = File { name, source, code: &code(source), sources, data };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
@@ -201,6 +202,8 @@ const KINDS_OF_ACTIONS: &str =
 struct File<'a> {
     name: &'a str,
     source: &'a str,
+    /// `source` without its comments.
+    code: &'a str,
     /// The files of `source`.
     sources: &'a Sources,
     /// The arrays that it may read.
@@ -215,11 +218,9 @@ impl File<'_> {
         Error::Environment { path, line, problem, help }
     }
 
-    /// Number (from 1) of the first line that contains `text`.
+    /// Number (from 1) of the first line whose code contains `text`.
     fn line_of(&self, text: &str) -> Option<usize> {
-        (!text.is_empty())
-            .then(|| self.source.lines().position(|line| line.split("//").next().unwrap_or_default().contains(text)).map(|line| line + 1))
-            .flatten()
+        (!text.is_empty()).then(|| self.code.lines().position(|line| line.contains(text)).map(|line| line + 1)).flatten()
     }
 
     /// Refuses declarations that would change the kernels around the environment.
@@ -242,10 +243,7 @@ impl File<'_> {
             ("diagnostic(", "a directive", pure),
         ] {
             let directive = what == "a directive" || what == "an override";
-            let found = self.source.lines().position(|line| {
-                let code = line.split("//").next().unwrap_or_default();
-                if directive { code.trim_start().starts_with(text) } else { code.contains(text) }
-            });
+            let found = self.code.lines().position(|code| if directive { code.trim_start().starts_with(text) } else { code.contains(text) });
             if let Some(line) = found {
                 return Err(self.error(Some(line + 1), format!("{what} has no place in an environment"), help.into()));
             }
@@ -269,7 +267,7 @@ impl File<'_> {
         let has_meaning = |name: &str| [RESERVED, BUILTIN_IDENTIFIERS].iter().any(|words| words.contains(&name));
         match self.data.arrays.iter().find(|array| has_meaning(&array.name)) {
             Some(Array { name, file, .. }) => {
-                let line = self.source.lines().position(|line| data_line(line).is_some()).map(|line| line + 1);
+                let line = data_lines(self.source).first().map(|(number, _)| *number);
                 let problem = format!("the array `{name}` of {file} has a name with a meaning in WGSL");
                 Err(self.error(line, problem, "give it another name, for instance with a prefix".into()))
             }
@@ -293,7 +291,7 @@ impl File<'_> {
             let rest = line.trim_start().strip_prefix(keyword)?.strip_prefix(' ')?.trim_start();
             rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
         }
-        self.source.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
+        self.code.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
     }
 
     /// How to declare what a file needs under this name; none if it needs nothing of this name.
@@ -364,7 +362,7 @@ impl File<'_> {
         let lines = self.source.lines().count();
         let in_file = line.filter(|line| *line <= lines);
         let report = self.sources.in_report(report, 1..lines + 1);
-        let value = |line: usize| self.source.lines().nth(line - 1).and_then(|line| line.split(['=', ';']).nth(1)).unwrap_or_default().trim();
+        let value = |line: usize| self.code.lines().nth(line - 1).and_then(|line| line.split(['=', ';']).nth(1)).unwrap_or_default().trim();
         let is_zero = |(_, line): &(&str, usize)| ["0u", "0"].contains(&value(*line));
         let zero = || ["OBSERVATION", "ACTIONS"].into_iter().filter_map(|name| Some((name, self.line_of_declaration("const", name)?))).find(is_zero);
         // The compiler's line is that of an array of this length.
@@ -394,7 +392,7 @@ impl File<'_> {
             _ => "",
         };
         // Such a line may say anything about types and arguments.
-        let code = in_file.and_then(|line| self.source.lines().nth(line - 1)).and_then(|line| line.split("//").next()).unwrap_or_default();
+        let code = in_file.and_then(|line| self.code.lines().nth(line - 1)).unwrap_or_default();
         let of_array = self.data.arrays.iter().find(|array| with_data.is_none() && words(code).any(|word| array.declares(word)));
         let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
@@ -424,9 +422,8 @@ fn is_unknown(problem: &str) -> bool {
 /// "; did you mean 'x'?" with the identifier of `text`, or the function of WGSL, nearest to the unknown name in `problem`.
 fn nearest(text: &str, problem: &str) -> String {
     let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
-    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
-    let names = code
-        .flat_map(words)
+    let code = code(text);
+    let names = words(&code)
         .chain(WGSL_FUNCTIONS.split_whitespace())
         .filter(|word| *word != unknown && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'));
     // Constants are in capital letters.
@@ -435,7 +432,7 @@ fn nearest(text: &str, problem: &str) -> String {
     did_you_mean(unknown, names)
 }
 
-/// The words of a line of code.
+/// The words of code.
 fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }

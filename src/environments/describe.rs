@@ -2,6 +2,7 @@
 
 use crate::spec::data::Array;
 use crate::spec::environment::{Environment, TIME_LIMIT};
+use crate::spec::sources::code;
 use crate::support::error::Result;
 
 impl Environment {
@@ -20,7 +21,8 @@ impl Environment {
 
     /// The comment in the file beside a parameter.
     fn comment(&self, parameter: &str) -> &str {
-        let body = self.source.split_once("struct EnvParameters").map_or("", |(_, rest)| rest.split_once('}').map_or(rest, |(body, _)| body));
+        let body = code(&self.source).find("struct EnvParameters").map_or("", |start| &self.source[start..]);
+        let body = body.split_once('}').map_or(body, |(body, _)| body);
         let line = body.lines().find(|line| line.trim_start().strip_prefix(parameter).is_some_and(|rest| rest.trim_start().starts_with(':')));
         line.and_then(|line| line.split_once("//")).map_or("", |(_, comment)| comment.trim())
     }

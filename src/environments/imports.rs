@@ -4,8 +4,8 @@
 //! most, anywhere in the file, since the order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep
 //! their numbers; imported ones follow, each once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
-use crate::spec::data::{DATA_COPY, Data, data_line};
-use crate::spec::sources::{Place, Sources, TEXT_OF, path_after};
+use crate::spec::data::{DATA_COPY, Data, data_lines};
+use crate::spec::sources::{Place, Sources, TEXT_OF, marked_lines, paths_after};
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use crate::support::text::did_you_mean;
@@ -23,16 +23,35 @@ const MOST_BYTES: usize = 1 << 20;
 /// [`Error::Unreadable`] when the file itself cannot be read; [`Error::Environment`] at the line of an import, or of data, that cannot be used.
 pub fn read(path: &str) -> Result<(String, Sources, Data)> {
     let own = files::read_text(Path::new(path))?;
-    let (text, sources) = if own.lines().all(|line| import(line).is_none()) { (own, Sources::file(path)) } else { flatten(path, &own)? };
-    if text.lines().all(|line| data_line(line).is_none()) {
+    let (text, sources) = if imports(&own).is_empty() { (own, Sources::file(path)) } else { flatten(path, &own)? };
+    refuse_unknown_lines(&text, &sources)?;
+    let lines = data_lines(&text);
+    if lines.is_empty() {
         return Ok((text, sources, Data::default()));
     }
-    let data = data(&text, &sources)?;
-    let renamed = |line: &str| match data_line(line) {
+    let data = data(&lines, &sources)?;
+    let renamed = |(line, number): (&str, usize)| match on(number, &lines) {
         Some(name) => line.replacen(name, DATA_COPY, 1),
         None => line.into(),
     };
-    Ok((text.split_inclusive('\n').map(renamed).collect(), sources, data))
+    Ok((text.split_inclusive('\n').zip(1..).map(renamed).collect(), sources, data))
+}
+
+/// Refuses lines that were meant to name a file, by a word that none begins with.
+fn refuse_unknown_lines(text: &str, sources: &Sources) -> Result<()> {
+    // Import lines of files that were flattened.
+    let known = ["import", "imported", "data"];
+    for (number, line) in marked_lines(text) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let names_a_file =
+            words.last().is_some_and(|last| [".wgsl", ".safetensors"].iter().any(|ending| last.trim_end_matches(['"', '\'', '`', ';']).ends_with(ending)));
+        if names_a_file && words.len() <= 2 && !known.contains(&words[0]) {
+            let Place { path, line: place } = sources.place(number);
+            let help = "write //! import PATH.wgsl or //! data PATH.safetensors; comments begin with // alone".into();
+            return Err(Error::Environment { path, line: Some(place), problem: format!("`//! {line}` is no line that ppo-gpu knows"), help });
+        }
+    }
+    Ok(())
 }
 
 /// The text of the environment in the file at `path`, which is `own`, with the files that it imports.
@@ -45,8 +64,8 @@ fn flatten(path: &str, own: &str) -> Result<(String, Sources)> {
     Ok((flattened.text, sources))
 }
 
-/// The arrays of the files that lines of `text` name.
-fn data(text: &str, sources: &Sources) -> Result<Data> {
+/// The arrays of the files that the `lines` of data name.
+fn data(lines: &[(usize, &str)], sources: &Sources) -> Result<Data> {
     // The line of each file, its path, and its contents.
     let mut read: Vec<(usize, PathBuf)> = Vec::new();
     let mut contents: Vec<(String, Vec<u8>)> = Vec::new();
@@ -54,7 +73,7 @@ fn data(text: &str, sources: &Sources) -> Result<Data> {
         let Place { path, line } = sources.place(number);
         Error::Environment { path, line: Some(line), problem, help }
     };
-    for (number, name) in text.lines().zip(1..).filter_map(|(line, number)| Some((number, data_line(line)?))) {
+    for &(number, name) in lines {
         if let Some(problem) = malformed(name, "data line", "files of data", ".safetensors") {
             return Err(error(number, problem, help_with_path("data PATH.safetensors")));
         }
@@ -74,9 +93,16 @@ fn data(text: &str, sources: &Sources) -> Result<Data> {
     Data::read(&contents).map_err(|(file, (problem, help))| error(read[file].0, problem, help))
 }
 
-/// What a line imports, if it is an import line; it may also be one of the kernels' own texts, as in the files of the built-in environments.
-fn import(line: &str) -> Option<&str> {
-    path_after("import", line).filter(|name| !compose::is_shared(name))
+/// What the import lines of a text import, with their numbers. Others are of the kernels' own texts, as in the files of the built-in environments.
+fn imports(text: &str) -> Vec<(usize, &str)> {
+    let mut lines = paths_after("import", text);
+    lines.retain(|(_, name)| !compose::is_shared(name));
+    lines
+}
+
+/// The path on a line of this number, if it is among the `lines` with paths.
+fn on<'a>(number: usize, lines: &[(usize, &'a str)]) -> Option<&'a str> {
+    lines.iter().find(|(other, _)| *other == number).map(|(_, path)| *path)
 }
 
 /// A file on the way from the environment's own file to an import.
@@ -107,8 +133,9 @@ impl Flattened<'_> {
         if chain.len() > 1 {
             self.text += &format!("{TEXT_OF}{name}\n");
         }
-        for line in text.split_inclusive('\n') {
-            self.text += &match import(line) {
+        let imports = imports(text);
+        for (line, number) in text.split_inclusive('\n').zip(1..) {
+            self.text += &match on(number, &imports) {
                 Some(_) => line.replacen("import", "imported", 1),
                 // Such lines are in files that were flattened before.
                 None if line.starts_with(TEXT_OF) => line.replacen("//!", "//", 1),
@@ -118,7 +145,7 @@ impl Flattened<'_> {
         if !self.text.ends_with('\n') {
             self.text.push('\n');
         }
-        for (number, import) in text.lines().zip(1..).filter_map(|(line, number)| Some((number, import(line)?))) {
+        for (number, import) in imports {
             self.follow(&name, number, import, chain)?;
         }
         Ok(())

@@ -85,6 +85,8 @@ pub struct AgentEvaluation {
     pub diverged: Option<Divergence>,
     /// The fault that ended its play; absent if there was none.
     pub fault: Option<Fault>,
+    /// What the fault is, as a clause.
+    pub what: Option<String>,
     /// Episodes that were abandoned; no other number includes them.
     pub unfinished: usize,
     /// Episodes that the time limit ended.
@@ -137,13 +139,13 @@ impl Evaluation {
                     returns.quantiles.iter().for_each(|value| text += &format!("  {:>8}", quantity(*value)));
                     text += &format!(" {max:>8}  {:>8}", quantity(lengths.mean));
                 }
-                _ => text += &agent.fault.map_or("  no episode ended".into(), |fault| format!("  stopped playing: {}", fault.sentence())),
+                _ => text += &agent.what.as_ref().map_or("  no episode ended".into(), |what| format!("  stopped playing: {what}")),
             }
             if agent.unfinished > 0 {
                 text += &format!("  ({} given up)", agent.unfinished);
             }
-            if let Some(Divergence { update, .. }) = agent.diverged {
-                text += &format!("  (diverged in update {update})");
+            if let Some(Divergence { update, fault, .. }) = &agent.diverged {
+                text += &format!("  ({} in update {update})", fault.end());
             }
             text += "\n";
         }
@@ -164,9 +166,9 @@ impl Evaluation {
 
     /// [`Error::Played`] if agents had to stop playing.
     pub fn failure(&self) -> Option<Error> {
-        let mut failed = self.agents.iter().filter_map(|agent| Some((agent.agent, agent.fault?)));
-        let (agent, fault) = failed.next()?;
-        Some(Error::Played { agent, fault, agents: 1 + failed.count() })
+        let mut failed = self.agents.iter().filter_map(|agent| Some((agent.agent, agent.fault?, agent.what.clone()?)));
+        let (agent, fault, what) = failed.next()?;
+        Some(Error::Played { agent, fault, what, agents: 1 + failed.count() })
     }
 }
 
@@ -217,8 +219,8 @@ pub fn evaluate(gpu: &Gpu, config: &Config, environment: &Environment, checkpoin
     }
     let sps = (steps as f64 / gpu.since(began).as_secs_f64()).round();
     let diverged = checkpoint.divergences(player.plan());
-    let of = |agent: usize| diverged.iter().find(|divergence| divergence.agent as usize == agent).copied();
-    let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent, of(agent))).collect();
+    let of = |agent: usize| diverged.iter().find(|divergence| divergence.agent as usize == agent).cloned();
+    let agents: Vec<AgentEvaluation> = agents.into_iter().zip(tallies).map(|(agent, tally)| tally.evaluation(agent, of(agent), environment)).collect();
     let means: Vec<f64> = agents.iter().filter_map(|agent| Some(agent.returns.as_ref()?.mean)).collect();
     Ok(Evaluation {
         env: environment.name.clone(),
@@ -275,7 +277,7 @@ impl Tally {
         }
     }
 
-    fn evaluation(self, agent: usize, diverged: Option<Divergence>) -> AgentEvaluation {
+    fn evaluation(self, agent: usize, diverged: Option<Divergence>, environment: &Environment) -> AgentEvaluation {
         // The episodes that ended before a fault say nothing about those that could not.
         let distribution = |values: Vec<f64>| (!values.is_empty() && self.fault.is_none()).then(|| Distribution::of(values));
         AgentEvaluation {
@@ -283,6 +285,7 @@ impl Tally {
             diverged,
             episodes: self.returns.len(),
             fault: self.fault,
+            what: self.fault.map(|fault| environment.sentence(fault)),
             unfinished: self.unfinished,
             truncated: self.truncated,
             returns: distribution(self.returns),

@@ -118,7 +118,7 @@ impl Player {
         let played = self.play().await?;
         let mut faults = played.faults.into_iter().zip(&self.agents).filter_map(|(fault, &agent)| Some((agent, fault?)));
         match faults.next() {
-            Some((agent, fault)) => Err(Error::Played { agent, fault, agents: 1 + faults.count() }),
+            Some((agent, fault)) => Err(Error::Played { agent, fault, what: self.plan.environment.sentence(fault), agents: 1 + faults.count() }),
             None => Ok(played.transitions),
         }
     }
@@ -137,7 +137,7 @@ impl Player {
         let faults: Vec<Option<Fault>> = faults[..self.plan.agents].iter().map(|&code| Fault::of_code(code)).collect();
         // A driver that cuts loops short computes wrong results for every agent.
         if faults.iter().flatten().any(|fault| fault.kind() == fault::LOOP) {
-            return Err(Error::loops(&self.plan.environment.name));
+            return Err(self.plan.environment.error(fault::LOOP));
         }
         let transitions: Vec<Transition> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * self.plan.batch * Transition::WORDS]);
         // Lengths of episodes include the step itself.

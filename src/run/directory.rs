@@ -5,7 +5,7 @@ use crate::run::appear::{CHECKPOINTS, CONFIG, DATA, ENVIRONMENT, MANIFEST, METRI
 use crate::run::manifest::{EnvironmentRecord, Manifest};
 use crate::run::summary::Summary;
 use crate::spec::config::Config;
-use crate::spec::data::{Data, data_line};
+use crate::spec::data::{Data, data_lines};
 use crate::spec::environment::{self, Environment};
 use crate::support::error::{Error, Result};
 use crate::support::files;
@@ -123,7 +123,7 @@ impl Directory {
         }
         let path = self.path.join(ENVIRONMENT);
         let source = files::read_text(&path)?;
-        let data = if source.lines().any(|line| data_line(line).is_some()) { self.data()? } else { Data::default() };
+        let data = if data_lines(&source).is_empty() { Data::default() } else { self.data()? };
         if environment::sha256(&source, &data) != *sha256 {
             let which = if data.arrays.is_empty() { "the file is".into() } else { format!("this file, or {DATA} beside it, is") };
             let problem = format!("{which} not the one that this run was trained on");

@@ -23,6 +23,7 @@ use crate::spec::tuning::{AUTO, NONE};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
+use crate::support::text::plural;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::trainer::{Saving, Trainer, Update};
 use std::ops::ControlFlow;
@@ -174,14 +175,21 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
 
 /// Checks that agents of `child` can start from agents of `parent`.
 fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
-    let normalizes = |plan: &Plan| [plan.config.normalize_observations, plan.config.normalize_rewards];
-    if parent.network != child.network {
-        let problem = "the networks of the new run have another shape, or another activation";
-        return Err(Error::config("fork", problem, "keep hidden, activation, and the environment's observation and action"));
-    }
-    if normalizes(parent) != normalizes(child) {
-        let problem = "the networks were trained on inputs that were normalised otherwise";
-        return Err(Error::config("fork", problem, "keep normalize_observations and normalize_rewards"));
+    let of = |plan: &Plan| {
+        let Plan { config, environment, .. } = plan;
+        [
+            ("hidden", format!("{:?}", config.hidden)),
+            ("activation", format!("{:?}", config.activation).to_lowercase()),
+            ("the observation", plural(environment.observation, "component", "components")),
+            ("the action", environment.actions.describe()),
+            ("normalize_observations", config.normalize_observations.to_string()),
+            ("normalize_rewards", config.normalize_rewards.to_string()),
+        ]
+    };
+    for ((key, new), (_, old)) in of(child).into_iter().zip(of(parent)) {
+        if new != old {
+            return Err(Error::config("fork", format!("the networks cannot go on: {key} was {old}, and is {new} in the new run"), format!("keep {key}")));
+        }
     }
     match agent {
         Some(agent) if agent >= parent.agents => Err(Error::no_agent(agent, parent.agents)),
@@ -322,20 +330,19 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
         true => beginning.clone(),
         false => checkpoints::read(&checkpoints, Which::Latest, trainer.plan(), &manifest.digests(&config))?,
     };
-    let diverged: Vec<Divergence> = summary::divergences(&recorder.agents).into_iter().filter(|divergence| divergence.update > last.updates).collect();
+    let diverged: Vec<Divergence> =
+        summary::divergences(&recorder.agents, &trainer.plan().environment).into_iter().filter(|divergence| divergence.update > last.updates).collect();
     // A smaller learning rate does not help against a state without a legal action, or an index out of range.
     if diverged.iter().all(|divergence| [fault::NO_LEGAL_ACTION, fault::DATA].contains(&divergence.fault.kind())) {
         return Ok(false);
     }
     let halved = |s: usize| if diverged.iter().any(|divergence| divergence.agent as usize == s) { config.lr.of(s) / 2.0 } else { config.lr.of(s) };
     let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
-    for Divergence { agent, update, fault, .. } in &diverged {
+    for Divergence { agent, update, what, .. } in &diverged {
         let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
         recorder.display.note(&format!(
-            "agent {agent} diverged in update {update}: {}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
-            fault.sentence(),
-            last.updates,
-            config.rollbacks
+            "agent {agent} diverged in update {update}: {what}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
+            last.updates, config.rollbacks
         ));
     }
     let all = |lr: &PerAgent| (0..config.agents as usize).map(|s| lr.of(s)).collect();

@@ -4,6 +4,7 @@ use crate::program::plan::{Plan, WINDOW};
 use crate::run::device::DeviceSummary;
 use crate::run::manifest::Rollback;
 use crate::spec::config::Config;
+use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
 use crate::support::fault::Divergence;
 use crate::support::files::{hexadecimal, sha256};
@@ -135,7 +136,7 @@ impl Summary {
                     solved_at_env_steps: memory.solved_at.map(|(steps, _)| steps),
                     solved_at_seconds: memory.solved_at.map(|(_, seconds)| rounded(seconds)),
                     reached_target: last.is_some_and(|row| row.stops && row.fault.is_none()),
-                    diverged: last.and_then(Row::divergence),
+                    diverged: last.and_then(|row| row.divergence(&plan.environment)),
                     env_steps: last.map_or(0, |row| row.env_steps),
                     mean_return: last.and_then(|row| row.mean_return),
                     window: last.map_or(0, |row| row.window),
@@ -160,7 +161,7 @@ impl Summary {
             profile: plan.profile.name,
             version: env!("CARGO_PKG_VERSION"),
             interrupted,
-            diverged: divergences(memories).first().copied(),
+            diverged: divergences(memories, &plan.environment).into_iter().next(),
             rollbacks,
             config: plan.config.clone(),
         }
@@ -189,8 +190,8 @@ impl Summary {
             (false, 0) => format!("not solved: a mean return of {wanted} over 100 episodes was not reached\n"),
             (false, _) => format!("not solved at the end{}; {first}{}\n", count(solved), count(reached)),
         };
-        for Divergence { agent, update, fault, .. } in diverged.iter().take(MOST_DIVERGED) {
-            outcome += &format!("diverged  agent {agent} in update {update}: {}\n", fault.sentence());
+        for Divergence { agent, update, fault, what, .. } in diverged.iter().take(MOST_DIVERGED) {
+            outcome += &format!("{:<8}  agent {agent} in update {update}: {what}\n", fault.end());
         }
         if diverged.len() > MOST_DIVERGED {
             outcome += &format!("          and {} more agents; summary.json lists them\n", diverged.len() - MOST_DIVERGED);
@@ -243,9 +244,9 @@ impl Summary {
     }
 }
 
-/// The agents that diverged, in the order in which they did.
-pub(super) fn divergences(memories: &[Memory]) -> Vec<Divergence> {
-    let mut found: Vec<Divergence> = memories.iter().filter_map(|memory| memory.last.as_ref()?.divergence()).collect();
+/// The agents that diverged in `environment`, in the order in which they did.
+pub(super) fn divergences(memories: &[Memory], environment: &Environment) -> Vec<Divergence> {
+    let mut found: Vec<Divergence> = memories.iter().filter_map(|memory| memory.last.as_ref()?.divergence(environment)).collect();
     found.sort_by_key(|divergence| (divergence.update, divergence.agent));
     found
 }

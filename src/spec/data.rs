@@ -1,6 +1,6 @@
 //! Data of environments: named arrays of numbers from safetensors files, which an environment's functions read on the device.
 
-use crate::spec::sources::path_after;
+use crate::spec::sources::paths_after;
 use crate::support::error::Error;
 use crate::support::files;
 use crate::support::text::{grouped, plural};
@@ -240,9 +240,9 @@ fn indices(i: usize, shape: &[usize]) -> Vec<usize> {
     indices
 }
 
-/// The path on a line `//! data PATH.safetensors`, if it is such a line.
-pub fn data_line(line: &str) -> Option<&str> {
-    path_after("data", line)
+/// The paths on the lines `//! data PATH.safetensors` of an environment's text, with the lines' numbers.
+pub fn data_lines(text: &str) -> Vec<(usize, &str)> {
+    paths_after("data", text)
 }
 
 /// The name of the file with an environment's data, where its text is a copy: of all arrays, whichever files they were from.
@@ -306,12 +306,5 @@ mod tests {
         let many: Vec<(&str, Dtype, &[usize], &[u32])> = many.iter().map(|name| (name.as_str(), Dtype::F32, &[1][..], &[0][..])).collect();
         let (_, (said, help)) = read(&[("f", file(&many))]).expect_err("a refusal");
         assert!(said == "with f there are 251 arrays with 251 elements together" && help.starts_with("at most 250 arrays"), "{said}: {help}");
-    }
-
-    #[test]
-    fn lines_of_data_are_recognised() {
-        assert_eq!(data_line("  //! data a/b.safetensors "), Some("a/b.safetensors"));
-        assert_eq!(data_line("//!data"), Some(""));
-        assert_eq!((data_line("//! database"), data_line("// data x")), (None, None));
     }
 }

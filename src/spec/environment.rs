@@ -197,18 +197,17 @@ impl Environment {
         sha256(&self.source, &self.data)
     }
 
-    /// A fault in its code as an error, which names the array if it is one of its data.
-    pub fn error(&self, fault: Fault) -> Error {
-        let array = self.data.arrays.get(fault.detail() as usize).filter(|_| fault.kind() == fault::DATA);
-        match array {
-            Some(Array { name, shape, .. }) => Error::Environment {
-                path: self.name.clone(),
-                line: None,
-                problem: format!("an index of `{name}` is out of range: its shape is {shape:?}"),
-                help: format!("compare indices with {name}_shape before they are used; `select` evaluates both sides, so write `if` or `min`"),
-            },
-            None => Error::in_environment(&self.name, fault),
+    /// A description of a fault, as a complete clause; it names the array if the fault is of its data.
+    pub fn sentence(&self, fault: Fault) -> String {
+        match self.data.arrays.get(fault.detail() as usize).filter(|_| fault.kind() == fault::DATA) {
+            Some(Array { name, shape, .. }) => format!("an index of `{name}` is out of range: its shape is {shape:?}"),
+            None => fault.sentence(),
         }
+    }
+
+    /// A fault in its code as an error.
+    pub fn error(&self, fault: Fault) -> Error {
+        Error::Environment { path: self.name.clone(), line: None, problem: self.sentence(fault), help: fault.help() }
     }
 
     /// The observation's axes, to stand behind its size: " (10 x 10 x 4)"; nothing if there is only one.

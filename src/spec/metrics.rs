@@ -1,5 +1,6 @@
 //! The row of metrics, and the meaning of each number in it.
 
+use crate::spec::environment::Environment;
 use crate::spec::records::{MetricsRow, joined};
 use crate::support::fault::{Divergence, Fault};
 use serde::Deserialize;
@@ -10,9 +11,10 @@ const HAD_STOPPED: u32 = 1;
 const STOPS: u32 = 2;
 
 impl Row {
-    /// Where and how the agent diverged, if it did.
-    pub fn divergence(&self) -> Option<Divergence> {
-        Some(Divergence { agent: self.agent, seed: self.seed, update: self.update, fault: self.fault? })
+    /// Where and how the agent diverged in `environment`, if it did.
+    pub fn divergence(&self, environment: &Environment) -> Option<Divergence> {
+        let fault = self.fault?;
+        Some(Divergence { agent: self.agent, seed: self.seed, update: self.update, fault, what: environment.sentence(fault) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The files that the text of an environment was put together from.
+//! The text of an environment: the files that it was put together from, its lines that name files, and its code without comments.
 
 use std::ops::Range;
 use std::path::Path;
@@ -6,11 +6,56 @@ use std::path::Path;
 /// How the line begins that stands before the text of an imported file; the file follows, as a path from the directory of the environment's own file.
 pub const TEXT_OF: &str = "//! text of ";
 
-/// The path on a line `//! WORD PATH`, if it is such a line of this `word`; empty if none is on it.
-pub fn path_after<'a>(word: &str, line: &'a str) -> Option<&'a str> {
-    let path = line.trim_start().strip_prefix("//!")?.trim_start().strip_prefix(word)?;
-    (path.is_empty() || path.starts_with(char::is_whitespace)).then_some(path.trim())
+/// The lines `//! ...` of `text` that are not in block comments, without the marks: for each its number, from 1, and what is on it.
+pub fn marked_lines(text: &str) -> Vec<(usize, &str)> {
+    fn content(line: &str) -> Option<&str> {
+        Some(line.trim_start().strip_prefix("//!")?.trim())
+    }
+    let outside = without_comments(text, false);
+    let lines = text.lines().zip(outside.lines()).zip(1..);
+    lines.filter_map(|((line, outside), number)| content(outside).and(Some((number, content(line)?)))).collect()
 }
+
+/// The paths on the lines `//! WORD PATH` of this `word`, with the lines' numbers; a path is empty if none is on its line.
+pub fn paths_after<'a>(word: &str, text: &'a str) -> Vec<(usize, &'a str)> {
+    let path = |line: &'a str| line.strip_prefix(word).filter(|path| path.is_empty() || path.starts_with(char::is_whitespace)).map(str::trim);
+    marked_lines(text).into_iter().filter_map(|(number, line)| Some((number, path(line)?))).collect()
+}
+
+/// `text` with spaces in place of its comments: every byte of its code is where it was.
+pub fn code(text: &str) -> String {
+    without_comments(text, true)
+}
+
+/// `text` with spaces in place of block comments, which may contain others, and, if `to_line_ends`, of those that end with their line.
+fn without_comments(text: &str, to_line_ends: bool) -> String {
+    let mut code = String::with_capacity(text.len());
+    // Block comments that have begun, and whether a comment to the end of the line has.
+    let (mut depth, mut in_line) = (0, false);
+    let mut rest = text;
+    while let Some(char) = rest.chars().next() {
+        let mut taken = char.len_utf8();
+        let (was_in_block, ends_line) = (depth > 0, LINE_BREAKS.contains(&char));
+        in_line &= !ends_line;
+        if !in_line && rest.starts_with("/*") {
+            (depth, taken) = (depth + 1, 2);
+        } else if was_in_block && rest.starts_with("*/") {
+            (depth, taken) = (depth - 1, 2);
+        } else if !was_in_block && rest.starts_with("//") {
+            in_line = true;
+        }
+        let is_comment = was_in_block || depth > 0 || (in_line && to_line_ends);
+        match is_comment && !ends_line {
+            true => code.extend(std::iter::repeat_n(' ', taken)),
+            false => code.push_str(&rest[..taken]),
+        }
+        rest = &rest[taken..];
+    }
+    code
+}
+
+/// The characters that end a line in WGSL (specification, section "Blankspace and Line Breaks").
+const LINE_BREAKS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +146,30 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_are_blank_and_code_keeps_its_place() {
+        for (text, expected) in [
+            ("a // b\nc", "a     \nc"),
+            ("a /* b\n// c */ d", "a     \n        d"),
+            ("/* a /* b */ c */ d", "                  d"),
+            ("// /*\na // */", "     \na      "),
+            ("a /* é */ b", "a          b"),
+            ("// a\u{2028}b", "    \u{2028}b"),
+            ("a / b * c /* d", "a / b * c     "),
+            ("/*/ a */ b", "         b"),
+        ] {
+            assert_eq!(code(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_in_block_comments_are_not_marked() {
+        let text = "//! import a.wgsl\n/*\n//! import b.wgsl\n*/\n  //!data \n// //! import c.wgsl\n//! imports d\n";
+        assert_eq!(marked_lines(text), [(1, "import a.wgsl"), (5, "data"), (7, "imports d")]);
+        assert_eq!(paths_after("import", text), [(1, "a.wgsl")]);
+        assert_eq!(paths_after("data", text), [(5, "")]);
+    }
 
     const TEXT: &str = "a\nb\n//! text of lib/c.wgsl\nc\n//! text of d.wgsl\nd\ne\n";
 

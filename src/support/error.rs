@@ -1,6 +1,6 @@
 //! Typed errors: the problem, its place, and what to do about it.
 
-use crate::support::fault::{self, Divergence, Fault};
+use crate::support::fault::{Divergence, Fault};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -98,7 +98,7 @@ pub enum Error {
         kind: DeviceFailure,
     },
     /// Every agent diverged, or one did in a run with rollbacks. Each kept its last finite parameters.
-    #[error("{}agent {} (seed {}) diverged in update {}: {}", among(*agents, "diverged"), first.agent, first.seed, first.update, first.fault.sentence())]
+    #[error("{}agent {} (seed {}) {} in update {}: {}", among(*agents, first.fault.end()), first.agent, first.seed, first.fault.end(), first.update, first.what)]
     Diverged {
         /// The first agent that diverged.
         first: Divergence,
@@ -106,12 +106,14 @@ pub enum Error {
         agents: usize,
     },
     /// Agents had a fault while playing.
-    #[error("{}agent {agent} stopped playing: {}", among(*agents, "stopped playing"), fault.sentence())]
+    #[error("{}agent {agent} stopped playing: {what}", among(*agents, "stopped playing"))]
     Played {
         /// Index of the first of them.
         agent: usize,
         /// Its fault.
         fault: Fault,
+        /// What it is, as a clause.
+        what: String,
         /// Agents that had one.
         agents: usize,
     },
@@ -121,22 +123,6 @@ pub enum Error {
 fn among(agents: usize, what: &str) -> String {
     if agents > 1 { format!("{agents} agents {what}, this one first: ") } else { String::new() }
 }
-
-/// What to do about a fault that an environment causes.
-fn of_environment(fault: Fault) -> String {
-    match fault.kind() {
-        fault::LOOP => LOOPS.into(),
-        fault::DATA => "compare indices with NAME_shape before they are used; `select` evaluates both sides, so write `if` or `min`; `ppo-gpu env show FILE` lists the arrays".into(),
-        fault::NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none".into(),
-        _ => "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
-             `ppo-gpu env check FILE` shows where"
-            .into(),
-    }
-}
-
-/// What to do about loops that a driver ends early.
-const LOOPS: &str = "results would be wrong. Software drivers end all loops of an invocation after 65,535 rounds together: let env_reset, env_step and \
-    env_observe make fewer rounds, or spread the work over several steps of an episode; a GPU has no such limit";
 
 /// The kind of failure that the device reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,16 +170,6 @@ impl Error {
     /// A file error.
     pub fn file(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Error::File { action, path: path.into(), source }
-    }
-
-    /// The error for an environment with loops that the driver ends early.
-    pub(crate) fn loops(environment: &str) -> Self {
-        Error::in_environment(environment, fault::LOOP)
-    }
-
-    /// The error for a fault in the code of an environment.
-    pub(crate) fn in_environment(environment: &str, fault: Fault) -> Self {
-        Error::Environment { path: environment.into(), line: None, problem: fault.sentence(), help: of_environment(fault) }
     }
 
     /// The error for an input that cannot be read.
@@ -254,7 +230,7 @@ impl Error {
                  does the same, report it to the driver's makers, and to ppo-gpu with the output of `ppo-gpu doctor --json`"
                     .into()
             }
-            Error::Diverged { first, .. } if first.fault.is_of_the_environment() => of_environment(first.fault),
+            Error::Diverged { first, .. } if first.fault.is_of_the_environment() => first.fault.help(),
             Error::Diverged { .. } => {
                 "the last finite parameters were kept and saved. Lower --lr or --max-grad-norm, or make rewards smaller if they are large (`ppo-gpu env check` shows \
                  their range). With --on-divergence rollback a run goes back to its last checkpoint and tries a smaller learning rate, --rollbacks times at most \
@@ -263,7 +239,7 @@ impl Error {
             }
             Error::Played { fault, .. } => {
                 let outputs = || "the policy's outputs are too large for the observations of this environment; play another checkpoint with --from".into();
-                if fault.is_of_the_environment() { of_environment(*fault) } else { outputs() }
+                if fault.is_of_the_environment() { fault.help() } else { outputs() }
             }
         }
     }

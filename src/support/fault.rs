@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Fault(u32);
 
 /// The divergence of an agent, after which it stopped learning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// Agent, counted from 0.
     pub agent: u32,
@@ -21,6 +21,9 @@ pub struct Divergence {
     /// The first fault.
     #[serde(rename = "quantity")]
     pub fault: Fault,
+    /// What it is, as a clause. Runs of older versions have none.
+    #[serde(default)]
+    pub what: String,
 }
 
 /// The value of `faults` for an agent without a fault.
@@ -94,7 +97,12 @@ impl Fault {
         [LOOP, DATA, OBSERVATION, NO_LEGAL_ACTION, REWARD].contains(&self.kind())
     }
 
-    /// A description of the fault, as a complete clause.
+    /// How an agent with it ends: "diverged" where a quantity is not finite, else "stopped".
+    pub fn end(self) -> &'static str {
+        if [LOOP, DATA, NO_LEGAL_ACTION].contains(&self.kind()) { "stopped" } else { "diverged" }
+    }
+
+    /// A description of the fault, as a complete clause. [`crate::spec::environment::Environment::sentence`] also knows the names of arrays.
     pub fn sentence(self) -> String {
         match self.kind() {
             LOOP => "the driver ended a loop early".into(),
@@ -102,6 +110,23 @@ impl Fault {
             NO_LEGAL_ACTION => format!("no action is legal in choice {}", self.detail()),
             _ => format!("the first quantity that is not finite is the {self}"),
         }
+    }
+
+    /// What to do about it, if the environment causes it.
+    pub fn help(self) -> String {
+        match self.kind() {
+            LOOP => LOOPS,
+            DATA => {
+                "compare indices with NAME_shape before they are used; `select` evaluates both sides, so write `if` or `min`; `ppo-gpu env show FILE` lists the \
+                 arrays"
+            }
+            NO_LEGAL_ACTION => "env_action_mask must allow an action of every choice; end the episode in a state that has none",
+            _ => {
+                "look in the environment for a division by zero, a root or logarithm of a negative number, or a state that grows without bound; \
+                 `ppo-gpu env check FILE` shows where"
+            }
+        }
+        .into()
     }
 
     /// The fault with this name.
@@ -116,6 +141,10 @@ impl Fault {
         })
     }
 }
+
+/// What to do about loops that a driver ends early.
+const LOOPS: &str = "results would be wrong. Software drivers end all loops of an invocation after 65,535 rounds together: let env_reset, env_step and \
+    env_observe make fewer rounds, or spread the work over several steps of an episode; a GPU has no such limit";
 
 /// Bits of a code that hold its detail.
 const DETAIL_BITS: u32 = 15;

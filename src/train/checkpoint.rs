@@ -120,8 +120,10 @@ impl Checkpoint {
 
     /// The agents that diverged, with where and how, in the order in which they did.
     pub fn divergences(&self, plan: &Plan) -> Vec<Divergence> {
-        let of =
-            |(s, agent): (usize, Agent)| Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault: Fault::of_code(agent.fault)? });
+        let of = |(s, agent): (usize, Agent)| {
+            let fault = Fault::of_code(agent.fault)?;
+            Some(Divergence { agent: s as u32, seed: plan.seed(s), update: agent.update, fault, what: plan.environment.sentence(fault) })
+        };
         let mut found: Vec<Divergence> = self.agents().into_iter().enumerate().filter_map(of).collect();
         found.sort_by_key(|divergence| (divergence.update, divergence.agent));
         found

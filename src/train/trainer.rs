@@ -226,11 +226,11 @@ impl Trainer {
                 (self.stopped, self.updates) = (true, sequence + 1);
             }
             self.mean_return = mean(rows.iter().filter_map(|row| row.mean_return.filter(|value| value.is_finite())));
-            let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(Row::divergence).collect();
+            let diverged: Vec<Divergence> = rows.iter().filter(|row| !row.was_stopped).filter_map(|row| row.divergence(&self.plan.environment)).collect();
             // A driver that cuts loops short computes wrong results for every agent.
             let cut_off = diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP);
             if self.stops_at_divergence && !diverged.is_empty() && !cut_off {
-                (stretch.pauses, stretch.failure) = (true, Some(Error::Diverged { first: diverged[0], agents: diverged.len() }));
+                (stretch.pauses, stretch.failure) = (true, Some(Error::Diverged { first: diverged[0].clone(), agents: diverged.len() }));
                 return Ok(Some(Update { rows, checkpoint: None }));
             }
             stretch.pauses |= cut_off;
@@ -278,9 +278,9 @@ impl Trainer {
 
     /// The outcome of training once all its updates are done.
     fn conclusion(&self) -> Result<()> {
-        match self.diverged[..] {
-            _ if self.diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) => Err(Error::loops(&self.plan.environment.name)),
-            [first, ..] if self.diverged.len() == self.plan.agents => Err(Error::Diverged { first, agents: self.plan.agents }),
+        match &self.diverged[..] {
+            _ if self.diverged.iter().any(|divergence| divergence.fault.kind() == fault::LOOP) => Err(self.plan.environment.error(fault::LOOP)),
+            [first, ..] if self.diverged.len() == self.plan.agents => Err(Error::Diverged { first: first.clone(), agents: self.plan.agents }),
             _ => Ok(()),
         }
     }

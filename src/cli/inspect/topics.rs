@@ -240,9 +240,9 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
     if let Some((info, limits)) = adapter {
         most = format!("`{largest_name}`; {} allows {}", info.name, mebibytes(limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)));
         workgroup = format!("the adapter allows {}", grouped(limits.max_compute_workgroup_storage_size.into()));
-        fits = match plan.check_limits(&gpu::plan_limits(limits), None, &info.name) {
+        fits = match gpu::check_plan(plan, info, limits) {
             Ok(()) => String::new(),
-            Err(error) => format!("\nDoes not fit: {error}\n  help: {}\n", error.help()),
+            Err(error) => format!("\nRefused by this device: {error}\n  help: {}\n", error.help()),
         };
     }
     text += &columns(
