@@ -99,7 +99,6 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
         }
         found += workgroupUniformLoad(&counts[LANES - 1u]);
     }
-    workgroupBarrier();
     let kept = min(WINDOW - wanted, agent.recent);
     var episode = vec2(0.0);
     if (lane < wanted) {
@@ -109,7 +108,6 @@ fn report(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
     }
     // All lanes read before any lane writes.
     storageBarrier();
-    workgroupBarrier();
     agent.recent = wanted + kept;
     if (lane < agent.recent) {
         recent[s * WINDOW + lane] = episode;
@@ -182,9 +180,9 @@ fn explained_variance(agent: Agent, targets: MomentsOf, advantages: MomentsOf) -
 }
 
 // Leaves in `counts` the running sum of `value` over each lane and the ones before it (Hillis and Steele 1986); the last one's is the total, to be read by a
-// uniform load. It is not returned, since a returned structure counts as non-uniform if any member is. Uniform control flow only.
+// uniform load, before which no lane may call this again. It is not returned, since a returned structure counts as non-uniform if any member is. Uniform
+// control flow only.
 fn count_before_and_at(value: u32, lane: u32) {
-    workgroupBarrier();
     counts[lane] = value;
     workgroupBarrier();
     for (var stride = 1u; stride < LANES; stride *= 2u) {

@@ -54,6 +54,10 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         }
     }
     note_fault(environment_fault(agent.canary_rounds));
+    if (!LANES_IN_STEP) {
+        // Other lanes have read the same environment's state.
+        storageBarrier();
+    }
     if (stored) {
         env_lanes[e] = EnvLane(state, episode);
         atomicMin(&faults[s], lane_fault);
@@ -62,7 +66,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, state: ptr<function, EnvState>, episode: ptr<function, Episode>) {
     // Act.
-    if (!SPARE_LANES || FOLLOWERS || stored) {
+    if (!SPARE_LANES || FOLLOWERS || lane < SAMPLES) {
         var observation = observation_of(state);
         if (stored && !FOLLOWERS) {
             store_observation(s, t, n, lane, &observation);

@@ -364,6 +364,7 @@ impl Plan {
             ("PERMUTATION_RIGHT_BITS", U32(bits - bits / 2)),
             ("SPARE_LANES", Bool(self.mapping == Mapping::Blocks)),
             ("FOLLOWERS", Bool(self.lanes_follow())),
+            ("LANES_IN_STEP", Bool(self.lanes_are_units())),
             ("SUBGROUP", U32(self.profile.subgroup)),
             ("SCRATCH", U32(self.profile.scratch_bytes / 16)),
             ("WINDOW", U32(WINDOW)),

@@ -348,7 +348,7 @@ fn forward_1(base: u32, lane: u32) {
 fn forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
     workgroupBarrier();
     let sample = lane % 32u;
-    let first = lane / 32u * 2u;
+    let first = min(lane / 32u, 0u) * 2u;
     var y0_0 = vec4(0.0);
     let m0 = first;
     let x0 = h2[m0 * ROW + sample / 4u][sample % 4u];

@@ -54,6 +54,10 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         }
     }
     note_fault(environment_fault(agent.canary_rounds));
+    if (!LANES_IN_STEP) {
+        // Other lanes have read the same environment's state.
+        storageBarrier();
+    }
     if (stored) {
         env_lanes[e] = EnvLane(state, episode);
         atomicMin(&faults[s], lane_fault);
@@ -62,7 +66,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 
 fn advance(s: u32, n: u32, t: u32, agent: Agent, stored: bool, lane: u32, state: ptr<function, EnvState>, episode: ptr<function, Episode>) {
     // Act.
-    if (!SPARE_LANES || FOLLOWERS || stored) {
+    if (!SPARE_LANES || FOLLOWERS || lane < SAMPLES) {
         var observation = observation_of(state);
         if (stored && !FOLLOWERS) {
             store_observation(s, t, n, lane, &observation);
@@ -706,7 +710,7 @@ fn forward_1(base: u32, lane: u32) {
 fn forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
     workgroupBarrier();
     let sample = lane % 4u;
-    let first = lane / 4u * 2u;
+    let first = min(lane / 4u, 0u) * 2u;
     var y0_0 = vec4(0.0);
     let m0 = first;
     let x0 = h2[m0 * ROW + sample / 4u][sample % 4u];
@@ -1017,6 +1021,7 @@ const STEPS_PER_DISPATCH: u32 = 4u;
 const PARAMETERS: u32 = 96u;
 const SPARE_LANES: bool = true;
 const FOLLOWERS: bool = false;
+const LANES_IN_STEP: bool = false;
 const DETERMINISTIC: bool = false;
 const NORMALIZE_OBSERVATIONS: bool = false;
 const OBSERVATION_CLIP: f32 = 1e1;

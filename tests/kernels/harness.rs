@@ -69,7 +69,7 @@ pub fn named(plan: &Plan, name: &str) -> Kernel {
 }
 
 /// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.
-fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static str] {
+pub fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static str] {
     match kernel {
         "rollout" => &["env_lanes", "faults"],
         "gae" if plan.config.normalize_rewards => &["env_statistics", "faults"],

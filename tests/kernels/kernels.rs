@@ -71,14 +71,14 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
 }
 
 /// Those of [`plans`] for `kernel`: where gradient steps can be made at once, two at a time, or each by kernels of its own.
-fn plans_of(kernel: &str) -> Vec<(&'static str, Plan)> {
+pub fn plans_of(kernel: &str) -> Vec<(&'static str, Plan)> {
     let at_once = kernel == "learn";
     let steps = |plan: &Plan| if at_once { 2 - plan.gradient_steps() % 2 } else { 0 };
     plans().into_iter().filter(|(_, plan)| !at_once || plan.learn_steps > 0).map(|(name, plan)| (name, Plan { learn_steps: steps(&plan), ..plan })).collect()
 }
 
 /// First, middle and last dispatch of `kernel` in an update.
-fn dispatches(plan: &Plan, kernel: &str) -> Vec<Dispatch> {
+pub fn dispatches(plan: &Plan, kernel: &str) -> Vec<Dispatch> {
     let program = schedule::training(plan);
     let steps = program.once.iter().chain(&program.update).map(|&Step::Dispatch(dispatch)| dispatch);
     let all: Vec<Dispatch> = steps.filter(|dispatch| dispatch.kernel == kernel).collect();

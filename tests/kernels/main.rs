@@ -5,6 +5,7 @@
 //! - [`lockstep`]: whole updates, kernel by kernel, naming the first that diverges;
 //! - [`gradients`]: the reference's gradient against finite differences;
 //! - [`randomness`]: random numbers and permutations;
+//! - [`races`]: each kernel executed on the CPU, which finds races and barriers that are missing;
 //! - [`games`]: games in whole numbers, replayed exactly;
 //! - [`environment`]: the laws of CartPole;
 //! - [`conformance`]: trajectories from Gymnasium, losses and Adam steps from JAX and optax;
@@ -23,6 +24,8 @@ mod kernels;
 mod lockstep;
 mod mutants;
 mod probe;
+mod races;
 mod randomness;
+mod simt;
 mod spirv;
 mod translation;

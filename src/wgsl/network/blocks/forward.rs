@@ -2,7 +2,7 @@
 
 use crate::program::blocks::{self, Block, HeadSums, LISTED_AT_ONCE, Team};
 use crate::program::lanes::vectors;
-use crate::wgsl::network::blocks::expressions::{plus, sum_of, times};
+use crate::wgsl::network::blocks::expressions::{plus, sum_of, times, within};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts;
 use crate::wgsl::writer::{Writer, line};
@@ -138,7 +138,9 @@ impl Pass<'_> {
         w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
             w.line("workgroupBarrier();");
             line!(w, "let sample = lane % {samples}u;");
-            line!(w, "let first = {};", times(&format!("lane / {samples}u"), chunks * length));
+            // Lanes beyond the parts repeat the last one, and store nothing.
+            let part = within(&format!("lane / {samples}u"), lanes / samples, parts);
+            line!(w, "let first = {};", times(&part, chunks * length));
             for chunk in 0..chunks {
                 (0..head).for_each(|k| line!(w, "var y{chunk}_{k} = vec4(0.0);"));
                 for i in chunk * length..(chunk + 1) * length {
