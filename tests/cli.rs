@@ -428,6 +428,7 @@ fn refusals_name_the_problem_and_the_nearest_value() {
         ("--config larger.toml", &["larger.toml", "line 1", "the largest integer of a TOML file is 9223372036854775807"]),
         ("--config per.toml", &["env_parameters.gravity (in per.toml): per = \"world\" does not exist", "one of episode, environment, agent"]),
         ("--env-parameters gravity={low=1,hi=2,per=\"agent\"}", &["env_parameters.gravity: a range has no 'hi'", "did you mean 'high'?"]),
+        ("--env-parameters gravity={low=1,high=2,per=\"agent\",distribution=\"log\"}", &["env_parameters.gravity: a range has no 'distribution'"]),
         ("--env-parameters gravity={low=1,high=2}", &["env_parameters.gravity: ", "has no per", "for instance { low = 1"]),
         ("--env-parameters gravity={low=1,high=2,per=\"agents\"}", &["per = \"agents\" does not exist", "did you mean 'agent'?"]),
         ("--env-parameters gravity={low=1,high=2,per=3}", &["per = 3 is not a word"]),

@@ -330,6 +330,32 @@ fn the_state_may_be_read_by_pointer() {
     assert_eq!(value, pointer);
 }
 
+/// All digits of whole numbers; and a parameter that no function reads is not configured in vain.
+#[test]
+fn parameters_are_shown_exactly_and_must_be_read() {
+    let desk = Desk::new();
+    let edits = [
+        ("    wind: f32,  //", "    most: u32,\n    wind: f32,  //"),
+        ("EnvParameters(0.2)", "EnvParameters(4294967295u, 0.2)"),
+        ("< parameters.wind)", "< parameters.wind + f32(min(parameters.most, 0u)))"),
+    ];
+    desk.write("mine.wgsl", planted(template(false), &edits).0);
+    let shown = desk.expect(DONE, "env show mine.wgsl").stdout;
+    assert!(shown.contains("  most                         4294967295\n"), "{shown}");
+    let drawn = "--env-parameters most={low=16777217,high=16777217,per=\"agent\"}";
+    desk.expect(DONE, &format!("--env mine.wgsl {TWO_UPDATES} {drawn} --quiet --out run"));
+    desk.expect(DONE, "export run --wgsl policy.wgsl");
+    assert!(desk.read("policy.wgsl").contains("mine.wgsl, most = 16777217 after"), "{}", desk.read("policy.wgsl"));
+    desk.write("mine.wgsl", planted(template(false), &[("< parameters.wind)", "< DEFAULT_PARAMETERS.wind)")]).0);
+    desk.expect(DONE, "env check mine.wgsl");
+    for command in [format!("--env mine.wgsl {TWO_UPDATES} --env-parameters wind=0.5 --out other"), "env check mine.wgsl --env-parameters wind=0.5".into()] {
+        desk.expect(REFUSED, &command).says(&["env_parameters.wind: mine.wgsl never reads it", "help: read parameters.wind in the file"]);
+    }
+    for flags in ["--wgsl --png a.png", "--after 3", "--size 5"] {
+        desk.expect(REFUSED, &format!("env show mine.wgsl {flags}")).says(&["--png"]);
+    }
+}
+
 #[test]
 fn an_edited_copy_works() {
     let desk = Desk::new();
@@ -390,7 +416,7 @@ const OBSERVATION: &str = "const OBSERVATION: u32 = 4u;\n";
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
 const MISSING_FUNCTION: Mistake =
-    discrete(&[("fn env_step(", "fn step(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `step` in line 64?)"]);
+    discrete(&[("fn env_step(", "fn env_stap(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `env_stap` in line 64?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
@@ -407,6 +433,36 @@ const MISTAKES: &[Mistake] = &[
     COLLISION,
     // Of the kernel that draws.
     discrete(&[(BEFORE_RESET, "const PICTURE_SIZE: u32 = 3u;§\n// The first state of an episode.\n")], &["redefinition of `PICTURE_SIZE`", "choose another"]),
+    // Names of WGSL, which kernels use.
+    discrete(
+        &[(BEFORE_RESET, "fn log(x: f32) -> f32 {§\n    return x;\n}\n// The first state of an episode.\n")],
+        &["`fn log` has a name with a meaning in WGSL", "help: choose another name"],
+    ),
+    discrete(
+        &[(BEFORE_RESET, "const side: vec2<f32> = vec2<f32>(1.0, 2.0); fn sqrt(x: f32) -> f32 {§\n    return x;\n}\n// The first state of an episode.\n")],
+        &["`fn sqrt` has a name with a meaning in WGSL"],
+    ),
+    discrete(&[("fn env_step(", "fn step(§")], &["`fn step` has a name with a meaning in WGSL", "did you mean 'env_step'?"]),
+    // Declarations that nothing would use.
+    discrete(&[("fn env_action_mask(", "fn env_actions_mask(§")], &["`fn env_actions_mask` is not used", "did you mean 'env_action_mask'?"]),
+    discrete(&[("fn env_action_mask(", "fn env_mask(§")], &["`fn env_mask` is not used", "help: remove it, use it"]),
+    discrete(
+        &[(BEFORE_RESET, "const SOLVED_RETURNS: f32 = 1.0;§\n// The first state of an episode.\n")],
+        &["`const SOLVED_RETURNS` is not used", "did you mean 'SOLVED_RETURN'?"],
+    ),
+    discrete(&[("fn env_pixel(", "const env_pixel = 1.0;§\nfn pixel_of_env(")], &["`const env_pixel` is not used", "help: declare it as `fn`"]),
+    discrete(
+        &[
+            ("struct EnvParameters {", "struct EnvParameter {"),
+            ("const DEFAULT_PARAMETERS = EnvParameters(", "const DEFAULT_PARAMETERS = EnvParameter(§"),
+            ("< parameters.wind)", "< DEFAULT_PARAMETERS.wind)"),
+        ],
+        &["`DEFAULT_PARAMETERS` has no `struct EnvParameters`", "help: declare the parameters"],
+    ),
+    discrete(
+        &[("const ACTIONS: u32 = 3u;", "const ACTIONS: u32 = 3u;\nconst ACTION_COUNTS = array(3, 2);§")],
+        &["`ACTION_COUNTS` has no type", "help: write the types"],
+    ),
     // Functions.
     discrete(&[("fn env_reset(", "fn reset(")], &["there is no function `env_reset`", "-> EnvState"]),
     discrete(&[("fn env_observe(", "fn observe(")], &["there is no function `env_observe`", "help: write fn env_observe(EnvState) -> array<f32, 4>"]),

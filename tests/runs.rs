@@ -789,6 +789,21 @@ fn exports_are_written_where_they_were_asked_for() {
         desk.expect(REFUSED, &format!("export run {arguments}")).says(&[says, "\n  help: "]);
     }
     assert!(!desk.path("x.onnx").exists());
+    // What would be lost.
+    desk.expect(DONE, "env new mine");
+    let files = ["run/config.toml", "run/run.json", "run/checkpoints/latest.safetensors", "run/environment.wgsl", "mine.wgsl"];
+    let checkpoint = std::fs::read_dir(desk.path("run/checkpoints")).unwrap().next().unwrap().unwrap().file_name();
+    let files = files.map(|file| file.replace("latest.safetensors", checkpoint.to_str().unwrap()));
+    let before = files.clone().map(|file| desk.bytes(&file));
+    for file in &files[..4] {
+        for command in ["export run --onnx", "export run --wgsl ./", "record run --gif", "env show CartPole-v1 --png"] {
+            let outcome = desk.expect(REFUSED, &format!("{command}{}{file}", if command.ends_with('/') { "" } else { " " }));
+            outcome.says(&["which would be lost", "help: give another path"]);
+        }
+    }
+    desk.expect(REFUSED, "export run --wgsl mine.wgsl").says(&["mine.wgsl is an environment, which would be lost"]);
+    assert_eq!(files.map(|file| desk.bytes(&file)), before);
+    desk.expect(DONE, "export run --onnx run/policy.onnx");
     // What cannot be replaced by a file is not, and nothing is left beside it.
     let names = desk.names();
     desk.expect(FAILED, "export run --wgsl run").says(&["cannot write run\n", "help: give the path of a file"]);

@@ -1,8 +1,11 @@
 //! The trait of commands, and their input.
 
 use crate::cli::shared::Shared;
+use crate::run::appear::is_part_of_a_run;
 use crate::support::error::{Error, Result};
+use crate::support::files;
 use std::io::Write;
+use std::path::Path;
 
 /// Names of flags.
 pub(super) type Flags = Vec<&'static str>;
@@ -34,6 +37,15 @@ pub(super) fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::file("write", "standard output", error)),
         _ => Ok(()),
     }
+}
+
+/// Writes a file that a command was asked for. What is there is replaced, unless it is a part of a run.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if is_part_of_a_run(path) {
+        let problem = format!("{} is a file of a run, which would be lost", path.display());
+        return Err(Error::config("FILE", problem, "give another path"));
+    }
+    files::write(path, bytes)
 }
 
 /// An error as text: the problem and its place, its causes, and what to do.

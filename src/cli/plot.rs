@@ -1,9 +1,9 @@
 //! `ppo-gpu plot`: learning curves of runs, the mean over agents and the middle half of them.
 
+use crate::cli::call;
 use crate::cli::png::encode;
 use crate::spec::metrics::{METRICS, Row};
 use crate::support::error::{Error, Result};
-use crate::support::files;
 use crate::support::statistics::quantile;
 use crate::support::text::quantity;
 use ::png::ColorType;
@@ -107,14 +107,14 @@ pub fn draw(curves: &[Curve], options: &PlotOptions, path: &Path) -> Result<()> 
             let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
             chart(&area, curves, options).map_err(|error| failed(path, error))?;
             drop(area);
-            files::write(path, text.as_bytes())
+            call::write(path, text.as_bytes())
         }
         "png" => {
             let mut rgb = vec![0; (width * height * 3) as usize];
             let area = BitMapBackend::with_buffer(&mut rgb, (width, height)).into_drawing_area();
             chart(&area, curves, options).map_err(|error| failed(path, error))?;
             drop(area);
-            files::write(path, &encode(&rgb, options.size, ColorType::Rgb))
+            call::write(path, &encode(&rgb, options.size, ColorType::Rgb))
         }
         _ => Err(Error::config("--out", format!("{} is neither an .svg nor a .png file", path.display()), "for instance --out curves.svg")),
     }

@@ -1,8 +1,8 @@
 //! Pictures as PNG files.
 
+use crate::cli::call;
 use crate::play::picture::Picture;
 use crate::support::error::Result;
-use crate::support::files;
 use png::{BitDepth, ColorType, Encoder};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use std::path::Path;
 /// # Errors
 /// [`crate::Error::File`] when it cannot be written.
 pub fn write(picture: &Picture, path: &Path) -> Result<()> {
-    files::write(path, &encode(&picture.rgba, [picture.size; 2], ColorType::Rgba))
+    call::write(path, &encode(&picture.rgba, [picture.size; 2], ColorType::Rgba))
 }
 
 /// `pixels`, row by row from the top left, of a picture of this width and height, one byte for each part of a colour.

@@ -73,18 +73,19 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
         let help = "remove one of them; env_component is for hundreds of components that are each 0 or 1";
         return Err(file.error("fn env_component", "both `env_observe` and `env_component` define the observation", help));
     }
+    if matches!(actions, Actions::Continuous { .. }) && file.named(StateReader::ActionMask.name()).is_some() {
+        return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
+    }
     let masked = file.reader(StateReader::ActionMask, &[], &mask, false, &mut by_pointer)?;
     let pictured = file.reader(StateReader::Pixel, &["vec2<f32>"], "vec3<f32>", false, &mut by_pointer)?;
     for name in by_pointer.iter().map(|reader| reader.name()).chain(["env_component"]) {
         file.leaves_the_state(name)?;
     }
-    if masked && matches!(actions, Actions::Continuous { .. }) {
-        return Err(file.error("fn env_action_mask", "continuous actions cannot be masked", "remove env_action_mask"));
-    }
     let solved_return = reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32);
     if solved_return.is_none() && file.file.line_of("const SOLVED_RETURN").is_some() {
         return Err(file.error("const SOLVED_RETURN", "`SOLVED_RETURN` is not a number with a type", "write const SOLVED_RETURN: f32 = 1.0;"));
     }
+    file.file.refuse_what_is_not_used()?;
     Ok(Environment {
         name: name.into(),
         source: source.into(),
@@ -193,6 +194,27 @@ pub fn with_parameters(plan: &Plan, error: Error) -> Error {
 /// Code that is compiled together with the file to read it: substitutes for declarations of the kernels.
 const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 
+/// What a file may declare for the program: keywords and names.
+const CONTRACT: [(&str, &str); 17] = [
+    ("const", "OBSERVATION"),
+    ("const", "OBSERVATION_SHAPE"),
+    ("const", "ACTIONS"),
+    ("const", "ACTION_COUNTS"),
+    ("const", "ACTION_LOW"),
+    ("const", "ACTION_HIGH"),
+    ("const", "TIME_LIMIT"),
+    ("const", "SOLVED_RETURN"),
+    ("const", "DEFAULT_PARAMETERS"),
+    ("struct", "EnvState"),
+    ("struct", "EnvParameters"),
+    ("fn", "env_reset"),
+    ("fn", "env_step"),
+    ("fn", "env_observe"),
+    ("fn", "env_component"),
+    ("fn", "env_action_mask"),
+    ("fn", "env_pixel"),
+];
+
 /// The ways to say what an action is.
 const KINDS_OF_ACTIONS: &str =
     "one of: const ACTIONS: u32 = 2u; const ACTION_COUNTS = array(3u, 3u); const ACTION_LOW = array(-1.0f) and const ACTION_HIGH = array(1.0f)";
@@ -262,9 +284,15 @@ impl File<'_> {
         }
     }
 
-    /// Refuses arrays with names that WGSL gives a meaning.
+    /// Refuses declarations and arrays with names that WGSL gives a meaning: the kernels around an environment would use them in its place.
     fn refuse_names_of_wgsl(&self) -> Result<()> {
         let has_meaning = |name: &str| [RESERVED, BUILTIN_IDENTIFIERS].iter().any(|words| words.contains(&name));
+        if let Some((keyword, name, line)) = self.top_level().into_iter().find(|(_, name, _)| has_meaning(name)) {
+            let problem = format!("`{keyword} {name}` has a name with a meaning in WGSL");
+            let missing = CONTRACT.iter().find(|(_, known)| known.strip_prefix("env_") == Some(name) && self.line_of_declaration("fn", known).is_none());
+            let meant = missing.map(|(_, known)| format!("; did you mean '{known}'?")).unwrap_or_default();
+            return Err(self.error(Some(line), problem, format!("choose another name, for instance with a prefix{meant}")));
+        }
         match self.data.arrays.iter().find(|array| has_meaning(&array.name)) {
             Some(Array { name, file, .. }) => {
                 let line = data_lines(self.source).first().map(|(number, _)| *number);
@@ -292,6 +320,66 @@ impl File<'_> {
             rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
         }
         self.code.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
+    }
+
+    /// What the file declares outside functions and structures: keyword, name and line.
+    fn top_level(&self) -> Vec<(&str, &str, usize)> {
+        let (mut found, mut depth, mut keyword) = (Vec::new(), 0, None);
+        for (line, number) in self.code.lines().zip(1..) {
+            let mut rest = line;
+            while let Some(next) = rest.chars().next() {
+                let word = words(rest).next().unwrap_or_default();
+                depth += i32::from("{([".contains(next)) - i32::from("})]".contains(next));
+                match keyword {
+                    _ if word.is_empty() || depth > 0 => {}
+                    Some(keyword_) => {
+                        found.push((keyword_, word, number));
+                        keyword = None;
+                    }
+                    None => keyword = ["const", "fn", "struct", "alias"].into_iter().find(|keyword| *keyword == word),
+                }
+                rest = &rest[word.len().max(next.len_utf8())..];
+            }
+        }
+        found
+    }
+
+    /// Refuses declarations that would be ignored: of a name that the contract gives another kind, or of a name that is nearly one of the contract's.
+    fn refuse_what_is_not_used(&self) -> Result<()> {
+        /// Below this, names have little in common.
+        const ALIKE: f64 = 0.85;
+        let declared = self.top_level();
+        for &(keyword, name, line) in &declared {
+            if let Some((right, _)) = CONTRACT.iter().find(|(_, known)| *known == name) {
+                if *right != keyword {
+                    return Err(self.error(Some(line), format!("`{keyword} {name}` is not used"), format!("declare it as `{right}`, or choose another name")));
+                }
+                continue;
+            }
+            let is_used = words(self.code).filter(|word| *word == name).count() > 1;
+            let near = nearest_name(name, CONTRACT.iter().map(|(_, known)| *known), ALIKE);
+            if !is_used && (near.is_some() || keyword == "fn" && name.starts_with("env_")) {
+                let meant = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+                return Err(self.error(Some(line), format!("`{keyword} {name}` is not used"), format!("remove it, use it, or choose another name{meant}")));
+            }
+        }
+        match declared.iter().find(|(_, name, _)| *name == "DEFAULT_PARAMETERS") {
+            Some((_, _, line)) if self.line_of_declaration("struct", "EnvParameters").is_none() => {
+                let help = "declare the parameters: struct EnvParameters { gravity: f32 }";
+                Err(self.error(Some(*line), "`DEFAULT_PARAMETERS` has no `struct EnvParameters`".into(), help.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether code reads this field of `parameters`, or may, since it uses them as a whole.
+    fn reads_parameter(&self, name: &str) -> bool {
+        let uses = self.code.match_indices("parameters").filter(|(at, word)| {
+            let is_part = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+            !is_part(self.code[..*at].chars().next_back()) && !is_part(self.code[at + word.len()..].chars().next())
+        });
+        let mut fields = uses.map(|(at, word)| self.code[at + word.len()..].trim_start().strip_prefix('.').map(str::trim_start));
+        fields.any(|field| field.is_none_or(|field| words(field).next() == Some(name)))
     }
 
     /// How to declare what a file needs under this name; none if it needs nothing of this name.
@@ -396,7 +484,7 @@ impl File<'_> {
         let of_array = self.data.arrays.iter().find(|array| with_data.is_none() && words(code).any(|word| array.declares(word)));
         let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
-        self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() { "" } else { "\n" }))
+        self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() && how.is_empty() { "" } else { "\n" }))
     }
 
     /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.
@@ -532,6 +620,13 @@ impl Parsed<'_> {
     fn actions(&self) -> Result<Actions> {
         let array = |name: &str| reflect::constant_array(self.module, name);
         let (single, counts, low, high) = (reflect::constant(self.module, "ACTIONS"), array("ACTION_COUNTS"), array("ACTION_LOW"), array("ACTION_HIGH"));
+        // Constants without a type are not in the module.
+        let in_module = |name: &str| self.module.constants.iter().any(|(_, constant)| constant.name.as_deref() == Some(name));
+        let untyped = |name: &&str| !in_module(name) && self.file.line_of_declaration("const", name).is_some();
+        if let Some(name) = ["ACTIONS", "ACTION_COUNTS", "ACTION_LOW", "ACTION_HIGH"].into_iter().find(untyped) {
+            let help = format!("write the types of numbers (3u, 1.0f); {KINDS_OF_ACTIONS}");
+            return Err(self.error(&format!("const {name}"), format!("`{name}` has no type"), help));
+        }
         let whole = |value: f64| value.fract() == 0.0 && value >= 1.0;
         match (single, counts, low, high) {
             (Some(count), None, None, None) if whole(count) => Ok(Actions::Discrete(count as usize)),
@@ -553,15 +648,8 @@ impl Parsed<'_> {
                 let single = |bounds: Vec<f64>| bounds.into_iter().map(|bound| bound as f32).collect();
                 Ok(Actions::Continuous { low: single(low), high: single(high) })
             }
-            (None, None, None, None) => {
-                Err(match ["ACTIONS", "ACTION_COUNTS", "ACTION_LOW"].into_iter().find(|name| self.file.line_of(&format!("const {name}")).is_some()) {
-                    Some(name) => self.error(
-                        &format!("const {name}"),
-                        format!("`{name}` has no type"),
-                        format!("write the types of numbers (3u, 1.0f); {KINDS_OF_ACTIONS}"),
-                    ),
-                    None => self.error("", "nothing says what an action is", self.file.declare("ACTIONS").unwrap_or_default()),
-                })
+            (None, None, None, None) if !["ACTIONS", "ACTION_COUNTS", "ACTION_LOW", "ACTION_HIGH"].into_iter().any(in_module) => {
+                Err(self.error("", "nothing says what an action is", self.file.declare("ACTIONS").unwrap_or_default()))
             }
             _ => Err(self.error("const ACTION", "the declarations of actions contradict each other, or are not numbers from 1 on", KINDS_OF_ACTIONS)),
         }
@@ -622,7 +710,8 @@ impl Parsed<'_> {
                     ));
                 }
                 let range = if whole { [0.0, f64::from(u32::MAX)] } else { [f64::from(f32::MIN), f64::from(f32::MAX)] };
-                Ok(Parameter { name, whole, default, range })
+                let read = self.file.reads_parameter(&name);
+                Ok(Parameter { name, whole, default, range, read })
             })
             .collect()
     }

@@ -48,7 +48,7 @@ impl Environment {
         }
         text += "\nParameters (env_parameters)\n";
         let limit = if self.time_limit == u32::MAX { "none".into() } else { self.time_limit.to_string() };
-        let rows = self.parameters.iter().map(|parameter| (parameter.name.as_str(), (parameter.default as f32).to_string(), self.comment(&parameter.name)));
+        let rows = self.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter.digits(parameter.default), self.comment(&parameter.name)));
         for (name, default, comment) in rows.chain([(TIME_LIMIT, limit, "steps after which an episode is truncated")]) {
             text += format!("  {name:<28} {default:<10} {comment}").trim_end();
             text += "\n";

@@ -50,7 +50,9 @@ pub fn train(config: &Config, out: Option<&Path>, observers: Observers) -> Resul
     if let Some(path) = out {
         refuse_existing(path)?;
     }
-    Prepared::new(config, Environment::named(&config.env)?, observers)?.begin(None, out)
+    let environment = Environment::named(&config.env)?;
+    environment.check_reads(config)?;
+    Prepared::new(config, environment, observers)?.begin(None, out)
 }
 
 /// Resumes the run in a directory from one of its checkpoints. The result is bit-identical to an uninterrupted run. `changes` may hold
@@ -147,6 +149,7 @@ pub fn fork(path: &Path, which: Which, agent: Option<usize>, changes: &toml::Tab
     let parent = Plan::with_environment(&saved.config, saved.environment.clone(), PROFILES[0])?;
     let child = Plan::with_environment(&config, environment.clone(), PROFILES[0])?;
     fits(&parent, &child, agent)?;
+    environment.check_reads(&config)?;
     let checkpoint = saved.checkpoint(which)?;
     // Sizes were chosen, by whomever, for the parent's plan.
     let replaced = !changes.contains_key("tuning") && !tunings::hold_for_both(&parent, &child);

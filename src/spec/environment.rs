@@ -90,14 +90,20 @@ pub struct Parameter {
     pub default: f64,
     /// The least and the largest value that it may have.
     pub range: [f64; 2],
+    /// Whether the environment's code reads it.
+    pub read: bool,
 }
 
 impl Parameter {
+    /// A value with the digits of its type.
+    pub fn digits(&self, value: f64) -> String {
+        if self.whole { typed(value) } else { (value as f32).to_string() }
+    }
+
     /// Checks that it may have `value`.
     fn check(&self, value: f64) -> std::result::Result<(), (String, String)> {
         let [least, most] = self.range;
-        // The digits of the type.
-        let standard = if self.whole { typed(self.default) } else { (self.default as f32).to_string() };
+        let standard = self.digits(self.default);
         let help = |near: f64| format!("nearest that works: {}; the standard value is {standard}", typed(near));
         if value.is_nan() {
             return Err(("NaN is not a number".into(), format!("the standard value is {standard}")));
@@ -225,7 +231,7 @@ impl Environment {
 
     /// Its time limit as a parameter.
     fn limit(&self) -> Parameter {
-        Parameter { name: TIME_LIMIT.into(), whole: true, default: self.time_limit.into(), range: [1.0, u32::MAX.into()] }
+        Parameter { name: TIME_LIMIT.into(), whole: true, default: self.time_limit.into(), range: [1.0, u32::MAX.into()], read: true }
     }
 
     /// Checks the configured parameters against those of the environment.
@@ -259,8 +265,22 @@ impl Environment {
         Ok(())
     }
 
-    /// The parameters that are sampled for each agent, with their values for the agent whose world has this seed.
-    pub fn world(&self, config: &Config, seed: u64) -> Vec<(String, f64)> {
+    /// Checks that the environment reads the parameters that are configured.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming one that would have no effect.
+    pub fn check_reads(&self, config: &Config) -> Result<()> {
+        match self.parameters.iter().find(|parameter| !parameter.read && config.env_parameters.contains_key(&parameter.name)) {
+            Some(Parameter { name, .. }) => {
+                let problem = format!("{} never reads it: no value of it has an effect", self.name);
+                Err(Error::config(format!("env_parameters.{name}"), problem, format!("read parameters.{name} in the file, or leave it out")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The parameters that are sampled for each agent, and the digits of their values for the agent whose world has this seed.
+    pub fn world(&self, config: &Config, seed: u64) -> Vec<(String, String)> {
         let drawn = |(draw, parameter): (usize, &Parameter)| match config.env_parameters.get(&parameter.name) {
             Some(Setting::Drawn { low, high, per: Per::Agent }) => {
                 let mut stream = Stream::of_draw(seed, random::PARAMETER, u32::MAX, u32::MAX, draw as u32);
@@ -271,7 +291,7 @@ impl Environment {
                     let (low, high) = (*low as f32, *high as f32);
                     f64::from(low + (high - low) * stream.uniform())
                 };
-                Some((parameter.name.clone(), value))
+                Some((parameter.name.clone(), parameter.digits(value)))
             }
             _ => None,
         };

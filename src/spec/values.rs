@@ -139,7 +139,7 @@ impl PerAgent {
 
 /// The setting of an environment parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Setting {
     /// The same value everywhere.
     Value(f64),

@@ -480,7 +480,7 @@ impl<'a> Simt<'a> {
                         let of = match *mode {
                             GatherMode::BroadcastFirst => team[0],
                             GatherMode::Broadcast(it) | GatherMode::Shuffle(it) => first + index(it, lane),
-                            GatherMode::ShuffleXor(it) => first + (lane - first ^ index(it, lane)),
+                            GatherMode::ShuffleXor(it) => first + ((lane - first) ^ index(it, lane)),
                             GatherMode::ShuffleDown(it) => lane + index(it, lane),
                             GatherMode::ShuffleUp(it) => lane.wrapping_sub(index(it, lane)),
                             other => panic!("{other:?} is not executed"),

@@ -33,16 +33,16 @@ enum Topic {
         /// A name of `env list`, or the path of a .wgsl file.
         name: String,
         /// Print its WGSL, with the files that it imports.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "png")]
         wgsl: bool,
         /// Write a picture of it.
         #[arg(long, value_name = "FILE")]
         png: Option<PathBuf>,
         /// Pixels along each side of the picture.
-        #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1, MOST_SIZE), allow_negative_numbers = true)]
+        #[arg(long, value_name = "N", default_value = "256", value_parser = whole(1, MOST_SIZE), allow_negative_numbers = true, requires = "png")]
         size: u32,
         /// Steps to make, with a policy that has learned nothing, before the picture.
-        #[arg(long, value_name = "N", default_value = "0", value_parser = whole(0, MOST_AFTER), allow_negative_numbers = true)]
+        #[arg(long, value_name = "N", default_value = "0", value_parser = whole(0, MOST_AFTER), allow_negative_numbers = true, requires = "png")]
         after: u32,
     },
     /// Write a commented example that works, NAME.wgsl, to start from.
@@ -92,6 +92,7 @@ impl Perform for Env {
             Topic::New { name, continuous } => new(name, continuous)?,
             Topic::Check { name } => {
                 let environment = Environment::named(&name)?;
+                environment.check_reads(&config)?;
                 let report = check(&Gpu::open(&config.backend, &config.adapter)?, &environment, &config)?;
                 print(&report.to_text())?;
                 return Ok(if report.passed() { exit::DONE } else { exit::REFUSED });

@@ -1,7 +1,7 @@
 //! `ppo-gpu export`.
 
 use crate::cli::arguments::{SavedRun, agent, checkpoint};
-use crate::cli::call::{Call, Flags, Perform, print};
+use crate::cli::call::{self, Call, Flags, Perform, print};
 use crate::play::export::policy::Policy;
 use crate::run::session::Saved;
 use crate::support::error::{Error, Result, exit};
@@ -63,6 +63,10 @@ impl Export {
                 return Err(Error::config("export", format!("{} would be written twice", path.display()), "give each format a file of its own"));
             }
         }
-        wanted.into_iter().map(|(path, bytes)| files::write(path, &bytes).map(|()| path.into())).collect()
+        if let Some(path) = self.wgsl.as_deref().filter(|path| path.is_file() && files::read_text(path).is_ok_and(|text| text.contains("fn env_step"))) {
+            let problem = format!("{} is an environment, which would be lost", path.display());
+            return Err(Error::config("--wgsl", problem, "give another path"));
+        }
+        wanted.into_iter().map(|(path, bytes)| call::write(path, &bytes).map(|()| path.into())).collect()
     }
 }

@@ -1,13 +1,12 @@
 //! `ppo-gpu record`.
 
 use crate::cli::arguments::{Playing, whole};
-use crate::cli::call::{Call, Flags, Perform, print};
+use crate::cli::call::{self, Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::play::picture::{MOST_SIZE, Painter, Picture};
 use crate::play::player::Player;
 use crate::spec::config::Key;
 use crate::support::error::{Error, Result, exit};
-use crate::support::files;
 use crate::support::text::quantity;
 use std::path::{Path, PathBuf};
 
@@ -128,6 +127,6 @@ impl Animation {
             encoder.write_frame(&frame).map_err(failed)?;
         }
         drop(encoder);
-        files::write(path, &self.bytes)
+        call::write(path, &self.bytes)
     }
 }

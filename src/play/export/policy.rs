@@ -31,7 +31,7 @@ pub(super) struct Normalization {
 pub struct Policy {
     pub(super) environment: String,
     /// Parameters of the environment that were sampled for this agent.
-    pub(super) world: Vec<(String, f64)>,
+    pub(super) world: Vec<(String, String)>,
     pub(super) updates: u32,
     /// The observation's axes.
     pub(super) shape: Vec<usize>,
@@ -107,9 +107,11 @@ impl Policy {
             Activation::Relu => "relu",
         };
         let actions = self.actions.describe();
-        let world: Vec<String> = self.world.iter().map(|(name, value)| format!(", {name} = {}", *value as f32)).collect();
+        let world: Vec<String> = self.world.iter().map(|(name, value)| format!(", {name} = {value}")).collect();
         let masked = if self.masked { "; where a mask leaves no action of a choice, that choice is -1 (as a u32: 0xffffffff)" } else { "" };
         let (version, world) = (env!("CARGO_PKG_VERSION"), world.concat());
-        format!("ppo-gpu {version}, {}{world} after {} updates: {actions}, {activation}{normalized}{masked}", self.environment, self.updates)
+        // It may be a file, whose name may have line breaks.
+        let environment = self.environment.replace(char::is_control, " ");
+        format!("ppo-gpu {version}, {environment}{world} after {} updates: {actions}, {activation}{normalized}{masked}", self.updates)
     }
 }
