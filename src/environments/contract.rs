@@ -287,7 +287,7 @@ impl File<'_> {
     /// Refuses declarations and arrays with names that WGSL gives a meaning: the kernels around an environment would use them in its place.
     fn refuse_names_of_wgsl(&self) -> Result<()> {
         let has_meaning = |name: &str| [RESERVED, BUILTIN_IDENTIFIERS].iter().any(|words| words.contains(&name));
-        if let Some((keyword, name, line)) = self.top_level().into_iter().find(|(_, name, _)| has_meaning(name)) {
+        if let Some((keyword, name, line)) = self.declarations().into_iter().find(|(_, name, _)| has_meaning(name)) {
             let problem = format!("`{keyword} {name}` has a name with a meaning in WGSL");
             let missing = CONTRACT.iter().find(|(_, known)| known.strip_prefix("env_") == Some(name) && self.line_of_declaration("fn", known).is_none());
             let meant = missing.map(|(_, known)| format!("; did you mean '{known}'?")).unwrap_or_default();
@@ -313,17 +313,8 @@ impl File<'_> {
         Some(format!("{declared}, and for the array `{array}` of {file}: rename the array"))
     }
 
-    /// What the file declares at the beginnings of lines: names after `keyword` ("const", "fn", "struct" or "alias"), and their lines.
-    fn declared(&self, keyword: &str) -> Vec<(&str, usize)> {
-        fn name<'a>(line: &'a str, keyword: &str) -> Option<&'a str> {
-            let rest = line.trim_start().strip_prefix(keyword)?.strip_prefix(' ')?.trim_start();
-            rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()
-        }
-        self.code.lines().zip(1..).filter_map(|(line, number)| Some((name(line, keyword)?, number))).collect()
-    }
-
     /// What the file declares outside functions and structures: keyword, name and line.
-    fn top_level(&self) -> Vec<(&str, &str, usize)> {
+    fn declarations(&self) -> Vec<(&str, &str, usize)> {
         let (mut found, mut depth, mut keyword) = (Vec::new(), 0, None);
         for (line, number) in self.code.lines().zip(1..) {
             let mut rest = line;
@@ -348,7 +339,7 @@ impl File<'_> {
     fn refuse_what_is_not_used(&self) -> Result<()> {
         /// Below this, names have little in common.
         const ALIKE: f64 = 0.85;
-        let declared = self.top_level();
+        let declared = self.declarations();
         for &(keyword, name, line) in &declared {
             if let Some((right, _)) = CONTRACT.iter().find(|(_, known)| *known == name) {
                 if *right != keyword {
@@ -395,15 +386,13 @@ impl File<'_> {
     }
 
     fn line_of_declaration(&self, keyword: &str, name: &str) -> Option<usize> {
-        self.declared(keyword).into_iter().find(|(declared, _)| *declared == name).map(|(_, line)| line)
+        self.declarations().into_iter().find(|(declared, of, _)| (*declared, *of) == (keyword, name)).map(|(_, _, line)| line)
     }
 
     /// "mine.wgsl:7" for each declaration of `name`.
     fn places_of(&self, name: &str) -> Vec<String> {
-        let declared = ["const", "fn", "struct", "alias"].into_iter().flat_map(|keyword| self.declared(keyword));
-        let mut lines: Vec<usize> = declared.filter(|(declared, _)| *declared == name).map(|(_, line)| line).collect();
-        lines.sort_unstable();
-        lines.into_iter().map(|line| self.sources.place(line)).map(|Place { path, line }| format!("{path}:{line}")).collect()
+        let declarations = self.declarations().into_iter().filter(|(_, declared, _)| *declared == name);
+        declarations.map(|(_, _, line)| self.sources.place(line)).map(|Place { path, line }| format!("{path}:{line}")).collect()
     }
 
     /// " (or is it `x` in line 7?)" for the declaration whose name is nearest to `name`, which is missing; nothing if none is near, or `name` is there.
@@ -413,7 +402,8 @@ impl File<'_> {
         if self.line_of_declaration(keyword, name).is_some() {
             return String::new();
         }
-        let names = || self.declared(keyword).into_iter().map(|(declared, _)| declared);
+        let declarations = self.declarations();
+        let names = || declarations.iter().filter(|(declared, _, _)| *declared == keyword).map(|(_, name, _)| *name);
         let without_prefix = names().find(|declared| name.strip_prefix("env_") == Some(declared));
         let found = without_prefix.or_else(|| nearest_name(name, names(), ALIKE));
         let Some((found, line)) = found.and_then(|found| Some((found, self.line_of_declaration(keyword, found)?))) else { return String::new() };
