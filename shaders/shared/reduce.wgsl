@@ -8,7 +8,6 @@ var<workgroup> reduce_sums: array<vec4<f32>, LANES / REDUCE_RUN>;
 
 // The sum of all lanes' `value`, in every lane. Uniform control flow only.
 fn reduce_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
-    workgroupBarrier();
     reduce_scratch[lane] = value;
     workgroupBarrier();
     if (lane < LANES / REDUCE_RUN) {

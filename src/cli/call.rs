@@ -1,7 +1,7 @@
 //! The trait of commands, and their input.
 
 use crate::cli::shared::Shared;
-use crate::run::appear::is_part_of_a_run;
+use crate::run::directory::is_part_of_a_run;
 use crate::support::error::{Error, Result};
 use crate::support::files;
 use std::io::Write;

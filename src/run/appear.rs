@@ -22,16 +22,7 @@ pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// Files of events.
 pub(super) const TENSORBOARD: &str = "tensorboard";
 /// Held by the process that trains in a directory.
-const LOCK: &str = ".lock";
-
-/// Whether the file at `path` is one that a run's directory consists of.
-pub(crate) fn is_part_of_a_run(path: &Path) -> bool {
-    let path = std::path::absolute(path).unwrap_or(path.into());
-    let above = |levels: usize| path.ancestors().nth(levels).filter(|directory| directory.join(MANIFEST).is_file());
-    let is_within = |part: &str| path.parent().is_some_and(|parent| parent.ends_with(part));
-    let own = [CONFIG, METRICS, SUMMARY, MANIFEST, ENVIRONMENT, DATA, LOCK];
-    above(1).is_some() && own.iter().any(|name| path.ends_with(name)) || above(2).is_some() && [CHECKPOINTS, TENSORBOARD].into_iter().any(is_within)
-}
+pub(super) const LOCK: &str = ".lock";
 
 /// The lock of a run's directory, which no other process can hold while it is open.
 ///

@@ -1,7 +1,7 @@
 //! The directory of a run.
 
 use crate::program::plan::Plan;
-use crate::run::appear::{CHECKPOINTS, CONFIG, DATA, ENVIRONMENT, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
+use crate::run::appear::{CHECKPOINTS, CONFIG, DATA, ENVIRONMENT, LOCK, MANIFEST, METRICS, SUMMARY, TENSORBOARD, appear, file_name, lock, refuse_existing};
 use crate::run::manifest::{EnvironmentRecord, Manifest};
 use crate::run::summary::Summary;
 use crate::spec::config::Config;
@@ -14,6 +14,15 @@ use std::path::{Path, PathBuf};
 
 /// The default parent directory of runs.
 const HOME: &str = "runs";
+
+/// Whether the file at `path` is one that a run's directory consists of.
+pub fn is_part_of_a_run(path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or(path.into());
+    let above = |levels: usize| path.ancestors().nth(levels).filter(|directory| directory.join(MANIFEST).is_file());
+    let is_within = |part: &str| path.parent().is_some_and(|parent| parent.ends_with(part));
+    let own = [CONFIG, METRICS, SUMMARY, MANIFEST, ENVIRONMENT, DATA, LOCK];
+    above(1).is_some() && own.iter().any(|name| path.ends_with(name)) || above(2).is_some() && [CHECKPOINTS, TENSORBOARD].into_iter().any(is_within)
+}
 
 /// A run's directory: `config.toml` (the effective configuration), `run.json` (program, device, environment), `environment.wgsl` and, if it
 /// has data, `environment.safetensors`, `metrics.jsonl`, `tensorboard/`, `checkpoints/`, `summary.json`.

@@ -1,6 +1,6 @@
 //! Runs on disk: directory, checkpoints, manifest, summary, and the training that writes them.
 
-pub(crate) mod appear;
+mod appear;
 pub mod checkpoints;
 pub mod device;
 pub mod directory;
