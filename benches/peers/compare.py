@@ -100,13 +100,14 @@ def run_json(command):
     return json.loads(done.stdout.strip().splitlines()[-1]), wall
 
 
-def run_ppo_gpu(binary, flags, setting, updates, seed):
+def run_ppo_gpu(binary, hidden, flags, setting, updates, seed):
     """Steady speed from the times of rows: from the row of the last warm-up update to the last row."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         command = [binary, "--config", ROOT / "configs/cartpole_reference.toml", "--quiet", "--json", "--out", out, "--seed", seed]
         command += ["--agents", setting.agents, "--envs", setting.envs, "--steps", setting.steps]
         command += ["--minibatches", MINIBATCHES, "--epochs", EPOCHS, "--total-steps", updates * setting.envs * setting.steps]
+        command += ["--hidden", hidden]
         summary, wall = run_json([*command, *flags])
         rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     rows = [row for row in rows if row["agent"] == 0]
@@ -124,10 +125,10 @@ def run_ppo_gpu(binary, flags, setting, updates, seed):
     return result, wall
 
 
-def run_peer(python, script, setting, updates, warmup, seed):
+def run_peer(python, script, setting, updates, warmup, seed, flags=()):
     command = [python, HERE / script, "--json", "--seed", seed, "--envs", setting.envs, "--steps", setting.steps]
     command += ["--minibatches", MINIBATCHES, "--epochs", EPOCHS, "--updates", updates, "--warmup", warmup]
-    return run_json(command + (["--agents", setting.agents] if setting.agents > 1 else []))
+    return run_json([*command, *flags] + (["--agents", setting.agents] if setting.agents > 1 else []))
 
 
 def run_round(name, setting, options, updates, seed):
@@ -135,9 +136,11 @@ def run_round(name, setting, options, updates, seed):
     timed, warmup = updates, WARMUP
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     if name == PPO_GPU:
-        result, wall = run_ppo_gpu(options.binary, options.flags, setting, timed + warmup, seed)
+        result, wall = run_ppo_gpu(options.binary, options.hidden, options.flags, setting, timed + warmup, seed)
     elif name == JAX:
-        result, wall = run_peer(python_of(options.venv / "jax"), "jax_ppo.py", setting, timed + warmup, warmup, seed)
+        flags = ["--hidden", options.hidden]
+        flags += ["--matmul-precision", options.jax_precision] if options.jax_precision else []
+        result, wall = run_peer(python_of(options.venv / "jax"), "jax_ppo.py", setting, timed + warmup, warmup, seed, flags)
     else:
         # It compiles nothing, so there is nothing to warm up for.
         timed, warmup = max(1, min(timed, SB3_ENV_STEPS // (setting.envs * setting.steps))), 0
@@ -227,8 +230,10 @@ def report(record, results, names):
         f"- {machine['os']}; Python {machine['python']}; {machine['rustc']}; commit {machine['commit']}",
         f"- Load average before the run (1, 5, 15 minutes): {load}",
         f"- What else ran: {machine['else_running'] or 'not stated'}",
-        f"- CartPole-v1, {MINIBATCHES} minibatches, {EPOCHS} epochs, separate tanh 64-64 networks, `configs/cartpole_reference.toml` otherwise; seeds 0 to {record['rounds'] - 1}",
+        f"- CartPole-v1, {MINIBATCHES} minibatches, {EPOCHS} epochs, separate tanh {record['hidden']} networks, `configs/cartpole_reference.toml` otherwise; seeds 0 to {record['rounds'] - 1}",
     ]
+    if record["jax_precision"]:
+        lines.append(f"- JAX's matrix products: {record['jax_precision']}")
     if record["flags"]:
         lines.append(f"- Flags of ppo-gpu: `{shlex.join(record['flags'])}`")
     notes = (
@@ -246,6 +251,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--updates", type=int, help="timed updates of every run, in place of each setting's own")
     parser.add_argument("--sb3", action="store_true", help="Stable-Baselines3 too, where there is one agent")
+    parser.add_argument("--hidden", default="64,64", help="units of the hidden layers, separated by commas [default: 64,64]")
+    parser.add_argument("--jax-precision", choices=("tensorfloat32", "float32"), help="of JAX's matrix products, in place of its default")
     parser.add_argument("--flags", type=shlex.split, default=[], help="further flags of ppo-gpu, e.g. --flags='--profile gpu'")
     parser.add_argument("--venv", type=Path, default=ROOT / "target/peers-venv", help="folder of the virtual environments [default: target/peers-venv]")
     parser.add_argument("--no-setup", action="store_true", help="take the virtual environments as they are")
@@ -259,6 +266,8 @@ def main():
         parser.error("--settings: expected ENVSxSTEPS or AGENTSxENVSxSTEPS, separated by commas")
     if options.rounds < 1 or (options.updates is not None and options.updates < 1):
         parser.error("--rounds and --updates must be at least 1")
+    if options.sb3 and options.hidden != "64,64":
+        parser.error("--sb3: that peer has 64,64 only")
     options.venv = options.venv.absolute()
 
     if not options.no_setup:
@@ -277,7 +286,7 @@ def main():
 
     names = [PPO_GPU, JAX] + ([SB3] if options.sb3 else [])
     now = datetime.datetime.now().astimezone()
-    record = {"date": now.strftime("%Y-%m-%d %H:%M %Z"), "rounds": options.rounds, "flags": options.flags, "machine": describe_machine(options)}
+    record = {"date": now.strftime("%Y-%m-%d %H:%M %Z"), "rounds": options.rounds, "hidden": options.hidden, "jax_precision": options.jax_precision, "flags": options.flags, "machine": describe_machine(options)}
     on_gpu = has_nvidia_gpu()
     results = {}
     for setting in settings:

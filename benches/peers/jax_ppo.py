@@ -21,19 +21,20 @@ from flax.linen.initializers import orthogonal
 
 GAMMA, LAMBDA, CLIP = 0.99, 0.95, 0.2
 ENTROPY_COEF, VALUE_COEF, MAX_GRAD_NORM = 0.01, 0.5, 0.5
-HIDDEN = (64, 64)
+MATMUL_PRECISIONS = ("tensorfloat32", "float32")
 WINDOW = 100  # episodes that mean_return is taken over, at least
 
 
 class Mlp(nn.Module):
     """Dense and tanh for each hidden layer, then a linear head. Biases start at 0, Flax's default."""
 
+    hidden: tuple[int, ...]
     outputs: int
     head_gain: float
 
     @nn.compact
     def __call__(self, x):
-        for width in HIDDEN:
+        for width in self.hidden:
             x = nn.tanh(nn.Dense(width, kernel_init=orthogonal(2**0.5))(x))
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.head_gain))(x)
 
@@ -71,7 +72,7 @@ class Sample(NamedTuple):
 def make(options):
     """(start, advance): `start(seed)` is a new agent, `advance(agent)` one update and (return, count) of the episodes that it finished."""
     env, env_params = gymnax.make("CartPole-v1")
-    actor, critic = Mlp(env.action_space(env_params).n, 0.01), Mlp(1, 1.0)
+    actor, critic = Mlp(options.hidden, env.action_space(env_params).n, 0.01), Mlp(options.hidden, 1, 1.0)
     batch = options.envs * options.steps
     gradient_steps = options.epochs * options.minibatches
 
@@ -173,6 +174,10 @@ def mean_return(totals, counts):
     return sum(means) / len(means) if means else None
 
 
+def widths(text):
+    return tuple(int(width) for width in text.split(","))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--envs", type=int, default=4)
@@ -186,6 +191,8 @@ def main():
     parser.add_argument("--lr", type=float, default=2.5e-4)
     parser.add_argument("--anneal-lr", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--value-clip", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--hidden", type=widths, default=(64, 64), help="units of the hidden layers, separated by commas [default: 64,64]")
+    parser.add_argument("--matmul-precision", choices=MATMUL_PRECISIONS, help="of matrix products, in place of JAX's default")
     parser.add_argument("--json", action="store_true", help="one line, rather than indented")
     options = parser.parse_args()
     if options.envs * options.steps % options.minibatches:
@@ -193,6 +200,7 @@ def main():
     if not 0 <= options.warmup < options.updates:
         parser.error("--warmup must be less than --updates")
 
+    jax.config.update("jax_default_matmul_precision", options.matmul_precision)
     began = time.perf_counter()
     start, advance = make(options)
     seeds = jnp.arange(options.agents) + options.seed
@@ -232,6 +240,8 @@ def main():
         "agents": options.agents,
         "minibatches": options.minibatches,
         "epochs": options.epochs,
+        "hidden": options.hidden,
+        "matmul_precision": options.matmul_precision,
         "updates": options.updates,
         "warmup": options.warmup,
         "env_steps": env_steps,
