@@ -6,6 +6,7 @@
 //! import grid
 //! import fault
 //! import reduce
+//! import rows
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;                // [s][r][G/4]
@@ -26,7 +27,7 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
     let columns = GRADIENT_COLUMNS / 4u;
     var sum = vec4(0.0);
     if (column < columns) {
-        for (var row = lane / width; row < GRADIENT_ROWS; row += SUM_SLICES) {
+        for (var row = lane / width; row < rows_of(column); row += SUM_SLICES) {
             sum += partials[(s * GRADIENT_ROWS + row) * columns + column];
         }
     }

@@ -46,7 +46,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
 
     // Backward.
     let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    network_backward(block, row, accumulate, lane, slope);
+    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
+    network_backward(block, row, taped, accumulate, lane, slope);
     return sums;
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Activations of the tile lie in workgroup memory, a row for each unit and a vector for each four samples. In a layer's product, a lane computes a block of
 //! them: some units for some samples, in registers, so that each number it loads serves several multiplications. In the gradient of a layer's weights it
-//! owns a block of the weights for all tiles of the workgroup, and keeps their sums in registers. Layers that are too wide for that have their sums in
-//! `partials`, to which the owner of a weight adds after every tile. (`src/wgsl/network/blocks/` writes the text.)
+//! owns a block of the weights for all tiles of the workgroup, and keeps their sums in registers. Layers that are too wide for that leave their inputs and slopes on
+//! the tape ([`crate::program::tape`]). (`src/wgsl/network/blocks/` writes the text.)
 
 use crate::program::lanes::vectors;
 use crate::program::profile::Profile;
@@ -91,14 +91,6 @@ impl Owned {
     }
 }
 
-/// Where a layer's sums of gradients are in `partials`: inputs and outputs of the block of weights whose sums a lane computes at once.
-pub(crate) const WIDE_BLOCK: [usize; 2] = [4, 4];
-
-/// Such blocks of a layer. Neighbouring blocks have neighbouring outputs; a block's own are `columns / 4` apart.
-pub(crate) fn wide_blocks(layer: &Layer) -> usize {
-    layer.inputs.div_ceil(WIDE_BLOCK[0]) * (layer.columns() / WIDE_BLOCK[1])
-}
-
 /// Most sums of gradients that a lane can keep in registers, and the number beyond which more lanes are better.
 const MOST_SUMS: usize = 96;
 const MANY_SUMS: usize = 40;
@@ -115,20 +107,20 @@ fn sums(lanes: usize, network: &Network, packed: bool) -> Vec<usize> {
     network.layers.iter().enumerate().map(of).collect()
 }
 
-/// Whether each of `lanes` can keep its sums of all layers in registers.
-fn fits_registers(lanes: usize, network: &Network, packed: bool) -> bool {
-    sums(lanes, network, packed).iter().sum::<usize>() <= MOST_SUMS
+/// Sums of gradients that each of `lanes` keeps in registers.
+fn kept(lanes: usize, network: &Network, packed: bool) -> usize {
+    sums(lanes, network, packed).into_iter().zip(taped(network, packed)).map(|(sums, taped)| if taped { 0 } else { sums }).sum()
 }
 
-/// For each layer, whether its sums of gradients are in `partials` because those of all layers are too many for registers: the largest ones.
-pub(crate) fn in_partials(lanes: usize, network: &Network, packed: bool) -> Vec<bool> {
-    let mut kept = sums(lanes, network, packed);
-    let mut apart = vec![false; kept.len()];
+/// For each layer, whether it is taped because the largest workgroup cannot keep the sums of all layers in registers: the largest layers are.
+pub(crate) fn taped(network: &Network, packed: bool) -> Vec<bool> {
+    let mut kept = sums(LANES[LANES.len() - 1], network, packed);
+    let mut taped = vec![false; kept.len()];
     while kept.iter().sum::<usize>() > MOST_SUMS {
         let largest = (0..kept.len()).max_by_key(|&l| kept[l]).expect("networks have layers");
-        (kept[largest], apart[largest]) = (0, true);
+        (kept[largest], taped[largest]) = (0, true);
     }
-    apart
+    taped
 }
 
 /// The team of `gradient` and `evaluate` for `network`; none if workgroup memory does not suffice. Of observations that are bits (`packed`), the tile holds
@@ -139,7 +131,7 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
     if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
         return None;
     }
-    let few = |&lanes: &usize| sums(lanes, network, packed).iter().sum::<usize>() <= MANY_SUMS;
+    let few = |&lanes: &usize| kept(lanes, network, packed) <= MANY_SUMS;
     let lanes = LANES.into_iter().find(few).unwrap_or(LANES[LANES.len() - 1]);
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
     teams.into_iter().find(|&team| bytes(team, network, packed) <= profile.scratch_bytes as usize)
@@ -148,9 +140,7 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
 pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.lanes, tuning.tile);
-    // Sums are in `partials` only where the largest workgroup cannot keep them.
-    let fits = fits_registers(tuned.lanes, network, packed) || !fits_registers(LANES[LANES.len() - 1], network, packed);
-    (fits && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
+    (kept(tuned.lanes, network, packed) <= MOST_SUMS && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
 }
 
 /// Bytes of workgroup memory that a team needs.
@@ -236,11 +226,10 @@ const ROLLOUT_WORKGROUPS: usize = 512;
 /// Rounds of an invocation's loops for a tile: forward, backward, sums.
 pub(crate) fn tile_rounds(team: Team, network: &Network) -> usize {
     // As if no observation were bits: that makes the most.
-    let apart = in_partials(team.lanes, network, false);
-    let of = |(layer, apart): (&Layer, bool)| {
+    let of = |(layer, taped): (&Layer, bool)| {
         let [forward, backward] = [layer.outputs, layer.inputs].map(|units| Block::of(team, 4 * vectors(units)).rounds(team, 4 * vectors(units)));
-        let wide = if apart { wide_blocks(layer).div_ceil(team.lanes) * (2 + team.samples / 4) } else { 0 };
-        forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + wide + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
+        let tape = if taped { ((layer.inputs + layer.columns()) * team.samples / 4).div_ceil(team.lanes) } else { 0 };
+        forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + tape + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
     };
-    network.layers.iter().zip(apart).map(of).sum::<usize>() + 2 * network.layers[0].inputs
+    network.layers.iter().zip(taped(network, false)).map(of).sum::<usize>() + 2 * network.layers[0].inputs
 }

@@ -1,6 +1,7 @@
 //! The memory map of the device: one line for each buffer.
 
 use crate::program::plan::{Plan, WINDOW};
+use crate::spec::network::NETWORKS;
 use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Normalizer, Sample, Stored, Transition, Type};
 
 /// One buffer. Its name is the same in WGSL, here, in the reference and in the documents.
@@ -106,6 +107,14 @@ dimensions! {
     MomentParts "part" |plan| plan.moment_parts;
     /// Parameters of an agent, padding included.
     Parameters "P" |plan| plan.network.padded_parameters();
+    /// Networks of an agent.
+    Networks "net" |_| NETWORKS;
+    /// Tiles of a pass.
+    TapeTiles "tile" |plan| plan.gradient_rows * plan.tiles_per_pass;
+    /// Inputs and slopes of the layers that are taped.
+    TapeUnits "unit" |plan| plan.tape.units;
+    /// Samples of a tile.
+    Tile "sample" |plan| plan.tile;
     /// Rows of partial gradients.
     GradientRows "r" |plan| plan.gradient_rows;
     /// Parameters and loss sums.
@@ -185,6 +194,7 @@ buffers! {
     #[kept] normalizers [Agents, Normalized]: Normalizer, "running moments that each component of the observation, and the reward, is normalised by";
     moment_parts [Agents, Epochs, Minibatches, MomentParts]: [f32; 2] if |plan| plan.moment_parts > 1, "mean and squared deviations of parts of each minibatch's advantages";
     moments [Agents, Epochs, Minibatches]: [f32; 2], "mean and standard deviation of each minibatch's advantages";
+    tape [Agents, Networks, TapeTiles, TapeUnits, Tile]: f32 if |plan| plan.tape.units > 0, "inputs of wide layers, and the loss's slopes at their outputs, for each sample of a pass";
     partials [Agents, GradientRows, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of each row of tiles, then its loss sums";
     gradients [Agents, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of the minibatch, then its loss sums";
     norms [Agents, NormParts]: f32 if |plan| plan.learn_steps == 0, "squared norms of the parts of the gradient";

@@ -2,6 +2,7 @@
 
 use crate::program::blocks::Team;
 use crate::program::plan::{Plan, REDUCE_LANES};
+use crate::program::tape;
 use crate::spec::network::NETWORKS;
 
 /// A compute kernel, with its grid in a given plan.
@@ -74,7 +75,7 @@ macro_rules! kernels {
         /// Every kernel that training may use, in the order in which an update first uses them.
         pub const NAMES: &[&str] = &[$(stringify!($name),)*];
 
-        /// The kernels of [`NAMES`] that can be generated for `plan`, in that order: all, except `minibatch_parts` and `learn` for plans that do not use them.
+        /// The kernels of [`NAMES`] that can be generated for `plan`, in that order: all, except those that the plan does not use.
         pub fn all(plan: &Plan) -> Vec<Kernel> {
             [$($name,)*].iter().map(|kernel| kernel(plan)).filter(|kernel| kernel.grid.groups > 0).collect()
         }
@@ -92,6 +93,8 @@ kernels! {
         |plan| (REDUCE, if plan.moment_parts > 1 { plan.gradient_steps() * plan.moment_parts } else { 0 }, 1);
     minibatch_moments "mean and deviation of each minibatch's advantages" |plan| (REDUCE, plan.gradient_steps(), 1);
     gradient "losses and their gradient, one row of partial sums for each row of tiles" |plan| (plan.team(), plan.gradient_rows, NETWORKS);
+    weight_gradient "gradients of the weights of wide layers, from what `gradient` left on the tape"
+        |plan| (Team { lanes: tape::LANES, samples: tape::LANES }, plan.tape.rows * plan.tape.blocks, NETWORKS);
     sum_gradient "adds the rows in fixed order; squared norm of the parts" |plan| (REDUCE, plan.norm_parts, 1);
     adam "clips by global norm and makes one Adam step" |plan| (REDUCE, (plan.network.padded_parameters() / 4).div_ceil(REDUCE.lanes), 1);
     learn "the work of the last three for several minibatches, where these are small" |plan| (Team { lanes: NETWORKS * plan.lanes, samples: plan.tile }, plan.learn_steps.min(1), 1);

@@ -3,10 +3,11 @@
 use crate::program::blocks::{self, Team};
 use crate::program::lanes::{self, Mapping};
 use crate::program::profile::Profile;
+use crate::program::tape::{self, Tape, Taped};
 use crate::spec::config::{Config, TimeLimit};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
-use crate::spec::network::Network;
+use crate::spec::network::{ACTOR, CRITIC, Network};
 use crate::spec::random;
 use crate::spec::records::{Losses, MetricsRow};
 use crate::spec::tuning::Tuning;
@@ -75,6 +76,8 @@ pub struct Plan {
     pub tiles_per_pass: usize,
     /// Gradient dispatches for each minibatch: ceil(tiles / R / tiles_per_pass).
     pub passes: usize,
+    /// What `gradient` leaves for `weight_gradient`.
+    pub tape: Tape,
     /// Gradient steps in one dispatch of `learn`; divides E·K. 0 if the kernels `gradient`, `sum_gradient` and `adam` make them instead.
     pub learn_steps: usize,
     /// Observations that a lane of `evaluate` processes, one after the other.
@@ -153,11 +156,18 @@ impl Plan {
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
         let worth_a_row = if lanes_are_units { TILES_WORTH_A_ROW } else { 1 };
         let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
-        let rows = (profile.gradient_rows as usize).min((MOST_PARTIALS / columns).max(FEWEST_ROWS));
+        let taped = mapping == Mapping::Blocks && blocks::taped(&network, packed).contains(&true);
+        let most_partials = if taped { 2 * MOST_PARTIALS } else { MOST_PARTIALS };
+        let rows = (profile.gradient_rows as usize).min((most_partials / columns).max(FEWEST_ROWS));
         let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
         // As many as make rows equally long.
         let gradient_rows = if mapping == Mapping::Blocks { equal_parts(tiles, most_rows) } else { most_rows };
-        let tiles_per_pass = tiles.div_ceil(gradient_rows).min(most_tiles);
+        let tape = if taped { Tape::new(&network, packed, gradient_rows, profile.scratch_bytes as usize) } else { Tape::default() };
+        let tiles_of_row = tiles.div_ceil(gradient_rows);
+        let tiles_per_pass = match tape.most_tiles(gradient_rows, tile) {
+            Some(most) => equal_parts(tiles_of_row, most_tiles.min(most)),
+            None => tiles_of_row.min(most_tiles),
+        };
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
@@ -219,6 +229,7 @@ impl Plan {
             gradient_rows,
             tiles_per_pass,
             passes,
+            tape,
             learn_steps: if learns && most_learned > 0 { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
             evaluate_rounds: match mapping {
                 Mapping::Units => loops.clamp(1, 32),
@@ -304,6 +315,26 @@ impl Plan {
         self.network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS
     }
 
+    /// Samples of a pass, those past the end of the minibatch included: what the tape has place for.
+    pub fn tape_samples(&self) -> usize {
+        self.gradient_rows * self.tiles_per_pass * self.tile
+    }
+
+    /// The layers that are taped.
+    pub(crate) fn taped(&self) -> Vec<Taped> {
+        if self.tape.units > 0 { tape::layers(&self.network, self.packs_observations()) } else { Vec::new() }
+    }
+
+    /// For each column of `partials`, whether it is a weight of a layer that is taped: only the first rows, those of the tape, hold its sums.
+    pub fn taped_columns(&self) -> Vec<bool> {
+        let mut columns = vec![false; self.gradient_columns()];
+        for (taped, network) in self.taped().iter().flat_map(|taped| [ACTOR, CRITIC].map(|network| (taped, network))) {
+            let weights = taped.weights();
+            columns[network * self.network.block()..][weights].fill(true);
+        }
+        columns
+    }
+
     /// Environment steps of all agents' environments in one update.
     pub fn env_steps_per_update(&self) -> u64 {
         self.batch as u64
@@ -354,6 +385,11 @@ impl Plan {
             ("PASSES", u(self.passes)),
             ("TILE", u(self.tile)),
             ("TILES_PER_PASS", u(self.tiles_per_pass)),
+            ("TAPE_UNITS", u(self.tape.units)),
+            ("TAPE_VECTORS", u(self.tape_samples() / 4)),
+            ("TAPE_BLOCKS", u(self.tape.blocks)),
+            ("TAPE_ROWS", u(self.tape.rows)),
+            ("TAPE_PART", u((self.tape_samples() / 4).div_ceil(self.tape.rows.max(1)).next_multiple_of(tape::VECTORS))),
             ("LEARN_STEPS", u(self.learn_steps)),
             ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
             ("MOMENT_PARTS", u(self.moment_parts)),
@@ -419,7 +455,8 @@ const MOST_PASSES: usize = 1 << 14;
 /// Most gradient dispatches in an update: beyond this, recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
-/// Floats in the rows of partial gradients of an agent that justify fewer rows: 64 MiB, half of the largest buffer that every WebGPU device can bind.
+/// Floats in the rows of partial gradients of an agent that justify fewer rows: 64 MiB, half of the largest buffer that every WebGPU device can bind; twice as
+/// many if most of them are not used, since the largest layers are taped.
 const MOST_PARTIALS: usize = 1 << 24;
 /// Fewest rows that networks get for being large.
 const FEWEST_ROWS: usize = 16;

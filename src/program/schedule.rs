@@ -38,7 +38,8 @@ pub enum Step {
 pub struct Dispatch {
     /// Name of the kernel.
     pub kernel: &'static str,
-    /// `dispatch.index` in WGSL: the part of the rollout or of `learn`, or the gradient step (times passes, plus the pass, for `gradient`).
+    /// `dispatch.index` in WGSL: the part of the rollout or of `learn`, or the gradient step (times passes, plus the pass, for `gradient` and
+    /// `weight_gradient`).
     pub index: u32,
 }
 
@@ -72,6 +73,10 @@ pub fn training(plan: &Plan) -> Program {
         for step in 0..plan.gradient_steps() {
             for pass in 0..plan.passes {
                 then(kernel::gradient(plan), step * plan.passes + pass);
+                // Layers with too many weights for the registers of `gradient`.
+                if plan.tape.units > 0 {
+                    then(kernel::weight_gradient(plan), step * plan.passes + pass);
+                }
             }
             then(kernel::sum_gradient(plan), step);
             then(kernel::adam(plan), step);

@@ -32,24 +32,38 @@ pub fn forward<R: Real>(network: &Network, which: usize, params: &[R], observati
     Activations { inputs, head: x }
 }
 
-/// Adds one sample's gradient, given the loss's slope at the head, to the sums of an agent's parameters (padded layout). Padding does not change.
-pub fn backward<R: Real>(network: &Network, which: usize, params: &[R], activations: &Activations<R>, head_slope: Vec<R>, sums: &mut [R::Accumulator]) {
+/// Adds one sample's gradient, given the loss's slope at the head, to the sums of an agent's parameters (padded layout), but for the weights of layers that
+/// are `taped`. Padding does not change. Returns the slopes at the outputs of each layer.
+pub fn backward<R: Real>(
+    network: &Network,
+    which: usize,
+    params: &[R],
+    activations: &Activations<R>,
+    head_slope: Vec<R>,
+    taped: &[bool],
+    sums: &mut [R::Accumulator],
+) -> Vec<Vec<R>> {
     let block = &params[which * network.block()..][..network.block()];
     let sums = &mut sums[which * network.block()..][..network.block()];
     let mut slope = head_slope;
+    let mut slopes = vec![Vec::new(); network.layers.len()];
     for (l, layer) in network.layers.iter().enumerate().rev() {
         slope.iter().enumerate().for_each(|(k, &d)| sums[layer.bias(k)].add(d));
-        for (m, &x) in activations.inputs[l].iter().enumerate() {
+        for (m, &x) in activations.inputs[l].iter().enumerate().filter(|_| !taped[l]) {
             slope.iter().enumerate().for_each(|(k, &d)| sums[layer.weight(m, k)].add(x * d));
         }
-        if l > 0 {
+        let next = if l > 0 {
             let below = |(m, &h): (usize, &R)| {
                 let arriving = R::dot(slope.iter().enumerate().map(|(k, &d)| (block[layer.weight(m, k)], d)));
                 through_activation(network.activation, h, arriving)
             };
-            slope = activations.inputs[l].iter().enumerate().map(below).collect();
-        }
+            activations.inputs[l].iter().enumerate().map(below).collect()
+        } else {
+            Vec::new()
+        };
+        slopes[l] = std::mem::replace(&mut slope, next);
     }
+    slopes
 }
 
 /// The hidden activation.
@@ -87,7 +101,7 @@ mod tests {
                 };
                 let mut sums = vec![0.0; params.len()];
                 let activations = forward(&network, which, &params, observation.clone());
-                backward(&network, which, &params, &activations, weights.to_vec(), &mut sums);
+                backward(&network, which, &params, &activations, weights.to_vec(), &[false; 3], &mut sums);
                 for slot in network.slots(which).collect::<Vec<_>>() {
                     let kept = params[slot];
                     params[slot] = kept + 1e-5;

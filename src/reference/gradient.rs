@@ -12,7 +12,8 @@ use crate::spec::network::{ACTOR, CRITIC, NETWORKS};
 use crate::spec::records::Agent;
 
 /// Pass `index` mod passes of gradient step `index` / passes. A tile is `plan.tile` consecutive samples of the minibatch; row r sums the tiles
-/// r, r + R, r + 2R, …, `plan.tiles_per_pass` of them in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided.
+/// r, r + R, r + 2R, …, `plan.tiles_per_pass` of them in each pass. Writes `partials`: the gradient, divided by M, then each network's loss sums, not divided; and
+/// `tape` in place of the gradient of wide layers' weights.
 ///
 /// # Errors
 /// When rounding could decide either way whether a sample is clipped.
@@ -20,31 +21,63 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
     let (step, pass) = (index as usize / plan.passes, index as usize % plan.passes);
     let columns = plan.gradient_columns();
     let parameters = plan.network.padded_parameters();
+    let (layers, is_taped) = (plan.taped(), plan.taped_columns());
+    let taped: Vec<bool> = (0..plan.network.layers.len()).map(|l| layers.iter().any(|taped| taped.l == l)).collect();
     for s in 0..plan.agents {
         let agent = layouts::agent(memory, s);
         let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
         for row in 0..plan.gradient_rows {
             let base = (s * plan.gradient_rows + row) * columns;
+            let own = |column: &usize| !is_taped[*column];
             let mut sums = vec![R::Accumulator::default(); columns];
             if pass > 0 {
                 let partials = memory.buffer("partials");
-                sums.iter_mut().enumerate().for_each(|(column, sum)| sum.add(partials.f(base + column)));
+                (0..columns).filter(own).for_each(|column| sums[column].add(partials.f(base + column)));
             }
-            let tiles = (pass * plan.tiles_per_pass..(pass + 1) * plan.tiles_per_pass).map(|tile| (tile * plan.gradient_rows + row) * plan.tile);
-            for i in tiles.flat_map(|first| first..plan.minibatch.min(first + plan.tile)) {
-                let sample = gather(plan, memory, s, step, i);
-                let site = Site { kernel: "gradient", agent: s, index: sample.b };
-                actor(plan, &agent, &params, &sample, site, &mut sums)?;
-                critic(plan, &agent, &params, &sample, site, &mut sums)?;
+            for tile in 0..plan.tiles_per_pass {
+                let first = ((pass * plan.tiles_per_pass + tile) * plan.gradient_rows + row) * plan.tile;
+                for i in first..first + plan.tile {
+                    let counts = i < plan.minibatch;
+                    if !counts && layers.is_empty() {
+                        break;
+                    }
+                    // Behind the minibatch, its last sample stands for nothing, and has no slopes.
+                    let sample = gather(plan, memory, s, step, i.min(plan.minibatch - 1));
+                    let site = Site { kernel: "gradient", agent: s, index: sample.b };
+                    let mut none = vec![R::Accumulator::default(); if counts { 0 } else { columns }];
+                    let sums = if counts { &mut sums } else { &mut none };
+                    let passed = [actor(plan, &agent, &params, &sample, site, &taped, sums)?, critic(plan, &agent, &params, &sample, site, &taped, sums)?];
+                    for (network, (inputs, slopes)) in passed.iter().enumerate() {
+                        let place = |unit: usize| layouts::tape(plan, s, network, unit, (row * plan.tiles_per_pass + tile) * plan.tile + i - first);
+                        let cells = memory.buffer_mut("tape");
+                        for of in &layers {
+                            inputs[of.l].iter().enumerate().for_each(|(m, &x)| cells.write(place(of.inputs + m), x));
+                            let slope = |k: usize| slopes[of.l].get(k).copied().filter(|_| counts).unwrap_or(R::zero());
+                            (0..of.layer.columns()).for_each(|k| cells.write(place(of.slopes + k), slope(k)));
+                        }
+                    }
+                }
             }
-            memory.buffer_mut("partials").write_all(base, sums.into_iter().map(Accumulator::total));
+            let partials = memory.buffer_mut("partials");
+            sums.into_iter().enumerate().filter(|(column, _)| own(column)).for_each(|(column, sum)| partials.write(base + column, sum.total()));
         }
     }
     Ok(())
 }
 
+/// The inputs of each layer for one sample, and the slopes at its outputs.
+type Passed<R> = (Vec<Vec<R>>, Vec<Vec<R>>);
+
 /// Adds what one sample contributes through the actor.
-fn actor<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
+fn actor<R: Real>(
+    plan: &Plan,
+    agent: &Agent,
+    params: &[R],
+    sample: &Sample<R>,
+    site: Site,
+    taped: &[bool],
+    sums: &mut [R::Accumulator],
+) -> Result<Passed<R>, Ambiguous> {
     let activations = dense::forward(&plan.network, ACTOR, params, sample.observation.clone());
     let policy = Policy::new(&plan.environment.actions, &activations.head, &sample.legal);
     let log_ratio = policy.log_prob(&sample.action) - sample.log_prob;
@@ -64,7 +97,7 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, 
     };
     let log_prob_slope = if spent { R::zero() } else { -(ratio * advantage) };
     let slope = mean_slope(plan, policy.slope(&sample.action, log_prob_slope, -layouts::entropy_weight::<R>(plan, agent)));
-    dense::backward(&plan.network, ACTOR, params, &activations, slope, sums);
+    let slopes = dense::backward(&plan.network, ACTOR, params, &activations, slope, taped, sums);
 
     let outside = site.decide(clip.less((ratio - R::one()).abs()), "whether the ratio counts as clipped")?;
     let losses = [
@@ -75,11 +108,19 @@ fn actor<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, 
         if outside { R::one() } else { R::zero() },
     ];
     losses.into_iter().zip(loss_sums(plan, ACTOR, sums)).for_each(|(loss, sum)| sum.add(loss));
-    Ok(())
+    Ok((activations.inputs, slopes))
 }
 
 /// Adds what one sample contributes through the critic.
-fn critic<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>, site: Site, sums: &mut [R::Accumulator]) -> Result<(), Ambiguous> {
+fn critic<R: Real>(
+    plan: &Plan,
+    agent: &Agent,
+    params: &[R],
+    sample: &Sample<R>,
+    site: Site,
+    taped: &[bool],
+    sums: &mut [R::Accumulator],
+) -> Result<Passed<R>, Ambiguous> {
     let activations = dense::forward(&plan.network, CRITIC, params, sample.observation.clone());
     let value = activations.head[0];
     let error = value - sample.value_target;
@@ -101,9 +142,9 @@ fn critic<R: Real>(plan: &Plan, agent: &Agent, params: &[R], sample: &Sample<R>,
         false
     };
     let slope = if constant { R::zero() } else { R::from_f32(agent.value_coef) * error };
-    dense::backward(&plan.network, CRITIC, params, &activations, mean_slope(plan, vec![slope]), sums);
+    let slopes = dense::backward(&plan.network, CRITIC, params, &activations, mean_slope(plan, vec![slope]), taped, sums);
     loss_sums(plan, CRITIC, sums)[0].add(loss::value_loss(plan, value, sample, clip));
-    Ok(())
+    Ok((activations.inputs, slopes))
 }
 
 /// The slope of the minibatch's mean, given that of one sample's loss.

@@ -3,6 +3,7 @@
 use crate::program::plan::{OBSERVATION_CLIP, Plan};
 use crate::reference::memory::{Cells, Memory};
 use crate::reference::real::Real;
+use crate::spec::network::NETWORKS;
 use crate::spec::random::{self, Stream};
 use crate::spec::records::{Agent, Normalizer, joined, word};
 
@@ -146,6 +147,12 @@ pub fn value(plan: &Plan, s: usize, row: usize, n: usize) -> usize {
 /// The row of `observations` and `values` for the last observation of an episode that is truncated by step `t`.
 pub fn final_row(plan: &Plan, t: usize) -> usize {
     plan.steps + 1 + t / plan.episode_limit as usize
+}
+
+/// Index in `tape` of sample `i` of a pass in row `unit` of its tile.
+pub fn tape(plan: &Plan, s: usize, network: usize, unit: usize, i: usize) -> usize {
+    let tile = (s * NETWORKS + network) * plan.gradient_rows * plan.tiles_per_pass + i / plan.tile;
+    (tile * plan.tape.units + unit) * plan.tile + i % plan.tile
 }
 
 /// Index of step `t` of environment `n` in arrays `[s][t][n]`.

@@ -31,6 +31,7 @@ mod tests;
 pub mod tracked;
 pub mod update_normalizers;
 pub mod walk;
+pub mod weight_gradient;
 
 pub use decision::{Ambiguous, Site};
 pub use walk::{covers, run};

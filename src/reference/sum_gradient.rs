@@ -22,9 +22,11 @@ fn is_fixed(plan: &Plan, column: usize) -> bool {
 /// When rounding could decide either way whether a loss is finite.
 pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (columns, parameters) = (plan.gradient_columns(), plan.network.padded_parameters());
+    let taped = plan.taped_columns();
     for s in 0..plan.agents {
         let partials = memory.buffer("partials");
-        let rows = |column: usize| (0..plan.gradient_rows).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
+        let rows_of = |column: usize| if taped[column] { plan.tape.rows } else { plan.gradient_rows };
+        let rows = |column: usize| (0..rows_of(column)).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
         let gradient: Vec<R> = (0..columns).map(|column| if is_fixed(plan, column) { R::zero() } else { R::sum(rows(column)) }).collect();
 
         // A part is what one workgroup adds, a vector of four columns for each lane of a slice; the loss sums behind the parameters do not count.

@@ -9,6 +9,7 @@ use crate::program::plan::{Constant, Plan};
 use crate::spec::environment::Actions;
 use crate::wgsl::environment;
 use crate::wgsl::network::chosen::network_text;
+use crate::wgsl::network::products;
 use std::collections::HashSet;
 
 macro_rules! shared {
@@ -105,6 +106,8 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
         "network" => Some(networks.forward(plan.evaluate_team())),
         "rollout_network" => Some(networks.forward(plan.rollout_team) + "\n" + networks.take()),
         "tile" => Some(networks.tile()),
+        "products" => Some(products::text(plan)),
+        "rows" => Some(products::rows(plan)),
         "learner" => Some(networks.learner()),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         _ => None,

@@ -198,5 +198,6 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     words.insert("normalizers", words_in(&normalizers));
     words.insert("recent", source.floats(count("recent"), 0.0, 500.0));
     words.insert("metrics", source.floats(count("metrics"), 0.0, 1.0));
+    words.insert("tape", source.floats(count("tape"), -1.0, 1.0));
     words
 }

@@ -63,6 +63,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
              target_kl=0.02,0.03 agents=2 total_steps=9000 seed=22",
             profile("gpu"),
         ),
+        ("a wide layer", "envs=23 steps=2 minibatches=1 epochs=1 hidden=190,140 total_steps=9000 agents=2 seed=26", three_rows),
         ("many rows of blocks", "envs=841 steps=5 minibatches=1 epochs=1 hidden=5 total_steps=90000 agents=2 seed=24", profile("gpu")),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
     ]
@@ -112,7 +113,7 @@ macro_rules! agrees {
     ($($kernel:ident)*) => { $(#[test] fn $kernel() { agrees(stringify!($kernel)); })* };
 }
 
-agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient sum_gradient adam learn observation_moments update_normalizers report }
+agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adam learn observation_moments update_normalizers report }
 
 /// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
 /// for each.
@@ -173,7 +174,8 @@ fn wide_layers_and_long_observations() {
         let config = config(&format!("envs=5 steps=7 minibatches=1 epochs=1 total_steps=1000 {keys}"));
         let plan = Plan { learn_steps: 0, ..Plan::with_environment(&config, environment, profile).unwrap() };
         assert!(plan.passes > 1 || profile.gradient_rows > 1 || !plan.lanes_are_units(), "{keys}: one pass");
-        let passes = (0..plan.passes as u32).map(|pass| ("gradient", pass));
+        let kernels = if plan.tape.units > 0 { &["gradient", "weight_gradient"][..] } else { &["gradient"] };
+        let passes = kernels.iter().flat_map(|&kernel| (0..plan.passes as u32).map(move |pass| (kernel, pass)));
         for (kernel, index) in [("evaluate", 0), ("sum_gradient", 0), ("adam", 0)].into_iter().chain(passes) {
             let findings = check(&plan, Dispatch { kernel, index }, 23, None);
             if !findings.is_empty() {

@@ -124,7 +124,7 @@ impl Samples<'_> {
         w.function("Sums are kept in partials.", "gradient_begin(row: u32, accumulate: bool, lane: u32)", |_| ());
         w.function(
             "Adds the tile's gradient to partials, from the loss's slope at the head.",
-            "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+            "network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
             |w| {
                 line!(w, "d{} = slope;", self.layers().len());
                 for l in (0..self.layers().len()).rev() {

@@ -37,9 +37,9 @@ pub trait NetworkText {
     ///
     /// - `gradient_begin(row: u32, accumulate: bool, lane: u32)`, uniform, once after `network_begin`: the network's columns of a row of partial gradients
     ///   begin at float `row` of `partials`, laid out as `params`. The dispatch adds to what is there (`accumulate`) or begins anew.
-    /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`, uniform:
-    ///   adds the tile's gradient. `slope` is d loss / d head of the lane's sample, 0 where the lane has none or repeats one. The activations are those that
-    ///   the last `network_forward` left in variables of the text.
+    /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`,
+    ///   uniform: adds the tile's gradient, or leaves what it takes in place `tile` of the tape. `slope` is d loss / d head of the lane's sample, 0 where the
+    ///   lane has none or repeats one. The activations are those that the last `network_forward` left in variables of the text.
     /// - `gradient_end(row: u32, accumulate: bool, lane: u32)`, uniform, once after the last tile: the sums are in `partials`, padding included, which is 0.
     /// - `add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32)`, uniform: stores the sum of all lanes' `value` in the four floats of `partials`
     ///   from `row` on, added to what is there if it is to `accumulate`.

@@ -1,8 +1,9 @@
 //! The backward pass: slopes, sums of gradients, and what stores these.
 
-use crate::program::blocks::{self, Block, Owned, WIDE_BLOCK};
+use crate::program::blocks::{Block, Owned};
+use crate::program::tape::Taped;
 use crate::program::lanes::vectors;
-use crate::wgsl::network::blocks::expressions::{over, plus, times, within};
+use crate::wgsl::network::blocks::expressions::{over, plus, within};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
@@ -15,6 +16,10 @@ impl Pass<'_> {
     pub(super) fn write_backward(&self, w: &mut Writer) {
         let samples = self.team.samples;
         w.file(parts::SAMPLES_PARTIALS);
+        if self.plan.tape.units > 0 {
+            w.gap();
+            w.line("@group(0) @binding(8) var<storage, read_write> tape: array<vec4<f32>>;  // [s][net][tile][unit][sample/4]");
+        }
         w.function("Four samples' slopes at one output of the head.", "sloped(at: u32) -> vec4<f32>", |w| {
             w.line("return vec4(head_slopes[4u * at], head_slopes[4u * at + 1u], head_slopes[4u * at + 2u], head_slopes[4u * at + 3u]);");
         });
@@ -22,7 +27,7 @@ impl Pass<'_> {
         w.gap();
         w.comment("Sums of the gradients of the weights that the lane owns: g, its layer, input, output. Those of biases: b, its layer.");
         for (l, (layer, owned)) in self.layers().iter().zip(&owned).enumerate() {
-            for j in 0..if self.sums_in_partials(l) { 0 } else { owned.down } {
+            for j in 0..if self.keeps_sums(l) { owned.down } else { 0 } {
                 (0..owned.across).for_each(|q| line!(w, "var<private> g{l}_{j}_{q}: f32;"));
             }
             (0..layer.columns().div_ceil(self.team.lanes)).for_each(|r| line!(w, "var<private> b{l}_{r}: f32;"));
@@ -34,25 +39,16 @@ impl Pass<'_> {
             }
         }
         let begin = "gradient_begin(row: u32, accumulate: bool, lane: u32)";
-        let apart: Vec<usize> = (0..=self.head()).filter(|&l| self.sums_in_partials(l)).collect();
-        let names: Vec<String> = apart.iter().map(usize::to_string).collect();
-        let comment = match &names[..] {
-            [] => "Sums are kept in registers, and are 0 at first.".into(),
-            _ => format!("Sums of these layers are kept in partials, those of others in registers; all are 0 at first: {}.", names.join(", ")),
-        };
-        w.function(comment, begin, |w| {
-            if apart.is_empty() {
-                return;
-            }
-            w.when("!accumulate", |w| apart.iter().for_each(|&l| if l == 0 && self.is_packed() { self.clear_bits(w) } else { self.clear_wide(w, l) }));
+        w.function("Sums are 0 at first. Those of observations that are bits are kept in partials, the others in registers.", begin, |w| {
             if self.is_packed() {
-                w.comment("Other lanes add to those of layer 0.");
+                w.when("!accumulate", |w| self.clear_bits(w));
+                w.comment("Other lanes add to them.");
                 w.line("storageBarrier();");
             }
         });
         w.function(
             "Adds the tile's gradient to the sums, from the loss's slope at the head.",
-            "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+            "network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
             |w| {
                 w.when(format_args!("lane < {samples}u"), |w| {
                     for k in 0..self.layers()[self.head()].columns() {
@@ -61,7 +57,10 @@ impl Pass<'_> {
                 });
                 w.line("workgroupBarrier();");
                 for l in (0..=self.head()).rev() {
-                    line!(w, "weight_gradient_{l}({}lane);", if self.sums_in_partials(l) { "row, " } else { "" });
+                    match self.taped(l) {
+                        Some(_) => line!(w, "tape_{l}(tile, lane);"),
+                        None => line!(w, "weight_gradient_{l}({}lane);", if self.keeps_sums(l) { "" } else { "row, " }),
+                    }
                     if l > 0 {
                         line!(w, "backward_{l}(base / 4u, lane);");
                     }
@@ -82,8 +81,8 @@ impl Pass<'_> {
         if l == 0 && self.is_packed() {
             return self.weight_gradient_of_bits(w);
         }
-        if self.sums_in_partials(l) {
-            return self.wide_weight_gradient(w, l);
+        if let Some(taped) = self.taped(l) {
+            return self.write_tape(w, taped);
         }
         let layer = self.layers()[l];
         let Owned { down, across, rows, columns } = owned;
@@ -111,69 +110,29 @@ impl Pass<'_> {
         });
     }
 
-    /// Whether the sums of the gradients of layer `l`'s weights are in `partials`.
-    pub(super) fn sums_in_partials(&self, l: usize) -> bool {
-        l == 0 && self.is_packed() || blocks::in_partials(self.team.lanes, &self.plan.network, self.is_packed())[l]
+    /// Layer `l` as it is taped, if it is.
+    fn taped(&self, l: usize) -> Option<Taped> {
+        self.plan.taped().into_iter().find(|taped| taped.l == l)
     }
 
-    /// `body` for each block of weights of layer `l` that the lane owns, whose sums are in `partials`. There, `input` is the block's first input and `output`
-    /// its first output; the others are a quarter of a row of weights apart.
-    fn each_wide_block(&self, w: &mut Writer, l: usize, body: impl FnOnce(&mut Writer)) {
-        let layer = self.layers()[l];
-        let quarter = layer.columns() / WIDE_BLOCK[1];
-        w.block(format_args!("for (var block = lane; block < {}u; block += {}u)", blocks::wide_blocks(&layer), self.team.lanes), |w| {
-            line!(w, "let input = {};", times(&over("block", quarter), WIDE_BLOCK[0]));
-            line!(w, "let output = block % {quarter}u;");
-            body(w);
-        });
+    /// Whether the lanes keep the sums of the gradients of layer `l`'s weights in registers.
+    fn keeps_sums(&self, l: usize) -> bool {
+        !(l == 0 && self.is_packed()) && self.taped(l).is_none()
     }
 
-    /// `body(j, q, place)` for each weight of a block of layer `l`, from its input `j` to its output `q`: `place` is the index of its sum in `partials`.
-    fn each_wide_weight(&self, w: &mut Writer, l: usize, body: impl Fn(&mut Writer, usize, usize, &str)) {
-        let layer = self.layers()[l];
-        let (width, [down, across]) = (layer.columns(), WIDE_BLOCK);
-        for j in 0..down {
-            let of_input = |w: &mut Writer| {
-                for q in 0..across {
-                    let place = format!("row + {}u + {} + output", layer.offset + width + j * width + q * (width / across), times("input", width));
-                    body(w, j, q, &place);
-                }
-            };
-            // Whole blocks may reach past the last input.
-            let reaches_past = layer.inputs.next_multiple_of(down) - down + j >= layer.inputs;
-            if reaches_past { w.when(format_args!("{} < {}u", plus("input", j), layer.inputs), of_input) } else { of_input(w) }
-        }
-    }
-
-    fn clear_wide(&self, w: &mut Writer, l: usize) {
-        self.each_wide_block(w, l, |w| self.each_wide_weight(w, l, |w, _, _, place| line!(w, "partials[{place}] = 0.0;")));
-    }
-
-    /// Adds the tile's part of the gradient of layer `l`'s weights to the sums in `partials`. Outputs that only fill up a vector have no slope, so that their
-    /// sums stay 0.
-    fn wide_weight_gradient(&self, w: &mut Writer, l: usize) {
-        let layer = self.layers()[l];
-        let [down, across] = WIDE_BLOCK;
-        let comment =
-            format!("Gradient of layer {l}, in partials: blocks of weights from {down} of {} inputs to {across} of {} outputs.", layer.inputs, layer.outputs);
-        w.function(comment, format_args!("weight_gradient_{l}(row: u32, lane: u32)"), |w| {
-            self.each_wide_block(w, l, |w| {
-                for j in 0..down {
-                    line!(w, "let m{j} = {} * ROW;", within(&plus("input", j), layer.inputs.next_multiple_of(down) - down + j + 1, layer.inputs));
-                }
-                (0..across).for_each(|q| line!(w, "let k{q} = ({}) * ROW;", plus("output", q * layer.columns() / across)));
-                for (j, q) in (0..down).flat_map(|j| (0..across).map(move |q| (j, q))) {
-                    line!(w, "var g{j}_{q} = 0.0;");
-                }
-                self.in_a_loop(w, "i", self.team.samples / 4, 1, |w, i, at| {
-                    (0..across).for_each(|q| line!(w, "let e{i}_{q} = {};", self.slopes(l, &format!("k{q} + {at}"))));
-                    for j in 0..down {
-                        line!(w, "let x{i}_{j} = {};", self.inputs(l, &format!("m{j} + {at}")));
-                        (0..across).for_each(|q| line!(w, "g{j}_{q} += dot(x{i}_{j}, e{i}_{q});"));
-                    }
+    /// Copies a layer's inputs and slopes to the tape: neighbouring lanes have neighbouring vectors.
+    fn write_tape(&self, w: &mut Writer, taped: Taped) {
+        let (Taped { l, layer, .. }, vectors) = (taped, self.team.samples / 4);
+        let comment = format!("Leaves the {} inputs of layer {l}, and the slopes at its {} outputs, on the tape.", layer.inputs, layer.columns());
+        w.function(comment, format_args!("tape_{l}(tile: u32, lane: u32)"), |w| {
+            let copy = |w: &mut Writer, first: usize, units: usize, value: &dyn Fn(&str) -> String| {
+                w.block(format_args!("for (var i = lane; i < {}u; i += {}u)", units * vectors, self.team.lanes), |w| {
+                    let place = format!("{} * ROW + i % {vectors}u", over("i", vectors));
+                    line!(w, "tape[tile * {}u + {} + i] = {};", self.plan.tape.units * vectors, format_args!("{}u", first * vectors), value(&place));
                 });
-                self.each_wide_weight(w, l, |w, j, q, place| line!(w, "partials[{place}] += g{j}_{q};"));
-            });
+            };
+            copy(w, taped.inputs, layer.inputs, &|place| self.inputs(l, place));
+            copy(w, taped.slopes, layer.columns(), &|place| self.slopes(l, place));
             self.bias_gradient(w, l);
         });
     }
@@ -239,9 +198,9 @@ impl Pass<'_> {
             for (l, (layer, owned)) in self.layers().iter().zip(owned).enumerate() {
                 let Owned { down, across, rows, columns } = *owned;
                 let width = layer.columns();
-                let in_partials = self.sums_in_partials(l);
+                let kept = self.keeps_sums(l);
                 w.scope(|w| {
-                    for j in 0..if in_partials { 0 } else { down } {
+                    for j in 0..if kept { down } else { 0 } {
                         for q in 0..across {
                             let mut conditions = Vec::new();
                             if rows * columns < lanes {
@@ -264,7 +223,7 @@ impl Pass<'_> {
                         if (r + 1) * lanes > width { w.when(format_args!("{} < {width}u", plus("lane", r * lanes)), add) } else { add(w) }
                     }
                     let filling = width - layer.outputs;
-                    if filling > 0 && !in_partials {
+                    if filling > 0 && kept {
                         w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
                             let place = format!(
                                 "row + {}u + {} * {width}u{}",
