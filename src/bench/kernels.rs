@@ -72,6 +72,10 @@ fn work(kernel: &str, plan: &Plan) -> Work {
     // Words of `transitions` and `samples` for each step.
     let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| Buffer::named(name).words(plan) * 4 / (plan.agents * plan.batch));
     let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
+    // Of one pass; the weights of both networks that `weight_gradient` sums, and its input.
+    let of_pass = plan.minibatch.div_ceil(plan.passes);
+    let taped = plan.taped_columns().into_iter().filter(|&taped| taped).count();
+    let tape = 4 * NETWORKS * plan.tape.units * of_pass;
     let (operations, bytes) = match kernel {
         "rollout" => {
             let lane = 4 * plan.environment.lane_words;
@@ -87,11 +91,11 @@ fn work(kernel: &str, plan: &Plan) -> Work {
         "minibatch_moments" if plan.moment_parts > 1 => (0, 8 * plan.gradient_steps() * (plan.moment_parts + 1)),
         "minibatch_parts" | "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
         "gradient" => {
-            // Of one pass.
-            let samples = plan.minibatch.div_ceil(plan.passes);
-            (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * rows * columns)
+            let operations = (6 * (actor + critic) - 2 * taped) * of_pass;
+            (operations, of_pass * NETWORKS * (observation + action + sample) + tape + 4 * rows * (columns - taped))
         }
-        "sum_gradient" => (0, 4 * (rows + 1) * columns),
+        "weight_gradient" => (2 * taped * of_pass, tape + 4 * plan.tape.rows * taped),
+        "sum_gradient" => (0, 4 * (rows * (columns - taped) + plan.tape.rows * taped + columns)),
         // Reads the gradient; reads and writes parameters and both moments.
         "adam" => (0, 4 * plan.network.padded_parameters() * 7),
         "learn" => {

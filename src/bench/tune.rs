@@ -33,7 +33,7 @@ const ROUNDS: usize = 4;
 const ROUND: Duration = Duration::from_millis(300);
 /// The kernels that depend on the sizes of `rollout`, and on all others.
 const ROLLOUT: [&str; 1] = ["rollout"];
-const LEARNING: [&str; 4] = ["evaluate", "gradient", "sum_gradient", "learn"];
+const LEARNING: [&str; 5] = ["evaluate", "gradient", "weight_gradient", "sum_gradient", "learn"];
 
 /// What `tune` is told besides the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,7 +279,7 @@ impl Search<'_> {
 /// What a plan's sizes come to.
 fn program(plan: &Plan) -> String {
     let rows = (plan.gradient_rows, plan.tiles_per_pass, plan.learn_steps);
-    format!("{:?}", (plan.team(), plan.evaluate_team(), plan.evaluate_rounds, rows, plan.rollout_team))
+    format!("{:?}", (plan.team(), plan.evaluate_team(), plan.evaluate_rounds, rows, plan.tape, plan.rollout_team))
 }
 
 fn milliseconds(seconds: f64) -> String {

@@ -27,9 +27,9 @@ impl Team {
 }
 
 /// Vectors of a unit's row: four samples each, and one to spare where their number is even, so that neighbouring rows begin in different banks of workgroup
-/// memory.
+/// memory. Tiles of 8 samples belong to wide networks, which need the memory for more samples.
 pub(crate) const fn row(samples: usize) -> usize {
-    (samples / 4) | 1
+    if samples == 8 { 2 } else { (samples / 4) | 1 }
 }
 
 /// The part of a layer's product that a lane computes at once.
@@ -134,13 +134,19 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
     let few = |&lanes: &usize| kept(lanes, network, packed) <= MANY_SUMS;
     let lanes = LANES.into_iter().find(few).unwrap_or(LANES[LANES.len() - 1]);
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
-    teams.into_iter().find(|&team| bytes(team, network, packed) <= profile.scratch_bytes as usize)
+    teams.into_iter().find(|&team| fits(team, profile, network, packed))
 }
 
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
 pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.lanes, tuning.tile);
-    (kept(tuned.lanes, network, packed) <= MOST_SUMS && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
+    (kept(tuned.lanes, network, packed) <= MOST_SUMS && fits(tuned, profile, network, packed)).then_some(tuned)
+}
+
+/// Whether a team has enough workgroup memory.
+fn fits(team: Team, profile: &Profile, network: &Network, packed: bool) -> bool {
+    let taped = taped(network, packed).contains(&true);
+    bytes(team, network, packed) <= if taped { profile.wide_bytes } else { profile.scratch_bytes } as usize
 }
 
 /// Bytes of workgroup memory that a team needs.
@@ -217,7 +223,7 @@ pub(crate) fn rollout_team(team: Team, network: &Network, envs: usize) -> Team {
 /// The team of `rollout` with the sizes that `tuning` has, in place of those of `team`; none if workgroup memory does not suffice.
 pub(crate) fn tuned_rollout(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.rollout_lanes, tuning.rollout_tile);
-    (tuned.samples <= tuned.lanes && bytes(tuned, network, packed) <= profile.scratch_bytes as usize).then_some(tuned)
+    (tuned.samples <= tuned.lanes && fits(tuned, profile, network, packed)).then_some(tuned)
 }
 
 /// Workgroups of `rollout` for each agent that are worth more than full tiles.

@@ -19,6 +19,8 @@ pub struct Profile {
     pub keeps_loops: bool,
     /// Bytes of workgroup memory in which the dense kernels stage weights and activations.
     pub scratch_bytes: u32,
+    /// The same, if the layers of wide networks are taped (see [`crate::program::tape`]): more, where the device has it, since their tiles are small.
+    pub wide_bytes: u32,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
     /// Rows of partial gradients for each agent; huge minibatches get more. Fewer rows need more passes, each of which is a dispatch.
@@ -40,6 +42,7 @@ pub const PROFILES: &[Profile] = &[
         blocks: true,
         keeps_loops: false,
         scratch_bytes: 32_768,
+        wide_bytes: 32_768,
         steps_per_dispatch: 1,
         gradient_rows: 64,
         tiles_per_pass: 128,
@@ -54,6 +57,7 @@ pub const PROFILES: &[Profile] = &[
         blocks: true,
         keeps_loops: true,
         scratch_bytes: 32_768,
+        wide_bytes: 32_768,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,
@@ -68,6 +72,7 @@ pub const PROFILES: &[Profile] = &[
         blocks: true,
         keeps_loops: true,
         scratch_bytes: 16_384,
+        wide_bytes: 16_384,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,

@@ -273,12 +273,20 @@ mutants! { BlocksOfBits:
 }
 
 mutants! { Wide:
-    wide_sum_not_cleared gradient 0 "output] = 0.0;" => "output] += 0.0;", Unwritten;
-    wide_later_pass_begins_anew gradient 1 "if (!accumulate) {" => "if (true) {", Value;
-    wide_weight_of_another_input gradient 0 "g1_0 += dot(x0_1, e0_0)" => "g1_0 += dot(x0_0, e0_0)", Value;
-    wide_weight_of_another_output gradient 0 "g0_1 += dot(x0_0, e0_1)" => "g0_1 += dot(x0_0, e0_0)", Value;
-    wide_block_left_out gradient 0 "block < 1680u" => "block < 1679u", Value;
-    wide_sums_past_the_last_input gradient 1 "input + 1u < 165u" => "true", Value;
+    taped_input_of_another_unit gradient 0 "tape[tile * 1300u + 0u + i] = h1[i / 4u * ROW" => "tape[tile * 1300u + 0u + i] = h1[(i / 4u + 1u) % 165u * ROW", Value;
+    taped_slopes_are_activations gradient 0 "660u + i] = h2[" => "660u + i] = h1[", Value;
+    tile_in_the_place_of_another gradient 0 "tile / GRADIENT_ROWS % TILES_PER_PASS;" => "(tile / GRADIENT_ROWS + 1u) % TILES_PER_PASS;", Value;
+    row_of_tiles_in_the_place_of_another gradient 0 "GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS" => "GRADIENT_ROWS + (tile + 1u) % GRADIENT_ROWS) * TILES_PER_PASS", Value;
+    product_with_another_input weight_gradient 0 "g1_0 += x1.x * e0.x" => "g1_0 += x0.x * e0.x", Value;
+    product_with_another_output weight_gradient 0 "g0_1 += x0.y * e1.y" => "g0_1 += x0.y * e0.y", Value;
+    products_of_a_later_pass_begin_anew weight_gradient 1 "dispatch.index % PASSES > 0u" => "false", Value;
+    products_of_the_first_pass_are_added weight_gradient 0 "dispatch.index % PASSES > 0u" => "true", Unwritten;
+    products_of_the_last_samples_left_out weight_gradient 0 "min(first + TAPE_PART, TAPE_VECTORS)" => "min(first + TAPE_PART, TAPE_VECTORS - 1u)", Value;
+    products_of_the_other_network weight_gradient 0 "place.s * GRID_NETWORKS + place.network) * TAPE_VECTORS" => "place.s * GRID_NETWORKS) * TAPE_VECTORS", Value;
+    products_past_the_last_input weight_gradient 0 "block.input + row + 48u < block.input_count" => "true", Value;
+    products_past_the_last_output weight_gradient 0 "block.output + column + 48u < block.slope_count" => "true", Value;
+    rows_of_the_tape_left_out sum_gradient 0 "return TAPE_ROWS;" => "return TAPE_ROWS - 1u;", Value;
+    rows_beyond_the_tape_added sum_gradient 0 "return TAPE_ROWS;" => "return GRADIENT_ROWS + 1u;", Value;
 }
 
 mutants! { Parts:

@@ -23,12 +23,17 @@ pub fn tables() -> Result<String> {
 /// # Errors
 /// [`crate::Error::Shader`] when one does not compile.
 pub fn kernels() -> Result<String> {
-    // A plan for which every kernel can be generated.
-    let profile = Profile::named("software").expect("there is such a profile");
-    let plan = Plan { moment_parts: 2, ..Plan::new(&Config { envs: 4, hidden: vec![16], ..Config::default() }, profile)? };
+    // Between them, every kernel can be generated for these plans.
+    let plan = |profile: &str, hidden: &[u32]| -> Result<Plan> {
+        let config = Config { envs: 4, hidden: hidden.to_vec(), ..Config::default() };
+        Ok(Plan { moment_parts: 2, ..Plan::new(&config, Profile::named(profile).expect("there is such a profile"))? })
+    };
+    let plans = [plan("gpu", &[256, 256])?, plan("software", &[16])?];
     let mut rows = Vec::new();
-    for kernel in kernel::all(&plan) {
-        let bindings = reflect::bindings(kernel, &plan)?;
+    for name in kernel::NAMES {
+        let named = |plan: &'_ _| kernel::all(plan).into_iter().find(|kernel| kernel.name == *name);
+        let (kernel, plan) = plans.iter().find_map(|plan| Some((named(plan)?, plan))).expect("a plan has it");
+        let bindings = reflect::bindings(kernel, plan)?;
         let names = |writable: bool| {
             let list = bindings.iter().filter(|binding| !binding.uniform && binding.writable == writable).map(|binding| format!("`{}`", binding.name));
             list.collect::<Vec<_>>().join(" ")

@@ -11,12 +11,12 @@ pub(crate) fn text(plan: &Plan) -> String {
     w.comment("Written for this plan's layers by src/wgsl/network/products.rs.");
     w.gap();
     w.line("struct Block {");
-    w.line("    inputs: u32,   // row of the layer's first input in a tile of the tape, and how many there are");
+    w.line("    inputs: u32,       // the layer's first input, in a tile of the tape");
     w.line("    input_count: u32,");
-    w.line("    slopes: u32,   // the same of its outputs");
+    w.line("    slopes: u32,       // the slopes at its first output");
     w.line("    slope_count: u32,");
-    w.line("    weights: u32,  // its weights in the network's block");
-    w.line("    input: u32,    // first input and output of the block");
+    w.line("    weights: u32,      // its first weight, in the network's block");
+    w.line("    input: u32,        // the block's first input and output, in the layer");
     w.line("    output: u32,");
     w.line("}");
     blocks(&mut w, plan);
