@@ -1004,7 +1004,7 @@ fn shaders_as_printed_are_valid_wgsl() {
     // All kernels of one network; those that its size makes a difference to, and those that the activation does.
     let (sized, active) = (["rollout", "evaluate", "gradient", "adam"], ["rollout", "evaluate", "gradient"]);
     for (hidden, activation) in [("64,64", "tanh"), ("64,64", "relu"), ("128", "tanh"), ("32,32,32", "relu")] {
-        let all = kernel::NAMES.iter().filter(|&&kernel| !["learn", "minibatch_parts"].contains(&kernel));
+        let all = kernel::NAMES.iter().filter(|&&kernel| !["learn", "minibatch_parts", "weight_gradient"].contains(&kernel));
         let kernels = all.filter(|kernel| match (hidden, activation) {
             ("64,64", "tanh") => true,
             ("64,64", _) => active.contains(kernel),
@@ -1020,6 +1020,7 @@ fn shaders_as_printed_are_valid_wgsl() {
         }
     }
     assert!(desk.expect(DONE, "inspect shader minibatch_parts --quiet --profile gpu --envs 4096").stdout.contains("const MOMENT_PARTS: u32 = 4u;"));
+    assert!(desk.expect(DONE, "inspect shader weight_gradient --quiet --profile gpu --hidden 256,256").stdout.contains("fn sum_block("));
     let printed = |flags: &str| desk.expect(DONE, &format!("inspect shader gradient --quiet {flags}")).stdout;
     assert_ne!(printed("--activation relu"), printed("--activation tanh"));
     assert_ne!(printed("--profile gpu"), printed("--profile small"));

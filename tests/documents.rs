@@ -32,11 +32,12 @@ fn tables_in_the_documents_are_those_of_the_program() {
     }
 }
 
-/// Every kernel as it is compiled for a plan that uses all buffers.
+/// Every kernel as it is compiled for plans that use all buffers between them.
 fn modules() -> Vec<(Kernel, naga::Module)> {
     let config = Config { envs: 4, normalize_observations: true, normalize_rewards: true, ..Config::default() };
     let plan = Plan::new(&config, Profile::named("software").unwrap()).unwrap();
-    kernel::all(&plan).into_iter().map(|kernel| (kernel, reflect::parse(kernel.name, &compose::compose(kernel, &plan).text).unwrap())).collect()
+    let parsed = |plan: &Plan, kernel: Kernel| (kernel, reflect::parse(kernel.name, &compose::compose(kernel, plan).text).unwrap());
+    [plan, wide()].iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| parsed(plan, kernel))).collect()
 }
 
 /// Name, offset in words and type of each field.
@@ -133,10 +134,10 @@ fn buffers_and_bindings_are_the_same_names() {
     let plan = Plan::with_environment(&config, with_data(), Profile::named("software").unwrap()).unwrap();
     let plan = Plan { moment_parts: 2, ..plan };
     let mut used = std::collections::BTreeSet::new();
-    let kernels = kernel::all(&plan);
-    assert_eq!(kernels.len(), kernel::NAMES.len(), "a plan that every kernel can be written for");
-    for kernel in kernels {
-        let bindings = reflect::bindings(kernel, &plan).unwrap();
+    let kernels: Vec<_> = [&plan, &wide()].into_iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| (plan.clone(), kernel))).collect();
+    assert!(kernel::NAMES.iter().all(|name| kernels.iter().any(|(_, kernel)| kernel.name == *name)), "plans that every kernel can be written for");
+    for (plan, kernel) in &kernels {
+        let bindings = reflect::bindings(*kernel, plan).unwrap();
         // What WebGPU promises; `learn` is only used where there are more, and data are refused where there are not.
         let most = match kernel.name {
             "learn" => LEARN_BUFFERS as usize,
@@ -155,6 +156,11 @@ fn buffers_and_bindings_are_the_same_names() {
     assert!(error.to_string().contains("an environment with data: 9 storage buffers in a kernel, but a device allows 8"), "{error}");
     let without = Plan { environment: Environment::named("CartPole-v1").unwrap(), ..plan };
     without.check_limits(&limits(8), None, "a device").unwrap();
+}
+
+/// A plan whose wide layers are taped.
+fn wide() -> Plan {
+    Plan::new(&Config { envs: 4, hidden: vec![256, 256], ..Config::default() }, Profile::named("gpu").unwrap()).unwrap()
 }
 
 /// The template, which reads an array.

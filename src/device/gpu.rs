@@ -142,7 +142,8 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
     // NVIDIA's own driver was measured with counts that it knows. Software drivers take minutes to compile blocks in loops.
     let keeps_loops = profile.keeps_loops && info.vendor != NVIDIA && !is_software(info);
-    let wide_bytes = if profile.name == "gpu" { limits.max_compute_workgroup_storage_size.clamp(profile.wide_bytes, MOST_WIDE_BYTES) } else { profile.wide_bytes };
+    let wide_bytes =
+        if profile.name == "gpu" { limits.max_compute_workgroup_storage_size.clamp(profile.wide_bytes, MOST_WIDE_BYTES) } else { profile.wide_bytes };
     Profile { steps_per_dispatch, subgroup, tiles_learned, keeps_loops, wide_bytes, ..profile }
 }
 

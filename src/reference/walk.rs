@@ -7,7 +7,8 @@ use crate::reference::environments::twin::twin;
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::reference::{
-    adam, evaluate, gae, gradient, learn, minibatch_moments, minibatch_parts, observation_moments, report, reset, rollout, sum_gradient, update_normalizers, weight_gradient,
+    adam, evaluate, gae, gradient, learn, minibatch_moments, minibatch_parts, observation_moments, report, reset, rollout, sum_gradient, update_normalizers,
+    weight_gradient,
 };
 
 /// Whether the reference covers the kernel called `name`: all kernels, except steps of environments that it does not know.

@@ -234,7 +234,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
 
     // Backward.
     let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    network_backward(block, row, accumulate, lane, slope);
+    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
+    network_backward(block, row, taped, accumulate, lane, slope);
     return sums;
 }
 
@@ -776,7 +777,7 @@ fn backward_0() {
 }
 
 // Adds the tile's gradient to the sums, from the loss's slope at the head.
-fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+fn network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
     head_slope = slope;
     backward_2();
     backward_1();

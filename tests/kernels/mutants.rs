@@ -260,7 +260,7 @@ mutants! { Blocks:
     blocks_slopes_where_there_is_no_unit gradient 0 ", unit1 < 11u)" => ", true)", Value;
     blocks_weight_of_another_owner gradient 0 ", g1_0_0, accumulate" => ", g2_0_0, accumulate", Value;
     blocks_padding_not_written gradient 0 "i < 4u; i +=" => "i < 3u; i +=", Unwritten;
-    blocks_environment_of_a_spare_lane rollout 0 "&& (!SPARE_LANES || lane < SAMPLES)" => "", Value;
+    blocks_last_environment_left_out rollout 0 "&& (!SPARE_LANES || lane < SAMPLES)" => "&& (!SPARE_LANES || lane + 1u < SAMPLES)", Unwritten;
 }
 
 mutants! { BlocksOfBits:

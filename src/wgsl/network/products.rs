@@ -124,7 +124,8 @@ pub(crate) fn rows(plan: &Plan) -> String {
     w.comment("The rows of partials that hold sums of these four columns.");
     w.block("fn rows_of(column: u32) -> u32", |w| {
         for weights in plan.taped().iter().map(|taped| taped.weights()) {
-            let condition = format!("column < PARAMETERS / 4u && column % (BLOCK / 4u) >= {}u && column % (BLOCK / 4u) < {}u", weights.start / 4, weights.end / 4);
+            let condition =
+                format!("column < PARAMETERS / 4u && column % (BLOCK / 4u) >= {}u && column % (BLOCK / 4u) < {}u", weights.start / 4, weights.end / 4);
             w.when(condition, |w| w.line("return TAPE_ROWS;"));
         }
         w.line("return GRADIENT_ROWS;");

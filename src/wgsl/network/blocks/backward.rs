@@ -1,8 +1,8 @@
 //! The backward pass: slopes, sums of gradients, and what stores these.
 
 use crate::program::blocks::{Block, Owned};
-use crate::program::tape::Taped;
 use crate::program::lanes::vectors;
+use crate::program::tape::Taped;
 use crate::wgsl::network::blocks::expressions::{over, plus, within};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts::{self, XYZW};
