@@ -72,11 +72,14 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
     .into()
 }
 
-/// Those of [`plans`] for `kernel`: where gradient steps can be made at once, two at a time, or each by kernels of its own.
+/// Those of [`plans`] for `kernel`: where gradient steps can be made at once, two at a time, or each by kernels of its own; wide layers, which take long to
+/// compile, only for kernels that are others because of them.
 pub fn plans_of(kernel: &str) -> Vec<(&'static str, Plan)> {
     let at_once = kernel == "learn";
     let steps = |plan: &Plan| if at_once { 2 - plan.gradient_steps() % 2 } else { 0 };
-    plans().into_iter().filter(|(_, plan)| !at_once || plan.learn_steps > 0).map(|(name, plan)| (name, Plan { learn_steps: steps(&plan), ..plan })).collect()
+    let taped = ["gradient", "weight_gradient", "sum_gradient"].contains(&kernel);
+    let plans = plans().into_iter().filter(|(_, plan)| (taped || plan.tape.units == 0) && (!at_once || plan.learn_steps > 0));
+    plans.map(|(name, plan)| (name, Plan { learn_steps: steps(&plan), ..plan })).collect()
 }
 
 /// First, middle and last dispatch of `kernel` in an update.
