@@ -2,6 +2,8 @@
 //!
 //! Windows resets a device whose submission runs for 2 s, macOS sooner, and a desktop stutters long before. A kernel's first dispatches are
 //! submitted and timed in pieces, small ones first, then larger ones. After that, a submission holds as many pieces as are expected to take [`BUDGET`].
+//! A device works on several parts at once: while a larger piece takes hardly longer than a smaller one, it had nothing else to do, and pieces grow, even if
+//! one part alone takes longer than [`BUDGET`].
 //! Results do not depend on this: pieces always run in the same order, and a piece never reads what another piece of its dispatch writes.
 
 use crate::program::schedule::{Dispatch, Piece, Program, Step};
@@ -15,6 +17,10 @@ const TIMED: usize = 3;
 const LONG: Duration = Duration::from_millis(10);
 /// How much larger the next piece may be than the last, while little is known.
 const GROWTH: u32 = 8;
+/// A piece that is twice as large and takes no more than this many times as long kept more of the device busy.
+const HARDLY_LONGER: f64 = 1.25;
+/// A piece that takes longer is not doubled: the second half might have to wait for the first one, and systems reset devices after 2 s.
+const MOST_DOUBLED: Duration = Duration::from_millis(400);
 
 /// The size of submissions: a fixed number of dispatches, or based on each kernel's measured time.
 #[derive(Debug)]
@@ -34,22 +40,29 @@ struct Known {
     next: u32,
     /// Timed pieces that count.
     counted: usize,
-    /// The longest time per part among them.
+    /// The longest time per part among the largest of them, and their size: larger ones keep more of the device busy.
     part: Duration,
+    largest: u32,
+    /// The last timed piece, and its time; no parts if there was none.
+    last: (u32, Duration),
+    /// Parts that take hardly longer together than one alone.
+    together: u32,
+    /// Whether the next piece may show that even more do.
+    grows: bool,
     /// Whether the first dispatch is done. It does not count, since drivers may compile the kernel in it.
     compiled: bool,
 }
 
 impl Known {
     fn is_enough(&self) -> bool {
-        self.counted >= TIMED
+        self.counted >= TIMED && !self.grows
     }
-}
 
-/// Parts of this length that fit into [`BUDGET`]; at least one.
-fn fitting(part: Duration) -> u32 {
-    let fitting = BUDGET.as_secs_f64() / part.as_secs_f64().max(1e-9);
-    (fitting as u32).max(1)
+    /// Parts of this length that fit into [`BUDGET`], or that the device works on at once; at least one.
+    fn fitting(&self, part: Duration) -> u32 {
+        let fitting = BUDGET.as_secs_f64() / part.as_secs_f64().max(1e-9);
+        (fitting as u32).max(self.together)
+    }
 }
 
 /// The next submission.
@@ -71,7 +84,17 @@ pub struct Position {
 impl Pace {
     /// Submissions of `fixed` dispatches of `program`, or, if it is 0, of measured length.
     pub fn new(fixed: usize, program: &Program) -> Pace {
-        let unknown = |parts: u32| Known { parts, next: 1, counted: 0, part: Duration::ZERO, compiled: false };
+        let unknown = |parts: u32| Known {
+            parts,
+            next: 1,
+            counted: 0,
+            part: Duration::ZERO,
+            largest: 0,
+            last: (0, Duration::ZERO),
+            together: 1,
+            grows: false,
+            compiled: false,
+        };
         Pace { fixed, kernels: program.kernels.iter().map(|kernel| (kernel.name, unknown(kernel.grid.parts()))).collect() }
     }
 
@@ -105,10 +128,24 @@ impl Pace {
         }
         let of_part = time / parts.max(1);
         if time >= LONG || parts == known.parts {
-            known.part = if known.counted == 0 { of_part } else { known.part.max(of_part) };
+            if parts >= known.largest {
+                known.part = if parts > known.largest { of_part } else { known.part.max(of_part) };
+                known.largest = parts;
+            }
             known.counted += 1;
         }
-        known.next = fitting(of_part).min(parts * GROWTH).min(known.parts);
+        if parts < known.next {
+            return; // the rest of a dispatch
+        }
+        let (last_parts, last_time) = std::mem::replace(&mut known.last, (parts, time));
+        let hardly_longer = parts > last_parts && time <= last_time.mul_f64(HARDLY_LONGER);
+        if hardly_longer {
+            known.together = parts;
+        }
+        let doubles = time >= LONG && time <= MOST_DOUBLED && parts < known.parts && (hardly_longer || last_time < LONG);
+        known.grows = doubles;
+        let least = if doubles { 2 * parts } else { 1 };
+        known.next = known.fitting(of_part).min(parts * GROWTH).max(least).min(known.parts);
     }
 
     /// The next submission of `steps` from `position`, which advances. None at the end.
@@ -126,7 +163,7 @@ impl Pace {
                 }
                 left.min(known.next)
             } else if together.is_zero() {
-                left.min(fitting(known.part))
+                left.min(known.fitting(known.part))
             } else if known.part * left <= BUDGET.saturating_sub(together) {
                 left
             } else {
@@ -212,6 +249,30 @@ mod tests {
         assert_eq!(submitted.len(), 5, "{submitted:?}");
         let cut = submitted.iter().flat_map(|(_, pieces)| pieces).filter(|piece| **piece != all_parts(&program, piece.dispatch));
         assert!(cut.into_iter().all(|piece| piece.dispatch.kernel == "rollout"));
+    }
+
+    /// A processor of four cores, and a device that has place for all workgroups, each of which takes longer than a submission should.
+    #[test]
+    fn pieces_have_as_many_parts_as_the_device_works_on_at_once() {
+        let program = program();
+        let list = &[Step::Dispatch(Dispatch { kernel: "rollout", index: 0 }); 9];
+        for (cores, expected) in [(4, 4), (8, 8), (1, 1)] {
+            let time = |parts: u32| Duration::from_millis(60) * parts.div_ceil(cores);
+            let (mut pace, mut position, mut last) = (Pace::new(0, &program), Position::default(), 0);
+            while let Some(next) = pace.next(list, &mut position) {
+                let piece = match next {
+                    Next::Timed(piece) => {
+                        let parts = piece.parts.end - piece.parts.start;
+                        pace.take(&piece, time(parts));
+                        piece
+                    }
+                    Next::Together(mut pieces) => pieces.remove(0),
+                };
+                last = piece.parts.end - piece.parts.start;
+            }
+            assert!(pace.is_known(list));
+            assert_eq!(last, expected, "{cores} cores");
+        }
     }
 
     #[test]

@@ -131,8 +131,8 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
     if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
         return None;
     }
-    // Wide layers have work for as many lanes as there may be.
-    let few = |&lanes: &usize| !taped(network, packed).contains(&true) && kept(lanes, network, packed) <= MANY_SUMS;
+    let least = if taped(network, packed).contains(&true) { profile.wide_lanes as usize } else { LANES[0] };
+    let few = |&lanes: &usize| lanes >= least && kept(lanes, network, packed) <= MANY_SUMS;
     let lanes = LANES.into_iter().find(few).unwrap_or(LANES[LANES.len() - 1]);
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
     teams.into_iter().find(|&team| fits(team, profile, network, packed))

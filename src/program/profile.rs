@@ -21,6 +21,8 @@ pub struct Profile {
     pub scratch_bytes: u32,
     /// The same, if the layers of wide networks are taped (see [`crate::program::tape`]): more, where the device has it, since their tiles are small.
     pub wide_bytes: u32,
+    /// Fewest lanes of a workgroup that shares tiles of wide networks.
+    pub wide_lanes: u32,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
     /// Rows of partial gradients for each agent; huge minibatches get more. Fewer rows need more passes, each of which is a dispatch.
@@ -43,6 +45,7 @@ pub const PROFILES: &[Profile] = &[
         keeps_loops: false,
         scratch_bytes: 32_768,
         wide_bytes: 32_768,
+        wide_lanes: 64,
         steps_per_dispatch: 1,
         gradient_rows: 64,
         tiles_per_pass: 128,
@@ -58,6 +61,7 @@ pub const PROFILES: &[Profile] = &[
         keeps_loops: true,
         scratch_bytes: 32_768,
         wide_bytes: 32_768,
+        wide_lanes: 256,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,
@@ -73,6 +77,7 @@ pub const PROFILES: &[Profile] = &[
         keeps_loops: true,
         scratch_bytes: 16_384,
         wide_bytes: 16_384,
+        wide_lanes: 256,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,
