@@ -264,6 +264,10 @@ def main():
         settings = [parse_setting(text) for text in options.settings.split(",")]
     except (ValueError, argparse.ArgumentTypeError):
         parser.error("--settings: expected ENVSxSTEPS or AGENTSxENVSxSTEPS, separated by commas")
+    if not re.fullmatch(r"[1-9]\d{0,4}(,[1-9]\d{0,4})*", options.hidden):
+        parser.error("--hidden: expected numbers of units, separated by commas, as in 256,256")
+    if options.binary and not options.binary.is_file():
+        parser.error(f"--binary: there is no file {options.binary}")
     if options.rounds < 1 or (options.updates is not None and options.updates < 1):
         parser.error("--rounds and --updates must be at least 1")
     if options.sb3 and options.hidden != "64,64":

@@ -126,6 +126,14 @@ mod tests {
         // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
         assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 128 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
 
+        // Of wide layers, `weight_gradient` has a third: here 256 x 256 weights of each network, for all samples of a minibatch.
+        let wide = Config { hidden: vec![256, 256], envs: 16, ..Config::default() };
+        let plan = Plan::new(&wide, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
+        let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
+        let operations = ["gradient", "weight_gradient"].map(|kernel| work(kernel, &plan).operations);
+        assert_eq!((plan.passes, operations.iter().sum::<f64>()), (1, (plan.minibatch * 6 * (actor + critic)) as f64));
+        assert_eq!(operations[1], (plan.minibatch * 2 * 2 * 256 * 256) as f64);
+
         // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
         let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };
         let plan = Plan::new(&game, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");

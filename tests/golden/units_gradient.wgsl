@@ -4,7 +4,7 @@
 //   loss = policy loss + c_v value loss - c_e mean entropy.
 // index = gradient step * PASSES + pass. Row r of `partials` sums the tiles r, r + R, r + 2R, ...: TILES_PER_PASS tiles per pass.
 // One workgroup: one row of tiles of one network. Each of the first TILE lanes has one sample of each tile; in the networks, a lane is a sample or units.
-// Reads agents, params, observations, actions, samples, moments. Writes partials. Twin: src/reference/gradient.rs.
+// Reads agents, params, observations, actions, samples, moments. Writes partials and, where layers are wide, tape. Twin: src/reference/gradient.rs.
 
 //! import dispatch
 //! import grid

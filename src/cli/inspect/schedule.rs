@@ -58,24 +58,27 @@ pub(super) fn kernels(plan: &Plan) -> Result<String> {
     Ok(text)
 }
 
-/// `list` in order, with repetitions written once and counted: "a x3, (b, c) x2, d".
+/// `list` in order, with repetitions written once and counted: "a x3, (b, c) x2, d". Short groups first, so that groups may repeat inside others.
 fn fold(list: &[&str]) -> String {
-    // Fold runs of one kernel first, so that groups containing runs can be recognised as repeated.
-    let runs: Vec<(&str, usize)> = list.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect();
-    let mut parts = Vec::new();
-    let mut rest = &runs[..];
-    while !rest.is_empty() {
-        let repeats = |length: usize| rest.chunks_exact(length).take_while(|group| *group == &rest[..length]).count();
-        let (length, times) = (1..=LONGEST_GROUP.min(rest.len()))
-            .map(|length| (length, repeats(length)))
-            .filter(|(_, times)| *times > 1)
-            .max_by_key(|(length, times)| (length * times, std::cmp::Reverse(*length)))
-            .unwrap_or((1, 1));
-        let times_text = |times: usize| if times > 1 { format!(" x{}", grouped(times as u64)) } else { String::new() };
-        let group: Vec<String> = rest[..length].iter().map(|(kernel, run)| format!("{kernel}{}", times_text(*run))).collect();
-        let group = group.join(", ");
-        parts.push(if times > 1 { format!("({group}){}", times_text(times)) } else { group });
-        rest = &rest[length * times..];
+    let mut parts: Vec<String> = list.iter().map(ToString::to_string).collect();
+    let mut length = 1;
+    while length <= LONGEST_GROUP {
+        let (mut folded, mut rest) = (Vec::new(), &parts[..]);
+        while !rest.is_empty() {
+            let of_group = length.min(rest.len());
+            let times = rest.chunks_exact(of_group).take_while(|group| *group == &rest[..of_group]).count();
+            let group = rest[..of_group].join(", ");
+            let (text, used) = match (times, of_group) {
+                (1, _) => (rest[0].clone(), 1),
+                (_, 1) => (format!("{group} x{}", grouped(times as u64)), times),
+                _ => (format!("({group}) x{}", grouped(times as u64)), of_group * times),
+            };
+            folded.push(text);
+            rest = &rest[used..];
+        }
+        // Groups that have become shorter may repeat now.
+        length = if folded.len() < parts.len() { 1 } else { length + 1 };
+        parts = folded;
     }
     parts.join(", ")
 }
@@ -93,6 +96,8 @@ mod tests {
         );
         let step = ["gradient", "gradient", "sum_gradient", "adam"];
         assert_eq!(fold(&[&["gae"][..], &step.repeat(2)].concat()), "gae, (gradient x2, sum_gradient, adam) x2");
+        let passes = [&["gradient", "weight_gradient"].repeat(9)[..], &["adam"]].concat();
+        assert_eq!(fold(&[&["gae"][..], &passes.repeat(3), &["report"]].concat()), "gae, ((gradient, weight_gradient) x9, adam) x3, report");
         assert_eq!(fold(&["rollout", "evaluate"]), "rollout, evaluate");
         assert_eq!(fold(&[]), "");
     }

@@ -79,7 +79,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         (_, Some(name)) => match kernel::all(&plan).into_iter().find(|kernel| kernel.name == name) {
             Some(kernel) => Ok(compose::compose(kernel, &plan).text),
             None => {
-                let problem = format!("'{name}' has no place in this plan: its minibatches or networks are too large, or the profile has no use for it");
+                let problem = format!("'{name}' has no place in this plan: the sizes of its minibatches and networks, or its profile, have no use for it");
                 Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
             }
         },
@@ -198,31 +198,41 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
 
     text += "\nWork\n";
     let rollouts = plan.steps / plan.steps_per_dispatch;
+    let program = crate::program::schedule::training(plan);
+    let learning: usize = ["gradient", "weight_gradient", "sum_gradient", "adam", "learn"].iter().map(|kernel| program.update_of(kernel).len()).sum();
+    let (taped, layers) = (plan.taped(), plan.network.layers.len());
+    let tape = [
+        "wide layers".into(),
+        format!("{} of {layers}", taped.len()),
+        format!("leave {} samples at a time on the tape, for `weight_gradient`", count(plan.tape_samples())),
+    ];
+    let tape: Vec<[&str; 3]> = if taped.is_empty() { Vec::new() } else { vec![tape.each_ref().map(String::as_str)] };
     text += &columns(
         &[
-            [
+            &[[
                 "rollout",
                 &format!("{} of {}", plural(rollouts, "dispatch", "dispatches"), plural(plan.steps_per_dispatch, "step", "steps")),
                 &format!("in each update, {} lanes a workgroup", plan.rollout_team.lanes),
-            ],
-            [
+            ]][..],
+            &[[
                 "minibatch",
                 &plural(plan.tiles, "tile", "tiles"),
                 &format!("of {} samples, summed in {} for each of {NETWORKS} networks", plan.tile, plural(plan.gradient_rows, "row", "rows")),
+            ]],
+            &tape,
+            &[
+                [
+                    "learning",
+                    &plural(learning, "dispatch", "dispatches"),
+                    &match plan.learn_steps {
+                        0 => "in each update: gradients, their sum, Adam".into(),
+                        steps => format!("in each update, of {} each", plural(steps, "gradient step", "gradient steps")),
+                    },
+                ],
+                ["update", &plural(program.update.len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
             ],
-            [
-                "learning",
-                &match plan.learn_steps {
-                    0 => plural(plan.gradient_steps() * (plan.passes + 2), "dispatch", "dispatches"),
-                    steps => plural(plan.gradient_steps() / steps, "dispatch", "dispatches"),
-                },
-                &match plan.learn_steps {
-                    0 => "in each update: gradients, their sum, Adam".into(),
-                    steps => format!("in each update, of {} each", plural(steps, "gradient step", "gradient steps")),
-                },
-            ],
-            ["update", &plural(crate::program::schedule::training(plan).update.len(), "dispatch", "dispatches"), "`ppo-gpu inspect kernels` lists them"],
-        ],
+        ]
+        .concat(),
         "ll",
     );
 
