@@ -7,7 +7,7 @@
 use crate::program::blocks;
 use crate::spec::network::{Layer, NETWORKS, Network};
 
-/// The tape of a plan, and the workgroups of `weight_gradient`, which are [`LANES`] lanes in a square.
+/// The tape of a plan, and the workgroups of `weight_gradient`, which are 256 lanes in a square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tape {
     /// Numbers for each sample and network: the inputs and slopes of all taped layers; 0 if there are none.
