@@ -16,7 +16,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
     let loops = Profile { blocks: false, ..profile("gpu") };
     let small_tile = Profile { lanes: 32, scratch_bytes: 4096, gradient_rows: 1, ..loops };
     let three_rows = Profile { gradient_rows: 3, tiles_per_pass: 2, ..profile("gpu") };
-    let two_rows = Profile { gradient_rows: 2, ..three_rows };
+    let two_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, ..three_rows };
     let in_loops = Profile { keeps_loops: true, ..profile("gpu") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
