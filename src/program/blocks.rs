@@ -123,6 +123,11 @@ pub(crate) fn taped(network: &Network, packed: bool) -> Vec<bool> {
     taped
 }
 
+/// Whether a layer is taped.
+pub(crate) fn tapes(network: &Network, packed: bool) -> bool {
+    taped(network, packed).contains(&true)
+}
+
 /// The team of `gradient` and `evaluate` for `network`; none if workgroup memory does not suffice. Of observations that are bits (`packed`), the tile holds
 /// the bits, and `partials` the sums of the first layer.
 pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
@@ -131,7 +136,7 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
     if !profile.blocks || layers.len() < 2 || head > MOST_HEAD {
         return None;
     }
-    let least = if taped(network, packed).contains(&true) { profile.wide_lanes as usize } else { LANES[0] };
+    let least = if tapes(network, packed) { profile.wide_lanes as usize } else { LANES[0] };
     let few = |&lanes: &usize| lanes >= least && kept(lanes, network, packed) <= MANY_SUMS;
     let lanes = LANES.into_iter().find(few).unwrap_or(LANES[LANES.len() - 1]);
     let teams = SAMPLES.map(|samples| Team { lanes, samples });
@@ -146,8 +151,7 @@ pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Ne
 
 /// Whether a team has enough workgroup memory.
 fn fits(team: Team, profile: &Profile, network: &Network, packed: bool) -> bool {
-    let taped = taped(network, packed).contains(&true);
-    bytes(team, network, packed) <= if taped { profile.wide_bytes } else { profile.scratch_bytes } as usize
+    bytes(team, network, packed) <= if tapes(network, packed) { profile.wide_bytes } else { profile.scratch_bytes } as usize
 }
 
 /// Bytes of workgroup memory that a team needs.

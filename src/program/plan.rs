@@ -156,7 +156,7 @@ impl Plan {
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
         let worth_a_row = if lanes_are_units { TILES_WORTH_A_ROW } else { 1 };
         let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
-        let taped = mapping == Mapping::Blocks && blocks::taped(&network, packed).contains(&true);
+        let taped = mapping == Mapping::Blocks && blocks::tapes(&network, packed);
         let most_partials = if taped { 2 * MOST_PARTIALS } else { MOST_PARTIALS };
         let rows = (profile.gradient_rows as usize).min((most_partials / columns).max(FEWEST_ROWS));
         let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
@@ -320,6 +320,11 @@ impl Plan {
         self.gradient_rows * self.tiles_per_pass * self.tile
     }
 
+    /// Vectors of four samples of the tape that one of its rows sums.
+    pub(crate) fn tape_part(&self) -> usize {
+        (self.tape_samples() / 4).div_ceil(self.tape.rows.max(1)).next_multiple_of(tape::VECTORS)
+    }
+
     /// The layers that are taped.
     pub(crate) fn taped(&self) -> Vec<Taped> {
         if self.tape.units > 0 { tape::layers(&self.network, self.packs_observations()) } else { Vec::new() }
@@ -389,7 +394,7 @@ impl Plan {
             ("TAPE_VECTORS", u(self.tape_samples() / 4)),
             ("TAPE_BLOCKS", u(self.tape.blocks)),
             ("TAPE_ROWS", u(self.tape.rows)),
-            ("TAPE_PART", u((self.tape_samples() / 4).div_ceil(self.tape.rows.max(1)).next_multiple_of(tape::VECTORS))),
+            ("TAPE_PART", u(self.tape_part())),
             ("LEARN_STEPS", u(self.learn_steps)),
             ("EVALUATE_ROUNDS", u(self.evaluate_rounds)),
             ("MOMENT_PARTS", u(self.moment_parts)),

@@ -30,6 +30,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
             let base = (s * plan.gradient_rows + row) * columns;
             let own = |column: &usize| !is_taped[*column];
             let mut sums = vec![R::Accumulator::default(); columns];
+            let mut behind = sums.clone();
             if pass > 0 {
                 let partials = memory.buffer("partials");
                 (0..columns).filter(own).for_each(|column| sums[column].add(partials.f(base + column)));
@@ -44,9 +45,9 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
                     // Behind the minibatch, its last sample stands for nothing, and has no slopes.
                     let sample = gather(plan, memory, s, step, i.min(plan.minibatch - 1));
                     let site = Site { kernel: "gradient", agent: s, index: sample.b };
-                    let mut none = vec![R::Accumulator::default(); if counts { 0 } else { columns }];
-                    let sums = if counts { &mut sums } else { &mut none };
-                    let passed = [actor(plan, &agent, &params, &sample, site, &taped, sums)?, critic(plan, &agent, &params, &sample, site, &taped, sums)?];
+                    let one = One { plan, agent: &agent, params: &params, taped: &taped, sample, site };
+                    let sums = if counts { &mut sums } else { &mut behind };
+                    let passed = [actor(&one, sums)?, critic(&one, sums)?];
                     for (network, (inputs, slopes)) in passed.iter().enumerate() {
                         let place = |unit: usize| layouts::tape(plan, s, network, unit, (row * plan.tiles_per_pass + tile) * plan.tile + i - first);
                         let cells = memory.buffer_mut("tape");
@@ -65,19 +66,22 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
     Ok(())
 }
 
+/// One sample, and what it passes through.
+struct One<'a, R> {
+    plan: &'a Plan,
+    agent: &'a Agent,
+    params: &'a [R],
+    taped: &'a [bool],
+    sample: Sample<R>,
+    site: Site,
+}
+
 /// The inputs of each layer for one sample, and the slopes at its outputs.
 type Passed<R> = (Vec<Vec<R>>, Vec<Vec<R>>);
 
 /// Adds what one sample contributes through the actor.
-fn actor<R: Real>(
-    plan: &Plan,
-    agent: &Agent,
-    params: &[R],
-    sample: &Sample<R>,
-    site: Site,
-    taped: &[bool],
-    sums: &mut [R::Accumulator],
-) -> Result<Passed<R>, Ambiguous> {
+fn actor<R: Real>(one: &One<R>, sums: &mut [R::Accumulator]) -> Result<Passed<R>, Ambiguous> {
+    let &One { plan, agent, params, taped, ref sample, site } = one;
     let activations = dense::forward(&plan.network, ACTOR, params, sample.observation.clone());
     let policy = Policy::new(&plan.environment.actions, &activations.head, &sample.legal);
     let log_ratio = policy.log_prob(&sample.action) - sample.log_prob;
@@ -112,15 +116,8 @@ fn actor<R: Real>(
 }
 
 /// Adds what one sample contributes through the critic.
-fn critic<R: Real>(
-    plan: &Plan,
-    agent: &Agent,
-    params: &[R],
-    sample: &Sample<R>,
-    site: Site,
-    taped: &[bool],
-    sums: &mut [R::Accumulator],
-) -> Result<Passed<R>, Ambiguous> {
+fn critic<R: Real>(one: &One<R>, sums: &mut [R::Accumulator]) -> Result<Passed<R>, Ambiguous> {
+    let &One { plan, agent, params, taped, ref sample, site } = one;
     let activations = dense::forward(&plan.network, CRITIC, params, sample.observation.clone());
     let value = activations.head[0];
     let error = value - sample.value_target;

@@ -151,8 +151,8 @@ pub fn final_row(plan: &Plan, t: usize) -> usize {
 
 /// Index in `tape` of sample `i` of a pass in row `unit` of its tile.
 pub fn tape(plan: &Plan, s: usize, network: usize, unit: usize, i: usize) -> usize {
-    let tile = (s * NETWORKS + network) * plan.gradient_rows * plan.tiles_per_pass + i / plan.tile;
-    (tile * plan.tape.units + unit) * plan.tile + i % plan.tile
+    let i = (s * NETWORKS + network) * plan.tape_samples() + i;
+    (i / plan.tile * plan.tape.units + unit) * plan.tile + i % plan.tile
 }
 
 /// Index of step `t` of environment `n` in arrays `[s][t][n]`.

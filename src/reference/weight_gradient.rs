@@ -1,7 +1,6 @@
 //! Gradients of the weights of layers that are taped: products of the inputs and slopes that `gradient` left on the tape.
 
 use crate::program::plan::Plan;
-use crate::program::tape;
 use crate::reference::decision::Ambiguous;
 use crate::reference::layouts;
 use crate::reference::memory::Memory;
@@ -16,7 +15,7 @@ use crate::spec::network::NETWORKS;
 pub fn weight_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let accumulates = !(index as usize).is_multiple_of(plan.passes);
     let (samples, columns) = (plan.tape_samples(), plan.gradient_columns());
-    let part = 4 * (samples / 4).div_ceil(plan.tape.rows).next_multiple_of(tape::VECTORS);
+    let part = 4 * plan.tape_part();
     for (s, network) in (0..plan.agents).flat_map(|s| (0..NETWORKS).map(move |network| (s, network))) {
         for taped in plan.taped() {
             let unit = |unit: usize| (0..samples).map(move |i| layouts::tape(plan, s, network, unit, i));

@@ -1,5 +1,6 @@
 //! Code shared by the network generators.
 
+use crate::program::plan::Plan;
 use crate::spec::config::Activation;
 
 /// The names of a vector's components.
@@ -8,6 +9,11 @@ pub(crate) const XYZW: [&str; 4] = ["x", "y", "z", "w"];
 /// Number `i` of an array of vectors.
 pub(crate) fn element(array: &str, i: usize) -> String {
     format!("{array}[{}].{}", i / 4, XYZW[i % 4])
+}
+
+/// `count` as the end of a loop: one that compilers do not know, if the profile keeps loops.
+pub(crate) fn loop_end(plan: &Plan, count: usize) -> String {
+    if plan.profile.keeps_loops { format!("{count}u + hidden_zero()") } else { format!("{count}u") }
 }
 
 /// The text of `shaders/network/NAME.wgsl`.

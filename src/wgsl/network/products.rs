@@ -2,7 +2,7 @@
 
 use crate::program::plan::Plan;
 use crate::program::tape::{self, LANES, ROW, SIDE, VECTORS};
-use crate::wgsl::network::parts::XYZW;
+use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
 
 /// `block_of` and `sum_block`.
@@ -71,26 +71,28 @@ fn sums(w: &mut Writer, plan: &Plan) {
         |w| {
             line!(w, "let row = lane / {SIDE}u;");
             line!(w, "let column = lane % {SIDE}u;");
-            each(down, across, |j, q| line!(w, "var g{j}_{q} = 0.0;"));
+            for j in 0..down {
+                (0..across).for_each(|q| line!(w, "var g{j}_{q} = 0.0;"));
+            }
             w.block(format_args!("for (var at = first; at < end; at += {VECTORS}u)"), |w| {
                 w.line("workgroupBarrier();");
                 // Neighbouring lanes read neighbouring vectors of a tile.
                 let run = of_tile.min(VECTORS);
-                for (name, count) in [("inputs", down), ("slopes", across)] {
-                    let units = SIDE * count;
+                // Past the end, samples have no slopes.
+                for (name, of_lane, first, count, value) in [
+                    ("inputs", down, "input", "input_count", "value"),
+                    ("slopes", across, "output", "slope_count", "select(vec4(0.0), value, at + vector < end)"),
+                ] {
+                    let units = SIDE * of_lane;
                     w.block(format_args!("for (var i = lane; i < {}u; i += {LANES}u)", units * VECTORS), |w| {
                         line!(w, "let unit = i / {run}u % {units}u;");
                         line!(w, "let vector = i / {}u * {run}u + i % {run}u;", units * run);
-                        let (of, count) = if name == "inputs" { ("block.input", "block.input_count") } else { ("block.output", "block.slope_count") };
-                        line!(w, "let value = taped(base, min(at + vector, end - 1u), block.{name} + min({of} + unit, {count} - 1u));");
-                        // Past the end, samples have no slopes.
-                        let value = if name == "inputs" { "value" } else { "select(vec4(0.0), value, at + vector < end)" };
+                        line!(w, "let value = taped(base, min(at + vector, end - 1u), block.{name} + min(block.{first} + unit, block.{count} - 1u));");
                         line!(w, "{name}[unit * {ROW}u + vector] = {value};");
                     });
                 }
                 w.line("workgroupBarrier();");
-                let end = if plan.profile.keeps_loops { format!("{VECTORS}u + hidden_zero()") } else { format!("{VECTORS}u") };
-                w.block(format_args!("for (var v = 0u; v < {end}; v++)"), |w| {
+                w.block(format_args!("for (var v = 0u; v < {}; v++)", parts::loop_end(plan, VECTORS)), |w| {
                     (0..across).for_each(|q| line!(w, "let e{q} = slopes[(column + {}u) * {ROW}u + v];", q * SIDE));
                     for j in 0..down {
                         line!(w, "let x{j} = inputs[(row + {}u) * {ROW}u + v];", j * SIDE);
@@ -112,10 +114,6 @@ fn sums(w: &mut Writer, plan: &Plan) {
             }
         },
     );
-}
-
-fn each(down: usize, across: usize, mut body: impl FnMut(usize, usize)) {
-    (0..down).for_each(|j| (0..across).for_each(|q| body(j, q)));
 }
 
 /// What `sum_gradient` imports: `rows_of(column)`, the rows of `partials` that hold sums of four columns.

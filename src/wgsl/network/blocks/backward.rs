@@ -128,7 +128,7 @@ impl Pass<'_> {
             let copy = |w: &mut Writer, first: usize, units: usize, value: &dyn Fn(&str) -> String| {
                 w.block(format_args!("for (var i = lane; i < {}u; i += {}u)", units * vectors, self.team.lanes), |w| {
                     let place = format!("{} * ROW + i % {vectors}u", over("i", vectors));
-                    line!(w, "tape[tile * {}u + {} + i] = {};", self.plan.tape.units * vectors, format_args!("{}u", first * vectors), value(&place));
+                    line!(w, "tape[tile * {}u + {}u + i] = {};", self.plan.tape.units * vectors, first * vectors, value(&place));
                 });
             };
             copy(w, taped.inputs, layer.inputs, &|place| self.inputs(l, place));

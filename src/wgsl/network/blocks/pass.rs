@@ -4,7 +4,7 @@ use crate::program::blocks::{self, Block, Team};
 use crate::program::plan::Plan;
 use crate::spec::network::Layer;
 use crate::wgsl::network::blocks::expressions::{over, plus, times};
-use crate::wgsl::network::parts::XYZW;
+use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
 
 /// The networks as a team takes samples through them.
@@ -112,7 +112,7 @@ impl Pass<'_> {
     pub(super) fn in_a_loop(&self, w: &mut Writer, index: &str, count: usize, group: usize, body: impl Fn(&mut Writer, usize, &str)) {
         let whole = if count < 2 * group { 0 } else { count / group * group };
         if whole > 0 {
-            let end = if self.plan.profile.keeps_loops { format!("{whole}u + hidden_zero()") } else { format!("{whole}u") };
+            let end = parts::loop_end(self.plan, whole);
             w.block(format_args!("for (var {index} = 0u; {index} < {end}; {index} += {group}u)"), |w| {
                 (0..group).for_each(|i| body(w, i, &if i == 0 { index.to_string() } else { format!("({index} + {i}u)") }));
             });
