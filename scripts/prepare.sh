@@ -152,14 +152,18 @@ ensure_vulkan() {
     say "Vulkan is ready."
 }
 
-# Khronos' validator of SPIR-V, for the tests (test.sh calls this; training needs none). Where it cannot be installed without asking, the test that wants it
-# fails, and says how to install it.
-ensure_spirv_val() {
-    if ! command -v spirv-val >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "Installing with apt-get: spirv-tools (spirv-val checks the kernels' SPIR-V)"
+# What the tests check the kernels' translations with (test.sh calls this; training needs none). Where something cannot be installed without asking, the test
+# that wants it fails, and says how to install it.
+ensure_checkers() {
+    missing=
+    command -v spirv-val >/dev/null 2>&1 || missing="spirv-tools"      # Khronos' validator of SPIR-V
+    command -v c++ >/dev/null 2>&1 || missing="${missing:+$missing }g++" # checks the types of MSL
+    if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+        say "Installing with apt-get, for the tests: $missing"
         as_root apt-get update -q || say "apt-get update failed; continuing with the package lists that are there"
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends spirv-tools ||
-            say "apt-get could not install spirv-tools; see its message above"
+        # shellcheck disable=SC2086 # a list of packages
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing ||
+            say "apt-get could not install $missing; see its message above"
     fi
 }
 

@@ -11,7 +11,7 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=scripts/prepare.sh
 . "$root/scripts/prepare.sh"
-ensure_spirv_val
+ensure_checkers
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

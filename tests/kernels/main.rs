@@ -10,6 +10,7 @@
 //! - [`environment`]: the laws of CartPole;
 //! - [`conformance`]: trajectories from Gymnasium, losses and Adam steps from JAX and optax;
 //! - [`spirv`]: Khronos' validator on the SPIR-V of every kernel of every environment;
+//! - [`metal`]: a C++ compiler on the types of the same kernels' MSL;
 //! - [`translation`]: every kernel on every backend's language, and under strict WebGPU rules.
 
 #[path = "../common/mod.rs"]
@@ -22,6 +23,7 @@ mod harness;
 mod inputs;
 mod kernels;
 mod lockstep;
+mod metal;
 mod mutants;
 mod probe;
 mod races;

@@ -38,7 +38,7 @@ fn shape(source: &str) -> String {
 
 /// Every module that the built-in environments come to under each profile, one of each [`shape`]: shape, WGSL, and what it is. Beside them what the sizes of
 /// networks and runs, and what is normalised, decide; with an environment for each kind of policy.
-fn modules() -> BTreeMap<String, (String, String)> {
+pub(crate) fn modules() -> BTreeMap<String, (String, String)> {
     let mut modules = BTreeMap::new();
     let mut add = |plan: &Plan, what: &str| {
         for kernel in kernel::all(plan) {
