@@ -41,6 +41,8 @@ fn debug_builds_are_refused_and_release_builds_report() {
     assert_eq!(names, expected, "the kernels of an update");
     let shares: f64 = report["kernels"].as_array().expect("kernels").iter().filter_map(|row| row["share"].as_f64()).sum();
     assert!((shares - 1.0).abs() < 1e-9, "shares add up to {shares}");
+    let predicted = |row: &Value| row["predicted"].as_f64().is_some_and(|seconds| seconds > 0.0);
+    assert!(report["kernels"].as_array().expect("kernels").iter().all(predicted), "{stdout}");
 
     for (group, figures) in [
         ("peaks", &["gflops", "gbytes"][..]),

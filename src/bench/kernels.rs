@@ -1,5 +1,6 @@
 //! Each kernel of an update: its time, its share, and how near it comes to what the device can do.
 
+use crate::bench::model::Model;
 use crate::bench::peaks::Peaks;
 use crate::bench::stopwatch::Stopwatch;
 use crate::device::engine::Engine;
@@ -25,22 +26,25 @@ pub struct KernelTime {
     pub gbytes: Option<f64>,
     /// The larger of the two as a fraction of the device's measured peak.
     pub of_peak: Option<f64>,
+    /// Seconds that [`crate::bench::model`] predicts from the measured peaks.
+    pub predicted: f64,
 }
 
 /// What a dispatch has to do at least, for all agents.
-struct Work {
+pub(super) struct Work {
     /// f32 operations of dense layers: two for each weight and sample forwards, four backwards.
-    operations: f64,
+    pub(super) operations: f64,
     /// Bytes to read and write once.
-    bytes: f64,
+    pub(super) bytes: f64,
 }
 
 /// Times every kernel of an update of `plan`, whose buffers hold what a first update left in them.
 ///
 /// # Errors
 /// [`crate::Error::Device`] when the device fails.
-pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
+pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, model: &Model, engine: &Engine, plan: &Plan) -> Result<Vec<KernelTime>> {
     let mut rows = Vec::new();
+    let predictions = model.predict(plan);
     for kernel in engine.program().kernels.iter().map(|kernel| kernel.name) {
         let dispatches = engine.program().update_of(kernel);
         if dispatches.is_empty() {
@@ -52,7 +56,8 @@ pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, engine: &Engine, pla
         let rate = |amount: f64| (amount > 0.0).then_some(amount / seconds * 1e-9);
         let (gflops, gbytes) = (rate(work.operations), rate(work.bytes));
         let of_peak = [gflops.map(|rate| rate / peaks.gflops), gbytes.map(|rate| rate / peaks.gbytes)].into_iter().flatten().reduce(f64::max);
-        rows.push(KernelTime { kernel, dispatches: dispatches.len(), seconds, share: 0.0, gflops, gbytes, of_peak });
+        let predicted = predictions.iter().find(|row| row.kernel == kernel).map_or(0.0, |row| row.seconds);
+        rows.push(KernelTime { kernel, dispatches: dispatches.len(), seconds, share: 0.0, gflops, gbytes, of_peak, predicted });
     }
     let total: f64 = rows.iter().map(|row| row.seconds * row.dispatches as f64).sum();
     for row in &mut rows {
@@ -66,7 +71,7 @@ fn weights(network: &Network, which: usize) -> usize {
     network.layers.iter().enumerate().map(|(l, layer)| layer.inputs * network.outputs(which, l)).sum()
 }
 
-fn work(kernel: &str, plan: &Plan) -> Work {
+pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
     let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
     let observation = 4 * plan.observation_words();
     // Words of `transitions` and `samples` for each step.

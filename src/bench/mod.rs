@@ -1,6 +1,7 @@
 //! Measurements.
 
 mod kernels;
+pub mod model;
 mod peaks;
 pub mod report;
 mod setting;
@@ -8,5 +9,5 @@ mod speeds;
 mod startup;
 mod stopwatch;
 pub mod sweep;
-mod text;
+pub(crate) mod text;
 pub mod tune;

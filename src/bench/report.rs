@@ -4,6 +4,7 @@
 //! each kernel of an update, three speeds, and tables over environments, widths and agents where they are asked for.
 
 use crate::bench::kernels::KernelTime;
+use crate::bench::model::Model;
 use crate::bench::peaks::Peaks;
 use crate::bench::setting::{ENDLESS, note, refuse_debug, runnable};
 use crate::bench::speeds::Speeds;
@@ -77,7 +78,8 @@ pub fn run(config: &Config, options: &BenchOptions) -> Result<Report> {
     say("the device's peaks");
     let (stopwatch, peaks) = peaks::measure(&gpu, &plan, &engine, options.budget)?;
     say("kernels");
-    let kernels = kernels::measure(&stopwatch, &peaks, &engine, &plan)?;
+    let model = Model::measured(&gpu.info.name, &peaks);
+    let kernels = kernels::measure(&stopwatch, &peaks, &model, &engine, &plan)?;
     // Frees its buffers: the next measurements have their own.
     drop(engine);
     say("environment, rollout and training");

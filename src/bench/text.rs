@@ -44,7 +44,7 @@ impl Report {
 
     fn kernels(&self) -> String {
         let rate = |value: Option<f64>| value.map_or("-".into(), quantity);
-        let cells: Vec<[String; 8]> = self
+        let cells: Vec<[String; 9]> = self
             .kernels
             .iter()
             .map(|row| {
@@ -57,14 +57,16 @@ impl Report {
                     rate(row.gflops),
                     rate(row.gbytes),
                     row.of_peak.map_or("-".into(), percent),
+                    duration(row.predicted),
                 ]
             })
             .collect();
         let total: f64 = self.kernels.iter().map(|row| row.seconds * row.dispatches as f64).sum();
-        let mut rows = vec![["kernel", "dispatches", "each", "all", "share", "GFLOP/s", "GB/s", "of peak"]];
+        let mut rows = vec![["kernel", "dispatches", "each", "all", "share", "GFLOP/s", "GB/s", "of peak", "model"]];
         rows.extend(cells.iter().map(|row| row.each_ref().map(String::as_str)));
-        let mut text = columns(&rows, "lrrrrrrr");
+        let mut text = columns(&rows, "lrrrrrrrr");
         text += &format!("all kernels: {}; a whole update takes {}\n", duration(total), duration(self.speeds.update_seconds));
+        text += "model: what a dispatch should take by these peaks (`ppo-gpu inspect plan --device` predicts devices that are not at hand)\n";
         if self.kernels.iter().any(|row| row.of_peak.is_some_and(|fraction| fraction > 1.0)) {
             text += "More than 100 %: data that fit a cache, or a kernel that mostly reads, where the copy writes half of what it moves.\n";
         }
@@ -164,7 +166,7 @@ fn percent(fraction: f64) -> String {
 }
 
 /// Seconds with the unit that leaves digits before the point.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1e-3 => format!("{:.1} us", 1e6 * s),
         s if s < 1.0 => format!("{:.2} ms", 1e3 * s),

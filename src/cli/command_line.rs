@@ -187,7 +187,7 @@ mod tests {
         for arguments in [["--envs", "16", "inspect", "plan"], ["inspect", "--envs", "16", "plan"], ["inspect", "plan", "--envs", "16"]] {
             let line = line(&arguments).expect("arguments");
             assert_eq!(line.shared.config().expect("a configuration").envs, 16, "{arguments:?}");
-            assert!(matches!(line.command, Some(Command::Inspect(inspect)) if inspect.topic == Topic::Plan));
+            assert!(matches!(line.command, Some(Command::Inspect(inspect)) if inspect.topic == Topic::Plan { device: None }));
         }
     }
 

@@ -142,13 +142,14 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
     // NVIDIA's own driver was measured with counts that it knows. Software drivers take minutes to compile blocks in loops.
     let keeps_loops = profile.keeps_loops && info.vendor != NVIDIA && !is_software(info);
-    let wide_bytes =
-        if profile.name == "gpu" { limits.max_compute_workgroup_storage_size.clamp(profile.wide_bytes, MOST_WIDE_BYTES) } else { profile.wide_bytes };
+    let wide_bytes = if profile.name == "gpu" { wide_bytes(limits.max_compute_workgroup_storage_size) } else { profile.wide_bytes };
     Profile { steps_per_dispatch, subgroup, tiles_learned, keeps_loops, wide_bytes, ..profile }
 }
 
-/// Most bytes of workgroup memory for wide networks: several workgroups should share a processor.
-const MOST_WIDE_BYTES: u32 = 49_152;
+/// Bytes of workgroup memory for wide networks on a GPU that has `bytes` for a workgroup: several workgroups should share a processor.
+pub(crate) fn wide_bytes(bytes: u32) -> u32 {
+    bytes.clamp(32_768, 49_152)
+}
 
 /// NVIDIA's PCI vendor id.
 const NVIDIA: u32 = 0x10DE;

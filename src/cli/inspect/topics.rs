@@ -1,5 +1,7 @@
 //! `ppo-gpu inspect`: the parts of a run, as text. Nothing here needs a device.
 
+use crate::bench::model::{DEVICES, Model};
+use crate::bench::text::duration;
 use crate::cli::inspect::{schedule, tables};
 use crate::device::{choose, gpu};
 use crate::program::buffers::BUFFERS;
@@ -17,14 +19,18 @@ use crate::support::text::columns;
 use crate::support::text::did_you_mean;
 use crate::support::text::grouped;
 use crate::support::text::mebibytes;
-use crate::support::text::plural;
+use crate::support::text::{plural, quantity};
 use crate::wgsl::compose;
 
 /// What to show.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Subcommand)]
 pub enum Topic {
     /// Everything derived from the configuration: sizes, work, memory, limits, profile.
-    Plan,
+    Plan {
+        /// Predict the times of an update on this device, which need not be at hand, in place of looking for one: h100, rtx-4060-laptop, m3 and others.
+        #[arg(long, value_name = "NAME")]
+        device: Option<String>,
+    },
     /// The effective configuration as a TOML file, each key with its meaning.
     Config,
     /// The memory map of the device.
@@ -62,9 +68,16 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         Topic::Shader { name } => Some(known_kernel(name)?),
         _ => None,
     };
-    let adapter = adapter(config)?;
-    let (profile, why) = profile(config, adapter.as_ref());
-    if adapter.is_none() && config.profile == "auto" && !quiet {
+    let model = match topic {
+        Topic::Plan { device: Some(name) } => Some(known_device(name)?),
+        _ => None,
+    };
+    let adapter = if model.is_some() { None } else { adapter(config)? };
+    let (profile, why) = match &model {
+        Some(model) if config.profile == "auto" => (model.profile(), format!("that of {}", model.name)),
+        _ => profile(config, adapter.as_ref()),
+    };
+    if adapter.is_none() && model.is_none() && config.profile == "auto" && !quiet {
         use std::io::Write;
         let _ = writeln!(std::io::stderr(), "note: {why}");
     }
@@ -85,7 +98,7 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         },
         (Topic::Buffers, _) => Ok(buffers(&plan)),
         (Topic::Kernels, _) => schedule::kernels(&plan),
-        _ => Ok(derived(&plan, adapter.as_ref(), &why, remembered)),
+        _ => Ok(derived(&plan, adapter.as_ref(), &why, remembered) + &model.map_or(String::new(), |model| predicted(&model, &plan))),
     }
 }
 
@@ -139,6 +152,36 @@ fn known_kernel(name: &str) -> Result<&str> {
         let help = format!("one of {}{}", kernel::NAMES.join(", "), did_you_mean(name, kernel::NAMES.iter().copied()));
         Error::config("shader", format!("there is no kernel '{name}'"), help)
     })
+}
+
+/// The model called `name`.
+fn known_device(name: &str) -> Result<Model> {
+    let names = || DEVICES.iter().map(|device| device.name);
+    Model::named(name).ok_or_else(|| {
+        let help = format!("one of {}{}", names().collect::<Vec<_>>().join(", "), did_you_mean(name, names()));
+        Error::config("device", format!("the model does not know '{name}'"), help)
+    })
+}
+
+/// What an update of `plan` should take.
+fn predicted(model: &Model, plan: &Plan) -> String {
+    let predicted = model.predict(plan);
+    let all: f64 = predicted.iter().map(|row| row.seconds * row.dispatches as f64).sum();
+    let cells: Vec<[String; 3]> =
+        predicted.iter().map(|row| [row.dispatches.to_string(), duration(row.seconds), duration(row.seconds * row.dispatches as f64)]).collect();
+    let mut rows = vec![["kernel", "dispatches", "each", "all", "limited by"]];
+    rows.extend(predicted.iter().zip(&cells).map(|(row, [dispatches, each, all])| [row.kernel, dispatches, each, all, row.limit]));
+    let steps = plan.agents as f64 * plan.env_steps_per_update() as f64 / all;
+    format!(
+        "\nPredicted for {} ({}: {} GFLOP/s, {} GB/s), which was not measured here\n{}an update: {}, {} environment steps a second\n",
+        model.name,
+        model.source,
+        quantity(model.gflops),
+        quantity(model.gbytes),
+        columns(&rows, "lrrrl"),
+        duration(all),
+        grouped(steps as u64)
+    )
 }
 
 fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) -> String {
@@ -316,7 +359,8 @@ mod tests {
         for profile in crate::program::profile::PROFILES {
             let config = Config { profile: profile.name.into(), agents: 3, ..Config::default() };
             for (topic, expected) in [
-                (Topic::Plan, &["actor", "4-64-64-2", "4,610", "asked for"][..]),
+                (Topic::Plan { device: None }, &["actor", "4-64-64-2", "4,610", "asked for"][..]),
+                (Topic::Plan { device: Some("m3".into()) }, &["\nPredicted for m3 (data sheet", "gradient", "limited by", "environment steps a second"]),
                 (Topic::Config, &["agents = 3", "# ---- PPO"]),
                 (Topic::Buffers, &["observations", "[s][t][n]: Transition"]),
                 (Topic::Kernels, &["rollout", "sum_gradient", "params"]),
@@ -334,6 +378,12 @@ mod tests {
     fn an_unknown_kernel_is_refused_with_the_nearest() {
         let error = show(&Config::default(), &Topic::Shader { name: "gradients".into() }, true).expect_err("a refusal");
         assert!(error.help().contains("did you mean 'gradient'?"), "{}", error.help());
+    }
+
+    #[test]
+    fn an_unknown_device_is_refused_with_the_nearest() {
+        let error = show(&Config::default(), &Topic::Plan { device: Some("rtx-4060".into()) }, true).expect_err("a refusal");
+        assert!(error.help().contains("did you mean 'rtx-4060-laptop'?") || error.help().contains("rtx-4060-laptop"), "{}", error.help());
     }
 
     #[test]
