@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// MSL as wgpu-hal 30 has it written from a module that is trusted (wgpu-hal, src/metal/device.rs), save the bindings' numbers.
+/// MSL as wgpu-hal 30 has it written from a module that is trusted (its metal/device.rs), save the bindings' numbers.
 fn to_msl(module: &naga::Module) -> String {
     let info = reflect::validator().validate(module).unwrap();
     let unchecked = BoundsCheckPolicy::Unchecked;
