@@ -3,10 +3,9 @@
 use crate::bench::model::Model;
 use crate::bench::peaks::Peaks;
 use crate::bench::stopwatch::Stopwatch;
+use crate::bench::work::work;
 use crate::device::engine::Engine;
-use crate::program::buffers::Buffer;
 use crate::program::plan::Plan;
-use crate::spec::network::{ACTOR, CRITIC, NETWORKS, Network};
 use crate::support::error::Result;
 
 /// One kernel of an update.
@@ -28,14 +27,6 @@ pub struct KernelTime {
     pub of_peak: Option<f64>,
     /// Seconds that [`crate::bench::model`] predicts from the measured peaks.
     pub predicted: f64,
-}
-
-/// What a dispatch has to do at least, for all agents.
-pub(super) struct Work {
-    /// f32 operations of dense layers: two for each weight and sample forwards, four backwards.
-    pub(super) operations: f64,
-    /// Bytes to read and write once.
-    pub(super) bytes: f64,
 }
 
 /// Times every kernel of an update of `plan`, whose buffers hold what a first update left in them.
@@ -64,84 +55,4 @@ pub(super) fn measure(stopwatch: &Stopwatch, peaks: &Peaks, model: &Model, engin
         row.share = row.seconds * row.dispatches as f64 / total;
     }
     Ok(rows)
-}
-
-/// Weights of one network, biases left out.
-fn weights(network: &Network, which: usize) -> usize {
-    network.layers.iter().enumerate().map(|(l, layer)| layer.inputs * network.outputs(which, l)).sum()
-}
-
-pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
-    let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
-    let observation = 4 * plan.observation_words();
-    // Words of `transitions` and `samples` for each step.
-    let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| Buffer::named(name).words(plan) * 4 / (plan.agents * plan.batch));
-    let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
-    // Of one pass; the weights of both networks that `weight_gradient` sums, and its input.
-    let of_pass = plan.minibatch.div_ceil(plan.passes);
-    let taped = plan.taped_columns().into_iter().filter(|&taped| taped).count();
-    let tape = 4 * NETWORKS * plan.tape.units * of_pass;
-    let (operations, bytes) = match kernel {
-        "rollout" => {
-            let lane = 4 * plan.environment.lane_words;
-            let steps = plan.envs * plan.steps_per_dispatch;
-            (2 * actor * steps, steps * (observation + action + transition) + plan.envs * 2 * lane)
-        }
-        "evaluate" => {
-            let values = plan.value_rows() * plan.envs;
-            (2 * critic * values, values * (observation + 4))
-        }
-        "gae" => (0, plan.batch * (transition + 4 + sample)),
-        // Whole samples: memory is not read in smaller pieces.
-        "minibatch_moments" if plan.moment_parts > 1 => (0, 8 * plan.gradient_steps() * (plan.moment_parts + 1)),
-        "minibatch_parts" | "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
-        "gradient" => {
-            let operations = (6 * (actor + critic) - 2 * taped) * of_pass;
-            (operations, of_pass * NETWORKS * (observation + action + sample) + tape + 4 * rows * (columns - taped))
-        }
-        "weight_gradient" => (2 * taped * of_pass, tape + 4 * plan.tape.rows * taped),
-        "sum_gradient" => (0, 4 * (rows * (columns - taped) + plan.tape.rows * taped + columns)),
-        // Reads the gradient; reads and writes parameters and both moments.
-        "adam" => (0, 4 * plan.network.padded_parameters() * 7),
-        "learn" => {
-            let samples = plan.learn_steps * plan.minibatch;
-            (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * plan.network.padded_parameters() * 6)
-        }
-        "observation_moments" => (0, plan.batch * observation),
-        "update_normalizers" => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
-        // How far `report` reads depends on how many episodes ended, and of other kernels nothing is known.
-        _ => (0, 0),
-    };
-    Work { operations: (plan.agents * operations) as f64, bytes: (plan.agents * bytes) as f64 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::program::profile::Profile;
-    use crate::spec::config::Config;
-
-    #[test]
-    fn gradient_work_is_three_forwards_of_both_networks_for_each_sample() {
-        let plan = Plan::new(&Config { agents: 2, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together");
-        // 4-64-64-2 and 4-64-64-1.
-        let (actor, critic) = (4 * 64 + 64 * 64 + 64 * 2, 4 * 64 + 64 * 64 + 64);
-        assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
-        assert_eq!(work("gradient", &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
-        // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
-        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 128 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
-
-        // Of wide layers, `weight_gradient` has a third: here 256 x 256 weights of each network, for all samples of a minibatch.
-        let wide = Config { hidden: vec![256, 256], envs: 16, ..Config::default() };
-        let plan = Plan::new(&wide, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
-        let [actor, critic] = [ACTOR, CRITIC].map(|which| weights(&plan.network, which));
-        let operations = ["gradient", "weight_gradient"].map(|kernel| work(kernel, &plan).operations);
-        assert_eq!((plan.passes, operations.iter().sum::<f64>()), (1, (plan.minibatch * 6 * (actor + critic)) as f64));
-        assert_eq!(operations[1], (plan.minibatch * 2 * 2 * 256 * 256) as f64);
-
-        // A bit for each of 400 components, which are 13 words, and a value of 4 bytes.
-        let game = Config { env: "MinAtar/Breakout-v1".into(), envs: 4, steps: 8, ..Config::default() };
-        let plan = Plan::new(&game, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
-        assert_eq!(work("evaluate", &plan).bytes, (plan.value_rows() * 4 * (13 * 4 + 4)) as f64);
-    }
 }

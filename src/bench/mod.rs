@@ -11,3 +11,4 @@ mod stopwatch;
 pub mod sweep;
 pub(crate) mod text;
 pub mod tune;
+mod work;

@@ -5,8 +5,8 @@
 //! data sheet has were fitted to two H100s (`benches/results/2026-11-26-h100`, `2026-11-26-h100-evening`); of other devices only the data sheets are known,
 //! and the costs of dispatches are guesses.
 
-use crate::bench::kernels::work;
 use crate::bench::peaks::Peaks;
+use crate::bench::work::work;
 use crate::device::gpu;
 use crate::program::blocks::{self, Block, Owned, Team};
 use crate::program::lanes::{Mapping, vectors};
