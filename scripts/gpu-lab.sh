@@ -3,10 +3,10 @@
 #
 #     sh scripts/gpu-lab.sh [TABLE.md]      without a file, the table goes to stdout
 #
-# Needs root, a Debian on x86-64, cargo, python3, and about 2 GB in $LAB (default: ~/.cache/ppo-gpu-lab), of which 160 MB are downloaded. Mesa's drivers for AMD,
-# NVIDIA, Apple and Adreno come from Debian's newest packages, into a tree of their own; nothing is installed into the system. Later runs use the same packages:
-# remove $LAB for newer ones. Mesa's shims stand for the hardware: kernels are compiled, not executed. Intel's driver has no shim in the packages, and
-# Windows' and NVIDIA's own compilers are not here.
+# Needs root, a Debian on x86-64, cargo, python3, and about 2 GB in $LAB (default: ~/.cache/ppo-gpu-lab), of which 240 MB are downloaded. Mesa's drivers for
+# AMD, NVIDIA, Intel, Apple and Adreno come from Debian's newest packages, into a tree of their own; nothing is installed into the system. Later runs use the
+# same packages: remove $LAB for newer ones. Mesa's shims stand for the hardware: kernels are compiled, not executed. The shim for Intel is in no package: it is
+# built from the source of Debian 13's Mesa (scripts/gpu-lab/intel-shim.sh). Windows' and NVIDIA's own compilers are not here.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -18,6 +18,8 @@ case $lab in
     *) lab= ;;
 esac
 tree=$lab/tree
+libraries=/usr/lib/x86_64-linux-gnu
+intel_shim=$libraries/libintel_noop_drm_shim.so
 
 die() {
     printf 'error: %s\n' "$*" >&2
@@ -48,14 +50,15 @@ install_packages() {
     archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null |
         grep -E '^(URIs:|deb )' | grep -oE 'https?://[^ ]+' | grep -v security | grep -m1 -E '/debian/?$') ||
         die "the system's package sources name no Debian archive"
-    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s sid main\n' "$archive" >"$lab/apt/sid.list"
+    signed='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+    printf '%s\n' "deb $signed $archive sid main" "deb-src $signed $archive trixie main" >"$lab/apt/archive.list"
     : >"$lab/apt/status"
     cat >"$lab/apt/apt.conf" <<CONF
 Dir::State "$lab/apt";
 Dir::State::Lists "$lab/apt/lists";
 Dir::State::status "$lab/apt/status";
 Dir::Cache "$lab/apt/cache";
-Dir::Etc::SourceList "$lab/apt/sid.list";
+Dir::Etc::SourceList "$lab/apt/archive.list";
 Dir::Etc::SourceParts "$lab/apt/none";
 Dir::Etc::Preferences "$lab/apt/none/preferences";
 Dir::Etc::PreferencesParts "$lab/apt/none";
@@ -64,15 +67,20 @@ APT::Install-Recommends "false";
 CONF
     APT_CONFIG=$lab/apt/apt.conf apt-get update -q
     APT_CONFIG=$lab/apt/apt.conf apt-get install -q -y --download-only \
-        base-files bash coreutils dash gcc libc6-dev libvulkan1 libvulkan-dev mesa-vulkan-drivers mesa-drm-shim
+        base-files bash coreutils dash gcc libc6-dev libdrm-dev libvulkan1 libvulkan-dev mesa-vulkan-drivers mesa-drm-shim python3-mako tar xz-utils
+    (cd "$lab/apt/cache/archives" && APT_CONFIG=$lab/apt/apt.conf apt-get source -q --download-only mesa)
     for package in "$lab"/apt/cache/archives/*.deb; do
         dpkg -x "$package" "$tree"
     done
+    mv "$lab"/apt/cache/archives/mesa_*.orig.tar.xz "$lab/mesa.tar.xz"
+    cp "$root/scripts/gpu-lab/intel-shim.sh" "$lab/"
+    inside sh /lab/intel-shim.sh /lab/mesa.tar.xz "$intel_shim"
     (cd "$lab/apt/cache/archives" && ls mesa-vulkan-drivers_*.deb) | cut -d_ -f2 >"$lab/version"
-    rm -f "$lab"/apt/cache/archives/*.deb
+    rm -f "$lab/mesa.tar.xz" "$lab"/apt/cache/archives/*.deb "$lab"/apt/cache/archives/mesa_*
 }
 
-[ -s "$lab/version" ] || install_packages >&2
+# A laboratory from before there was Intel has packages and no shim.
+{ [ -s "$lab/version" ] && [ -e "$tree$intel_shim" ]; } || install_packages >&2
 cp "$root/scripts/gpu-lab/pipestats.c" "$lab/"
 inside gcc -std=c11 -D_POSIX_C_SOURCE=199309L -O2 -Wall -Wextra -Werror -o /lab/pipestats /lab/pipestats.c -lvulkan
 
@@ -120,6 +128,9 @@ radeon RADV amdgpu AMDGPU_GPU_ID=navi33 RDNA3
 radeon RADV amdgpu AMDGPU_GPU_ID=gfx1201 RDNA4
 nouveau NVK nouveau NOUVEAU_CHIPSET=162 Turing
 nouveau NVK nouveau NOUVEAU_CHIPSET=192 Ada
+intel Intel intel INTEL_STUB_GPU_PLATFORM=tgl Tiger-Lake
+intel Intel intel INTEL_STUB_GPU_PLATFORM=dg2 Arc-A770M
+intel Intel intel INTEL_STUB_GPU_PLATFORM=lnl Lunar-Lake
 asahi Apple asahi UNUSED= Apple-M1
 freedreno Adreno freedreno FD_GPU_ID=740 Adreno-740'
 : >"$lab/statistics"
@@ -129,7 +140,7 @@ printf '%s\n' "$devices" | while read -r driver device shim variable name; do
     before=$(wc -l <"$lab/statistics")
     # One process each: a compiler that crashes or hangs takes only its own kernel along.
     while read -r file; do
-        inside VK_DRIVER_FILES="/usr/share/vulkan/icd.d/${driver}_icd.json" LD_PRELOAD="/usr/lib/x86_64-linux-gnu/lib${shim}_noop_drm_shim.so" "$variable" \
+        inside VK_DRIVER_FILES="/usr/share/vulkan/icd.d/${driver}_icd.json" LD_PRELOAD="$libraries/lib${shim}_noop_drm_shim.so" "$variable" \
             timeout 120 /lab/pipestats "$device" "$file" 2>/dev/null </dev/null | sed "s|^|$name	|" >>"$lab/statistics"
     done <"$lab/files"
     [ "$(wc -l <"$lab/statistics")" -gt "$before" ] || printf 'error: nothing could be compiled for %s\n' "$name" >&2
