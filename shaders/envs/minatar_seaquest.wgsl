@@ -127,42 +127,41 @@ fn env_reset(rng: ptr<function, Rng>) -> EnvState {
 }
 
 fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>) -> Outcome {
-    var s = *state;
-    let action = select(chosen, s.last_action, rng_uniform(rng) < parameters.sticky_action_probability);
-    s.last_action = action;
-    let rest = max(SEAQUEST_REST - min(s.ramps / 2u, SEAQUEST_REST), SEAQUEST_LEAST_REST);
+    let action = select(chosen, (*state).last_action, rng_uniform(rng) < parameters.sticky_action_probability);
+    (*state).last_action = action;
+    let rest = max(SEAQUEST_REST - min((*state).ramps / 2u, SEAQUEST_REST), SEAQUEST_LEAST_REST);
 
     // An enemy comes, unless it would meet others of its row; a diver comes.
-    if (s.spawn_timer == 0u) {
-        s.spawn_timer = SEAQUEST_SPAWN_INTERVAL - s.ramps;
+    if ((*state).spawn_timer == 0u) {
+        (*state).spawn_timer = SEAQUEST_SPAWN_INTERVAL - (*state).ramps;
         let rightwards = rng_uniform(rng) < 0.5;
         let submarine = rng_uniform(rng) < 1.0 / 3.0;
         let enemy = seaquest_new(rightwards, 1u + rng_below(rng, 8u), rest)
             | select(0u, SEAQUEST_SUBMARINE | (SEAQUEST_SHOT_INTERVAL * SEAQUEST_ONE_WAIT), submarine);
-        var free = s.enemy_count < SEAQUEST_ENEMIES;
-        for (var i = 0u; i < s.enemy_count; i++) {
-            free = free && ((s.enemies[i] ^ enemy) & SEAQUEST_LANE) != SEAQUEST_RIGHTWARDS;
+        var free = (*state).enemy_count < SEAQUEST_ENEMIES;
+        for (var i = 0u; i < (*state).enemy_count; i++) {
+            free = free && (((*state).enemies[i] ^ enemy) & SEAQUEST_LANE) != SEAQUEST_RIGHTWARDS;
         }
         if (free) {
-            s.enemies[s.enemy_count] = enemy;
-            s.enemy_count += 1u;
+            (*state).enemies[(*state).enemy_count] = enemy;
+            (*state).enemy_count += 1u;
         }
     }
-    if (s.diver_timer == 0u) {
-        s.diver_timer = SEAQUEST_DIVER_INTERVAL;
+    if ((*state).diver_timer == 0u) {
+        (*state).diver_timer = SEAQUEST_DIVER_INTERVAL;
         let rightwards = rng_uniform(rng) < 0.5;
-        s.divers = seaquest_more(s.divers, seaquest_new(rightwards, 1u + rng_below(rng, 8u), SEAQUEST_REST));
+        (*state).divers = seaquest_more((*state).divers, seaquest_new(rightwards, 1u + rng_below(rng, 8u), SEAQUEST_REST));
     }
 
-    s.x = select(s.x, max(s.x, 1u) - 1u, action == 1u);
-    s.x = select(s.x, min(s.x + 1u, 9u), action == 3u);
-    s.y = select(s.y, max(s.y, 1u) - 1u, action == 2u);
-    s.y = select(s.y, min(s.y + 1u, 8u), action == 4u);
-    s.rightwards = select(select(s.rightwards, 0u, action == 1u), 1u, action == 3u);
-    let here = (s.x + 1u) | (s.y << 4u);
-    if (action == 5u && s.cool_down == 0u) {
-        s.cool_down = SEAQUEST_COOL_DOWN;
-        s.bullets = seaquest_more(s.bullets, here | (s.rightwards * SEAQUEST_RIGHTWARDS));
+    (*state).x = select((*state).x, max((*state).x, 1u) - 1u, action == 1u);
+    (*state).x = select((*state).x, min((*state).x + 1u, 9u), action == 3u);
+    (*state).y = select((*state).y, max((*state).y, 1u) - 1u, action == 2u);
+    (*state).y = select((*state).y, min((*state).y + 1u, 8u), action == 4u);
+    (*state).rightwards = select(select((*state).rightwards, 0u, action == 1u), 1u, action == 3u);
+    let here = ((*state).x + 1u) | ((*state).y << 4u);
+    if (action == 5u && (*state).cool_down == 0u) {
+        (*state).cool_down = SEAQUEST_COOL_DOWN;
+        (*state).bullets = seaquest_more((*state).bullets, here | ((*state).rightwards * SEAQUEST_RIGHTWARDS));
     }
 
     // Own bullets, divers, submarines and fish move one after the other, of each kind the last first. MinAtar removes the first of a list that is equal to the
@@ -170,45 +169,45 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
     var hits = 0u;
     for (var i = 2u; i > 0u; i--) {
         let place = i - 1u;
-        if (s.bullets[place] != 0u) {
-            let bullet = seaquest_moved(s.bullets[place], 0u);
-            s.bullets[place] = bullet;
-            let struck = seaquest_target(&s, bullet & SEAQUEST_CELL);
+        if ((*state).bullets[place] != 0u) {
+            let bullet = seaquest_moved((*state).bullets[place], 0u);
+            (*state).bullets[place] = bullet;
+            let struck = seaquest_target(state, bullet & SEAQUEST_CELL);
             let hit = struck < SEAQUEST_ENEMIES;
             if (hit) {
                 hits += 1u;
-                seaquest_remove(&s, struck);
+                seaquest_remove(state, struck);
             }
             if (hit || seaquest_gone(bullet)) {
-                s.bullets = seaquest_less(s.bullets, place);
+                (*state).bullets = seaquest_less((*state).bullets, place);
             }
         }
     }
 
     for (var i = 2u; i > 0u; i--) {
         let place = i - 1u;
-        var diver = s.divers[place];
+        var diver = (*state).divers[place];
         if (diver != 0u) {
-            var boards = s.crew < SEAQUEST_CREW && (diver & SEAQUEST_CELL) == here;
+            var boards = (*state).crew < SEAQUEST_CREW && (diver & SEAQUEST_CELL) == here;
             if (boards || (diver & SEAQUEST_RESTS) != 0u) {
                 diver -= select(SEAQUEST_ONE_REST, 0u, boards);
             } else {
                 diver = seaquest_moved(diver, SEAQUEST_REST);
-                boards = s.crew < SEAQUEST_CREW && (diver & SEAQUEST_CELL) == here;
+                boards = (*state).crew < SEAQUEST_CREW && (diver & SEAQUEST_CELL) == here;
             }
-            s.divers[place] = diver;
-            s.crew += select(0, 1, boards);
+            (*state).divers[place] = diver;
+            (*state).crew += select(0, 1, boards);
             if (boards || seaquest_gone(diver)) {
-                s.divers = seaquest_less(s.divers, place);
+                (*state).divers = seaquest_less((*state).divers, place);
             }
         }
     }
 
     var terminated = false;
     for (var kind = 0u; kind < 2u; kind++) {
-        for (var i = s.enemy_count; i > 0u; i--) {
+        for (var i = (*state).enemy_count; i > 0u; i--) {
             let place = i - 1u;
-            var enemy = s.enemies[place];
+            var enemy = (*state).enemies[place];
             if (((enemy & SEAQUEST_SUBMARINE) != 0u) != (kind == 0u)) {
                 continue;
             }
@@ -217,16 +216,16 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
             if ((enemy & SEAQUEST_RESTS) == 0u) {
                 enemy = seaquest_moved(enemy, rest);
                 let cell = enemy & SEAQUEST_CELL;
-                let first_hits = (s.bullets[0] & SEAQUEST_CELL) == cell;
-                let hit = first_hits || (s.bullets[1] & SEAQUEST_CELL) == cell;
+                let first_hits = ((*state).bullets[0] & SEAQUEST_CELL) == cell;
+                let hit = first_hits || ((*state).bullets[1] & SEAQUEST_CELL) == cell;
                 if (cell == here) {
                     terminated = true;
                 } else if (hit || seaquest_gone(enemy)) {
                     if (hit) {
                         hits += 1u;
-                        s.bullets = seaquest_less(s.bullets, select(1u, 0u, first_hits));
+                        (*state).bullets = seaquest_less((*state).bullets, select(1u, 0u, first_hits));
                     }
-                    seaquest_remove(&s, place);
+                    seaquest_remove(state, place);
                     stays = false;
                 }
             } else {
@@ -237,45 +236,44 @@ fn env_step(state: ptr<function, EnvState>, chosen: u32, rng: ptr<function, Rng>
                 if ((enemy & SEAQUEST_WAITS) == 0u) {
                     enemy |= SEAQUEST_SHOT_INTERVAL * SEAQUEST_ONE_WAIT;
                     if (!seaquest_gone(enemy)) {
-                        s.shots[((enemy >> 4u) & 15u) - 1u] |= select(65536u, 1u, (enemy & SEAQUEST_RIGHTWARDS) != 0u) << ((enemy & 15u) - 1u);
+                        (*state).shots[((enemy >> 4u) & 15u) - 1u] |= select(65536u, 1u, (enemy & SEAQUEST_RIGHTWARDS) != 0u) << ((enemy & 15u) - 1u);
                     }
                 } else {
                     enemy -= SEAQUEST_ONE_WAIT;
                 }
             }
             if (stays) {
-                s.enemies[place] = enemy;
+                (*state).enemies[place] = enemy;
             }
         }
     }
 
     // Enemies' bullets fly; they hit where they were and where they are.
     for (var i = 0u; i < 8u; i++) {
-        let before = s.shots[i];
+        let before = (*state).shots[i];
         let after = ((before << 1u) & 0x3FFu) | ((before >> 1u) & 0x3FF0000u);
-        s.shots[i] = after;
-        terminated = terminated || (s.y == i + 1u && ((before | after) & (65537u << s.x)) != 0u);
+        (*state).shots[i] = after;
+        terminated = terminated || ((*state).y == i + 1u && ((before | after) & (65537u << (*state).x)) != 0u);
     }
 
-    s.spawn_timer = max(s.spawn_timer, 1u) - 1u;
-    s.diver_timer = max(s.diver_timer, 1u) - 1u;
-    s.cool_down = max(s.cool_down, 1u) - 1u;
-    terminated = terminated || s.air == 0u;
-    if (s.y > 0u) {
-        s.air = max(s.air, 1u) - 1u;
-        s.up = 0u;
-    } else if (s.up == 0u && s.crew == 0) {
+    (*state).spawn_timer = max((*state).spawn_timer, 1u) - 1u;
+    (*state).diver_timer = max((*state).diver_timer, 1u) - 1u;
+    (*state).cool_down = max((*state).cool_down, 1u) - 1u;
+    terminated = terminated || (*state).air == 0u;
+    if ((*state).y > 0u) {
+        (*state).air = max((*state).air, 1u) - 1u;
+        (*state).up = 0u;
+    } else if ((*state).up == 0u && (*state).crew == 0) {
         terminated = true;
-    } else if (s.up == 0u) {
-        let full = s.crew == SEAQUEST_CREW;
-        hits += select(0u, s.air / SEAQUEST_AIR_CELL, full);
-        s.crew = select(s.crew, 0, full) - 1;
-        s.air = SEAQUEST_AIR;
-        s.up = 1u;
-        s.ramps += select(0u, 1u, parameters.difficulty_ramping != 0u && s.ramps < SEAQUEST_RAMPS);
+    } else if ((*state).up == 0u) {
+        let full = (*state).crew == SEAQUEST_CREW;
+        hits += select(0u, (*state).air / SEAQUEST_AIR_CELL, full);
+        (*state).crew = select((*state).crew, 0, full) - 1;
+        (*state).air = SEAQUEST_AIR;
+        (*state).up = 1u;
+        (*state).ramps += select(0u, 1u, parameters.difficulty_ramping != 0u && (*state).ramps < SEAQUEST_RAMPS);
     }
-    seaquest_show_all(&s);
-    *state = s;
+    seaquest_show_all(state);
     return Outcome(f32(hits), terminated);
 }
 
