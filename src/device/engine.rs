@@ -108,9 +108,8 @@ impl Engine {
                 let (compiler, program, buffers, indices) = (&compiler, &program, &buffers, &indices);
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
-                    // A user's environment, and text that a test rewrites, may index anywhere.
-                    let foreign = options.rewrite.is_some() || !plan.environment.built_in && composed.has("environment");
-                    let checked = options.checked || foreign;
+                    // Text that a test rewrites may index anywhere, too.
+                    let checked = options.checked || options.rewrite.is_some() || composed.is_foreign(plan);
                     let source = match &options.rewrite {
                         Some(rewrite) => rewrite(kernel.name, composed.text),
                         None => composed.text,

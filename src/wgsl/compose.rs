@@ -77,6 +77,11 @@ impl Composed {
     pub fn has(&self, name: &str) -> bool {
         self.imports.iter().any(|import| import == name)
     }
+
+    /// Whether it contains a user's environment. Such code may index anywhere and never end, so it is compiled with bounds checks and bounded loops.
+    pub fn is_foreign(&self, plan: &Plan) -> bool {
+        !plan.environment.built_in && self.has("environment")
+    }
 }
 
 /// The WGSL of `kernel`.

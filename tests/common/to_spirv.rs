@@ -1,4 +1,4 @@
-//! SPIR-V of kernels, as drivers are given it: for the test that validates it, and for `benches/spirv.rs`.
+//! SPIR-V of kernels, as drivers are given it: for the test that validates it, and for `benches/translate.rs`.
 
 use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};

@@ -1,12 +1,16 @@
 //! Every kernel translates to the languages of all backends, and compiles under WebGPU's own rules and default limits.
 
+#[path = "../common/to_hlsl.rs"]
+mod to_hlsl;
+
 use crate::harness::{plan, profile};
 use crate::kernels::plans;
-use naga::back::{hlsl, msl, spv};
+use naga::back::{hlsl::ShaderModel, msl, spv};
 use ppo_gpu::device::engine::{Engine, EngineOptions};
 use ppo_gpu::device::gpu::Gpu;
 use ppo_gpu::program::{kernel, schedule};
 use ppo_gpu::wgsl::{compose::compose, reflect};
+use to_hlsl::to_hlsl;
 
 #[test]
 fn kernels_translate_to_spirv_msl_and_hlsl() {
@@ -23,10 +27,7 @@ fn kernels_translate_to_spirv_msl_and_hlsl() {
             let (text, _) = msl::write_string(&module, &info, &options, &Default::default()).unwrap_or_else(|error| panic!("{}: {error}", context("MSL")));
             assert!(text.contains("kernel void"));
 
-            let mut text = String::new();
-            let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
-            let pipeline = hlsl::PipelineOptions::default();
-            hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None).unwrap_or_else(|error| panic!("{}: {error}", context("HLSL")));
+            let text = to_hlsl(&module, ShaderModel::V5_1, false).unwrap_or_else(|error| panic!("{}: {error}", context("HLSL")));
             assert!(text.contains("numthreads"));
         }
     }
