@@ -1,5 +1,5 @@
 // dxc ENTRY FILE.hlsl: compiles a kernel by Microsoft's newer HLSL compiler, dxcompiler.dll, as wgpu calls it for DX12 (wgpu-hal 30,
-// src/dx12/shader_compilation.rs). Prints the same as fxc.c.
+// dx12/shader_compilation.rs). Prints the same as fxc.c.
 
 #include <windows.h>
 #include <dxcapi.h>

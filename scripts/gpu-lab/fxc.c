@@ -1,5 +1,5 @@
 // fxc ENTRY FILE.hlsl: compiles a kernel by Microsoft's older HLSL compiler, d3dcompiler_47.dll, as wgpu calls it for DX12 (wgpu-hal 30,
-// src/dx12/shader_compilation.rs). Prints the file, seconds of processor time, and the bytes of code or how it failed, between tabs. What the compiler
+// dx12/shader_compilation.rs). Prints the file, seconds of processor time, and the bytes of code or how it failed, between tabs. What the compiler
 // has to say, warnings above all, goes to stderr.
 
 #define COBJMACROS

@@ -103,6 +103,6 @@ mkdir "$lab/compiled"
 printf 'compiling %s files\n' "$(wc -l <"$lab/files")" >&2
 # Wine's server is started first, without the limit.
 # shellcheck disable=SC2016 # the inner shell expands its own argument
-under_wine sh -c 'wineserver -p; xargs -a /lab/files -n 1 -P "$1" sh /lab/compile; wineserver -k' sh "$(nproc)"
+under_wine sh -c 'wineserver -p; xargs -a /lab/files -n 1 -P "$1" sh /lab/compile; status=$?; wineserver -k; exit "$status"' sh "$(nproc)"
 python3 "$root/scripts/gpu-lab/windows.py" "$lab/compiled" "$webgpu" >"$lab/table.md"
 show "$lab/table.md" "${1:-}"

@@ -3,7 +3,7 @@
 use naga::back::hlsl;
 use ppo_gpu::wgsl::reflect;
 
-/// HLSL as wgpu-hal 30 has it written for DX12 (wgpu-hal, src/dx12/device.rs): shader model 5.1 for FXC, 6.0 and higher for DXC. `checked`: with bounds checks and
+/// HLSL as wgpu-hal 30 has it written for DX12 (its dx12/device.rs): shader model 5.1 for FXC, 6.0 and higher for DXC. `checked`: with bounds checks and
 /// bounded loops. The entry point has the kernel's name.
 ///
 /// # Errors
