@@ -205,10 +205,7 @@ impl Error {
                 _ => "check that the path exists and may be read and written",
             }
             .into(),
-            Error::NoAdapter { found, .. } if found.is_empty() => "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
-                 `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
-                 `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
-                .into(),
+            Error::NoAdapter { found, .. } if found.is_empty() => without_adapters(SYSTEM).into(),
             Error::NoAdapter { found, .. } => {
                 let how = "leave out --backend, and name one with --adapter by its index, its id or part of its name";
                 format!("{how}; these adapters exist:\n{}", found.join("\n"))
@@ -247,3 +244,41 @@ impl Error {
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+/// The system that this was compiled for, where it matters.
+const SYSTEM: &str = if cfg!(windows) {
+    "windows"
+} else if cfg!(target_os = "macos") {
+    "macos"
+} else {
+    ""
+};
+
+/// What to do on a system (as in [`SYSTEM`]) that has no adapter.
+fn without_adapters(system: &str) -> &'static str {
+    match system {
+        "windows" => {
+            "install the newest graphics driver of the GPU's maker (NVIDIA, AMD, Intel, Qualcomm), which brings Vulkan and DirectX 12. If a file \
+             dxcompiler.dll lies beside the program or in this folder, move it away: with it, DirectX 12 takes only GPUs with shader model 6"
+        }
+        "macos" => "Metal comes with macOS and needs a GPU that it supports; virtual machines often have none",
+        _ => {
+            "install a graphics driver; on a machine without a GPU, Mesa's software driver works: \
+             `apt install mesa-vulkan-drivers` (Debian, Ubuntu), `dnf install mesa-vulkan-drivers` (Fedora), \
+             `pacman -S vulkan-swrast` (Arch); `sh scripts/train.sh` does this by itself"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_system_without_an_adapter_gets_advice_of_its_own() {
+        let advice = ["windows", "macos", ""].map(without_adapters);
+        assert!(advice.iter().zip(["DirectX 12", "Metal", "apt install"]).all(|(text, word)| text.contains(word)), "{advice:?}");
+        assert!(advice[..2].iter().all(|text| !text.contains("apt")), "{advice:?}");
+        let error = Error::NoAdapter { looked_for: "backend auto".into(), found: Vec::new() };
+        assert_eq!(error.help(), without_adapters(SYSTEM));
+    }
+}
