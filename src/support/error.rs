@@ -244,6 +244,7 @@ impl Error {
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
 /// The system that this was compiled for, where it matters.
 const SYSTEM: &str = if cfg!(windows) {
     "windows"

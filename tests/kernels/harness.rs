@@ -13,6 +13,8 @@ use ppo_gpu::reference::memory::Memory;
 use ppo_gpu::reference::tracked::Tracked;
 use ppo_gpu::reference::{self};
 use ppo_gpu::spec::config::Config;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// Words of [`GUARD`] behind every buffer: more than a workgroup of lanes, each a vector.
 pub const GUARD_WORDS: usize = 1024;
@@ -123,4 +125,27 @@ pub fn check(plan: &Plan, dispatch: Dispatch, seed: u64, rewrite: Option<Rewrite
 /// The words of a buffer of `plan` without padding to its least size.
 pub fn words_of(plan: &Plan, name: &str) -> usize {
     Buffer::named(name).words(plan)
+}
+
+/// Whether `program` can be run. Where it should be and is not, the test fails with `help`; on systems whose drivers take nothing of what it checks (`needed` is
+/// false), it is skipped.
+pub fn is_installed(program: &str, needed: bool, help: &str) -> bool {
+    match Command::new(program).arg("--version").output() {
+        Ok(_) => true,
+        Err(_) if !needed => {
+            skip(&format!("{program} is not installed, and this system's drivers take nothing of what it checks"));
+            false
+        }
+        Err(error) => panic!("{program} cannot be run ({error}); {help}; scripts/test.sh installs it where it may"),
+    }
+}
+
+/// What a program that reads `input` from stdin says against it; empty if nothing.
+pub fn objections(program: &str, arguments: &[&str], input: &[u8]) -> std::io::Result<String> {
+    let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // It may have seen enough before the end.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output()?;
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Ok(if output.status.success() { String::new() } else { format!("{}: {said}", output.status) })
 }

@@ -1,14 +1,13 @@
 //! The MSL that Metal is given of every kernel has the right types: a C++ compiler checks them, with `metal.hpp` in place of Metal's standard library. Metal's
 //! own compiler exists on Apple's systems only, and naga writes MSL without checking it.
 
-use crate::harness::skip;
+use crate::harness;
 use crate::spirv::modules;
 use naga::back::msl;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use ppo_gpu::wgsl::reflect;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::process::{Command, Stdio};
 
 /// MSL as wgpu-hal 30 has it written from a module that is trusted (its metal/device.rs), save the bindings' numbers.
 fn to_msl(module: &naga::Module) -> String {
@@ -67,25 +66,12 @@ fn words_to_cpp(line: &str, cpp: &mut String) {
 
 /// What the compiler says against modules in C++; empty if nothing.
 fn objections(modules: &str) -> std::io::Result<String> {
-    let mut child = Command::new("c++").args(["-std=c++17", "-fsyntax-only", "-w", "-x", "c++", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let text = format!("{}{modules}", include_str!("metal.hpp"));
-    // It may have seen enough before the end.
-    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
-    let output = child.wait_with_output()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    Ok(if output.status.success() { String::new() } else { format!("{}: {said}", output.status) })
+    harness::objections("c++", &["-std=c++17", "-fsyntax-only", "-w", "-x", "c++", "-"], text.as_bytes())
 }
 
-/// Whether there is a C++ compiler. Where it should be and is not, the test fails.
 fn is_installed() -> bool {
-    match Command::new("c++").arg("--version").output() {
-        Ok(_) => true,
-        Err(_) if cfg!(windows) => {
-            skip("there is no c++, and this system's drivers take no MSL");
-            false
-        }
-        Err(error) => panic!("c++ cannot be run ({error}); it is in the package `g++` of Debian and Ubuntu; scripts/test.sh installs it where it may"),
-    }
+    harness::is_installed("c++", cfg!(not(windows)), "it is in the package `g++` of Debian and Ubuntu")
 }
 
 #[test]

@@ -4,7 +4,7 @@
 #[path = "../common/to_spirv.rs"]
 mod to_spirv;
 
-use crate::harness::{config, skip};
+use crate::harness::{self, config};
 use ppo_gpu::program::kernel::{self, Grid};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
@@ -14,7 +14,6 @@ use ppo_gpu::wgsl::{compose, reflect};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use to_spirv::to_spirv;
 
@@ -67,28 +66,12 @@ pub(crate) fn modules() -> BTreeMap<String, (String, String)> {
 
 /// What `spirv-val` says against a module; empty if nothing.
 fn objections(words: &[u32]) -> std::io::Result<String> {
-    let mut command = Command::new("spirv-val");
-    let mut child = command.args(["--target-env", "vulkan1.2", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // It may have seen enough before the end.
-    let _ = child.stdin.take().unwrap().write_all(bytemuck::cast_slice(words));
-    let output = child.wait_with_output()?;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Ok(if output.status.success() { String::new() } else { format!("{}: {said}", output.status) })
+    harness::objections("spirv-val", &["--target-env", "vulkan1.2", "-"], bytemuck::cast_slice(words))
 }
 
-/// Whether `spirv-val` can be run. Where it should be and is not, the test fails.
 fn is_installed() -> bool {
-    match Command::new("spirv-val").arg("--version").output() {
-        Ok(_) => true,
-        Err(_) if cfg!(not(target_os = "linux")) => {
-            skip("spirv-val is not installed, and this system's drivers take no SPIR-V");
-            false
-        }
-        Err(error) => panic!(
-            "spirv-val cannot be run ({error}); it is in the package `spirv-tools` of Debian, Ubuntu, Fedora and Arch (apt install spirv-tools); scripts/test.sh \
-             installs it where it may"
-        ),
-    }
+    let help = "it is in the package `spirv-tools` of Debian, Ubuntu, Fedora and Arch (apt install spirv-tools)";
+    harness::is_installed("spirv-val", cfg!(target_os = "linux"), help)
 }
 
 /// naga makes two types of an alias and what it stands for. A person's file may use both.
