@@ -13,9 +13,12 @@ struct Drawn {
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
 
+var<private> tape_place: u32;  // the tile's place on the tape, where layers are wide
+
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
+    tape_place = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
     let drawn = draw(s, tile * TILE + lane, lane, agent, gradient_step);
 
     // Forward.
@@ -46,8 +49,7 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
 
     // Backward.
     let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
-    network_backward(block, row, taped, accumulate, lane, slope);
+    network_backward(block, row, accumulate, lane, slope);
     return sums;
 }
 

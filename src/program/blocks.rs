@@ -128,6 +128,73 @@ pub(crate) fn tapes(network: &Network, packed: bool) -> bool {
     taped(network, packed).contains(&true)
 }
 
+/// Rows of a slice that a product takes through workgroup memory, where activations are on the tape.
+pub(crate) const DEPTH: usize = 16;
+/// Samples of a tile whose activations are on the tape, best first.
+const TAPED_SAMPLES: [usize; 3] = [128, 64, 32];
+/// Tiles of a minibatch, for each of the networks, that fill a large GPU.
+const ENOUGH_TILES: usize = 128;
+
+/// The block of outputs that a team computes at once where activations are on the tape. Lanes are a grid of `rows` x `columns`; a lane's vectors of four units
+/// are `rows` apart, and its vectors of four samples `columns`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sliced {
+    /// Lanes that share samples.
+    pub(crate) rows: usize,
+    /// Lanes that share units.
+    pub(crate) columns: usize,
+    /// Vectors of units of a lane.
+    pub(crate) unit_vectors: usize,
+    /// Vectors of samples of a lane.
+    pub(crate) sample_vectors: usize,
+}
+
+impl Sliced {
+    /// The block of `team`: 128 units or, where that is more than two vectors a lane, fewer.
+    pub(crate) fn of(team: Team) -> Sliced {
+        let sample_vectors = if team.samples >= 128 { 2 } else { 1 };
+        let columns = team.samples / 4 / sample_vectors;
+        let rows = team.lanes / columns;
+        Sliced { rows, columns, unit_vectors: (32 / rows).clamp(1, 2), sample_vectors }
+    }
+
+    /// Units of the block.
+    pub(crate) fn units(self) -> usize {
+        4 * self.rows * self.unit_vectors
+    }
+
+    /// Vectors of a slice's row of weights: one to spare, so that vectors of one unit begin in different banks.
+    pub(crate) fn row(self) -> usize {
+        self.units() / 4 + 1
+    }
+}
+
+/// The team of `gradient` and `evaluate` for `network` where the tape holds activations, for minibatches of this size; none if nothing is taped, or workgroup
+/// memory does not suffice.
+pub(crate) fn taped_team(profile: &Profile, network: &Network, packed: bool, minibatch: usize) -> Option<Team> {
+    let head = network.layers.last()?.columns() / 4;
+    if !profile.blocks || !profile.tapes_activations || head > MOST_HEAD || !tapes(network, packed) {
+        return None;
+    }
+    let teams = TAPED_SAMPLES.map(|samples| Team { lanes: LANES[LANES.len() - 1], samples });
+    let possible: Vec<Team> = teams.into_iter().filter(|&team| fits_taped(team, profile, network, packed)).collect();
+    possible.iter().copied().find(|team| minibatch.div_ceil(team.samples) >= ENOUGH_TILES).or(possible.last().copied())
+}
+
+/// Whether a team has enough workgroup memory where the tape holds activations.
+fn fits_taped(team: Team, profile: &Profile, network: &Network, packed: bool) -> bool {
+    let (layer, head) = (&network.layers[0], network.layers.last().map_or(0, |layer| layer.columns() / 4));
+    let observed = match () {
+        () if packed => bits_bytes(team, network),
+        () if taped(network, packed)[0] => 4 * team.samples,
+        () => 16 * layer.inputs * row(team.samples),
+    };
+    let slices = DEPTH * (team.samples / 4 + Sliced::of(team).row());
+    let bytes = 16 * (slices + 4 * head * row(team.samples) + scratch(team, network)) + observed;
+    // A mask of bits has one for each sample.
+    bytes <= profile.wide_bytes as usize && (!packed || team.samples <= 32)
+}
+
 /// The team of `gradient` and `evaluate` for `network`; none if workgroup memory does not suffice. Of observations that are bits (`packed`), the tile holds
 /// the bits, and `partials` the sums of the first layer.
 pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
@@ -144,9 +211,10 @@ pub(crate) fn team(profile: &Profile, network: &Network, packed: bool) -> Option
 }
 
 /// The team of `gradient` and `evaluate` with the sizes that `tuning` has, in place of those of `team`; none if registers or workgroup memory do not suffice.
-pub(crate) fn tuned(team: Team, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
+pub(crate) fn tuned(team: Team, taped: bool, tuning: &Tuning, profile: &Profile, network: &Network, packed: bool) -> Option<Team> {
     let tuned = team.with(tuning.lanes, tuning.tile);
-    (kept(tuned.lanes, network, packed) <= MOST_SUMS && fits(tuned, profile, network, packed)).then_some(tuned)
+    let fits = || if taped { tuned.samples >= 16 && fits_taped(tuned, profile, network, packed) } else { tuned.samples <= 32 && fits(tuned, profile, network, packed) };
+    (tuned.samples <= tuned.lanes && kept(tuned.lanes, network, packed) <= MOST_SUMS && fits()).then_some(tuned)
 }
 
 /// Whether a team has enough workgroup memory.
@@ -156,13 +224,16 @@ fn fits(team: Team, profile: &Profile, network: &Network, packed: bool) -> bool 
 
 /// Bytes of workgroup memory that a team needs.
 pub(crate) fn bytes(team: Team, network: &Network, packed: bool) -> usize {
-    let observation = network.layers[0].inputs;
     let units: usize = network.layers[usize::from(packed)..].iter().map(|layer| 4 * vectors(layer.inputs)).sum();
-    // A bit for each component and sample, both ways, and the mark and the list of those that occur.
-    let listed = 2 * (observation + 1) + listed_beyond(team, network);
-    let bits = if packed { 4 * (listed + observation.div_ceil(32) * (team.samples + 1)) } else { 0 };
+    let bits = if packed { bits_bytes(team, network) } else { 0 };
     let head = network.layers.last().map_or(0, |layer| layer.columns() / 4);
     16 * ((units + 4 * head) * row(team.samples) + scratch(team, network)) + bits
+}
+
+/// Bytes of a tile's observations that are bits: a bit for each component and sample, both ways, and the mark and the list of those that occur.
+fn bits_bytes(team: Team, network: &Network) -> usize {
+    let observation = network.layers[0].inputs;
+    4 * (2 * (observation + 1) + listed_beyond(team, network) + observation.div_ceil(32) * (team.samples + 1))
 }
 
 /// How the head's units are summed.
@@ -218,11 +289,14 @@ pub(crate) fn stages(team: Team, profile: &Profile, network: &Network, packed: b
 }
 
 /// The team of `rollout`, given that of `gradient`. With few environments, a lane has a single unit of four of them.
-pub(crate) fn rollout_team(team: Team, network: &Network, envs: usize) -> Team {
+pub(crate) fn rollout_team(team: Team, profile: &Profile, network: &Network, packed: bool, envs: usize) -> Team {
     // Enough workgroups for a large GPU come first: a step is a chain of waits.
-    let samples = (envs / ROLLOUT_WORKGROUPS).next_power_of_two().clamp(4, team.samples);
+    let wish = (envs / ROLLOUT_WORKGROUPS).next_power_of_two().clamp(4, team.samples);
     let widest = network.layers.iter().map(Layer::columns).max().unwrap_or(0);
-    Team { lanes: (widest * samples / 4).next_power_of_two().clamp(32, team.lanes.max(128)), samples }
+    let of = |samples: usize| Team { lanes: (widest * samples / 4).next_power_of_two().clamp(32, team.lanes.max(128)), samples };
+    // Its activations are in workgroup memory.
+    let teams = SAMPLES.into_iter().filter(|&samples| samples <= wish).map(of);
+    teams.into_iter().find(|&team| fits(team, profile, network, packed)).unwrap_or(of(4))
 }
 
 /// The team of `rollout` with the sizes that `tuning` has, in place of those of `team`; none if workgroup memory does not suffice.
@@ -243,4 +317,17 @@ pub(crate) fn tile_rounds(team: Team, network: &Network) -> usize {
         forward * (1 + layer.inputs) + backward * (1 + vectors(layer.outputs)) + tape + 2 * team.samples / 4 + layer.outputs.div_ceil(team.lanes)
     };
     network.layers.iter().zip(taped(network, false)).map(of).sum::<usize>() + 2 * network.layers[0].inputs
+}
+
+/// The same where the tape holds activations.
+pub(crate) fn taped_tile_rounds(team: Team, network: &Network) -> usize {
+    let sliced = Sliced::of(team);
+    let product = |inner: usize, outputs: usize| outputs.div_ceil(sliced.units()) * (1 + inner.div_ceil(DEPTH) * (1 + DEPTH));
+    let of = |layer: &Layer| {
+        let gathered = (layer.inputs + layer.columns()) * team.samples / 4 / team.lanes;
+        product(layer.inputs, layer.columns()) + product(layer.columns(), layer.inputs) + gathered + team.samples + layer.outputs.div_ceil(team.lanes)
+    };
+    // The first layer's observations, if they are in workgroup memory, are not taken in slices.
+    let first = network.layers[0].inputs * (2 + Block::of(team, network.layers[0].columns()).rounds(team, network.layers[0].columns()));
+    network.layers.iter().map(of).sum::<usize>() + first
 }

@@ -111,7 +111,10 @@ impl Plan {
 fn loop_rounds(plan: &Plan) -> usize {
     match plan.mapping {
         Mapping::Units => return rounds_of_units(plan),
-        Mapping::Blocks => return plan.tiles_per_pass * (tile_rounds(plan.environment.observation) + blocks::tile_rounds(plan.team(), &plan.network)),
+        Mapping::Blocks => {
+            let rounds = if plan.tape.activations { blocks::taped_tile_rounds } else { blocks::tile_rounds };
+            return plan.tiles_per_pass * (tile_rounds(plan.environment.observation) + rounds(plan.team(), &plan.network));
+        }
         Mapping::Samples => (),
     }
     let lanes = plan.profile.lanes as usize;

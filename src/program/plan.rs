@@ -3,7 +3,7 @@
 use crate::program::blocks::{self, Team};
 use crate::program::lanes::{self, Mapping};
 use crate::program::profile::Profile;
-use crate::program::tape::{self, Tape, Taped};
+use crate::program::tape::{self, Rows, Tape, Taped};
 use crate::spec::config::{Config, TimeLimit};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
@@ -119,7 +119,8 @@ impl Plan {
         }
         let minibatch = batch / minibatches;
         let packed = environment.binary && !config.normalize_observations;
-        let team = blocks::team(&profile, &network, packed);
+        let taped_team = blocks::taped_team(&profile, &network, packed, minibatch);
+        let team = taped_team.or(blocks::team(&profile, &network, packed));
         let mapping = match team {
             _ if lanes::fits(&profile, &network) => Mapping::Units,
             Some(_) if !lanes::is_all_straight(&profile, &network) => Mapping::Blocks,
@@ -127,9 +128,9 @@ impl Plan {
         };
         let tuning: Tuning = config.tuning.parse().map_err(|(problem, help): (String, String)| Error::config("tuning", problem, help))?;
         // A run may go on, or play, on another device: sizes that do not fit there are left out.
-        let own_rollout = team.map(|team| blocks::rollout_team(team, &network, envs));
+        let own_rollout = team.map(|team| blocks::rollout_team(team, &profile, &network, packed, envs));
         let chosen = if mapping == Mapping::Blocks { team } else { None };
-        let tuned = chosen.and_then(|own| blocks::tuned(own, &tuning, &profile, &network, packed));
+        let tuned = chosen.and_then(|own| blocks::tuned(own, taped_team.is_some(), &tuning, &profile, &network, packed));
         let tuned_rollout = chosen.and(own_rollout).and_then(|own| blocks::tuned_rollout(own, &tuning, &profile, &network, packed));
         let tuning = tuning.only(tuned.is_some(), tuned_rollout.is_some());
         let team = tuned.or(team);
@@ -150,7 +151,12 @@ impl Plan {
         };
         let tiles = minibatch.div_ceil(tile);
         let rounds = lanes::tile_rounds(environment.observation);
-        let rounds = if let (Mapping::Blocks, Some(team)) = (mapping, team) { rounds + blocks::tile_rounds(team, &network) } else { rounds };
+        let activations_taped = mapping == Mapping::Blocks && taped_team.is_some();
+        let rounds = match (mapping, team) {
+            (Mapping::Blocks, Some(team)) if activations_taped => rounds + blocks::taped_tile_rounds(team, &network),
+            (Mapping::Blocks, Some(team)) => rounds + blocks::tile_rounds(team, &network),
+            _ => rounds,
+        };
         let loops = MOST_TILE_ROUNDS / rounds;
         let most_tiles = if mapping == Mapping::Samples { 1 } else { loops.clamp(1, profile.tiles_per_pass as usize) };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
@@ -159,10 +165,11 @@ impl Plan {
         let taped = mapping == Mapping::Blocks && blocks::tapes(&network, packed);
         let most_partials = if taped { 2 * MOST_PARTIALS } else { MOST_PARTIALS };
         let rows = (profile.gradient_rows as usize).min((most_partials / columns).max(FEWEST_ROWS));
+        let rows = if activations_taped { rows.min(tape::most_rows(&network, packed, tile)) } else { rows };
         let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
         // As many as make rows equally long.
         let gradient_rows = if mapping == Mapping::Blocks { equal_parts(tiles, most_rows) } else { most_rows };
-        let tape = if taped { Tape::new(&network, packed, gradient_rows, profile.scratch_bytes as usize) } else { Tape::default() };
+        let tape = if taped { Tape::new(&network, packed, activations_taped, gradient_rows, profile.scratch_bytes as usize) } else { Tape::default() };
         let tiles_of_row = tiles.div_ceil(gradient_rows);
         let tiles_per_pass = match tape.most_tiles(gradient_rows, tile) {
             Some(most) => equal_parts(tiles_of_row, most_tiles.min(most)),
@@ -233,6 +240,11 @@ impl Plan {
             learn_steps: if learns && most_learned > 0 { largest_divisor_up_to(gradient_steps, most_learned) } else { 0 },
             evaluate_rounds: match mapping {
                 Mapping::Units => loops.clamp(1, 32),
+                // Each workgroup has a place on the tape.
+                Mapping::Blocks if tape.activations => {
+                    let tiles = ((steps + 1 + final_rows) * envs).div_ceil(tile);
+                    tiles.div_ceil(crate::spec::network::NETWORKS * gradient_rows * tiles_per_pass)
+                }
                 Mapping::Blocks => loops.clamp(1, 4),
                 Mapping::Samples => 1,
             },
@@ -327,7 +339,17 @@ impl Plan {
 
     /// The layers that are taped.
     pub(crate) fn taped(&self) -> Vec<Taped> {
-        if self.tape.units > 0 { tape::layers(&self.network, self.packs_observations()) } else { Vec::new() }
+        if self.tape.units > 0 { tape::layers(&self.network, self.packs_observations(), self.tape.activations) } else { Vec::new() }
+    }
+
+    /// The rows of a tile of the tape; none if nothing is taped.
+    pub(crate) fn tape_rows(&self) -> Option<Rows> {
+        (self.tape.units > 0).then(|| Rows::of(&self.network, self.packs_observations(), self.tape.activations))
+    }
+
+    /// The same, if the tape holds activations.
+    pub(crate) fn activation_rows(&self) -> Option<Rows> {
+        self.tape_rows().filter(|_| self.tape.activations)
     }
 
     /// For each column of `partials`, whether it is a weight of a layer that is taped: only the first rows, those of the tape, hold its sums.

@@ -23,6 +23,8 @@ pub struct Profile {
     pub wide_bytes: u32,
     /// Fewest lanes of a workgroup that shares tiles of wide networks.
     pub wide_lanes: u32,
+    /// Whether the tape holds the activations of wide networks, instead of workgroup memory.
+    pub tapes_activations: bool,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
     /// Rows of partial gradients for each agent; huge minibatches get more. Fewer rows need more passes, each of which is a dispatch.
@@ -46,6 +48,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 32_768,
         wide_bytes: 32_768,
         wide_lanes: 64,
+        tapes_activations: false,
         steps_per_dispatch: 1,
         gradient_rows: 64,
         tiles_per_pass: 128,
@@ -62,6 +65,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 32_768,
         wide_bytes: 32_768,
         wide_lanes: 256,
+        tapes_activations: true,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,
@@ -78,6 +82,7 @@ pub const PROFILES: &[Profile] = &[
         scratch_bytes: 16_384,
         wide_bytes: 16_384,
         wide_lanes: 256,
+        tapes_activations: true,
         steps_per_dispatch: 128,
         gradient_rows: 128,
         tiles_per_pass: 128,

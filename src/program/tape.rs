@@ -3,8 +3,12 @@
 //!
 //! For every sample of a pass, the tape has the inputs of such a layer and the loss's slopes at its outputs. A tile of samples is `units` rows of its samples;
 //! tiles lie in the order of the rows of partial gradients, those of a row one after the other.
+//!
+//! On GPUs the tape has the activations and slopes of all hidden layers, and workgroup memory only slices of them
+//! (`src/wgsl/network/blocks/slices.rs`): so that a workgroup has more samples, and each weight that it fetches serves all of them.
 
 use crate::program::blocks;
+use crate::program::lanes::vectors;
 use crate::spec::network::{Layer, NETWORKS, Network};
 
 /// The tape of a plan, and the workgroups of `weight_gradient`, which are 256 lanes in a square.
@@ -18,6 +22,41 @@ pub struct Tape {
     pub block: [usize; 2],
     /// Blocks of weights of a network: a workgroup sums each of them for each row.
     pub blocks: usize,
+    /// Whether it holds the activations and slopes of all hidden layers, instead of workgroup memory.
+    pub activations: bool,
+}
+
+/// Where the numbers of each layer are in a tile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// For each layer, the row of its first input, if its inputs are on the tape.
+    pub(crate) inputs: Vec<Option<usize>>,
+    /// For each layer, the row of the slopes at its first output, if they are on the tape.
+    pub(crate) slopes: Vec<Option<usize>>,
+    /// Rows of a tile.
+    pub(crate) units: usize,
+}
+
+impl Rows {
+    /// The rows of `network`: those of layers that are taped, and those of hidden layers if the tape holds `activations`.
+    pub(crate) fn of(network: &Network, packed: bool, activations: bool) -> Rows {
+        let (taped, head) = (blocks::taped(network, packed), network.layers.len() - 1);
+        let mut rows = Rows { inputs: Vec::new(), slopes: Vec::new(), units: 0 };
+        let mut take = |is_there: bool, count: usize| {
+            let first = rows.units;
+            rows.units += if is_there { count } else { 0 };
+            is_there.then_some(first)
+        };
+        for (l, layer) in network.layers.iter().enumerate() {
+            // Activations fill whole vectors of units: products store them all.
+            let inputs = if activations && l > 0 { 4 * vectors(layer.inputs) } else { layer.inputs };
+            let first = take(taped[l] || activations && l > 0, inputs);
+            let slopes = take(taped[l] || activations && l < head, layer.columns());
+            rows.inputs.push(first);
+            rows.slopes.push(slopes);
+        }
+        rows
+    }
 }
 
 /// A layer on the tape.
@@ -46,6 +85,13 @@ pub(crate) const SIDE: usize = 16;
 pub(crate) const VECTORS: usize = 4;
 /// Floats of a pass that an agent's tape holds at most, if it may have several passes: 64 MiB.
 const MOST: usize = 1 << 24;
+/// The same, if it holds activations: 128 MiB, the largest buffer that every WebGPU device can bind.
+const MOST_ACTIVATIONS: usize = 1 << 25;
+
+/// Most rows of partial gradients whose tiles, one of each at a time, have place on the tape with their activations.
+pub(crate) fn most_rows(network: &Network, packed: bool, samples: usize) -> usize {
+    (MOST_ACTIVATIONS / (samples * Rows::of(network, packed, true).units * NETWORKS)).max(1)
+}
 /// Workgroups that fill a large GPU.
 const WORKGROUPS: usize = 256;
 
@@ -53,17 +99,10 @@ const WORKGROUPS: usize = 256;
 pub(crate) const ROW: usize = VECTORS + 1;
 
 /// The layers of `network` that are taped.
-pub(crate) fn layers(network: &Network, packed: bool) -> Vec<Taped> {
-    let mut units = 0;
+pub(crate) fn layers(network: &Network, packed: bool, activations: bool) -> Vec<Taped> {
+    let rows = Rows::of(network, packed, activations);
     let taped = blocks::taped(network, packed).into_iter().enumerate().filter(|(_, taped)| *taped);
-    taped
-        .map(|(l, _)| {
-            let layer = network.layers[l];
-            let inputs = units;
-            units += layer.inputs + layer.columns();
-            Taped { l, layer, inputs, slopes: inputs + layer.inputs }
-        })
-        .collect()
+    taped.filter_map(|(l, _)| Some(Taped { l, layer: network.layers[l], inputs: rows.inputs[l]?, slopes: rows.slopes[l]? })).collect()
 }
 
 /// Blocks of a layer's weights along its inputs and its outputs, if each lane has `block` of them.
@@ -73,9 +112,8 @@ pub(crate) fn blocks_of(layer: &Layer, block: [usize; 2]) -> [usize; 2] {
 
 impl Tape {
     /// The tape of `network`, some of whose layers are taped, given the rows of partial gradients and the bytes of workgroup memory.
-    pub(crate) fn new(network: &Network, packed: bool, gradient_rows: usize, scratch_bytes: usize) -> Tape {
-        let layers = layers(network, packed);
-        let last = layers.last().expect("a layer is taped");
+    pub(crate) fn new(network: &Network, packed: bool, activations: bool, gradient_rows: usize, scratch_bytes: usize) -> Tape {
+        let layers = layers(network, packed, activations);
         let blocks = |block: [usize; 2]| layers.iter().map(|taped| blocks_of(&taped.layer, block).iter().product::<usize>()).sum::<usize>();
         let fits = |block: &[usize; 2]| 16 * SIDE * ROW * (block[0] + block[1]) <= scratch_bytes;
         // A load of a vector costs about as much as four multiplications of one.
@@ -83,7 +121,7 @@ impl Tape {
         let block = [[8, 8], [8, 4], [4, 8], [4, 4]].into_iter().filter(fits).min_by_key(cost).expect("the smallest fits everywhere");
         let blocks = blocks(block);
         let rows = (WORKGROUPS / (NETWORKS * blocks)).clamp(1, gradient_rows);
-        Tape { units: last.slopes + last.layer.columns(), rows, block, blocks }
+        Tape { units: Rows::of(network, packed, activations).units, rows, block, blocks, activations }
     }
 
     /// Most tiles of `samples` that each of `gradient_rows` has in a pass; none if nothing is taped.

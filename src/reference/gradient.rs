@@ -21,7 +21,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
     let (step, pass) = (index as usize / plan.passes, index as usize % plan.passes);
     let columns = plan.gradient_columns();
     let parameters = plan.network.padded_parameters();
-    let (layers, is_taped) = (plan.taped(), plan.taped_columns());
+    let (layers, rows, is_taped) = (plan.taped(), plan.tape_rows(), plan.taped_columns());
     let taped: Vec<bool> = (0..plan.network.layers.len()).map(|l| layers.iter().any(|taped| taped.l == l)).collect();
     for s in 0..plan.agents {
         let agent = layouts::agent(memory, s);
@@ -39,7 +39,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
                 let first = ((pass * plan.tiles_per_pass + tile) * plan.gradient_rows + row) * plan.tile;
                 for i in first..first + plan.tile {
                     let counts = i < plan.minibatch;
-                    if !counts && layers.is_empty() {
+                    if !counts && rows.is_none() {
                         break;
                     }
                     // Behind the minibatch, its last sample stands for nothing, and has no slopes.
@@ -51,10 +51,14 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
                     for (network, (inputs, slopes)) in passed.iter().enumerate() {
                         let place = |unit: usize| layouts::tape(plan, s, network, unit, (row * plan.tiles_per_pass + tile) * plan.tile + i - first);
                         let cells = memory.buffer_mut("tape");
-                        for of in &layers {
-                            inputs[of.l].iter().enumerate().for_each(|(m, &x)| cells.write(place(of.inputs + m), x));
-                            let slope = |k: usize| slopes[of.l].get(k).copied().filter(|_| counts).unwrap_or(R::zero());
-                            (0..of.layer.columns()).for_each(|k| cells.write(place(of.slopes + k), slope(k)));
+                        for (rows, (l, layer)) in rows.iter().flat_map(|rows| plan.network.layers.iter().enumerate().map(move |layer| (rows, layer))) {
+                            if let Some(first) = rows.inputs[l] {
+                                layouts::tape_inputs(plan, l, &inputs[l]).enumerate().for_each(|(m, x)| cells.write(place(first + m), x));
+                            }
+                            if let Some(first) = rows.slopes[l] {
+                                let slope = |k: usize| slopes[l].get(k).copied().filter(|_| counts).unwrap_or(R::zero());
+                                (0..layer.columns()).for_each(|k| cells.write(place(first + k), slope(k)));
+                            }
                         }
                     }
                 }

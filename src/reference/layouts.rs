@@ -155,6 +155,12 @@ pub fn tape(plan: &Plan, s: usize, network: usize, unit: usize, i: usize) -> usi
     (i / plan.tile * plan.tape.units + unit) * plan.tile + i % plan.tile
 }
 
+/// The inputs of layer `l` as the tape has them: 0 behind activations that do not fill the last vector.
+pub fn tape_inputs<R: Real>(plan: &Plan, l: usize, inputs: &[R]) -> impl Iterator<Item = R> {
+    let filling = if plan.tape.activations && l > 0 { inputs.len().next_multiple_of(4) - inputs.len() } else { 0 };
+    inputs.iter().copied().chain(std::iter::repeat_n(R::zero(), filling))
+}
+
 /// Index of step `t` of environment `n` in arrays `[s][t][n]`.
 pub fn step(plan: &Plan, s: usize, t: usize, n: usize) -> usize {
     (s * plan.steps + t) * plan.envs + n

@@ -28,7 +28,7 @@ pub const NONE: &str = "none";
 type Size = (&'static str, &'static [u32], fn(&mut Tuning) -> &mut Option<u32>);
 const SIZES: [Size; 5] = [
     ("lanes", &[64, 128, 256], |tuning| &mut tuning.lanes),
-    ("tile", &[4, 8, 16, 32], |tuning| &mut tuning.tile),
+    ("tile", &[4, 8, 16, 32, 64, 128], |tuning| &mut tuning.tile),
     ("rows", &[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024], |tuning| &mut tuning.rows),
     ("rollout_lanes", &[32, 64, 128, 256], |tuning| &mut tuning.rollout_lanes),
     ("rollout_tile", &[4, 8, 16, 32], |tuning| &mut tuning.rollout_tile),

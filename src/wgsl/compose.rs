@@ -10,6 +10,7 @@ use crate::spec::environment::Actions;
 use crate::wgsl::environment;
 use crate::wgsl::network::chosen::network_text;
 use crate::wgsl::network::products;
+use crate::wgsl::network::text::Forward;
 use std::collections::HashSet;
 
 macro_rules! shared {
@@ -108,8 +109,8 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
             Actions::MultiDiscrete(_) => "policy_multi_discrete",
             Actions::Continuous { .. } => "policy_continuous",
         }),
-        "network" => Some(networks.forward(plan.evaluate_team())),
-        "rollout_network" => Some(networks.forward(plan.rollout_team) + "\n" + networks.take()),
+        "network" => Some(networks.forward(Forward::Evaluate)),
+        "rollout_network" => Some(networks.forward(Forward::Rollout) + "\n" + networks.take()),
         "tile" => Some(networks.tile()),
         "products" => Some(products::text(plan)),
         "rows" => Some(products::rows(plan)),

@@ -37,6 +37,9 @@ pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), fil
 /// The same, to a tile in workgroup memory.
 pub(crate) const INTO_TILE: [&str; 2] = [file!("fetch_into_tile"), file!("take_into_tile")];
 
+/// `network_fetch`, which only notes where the observation is.
+pub(crate) const FETCH_PLACE: &str = file!("fetch_place");
+
 /// The same, as bits, and what turns them so that a mask tells in which samples a component is 1.
 pub(crate) const BITS_INTO_TILE: [&str; 2] = [file!("fetch_bits_into_tile"), file!("take_bits_into_tile")];
 pub(crate) const TURN_BITS: &str = file!("turn_bits");

@@ -74,24 +74,40 @@ fn sums(w: &mut Writer, plan: &Plan) {
             for j in 0..down {
                 (0..across).for_each(|q| line!(w, "var g{j}_{q} = 0.0;"));
             }
+            // A lane's part of what the workgroup holds: which unit and vector, by number.
+            let parts = [("inputs", down, "input", "input_count"), ("slopes", across, "output", "slope_count")];
+            let run = of_tile.min(VECTORS);
+            for (name, of_lane, first, count) in parts {
+                let units = SIDE * of_lane;
+                for i in 0..units * VECTORS / LANES {
+                    // Neighbouring lanes read neighbouring vectors of a tile.
+                    let index = format!("(lane + {}u)", i * LANES);
+                    line!(w, "let {name}_unit{i} = {index} / {run}u % {units}u;");
+                    line!(w, "let {name}_vector{i} = {index} / {}u * {run}u + {index} % {run}u;", units * run);
+                    line!(w, "let {name}_row{i} = block.{name} + min(block.{first} + {name}_unit{i}, block.{count} - 1u);");
+                }
+            }
+            let fetch = |w: &mut Writer, declared: &str, at: &str| {
+                for (name, of_lane, ..) in parts {
+                    for i in 0..SIDE * of_lane * VECTORS / LANES {
+                        line!(w, "{declared}{name}{i} = taped(base, min({at} + {name}_vector{i}, end - 1u), {name}_row{i});");
+                    }
+                }
+            };
+            fetch(w, "var ", "first");
             w.block(format_args!("for (var at = first; at < end; at += {VECTORS}u)"), |w| {
                 w.line("workgroupBarrier();");
-                // Neighbouring lanes read neighbouring vectors of a tile.
-                let run = of_tile.min(VECTORS);
-                // Past the end, samples have no slopes.
-                for (name, of_lane, first, count, value) in [
-                    ("inputs", down, "input", "input_count", "value"),
-                    ("slopes", across, "output", "slope_count", "select(vec4(0.0), value, at + vector < end)"),
-                ] {
-                    let units = SIDE * of_lane;
-                    w.block(format_args!("for (var i = lane; i < {}u; i += {LANES}u)", units * VECTORS), |w| {
-                        line!(w, "let unit = i / {run}u % {units}u;");
-                        line!(w, "let vector = i / {}u * {run}u + i % {run}u;", units * run);
-                        line!(w, "let value = taped(base, min(at + vector, end - 1u), block.{name} + min(block.{first} + unit, block.{count} - 1u));");
-                        line!(w, "{name}[unit * {ROW}u + vector] = {value};");
-                    });
+                for (name, of_lane, ..) in parts {
+                    for i in 0..SIDE * of_lane * VECTORS / LANES {
+                        // Past the end, samples have no slopes.
+                        let value =
+                            if name == "slopes" { format!("select(vec4(0.0), {name}{i}, at + {name}_vector{i} < end)") } else { format!("{name}{i}") };
+                        line!(w, "{name}[{name}_unit{i} * {ROW}u + {name}_vector{i}] = {value};");
+                    }
                 }
                 w.line("workgroupBarrier();");
+                w.line("// The next ones, while these are multiplied.");
+                fetch(w, "", &format!("at + {VECTORS}u"));
                 w.block(format_args!("for (var v = 0u; v < {}; v++)", parts::loop_end(plan, VECTORS)), |w| {
                     (0..across).for_each(|q| line!(w, "let e{q} = slopes[(column + {}u) * {ROW}u + v];", q * SIDE));
                     for j in 0..down {
@@ -102,16 +118,21 @@ fn sums(w: &mut Writer, plan: &Plan) {
                     }
                 });
             });
-            for j in 0..down {
-                w.when(format_args!("block.input + row + {}u < block.input_count", j * SIDE), |w| {
-                    line!(w, "let place = columns + block.weights + (block.input + row + {}u) * block.slope_count + block.output + column;", j * SIDE);
-                    for q in 0..across {
-                        w.when(format_args!("block.output + column + {}u < block.slope_count", q * SIDE), |w| {
-                            line!(w, "partials[place + {}u] = select(0.0, partials[place + {}u], accumulate) + g{j}_{q};", q * SIDE, q * SIDE);
-                        });
-                    }
-                });
-            }
+            let each = |w: &mut Writer, statement: &dyn Fn(usize, usize, &str) -> String| {
+                for j in 0..down {
+                    w.when(format_args!("block.input + row + {}u < block.input_count", j * SIDE), |w| {
+                        line!(w, "let place = columns + block.weights + (block.input + row + {}u) * block.slope_count + block.output + column;", j * SIDE);
+                        for q in 0..across {
+                            w.when(format_args!("block.output + column + {}u < block.slope_count", q * SIDE), |w| {
+                                w.line(statement(j, q, &format!("partials[place + {}u]", q * SIDE)));
+                            });
+                        }
+                    });
+                }
+            };
+            // All loads before the first store, so that none waits for another.
+            w.when("accumulate", |w| each(w, &|j, q, place| format!("g{j}_{q} += {place};")));
+            each(w, &|j, q, place| format!("{place} = g{j}_{q};"));
         },
     );
 }

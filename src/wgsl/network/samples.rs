@@ -8,12 +8,11 @@
 //!
 //! Products up to the profile's limit are straight-line code, larger ones loops. Both add in the same order.
 
-use crate::program::blocks::Team;
 use crate::program::lanes::{LOOP_BODY_LIMIT, vectors, weight_gradient_shape};
 use crate::program::plan::Plan;
 use crate::spec::network::Layer;
 use crate::wgsl::network::parts::{self, XYZW, element};
-use crate::wgsl::network::text::NetworkText;
+use crate::wgsl::network::text::{Forward, NetworkText};
 use crate::wgsl::writer::{Writer, line};
 use std::ops::Range;
 
@@ -23,7 +22,7 @@ pub(crate) struct Samples<'a> {
 }
 
 impl NetworkText for Samples<'_> {
-    fn forward(&self, _team: Team) -> String {
+    fn forward(&self, _kernel: Forward) -> String {
         let mut w = Writer::default();
         self.write_forward(&mut w);
         w.finish()
@@ -124,7 +123,7 @@ impl Samples<'_> {
         w.function("Sums are kept in partials.", "gradient_begin(row: u32, accumulate: bool, lane: u32)", |_| ());
         w.function(
             "Adds the tile's gradient to partials, from the loss's slope at the head.",
-            "network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+            "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
             |w| {
                 line!(w, "d{} = slope;", self.layers().len());
                 for l in (0..self.layers().len()).rev() {

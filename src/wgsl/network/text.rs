@@ -1,6 +1,13 @@
 //! The contract between the kernels that evaluate networks and the generators of the networks' WGSL.
 
-use crate::program::blocks::Team;
+/// The kernels that only need the forward pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forward {
+    /// `rollout` (import `rollout_network`).
+    Rollout,
+    /// `evaluate` (import `network`).
+    Evaluate,
+}
 
 /// Generates the networks' WGSL for one plan. The text is appended to a kernel that imports it; only kernels call its functions.
 ///
@@ -14,15 +21,16 @@ use crate::program::blocks::Team;
 ///
 /// The text may declare any names except those of the kernels and of the files they import. A kernel binds the buffers that the text names.
 pub trait NetworkText {
-    /// The forward pass (import `network`), for the observations of the first lanes of a workgroup of `team`. A kernel binds `params`
-    /// and `observations`. In this order it calls:
+    /// The forward pass of `kernel`, for the observations of the first lanes of its workgroups. The kernel binds `params` and `observations`. If activations
+    /// lie on the tape ([`crate::program::tape`]), kernels other than `rollout` declare `var<private> tape_place: u32`, and keep there the place of the tile
+    /// that passes. In this order it calls:
     ///
     /// - `network_begin(base: u32, lane: u32)`, uniform: once in a dispatch.
     /// - `network_fetch(base: u32, lane: u32)`, of each lane that has a sample: its observation begins at word `base` of `observations`. Not uniform.
     /// - `network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD>`, uniform, with the `base` of `network_begin`: the head's outputs for the lane's
     ///   sample, in order, filled up to whole vectors; for lanes past the team's `samples`, they are undefined. It may be called again after another
     ///   `network_fetch`.
-    fn forward(&self, team: Team) -> String;
+    fn forward(&self, kernel: Forward) -> String;
 
     /// Beside [`NetworkText::forward`], for kernels that have the observation at hand (import `rollout_network`):
     ///
@@ -37,9 +45,9 @@ pub trait NetworkText {
     ///
     /// - `gradient_begin(row: u32, accumulate: bool, lane: u32)`, uniform, once after `network_begin`: the network's columns of a row of partial gradients
     ///   begin at float `row` of `partials`, laid out as `params`. The dispatch adds to what is there (`accumulate`) or begins anew.
-    /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`,
-    ///   uniform: adds the tile's gradient, or leaves what it takes in place `tile` of the tape. `slope` is d loss / d head of the lane's sample, 0 where the
-    ///   lane has none or repeats one. The activations are those that the last `network_forward` left in variables of the text.
+    /// - for each tile, after `network_forward`, `network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)`,
+    ///   uniform: adds the tile's gradient, or leaves what it takes on the tape. `slope` is d loss / d head of the lane's sample, 0 where the
+    ///   lane has none or repeats one. The activations are those that the last `network_forward` left.
     /// - `gradient_end(row: u32, accumulate: bool, lane: u32)`, uniform, once after the last tile: the sums are in `partials`, padding included, which is 0.
     /// - `add_losses(row: u32, value: vec4<f32>, accumulate: bool, lane: u32)`, uniform: stores the sum of all lanes' `value` in the four floats of `partials`
     ///   from `row` on, added to what is there if it is to `accumulate`.

@@ -16,10 +16,6 @@ impl Pass<'_> {
     pub(super) fn write_backward(&self, w: &mut Writer) {
         let samples = self.team.samples;
         w.file(parts::SAMPLES_PARTIALS);
-        if self.plan.tape.units > 0 {
-            w.gap();
-            w.line("@group(0) @binding(8) var<storage, read_write> tape: array<vec4<f32>>;  // [s][net][tile][unit][sample/4]");
-        }
         w.function("Four samples' slopes at one output of the head.", "sloped(at: u32) -> vec4<f32>", |w| {
             w.line("return vec4(head_slopes[4u * at], head_slopes[4u * at + 1u], head_slopes[4u * at + 2u], head_slopes[4u * at + 3u]);");
         });
@@ -35,7 +31,7 @@ impl Pass<'_> {
         for l in (0..=self.head()).rev() {
             self.weight_gradient(w, l, owned[l]);
             if l > 0 {
-                self.backward_layer(w, l);
+                if self.rows.is_some() && l < self.head() { self.backward_in_slices(w, l) } else { self.backward_layer(w, l) }
             }
         }
         let begin = "gradient_begin(row: u32, accumulate: bool, lane: u32)";
@@ -48,7 +44,7 @@ impl Pass<'_> {
         });
         w.function(
             "Adds the tile's gradient to the sums, from the loss's slope at the head.",
-            "network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+            "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
             |w| {
                 w.when(format_args!("lane < {samples}u"), |w| {
                     for k in 0..self.layers()[self.head()].columns() {
@@ -58,7 +54,7 @@ impl Pass<'_> {
                 w.line("workgroupBarrier();");
                 for l in (0..=self.head()).rev() {
                     match self.taped(l) {
-                        Some(_) => line!(w, "tape_{l}(tile, lane);"),
+                        Some(_) => line!(w, "tape_{l}(lane);"),
                         None => line!(w, "weight_gradient_{l}({}lane);", if self.keeps_sums(l) { "" } else { "row, " }),
                     }
                     if l > 0 {
@@ -90,15 +86,15 @@ impl Pass<'_> {
         w.function(comment, format_args!("weight_gradient_{l}(lane: u32)"), |w| {
             let sum = |w: &mut Writer| {
                 for j in 0..down {
-                    line!(w, "let m{j} = {} * ROW;", within(&plus(&over("lane", columns), j * rows), (j + 1) * rows, layer.inputs));
+                    line!(w, "let m{j} = {};", within(&plus(&over("lane", columns), j * rows), (j + 1) * rows, layer.inputs));
                 }
                 for q in 0..across {
-                    line!(w, "let k{q} = {} * ROW;", within(&plus(&format!("lane % {columns}u"), q * columns), (q + 1) * columns, layer.outputs));
+                    line!(w, "let k{q} = {};", within(&plus(&format!("lane % {columns}u"), q * columns), (q + 1) * columns, layer.outputs));
                 }
                 self.in_a_loop(w, "i", self.team.samples / 4, 1, |w, i, at| {
-                    (0..across).for_each(|q| line!(w, "let e{i}_{q} = {};", self.slopes(l, &format!("k{q} + {at}"))));
+                    (0..across).for_each(|q| line!(w, "let e{i}_{q} = {};", self.slopes(l, &format!("k{q}"), at)));
                     for j in 0..down {
-                        line!(w, "let x{i}_{j} = {};", self.inputs(l, &format!("m{j} + {at}")));
+                        line!(w, "let x{i}_{j} = {};", self.inputs(l, &format!("m{j}"), at));
                         for component in XYZW {
                             (0..across).for_each(|q| line!(w, "g{l}_{j}_{q} += x{i}_{j}.{component} * e{i}_{q}.{component};"));
                         }
@@ -120,19 +116,22 @@ impl Pass<'_> {
         !(l == 0 && self.is_packed()) && self.taped(l).is_none()
     }
 
-    /// Copies a layer's inputs and slopes to the tape: neighbouring lanes have neighbouring vectors.
+    /// Copies a layer's inputs and slopes to the tape, if they are not there already: neighbouring lanes have neighbouring vectors.
     fn write_tape(&self, w: &mut Writer, taped: Taped) {
         let (Taped { l, layer, .. }, vectors) = (taped, self.team.samples / 4);
         let comment = format!("Leaves the {} inputs of layer {l}, and the slopes at its {} outputs, on the tape.", layer.inputs, layer.columns());
-        w.function(comment, format_args!("tape_{l}(tile: u32, lane: u32)"), |w| {
-            let copy = |w: &mut Writer, first: usize, units: usize, value: &dyn Fn(&str) -> String| {
+        w.function(comment, format_args!("tape_{l}(lane: u32)"), |w| {
+            let copy = |w: &mut Writer, first: usize, units: usize, value: &dyn Fn(&str, &str) -> String| {
                 w.block(format_args!("for (var i = lane; i < {}u; i += {}u)", units * vectors, self.team.lanes), |w| {
-                    let place = format!("{} * ROW + i % {vectors}u", over("i", vectors));
-                    line!(w, "tape[tile * {}u + {}u + i] = {};", self.plan.tape.units * vectors, first * vectors, value(&place));
+                    line!(w, "tape[tape_at() + {}u + i] = {};", first * vectors, value(&over("i", vectors), &format!("i % {vectors}u")));
                 });
             };
-            copy(w, taped.inputs, layer.inputs, &|place| self.inputs(l, place));
-            copy(w, taped.slopes, layer.columns(), &|place| self.slopes(l, place));
+            if self.rows.is_none() {
+                copy(w, taped.inputs, layer.inputs, &|m, at| self.inputs(l, m, at));
+            }
+            if self.rows.is_none() || l == self.head() {
+                copy(w, taped.slopes, layer.columns(), &|k, at| self.slopes(l, k, at));
+            }
             self.bias_gradient(w, l);
         });
     }
@@ -142,8 +141,8 @@ impl Pass<'_> {
         let (layer, lanes) = (self.layers()[l], self.team.lanes);
         for r in 0..layer.columns().div_ceil(lanes) {
             w.scope(|w| {
-                line!(w, "let k = {} * ROW;", within(&plus("lane", r * lanes), (r + 1) * lanes, layer.columns()));
-                (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = {};", self.slopes(l, &plus("k", i))));
+                line!(w, "let k = {};", within(&plus("lane", r * lanes), (r + 1) * lanes, layer.columns()));
+                (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = {};", self.slopes(l, "k", &format!("{i}u"))));
                 let terms: Vec<String> = (0..self.team.samples / 4).map(|i| format!("e{i}")).collect();
                 line!(w, "let e = {};", terms.join(" + "));
                 line!(w, "b{l}_{r} += (e.x + e.y) + (e.z + e.w);");
@@ -151,17 +150,18 @@ impl Pass<'_> {
         }
     }
 
-    /// Replaces the activations h_l by the slopes before them: (d W^T) * activation'(h_l), d being the slopes at the outputs of layer `l`.
+    /// The slopes before the activations h_l: (d W^T) * activation'(h_l), d being the slopes at the outputs of layer `l`. In workgroup memory they replace
+    /// the activations.
     pub(super) fn backward_layer(&self, w: &mut Writer, l: usize) {
         let layer = self.layers()[l];
         let (units, columns) = (4 * vectors(layer.inputs), layer.columns() / 4);
         let block = Block::of(self.team, units);
         let halves = block.samples / 4;
-        let comment =
-            format!("Slopes before the {} activations in h{l}, in place of these, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
+        let place = if self.rows.is_none() { ", in place of these" } else { "" };
+        let comment = format!("Slopes before the {} activations in h{l}{place}, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
             // Every block is stored where only its own lane reads; the barrier is for lanes that still sum gradients from h_l.
-            w.line("workgroupBarrier();");
+            self.settle(w);
             self.each_block(w, units, block, |w| {
                 for j in 0..block.units {
                     line!(w, "let unit{j} = {};", plus(&over("unit", block.units), j * units / block.units));
@@ -172,22 +172,22 @@ impl Pass<'_> {
                     (0..block.units).for_each(|j| line!(w, "let w{i}_{j} = {};", self.weights(l, &format!("m{j}"), k)));
                     for (c, component) in XYZW.iter().enumerate() {
                         for half in 0..halves {
-                            line!(w, "let e{i}_{c}_{half} = {};", self.slopes(l, &plus(&format!("({}) * ROW + at", plus(&format!("4u * {k}"), c)), half)));
+                            line!(w, "let e{i}_{c}_{half} = {};", self.slopes(l, &format!("({})", plus(&format!("4u * {k}"), c)), &plus("at", half)));
                             (0..block.units).for_each(|j| line!(w, "d{j}_{half} += w{i}_{j}.{component} * e{i}_{c}_{half};"));
                         }
                     }
                 });
                 for j in 0..block.units {
                     for half in 0..halves {
-                        let place = format!("h{l}[{}]", plus(&format!("unit{j} * ROW + at"), half));
-                        let slope = format!("d{j}_{half} * activation_slope({place})");
+                        let [activation, place] = [self.inputs(l, &format!("unit{j}"), &plus("at", half)), self.slopes(l - 1, &format!("unit{j}"), &plus("at", half))];
+                        let slope = format!("d{j}_{half} * activation_slope({activation})");
                         // Units that only fill up the last vector have no slope.
                         let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, unit{j} < {}u)", layer.inputs) } else { slope };
                         line!(w, "{place} = {real};");
                     }
                 }
             });
-            w.line("workgroupBarrier();");
+            self.settle(w);
         });
     }
 
@@ -195,47 +195,56 @@ impl Pass<'_> {
     pub(super) fn store(&self, w: &mut Writer, owned: &[Owned]) {
         let lanes = self.team.lanes;
         w.function("Stores the sums, or adds them to those of earlier dispatches.", "gradient_end(row: u32, accumulate: bool, lane: u32)", |w| {
-            for (l, (layer, owned)) in self.layers().iter().zip(owned).enumerate() {
-                let Owned { down, across, rows, columns } = *owned;
-                let width = layer.columns();
-                let kept = self.keeps_sums(l);
-                w.scope(|w| {
-                    for j in 0..if kept { down } else { 0 } {
-                        for q in 0..across {
-                            let mut conditions = Vec::new();
-                            if rows * columns < lanes {
-                                conditions.push(format!("lane < {}u", rows * columns));
-                            }
-                            let (m, k) = (plus(&over("lane", columns), j * rows), plus(&format!("lane % {columns}u"), q * columns));
-                            if (j + 1) * rows > layer.inputs {
-                                conditions.push(format!("{m} < {}u", layer.inputs));
-                            }
-                            if (q + 1) * columns > layer.outputs {
-                                conditions.push(format!("{k} < {}u", layer.outputs));
-                            }
-                            let place = format!("row + {}u + ({m}) * {width}u + {k}", layer.offset + width);
-                            let add = |w: &mut Writer| line!(w, "add_partial({place}, g{l}_{j}_{q}, accumulate, lane);");
-                            if conditions.is_empty() { add(w) } else { w.when(conditions.join(" && "), add) }
-                        }
-                    }
-                    for r in 0..width.div_ceil(lanes) {
-                        let add = |w: &mut Writer| line!(w, "add_partial({} + lane, b{l}_{r}, accumulate, lane);", plus("row", layer.offset + r * lanes));
-                        if (r + 1) * lanes > width { w.when(format_args!("{} < {width}u", plus("lane", r * lanes)), add) } else { add(w) }
-                    }
-                    let filling = width - layer.outputs;
-                    if filling > 0 && kept {
-                        w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
-                            let place = format!(
-                                "row + {}u + {} * {width}u{}",
-                                layer.offset + width + layer.outputs,
-                                over("i", filling),
-                                if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
-                            );
-                            line!(w, "add_partial({place}, 0.0, accumulate, lane);");
-                        });
-                    }
-                });
+            w.comment("All loads before the first store, so that none waits for another.");
+            w.when("PASSES > 1u && accumulate", |w| {
+                self.each_sum(w, owned, |w, sum, place| line!(w, "{sum} += partials[{place}];"));
+            });
+            self.each_sum(w, owned, |w, sum, place| line!(w, "partials[{place}] = whole(vec4({sum}), lane).x;"));
+            for (_, layer) in self.layers().iter().enumerate().filter(|(l, _)| self.keeps_sums(*l)) {
+                let (width, filling) = (layer.columns(), layer.columns() - layer.outputs);
+                if filling > 0 {
+                    w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
+                        let place = format!(
+                            "row + {}u + {} * {width}u{}",
+                            layer.offset + width + layer.outputs,
+                            over("i", filling),
+                            if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
+                        );
+                        line!(w, "partials[{place}] = whole(vec4(0.0), lane).x;");
+                    });
+                }
             }
         });
+    }
+
+    /// `body(sum, place)` for each sum that the lane keeps, and its place in `partials`.
+    fn each_sum(&self, w: &mut Writer, owned: &[Owned], body: impl Fn(&mut Writer, &str, &str)) {
+        let lanes = self.team.lanes;
+        for (l, (layer, owned)) in self.layers().iter().zip(owned).enumerate() {
+            let Owned { down, across, rows, columns } = *owned;
+            let width = layer.columns();
+            for j in 0..if self.keeps_sums(l) { down } else { 0 } {
+                for q in 0..across {
+                    let mut conditions = Vec::new();
+                    if rows * columns < lanes {
+                        conditions.push(format!("lane < {}u", rows * columns));
+                    }
+                    let (m, k) = (plus(&over("lane", columns), j * rows), plus(&format!("lane % {columns}u"), q * columns));
+                    if (j + 1) * rows > layer.inputs {
+                        conditions.push(format!("{m} < {}u", layer.inputs));
+                    }
+                    if (q + 1) * columns > layer.outputs {
+                        conditions.push(format!("{k} < {}u", layer.outputs));
+                    }
+                    let place = format!("row + {}u + ({m}) * {width}u + {k}", layer.offset + width);
+                    let sum = |w: &mut Writer| body(w, &format!("g{l}_{j}_{q}"), &place);
+                    if conditions.is_empty() { sum(w) } else { w.when(conditions.join(" && "), sum) }
+                }
+            }
+            for r in 0..width.div_ceil(lanes) {
+                let sum = |w: &mut Writer| body(w, &format!("b{l}_{r}"), &format!("{} + lane", plus("row", layer.offset + r * lanes)));
+                if (r + 1) * lanes > width { w.when(format_args!("{} < {width}u", plus("lane", r * lanes)), sum) } else { sum(w) }
+            }
+        }
     }
 }

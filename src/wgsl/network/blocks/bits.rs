@@ -68,7 +68,7 @@ impl Pass<'_> {
         w.function(comment, "weight_gradient_0(row: u32, lane: u32)", |w| {
             w.scope(|w| {
                 self.each_own_column(w, of, |w| {
-                    (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = h1[{}];", plus("k * ROW", i)));
+                    (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = {};", self.slopes(0, "k", &format!("{i}u"))));
                     let groups = of.groups;
                     w.block(format_args!("for (var i = group; i < listed_number; i += {}u)", groups * LISTED_AT_ONCE), |w| {
                         // Addresses, masks and old sums first: they come from memory.

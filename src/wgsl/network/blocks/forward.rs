@@ -11,7 +11,8 @@ use crate::wgsl::writer::{Writer, line};
 const INPUTS_AT_ONCE: usize = 8;
 
 impl Pass<'_> {
-    pub(super) fn write_forward(&self, w: &mut Writer, slopes: bool) {
+    /// The functions of a forward pass. `tape` is the number of the tape's binding, if it is bound; with `slopes` a backward pass follows.
+    pub(super) fn write_forward(&self, w: &mut Writer, tape: Option<usize>, slopes: bool) {
         let Team { lanes, samples } = self.team;
         w.comment("Written for this plan's layers by src/wgsl/network/blocks/: the lanes of a workgroup take a tile of samples through the network.");
         w.gap();
@@ -27,10 +28,12 @@ impl Pass<'_> {
             line!(w, "var<workgroup> listed: array<u32, {}>;  // the components that are 1 in some sample", observation + beyond);
             w.line("var<workgroup> listed_number: u32;");
             line!(w, "const LISTED_BEYOND: u32 = {beyond}u;");
+        } else if self.gathers() {
+            line!(w, "var<workgroup> observed_at: array<u32, {samples}>;  // where each sample's observation begins");
         } else {
             line!(w, "var<workgroup> h0: array<f32, {}>;  // observations", 4 * self.row() * observation);
         }
-        for (l, layer) in self.layers().iter().enumerate().skip(1) {
+        for (l, layer) in self.layers().iter().enumerate().skip(1).filter(|_| self.rows.is_none()) {
             let use_ = if slopes { "activations, then the loss's slopes before them" } else { "activations" };
             line!(w, "var<workgroup> h{l}: array<vec4<f32>, {}>;  // {} units: {use_}", self.row() * 4 * vectors(layer.inputs), layer.inputs);
         }
@@ -41,12 +44,23 @@ impl Pass<'_> {
         if slopes {
             line!(w, "var<workgroup> head_slopes: array<f32, {}>;", 4 * self.row() * self.layers()[self.head()].columns());
         }
+        if self.rows.is_some() {
+            self.declare_slices(w);
+        }
         let scratch = blocks::scratch(self.team, &self.plan.network);
         line!(w, "var<workgroup> scratch: array<vec4<f32>, {scratch}>;  // parts of the head's sums: [part][sample][HEAD]");
+        if let Some(binding) = tape {
+            line!(w, "@group(0) @binding({binding}) var<storage, read_write> tape: array<vec4<f32>>;  // [s][net][tile][unit][sample/4]");
+            w.function("Where the tile begins on the tape.", "tape_at() -> u32", |w| {
+                line!(w, "return tape_place * {}u;", self.plan.tape.units * samples / 4);
+            });
+        }
         w.file(parts::activation(self.plan.network.activation));
         if self.is_packed() {
             w.file(parts::BITS_INTO_TILE[0]);
             w.file(parts::TURN_BITS);
+        } else if self.gathers() {
+            w.file(parts::FETCH_PLACE);
         } else {
             w.function("Four observations' values of one component.", "observed(at: u32) -> vec4<f32>", |w| {
                 w.line("return vec4(h0[4u * at], h0[4u * at + 1u], h0[4u * at + 2u], h0[4u * at + 3u]);");
@@ -54,7 +68,8 @@ impl Pass<'_> {
             w.file(parts::INTO_TILE[0]);
         }
         for l in 0..self.head() {
-            self.forward_layer(w, l);
+            let is_sliced = self.rows.as_ref().is_some_and(|rows| rows.inputs[l].is_some());
+            if is_sliced { self.forward_in_slices(w, l) } else { self.forward_layer(w, l) }
         }
         self.forward_head(w);
         w.function(
@@ -113,10 +128,12 @@ impl Pass<'_> {
                         }
                     });
                 } else {
-                    self.inputs_in_a_loop(w, layer.inputs, |w, i, m| add(w, i, m, &|half| self.inputs(l, &plus(&format!("{m} * ROW + at"), half))));
+                    self.inputs_in_a_loop(w, layer.inputs, |w, i, m| add(w, i, m, &|half| self.inputs(l, m, &plus("at", half))));
                 }
                 for j in 0..block.units {
-                    (0..halves).for_each(|half| line!(w, "h{}[({}) * ROW + {}] = activation(y{j}_{half});", l + 1, plus("unit", j), plus("at", half)));
+                    for half in 0..halves {
+                        line!(w, "{} = activation(y{j}_{half});", self.inputs(l + 1, &format!("({})", plus("unit", j)), &plus("at", half)));
+                    }
                 }
             });
         });
@@ -136,7 +153,7 @@ impl Pass<'_> {
         let HeadSums { parts, chunks, length } = HeadSums::of(self.team, &self.plan.network);
         let comment = format!("The head: {} outputs from {} inputs; its weights begin at vector `base` + {base} of params.", layer.outputs, layer.inputs);
         w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
-            w.line("workgroupBarrier();");
+            self.settle(w);
             line!(w, "let sample = lane % {samples}u;");
             // Lanes beyond the parts repeat the last one, and store nothing.
             let part = within(&format!("lane / {samples}u"), lanes / samples, parts);
@@ -144,12 +161,13 @@ impl Pass<'_> {
             for chunk in 0..chunks {
                 (0..head).for_each(|k| line!(w, "var y{chunk}_{k} = vec4(0.0);"));
                 for i in chunk * length..(chunk + 1) * length {
+                    let input = format!("{}[sample % 4u]", self.inputs(self.head(), &format!("m{i}"), "sample / 4u"));
                     if parts * chunks * length > layer.inputs {
                         line!(w, "let m{i} = min({}, {}u);", plus("first", i), layer.inputs - 1);
-                        line!(w, "let x{i} = select(0.0, h{}[m{i} * ROW + sample / 4u][sample % 4u], {} < {}u);", self.head(), plus("first", i), layer.inputs);
+                        line!(w, "let x{i} = select(0.0, {input}, {} < {}u);", plus("first", i), layer.inputs);
                     } else {
                         line!(w, "let m{i} = {};", plus("first", i));
-                        line!(w, "let x{i} = h{}[m{i} * ROW + sample / 4u][sample % 4u];", self.head());
+                        line!(w, "let x{i} = {input};");
                     }
                     (0..head).for_each(|k| line!(w, "y{chunk}_{k} += x{i} * params[base + {}u + m{i} * HEAD];", base + head + k));
                 }

@@ -13,4 +13,5 @@ pub(crate) mod bits;
 pub(crate) mod expressions;
 pub(crate) mod forward;
 pub(crate) mod pass;
+pub(crate) mod slices;
 pub(crate) mod text;

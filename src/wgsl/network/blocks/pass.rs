@@ -2,6 +2,7 @@
 
 use crate::program::blocks::{self, Block, Team};
 use crate::program::plan::Plan;
+use crate::program::tape::Rows;
 use crate::spec::network::Layer;
 use crate::wgsl::network::blocks::expressions::{over, plus, times};
 use crate::wgsl::network::parts::{self, XYZW};
@@ -15,6 +16,8 @@ pub(super) struct Pass<'a> {
     pub(super) staged: bool,
     /// Whether each lane follows a sample, whose outputs it needs.
     pub(super) followed: bool,
+    /// The rows of the tape, if it holds the activations.
+    pub(super) rows: Option<Rows>,
 }
 
 impl Pass<'_> {
@@ -46,14 +49,36 @@ impl Pass<'_> {
         self.staged && l > 0 && l < self.head()
     }
 
-    /// Four samples of a unit's activations: those of vector `at` of the inputs of layer `l`.
-    pub(super) fn inputs(&self, l: usize, at: &str) -> String {
-        if l == 0 { format!("observed({at})") } else { format!("h{l}[{at}]") }
+    /// Four samples of an activation: vector `at` of input `m` of layer `l`.
+    pub(super) fn inputs(&self, l: usize, m: &str, at: &str) -> String {
+        match self.rows.as_ref().and_then(|rows| rows.inputs[l]) {
+            Some(row) => self.on_tape(row, m, at),
+            None if l == 0 => format!("observed({m} * ROW + {at})"),
+            None => format!("h{l}[{m} * ROW + {at}]"),
+        }
     }
 
-    /// Four samples of the slopes at a unit: those of vector `at` of the outputs of layer `l`.
-    pub(super) fn slopes(&self, l: usize, at: &str) -> String {
-        if l == self.head() { format!("sloped({at})") } else { format!("h{}[{at}]", l + 1) }
+    /// Four samples of the slope at an output: vector `at` of output `k` of layer `l`.
+    pub(super) fn slopes(&self, l: usize, k: &str, at: &str) -> String {
+        match self.rows.as_ref().and_then(|rows| rows.slopes[l]) {
+            Some(row) if l < self.head() => self.on_tape(row, k, at),
+            _ if l == self.head() => format!("sloped({k} * ROW + {at})"),
+            _ => format!("h{}[{k} * ROW + {at}]", l + 1),
+        }
+    }
+
+    /// Vector `at` of row `row` + `unit` of the tile on the tape.
+    pub(super) fn on_tape(&self, row: usize, unit: &str, at: &str) -> String {
+        let vectors = self.team.samples / 4;
+        format!("tape[tape_at() + {}u + {unit} * {vectors}u + {at}]", row * vectors)
+    }
+
+    /// A barrier behind which other lanes see what was stored, on the tape too if it holds activations.
+    pub(super) fn settle(&self, w: &mut Writer) {
+        if self.rows.is_some() {
+            w.line("storageBarrier();");
+        }
+        w.line("workgroupBarrier();");
     }
 
     /// Vector `vector` of the weights out of input `m` of layer `l`.

@@ -1,10 +1,10 @@
 //! The implementation of the contract with lanes that share tiles.
 
-use crate::program::blocks::{self, Team};
+use crate::program::blocks;
 use crate::program::plan::Plan;
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts;
-use crate::wgsl::network::text::NetworkText;
+use crate::wgsl::network::text::{Forward, NetworkText};
 use crate::wgsl::writer::Writer;
 
 /// The networks of `plan`, with lanes that share tiles.
@@ -13,11 +13,16 @@ pub(crate) struct Blocks<'a> {
 }
 
 impl NetworkText for Blocks<'_> {
-    fn forward(&self, team: Team) -> String {
-        let mut w = Writer::default();
-        let staged = team == self.plan.rollout_team && blocks::stages(team, &self.plan.profile, &self.plan.network, self.plan.packs_observations());
-        let followed = team == self.plan.rollout_team && self.plan.lanes_follow();
-        Pass { plan: self.plan, team, staged, followed }.write_forward(&mut w, false);
+    fn forward(&self, kernel: Forward) -> String {
+        let (plan, mut w) = (self.plan, Writer::default());
+        let pass = match kernel {
+            Forward::Rollout => {
+                let staged = blocks::stages(plan.rollout_team, &plan.profile, &plan.network, plan.packs_observations());
+                Pass { plan, team: plan.rollout_team, staged, followed: plan.lanes_follow(), rows: None }
+            }
+            Forward::Evaluate => Pass { plan, team: plan.evaluate_team(), staged: false, followed: false, rows: plan.activation_rows() },
+        };
+        pass.write_forward(&mut w, Some(3).filter(|_| pass.rows.is_some()), false);
         w.finish()
     }
 
@@ -27,8 +32,9 @@ impl NetworkText for Blocks<'_> {
 
     fn tile(&self) -> String {
         let mut w = Writer::default();
-        let pass = Pass { plan: self.plan, team: self.plan.team(), staged: false, followed: false };
-        pass.write_forward(&mut w, true);
+        let plan = self.plan;
+        let pass = Pass { plan, team: plan.team(), staged: false, followed: false, rows: plan.activation_rows() };
+        pass.write_forward(&mut w, Some(8).filter(|_| plan.tape.units > 0), true);
         pass.write_backward(&mut w);
         w.finish()
     }

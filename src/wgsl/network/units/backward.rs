@@ -44,7 +44,7 @@ pub(crate) fn slopes_and_sums(w: &mut Writer, shape: &Shape) {
     }
     w.function(
         "Adds the tile's gradient to the sums, from the loss's slope at the head.",
-        "network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
+        "network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>)",
         |w| {
             w.line("head_slope = slope;");
             (0..=last).rev().for_each(|l| line!(w, "backward_{l}({});", shape.argument(l)));

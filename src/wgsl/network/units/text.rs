@@ -1,9 +1,8 @@
 //! The implementation of the contract with lanes that map to units.
 
-use crate::program::blocks::Team;
 use crate::program::plan::Plan;
 use crate::wgsl::network::parts;
-use crate::wgsl::network::text::NetworkText;
+use crate::wgsl::network::text::{Forward, NetworkText};
 use crate::wgsl::network::units::shape::Shape;
 use crate::wgsl::network::units::{backward, forward, learner};
 use crate::wgsl::writer::Writer;
@@ -14,7 +13,11 @@ pub(crate) struct Units<'a> {
 }
 
 impl NetworkText for Units<'_> {
-    fn forward(&self, team: Team) -> String {
+    fn forward(&self, kernel: Forward) -> String {
+        let team = match kernel {
+            Forward::Rollout => self.plan.rollout_team,
+            Forward::Evaluate => self.plan.evaluate_team(),
+        };
         let shape = Shape::new(self.plan, team.samples);
         let mut w = Writer::default();
         forward::write(&mut w, &shape, false, |w| forward::load_weights(w, &shape, false));
