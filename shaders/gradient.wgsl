@@ -19,7 +19,7 @@
 @group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
-@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
+@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G']
 
 @compute @workgroup_size(LANES)
 fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -33,10 +33,10 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
 
     let block = s * PARAMETERS + network * BLOCK;
-    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    let columns = (s * GRADIENT_ROWS + row) * PARTIAL_COLUMNS;
     let accumulate = pass_ > 0u;
     network_begin(block, lane);
-    gradient_begin(columns + network * BLOCK, accumulate, lane);
+    gradient_begin(columns + network * PARTIAL_BLOCK, accumulate, lane);
     var losses = vec4(0.0);
     // Software drivers do not remove a loop of one round.
     if (TILES_PER_PASS == 1u) {
@@ -46,6 +46,6 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
             losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
         }
     }
-    gradient_end(columns + network * BLOCK, accumulate, lane);
-    add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
+    gradient_end(columns + network * PARTIAL_BLOCK, accumulate, lane);
+    add_losses(columns + 2u * PARTIAL_BLOCK + network * 4u, losses, accumulate, lane);
 }

@@ -1,6 +1,6 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
 // Weights to outputs that are only biases (logarithms of standard deviations) stay 0: their gradient is dropped here.
-// index = gradient step. One lane: four columns, R / SUM_SLICES rows; the first lanes of a workgroup add the slices. Reads partials. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
+// index = gradient step. One lane: four columns, R / SUM_SLICES rows; the first lanes of a workgroup add the slices. Reads partials, tape_sums. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
 //! import dispatch
 //! import grid
@@ -9,11 +9,12 @@
 //! import rows
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
-@group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;                // [s][r][G/4]
+@group(0) @binding(1) var<storage, read> partials: array<vec4<f32>>;                // [s][r][G'/4]
 @group(0) @binding(2) var<storage, read_write> gradients: array<vec4<f32>>;         // [s][G/4]
 @group(0) @binding(3) var<storage, read_write> norms: array<f32>;                   // [s][parts]
 @group(0) @binding(4) var<storage, read_write> losses: array<vec4<f32>>;            // [s][e][k][8/4]
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;          // [s]
+@group(0) @binding(6) var<storage, read> tape_sums: array<vec4<f32>>;               // [s][r'][W'/4]
 
 var<workgroup> slices: array<vec4<f32>, LANES>;
 
@@ -28,7 +29,7 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
     var sum = vec4(0.0);
     if (column < columns) {
         for (var row = lane / width; row < rows_of(column); row += SUM_SLICES) {
-            sum += partials[(s * GRADIENT_ROWS + row) * columns + column];
+            sum += summand(s, row, column);
         }
     }
     if (SUM_SLICES > 1u) {

@@ -23,10 +23,10 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
     let observation = 4 * plan.observation_words();
     // Words of `transitions` and `samples` for each step.
     let [transition, sample, action] = ["transitions", "samples", "actions"].map(|name| Buffer::named(name).words(plan) * 4 / (plan.agents * plan.batch));
-    let (rows, columns) = (plan.gradient_rows, plan.gradient_columns());
+    let (rows, columns) = (plan.gradient_rows, plan.partial_columns());
     // Of one pass; the weights of both networks that `weight_gradient` sums, and its input.
     let of_pass = plan.minibatch.div_ceil(plan.passes);
-    let taped = plan.taped_columns().into_iter().filter(|&taped| taped).count();
+    let taped = plan.tape_columns();
     let tape = 4 * NETWORKS * plan.tape.units * of_pass;
     let (operations, bytes) = match kernel {
         "rollout" => {
@@ -44,10 +44,10 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
         "minibatch_parts" | "minibatch_moments" => (0, plan.epochs * plan.batch * sample),
         "gradient" => {
             let operations = (6 * (actor + critic) - 2 * taped) * of_pass;
-            (operations, of_pass * NETWORKS * (observation + action + sample) + tape + 4 * rows * (columns - taped))
+            (operations, of_pass * NETWORKS * (observation + action + sample) + tape + 4 * rows * columns)
         }
         "weight_gradient" => (2 * taped * of_pass, tape + 4 * plan.tape.rows * taped),
-        "sum_gradient" => (0, 4 * (rows * (columns - taped) + plan.tape.rows * taped + columns)),
+        "sum_gradient" => (0, 4 * (rows * columns + plan.tape.rows * taped + plan.gradient_columns())),
         // Reads the gradient; reads and writes parameters and both moments.
         "adam" => (0, 4 * plan.network.padded_parameters() * 7),
         "learn" => {

@@ -130,8 +130,10 @@ pub(crate) fn tapes(network: &Network, packed: bool) -> bool {
 
 /// Rows of a slice that a product takes through workgroup memory, where activations are on the tape.
 pub(crate) const DEPTH: usize = 16;
+/// Most units of a block of outputs, if a lane has one vector of them or more.
+const MOST_UNITS: usize = 128;
 /// Samples of a tile whose activations are on the tape, best first.
-const TAPED_SAMPLES: [usize; 3] = [128, 64, 32];
+const TAPED_SAMPLES: [usize; 2] = [64, 32];
 /// Tiles of a minibatch, for each of the networks, that fill a large GPU.
 const ENOUGH_TILES: usize = 128;
 
@@ -150,12 +152,23 @@ pub(crate) struct Sliced {
 }
 
 impl Sliced {
-    /// The block of `team`: 128 units or, where that is more than two vectors a lane, fewer.
-    pub(crate) fn of(team: Team) -> Sliced {
+    /// The block of `team` for a product with `outputs`: at most two vectors of units a lane, and 128 units if possible.
+    pub(crate) fn of(team: Team, outputs: usize) -> Sliced {
         let sample_vectors = if team.samples >= 128 { 2 } else { 1 };
         let columns = team.samples / 4 / sample_vectors;
         let rows = team.lanes / columns;
-        Sliced { rows, columns, unit_vectors: (32 / rows).clamp(1, 2), sample_vectors }
+        let block = |unit_vectors: usize| Sliced { rows, columns, unit_vectors, sample_vectors };
+        // A load of a vector costs about as much as four multiplications of one.
+        let cost = |block: &Sliced| {
+            let vectors = block.unit_vectors * sample_vectors;
+            outputs.div_ceil(block.units()) * (4 * vectors + 4 * (block.unit_vectors + sample_vectors))
+        };
+        (1..=(MOST_UNITS / 4 / rows).clamp(1, 2)).map(block).min_by_key(cost).expect("one vector is possible")
+    }
+
+    /// The largest block of `team`.
+    pub(crate) fn largest(team: Team) -> Sliced {
+        Sliced::of(team, MOST_UNITS)
     }
 
     /// Units of the block.
@@ -189,7 +202,7 @@ fn fits_taped(team: Team, profile: &Profile, network: &Network, packed: bool) ->
         () if taped(network, packed)[0] => 4 * team.samples,
         () => 16 * layer.inputs * row(team.samples),
     };
-    let slices = DEPTH * (team.samples / 4 + Sliced::of(team).row());
+    let slices = DEPTH * (team.samples / 4 + Sliced::largest(team).row());
     let bytes = 16 * (slices + 4 * head * row(team.samples) + scratch(team, network)) + observed;
     // A mask of bits has one for each sample.
     bytes <= profile.wide_bytes as usize && (!packed || team.samples <= 32)
@@ -321,8 +334,7 @@ pub(crate) fn tile_rounds(team: Team, network: &Network) -> usize {
 
 /// The same where the tape holds activations.
 pub(crate) fn taped_tile_rounds(team: Team, network: &Network) -> usize {
-    let sliced = Sliced::of(team);
-    let product = |inner: usize, outputs: usize| outputs.div_ceil(sliced.units()) * (1 + inner.div_ceil(DEPTH) * (1 + DEPTH));
+    let product = |inner: usize, outputs: usize| outputs.div_ceil(Sliced::of(team, outputs).units()) * (1 + inner.div_ceil(DEPTH) * (1 + DEPTH));
     let of = |layer: &Layer| {
         let gathered = (layer.inputs + layer.columns()) * team.samples / 4 / team.lanes;
         product(layer.inputs, layer.columns()) + product(layer.columns(), layer.inputs) + gathered + team.samples + layer.outputs.div_ceil(team.lanes)

@@ -117,6 +117,12 @@ dimensions! {
     Tile "sample" |plan| plan.tile;
     /// Rows of partial gradients.
     GradientRows "r" |plan| plan.gradient_rows;
+    /// Parameters, but for the weights of layers that are taped, and loss sums.
+    PartialColumns "G'" |plan| plan.partial_columns();
+    /// Rows of sums over the tape.
+    TapeRows "r'" |plan| plan.tape.rows;
+    /// Weights of layers that are taped.
+    TapeColumns "W'" |plan| plan.tape_columns();
     /// Parameters and loss sums.
     GradientColumns "G" |plan| plan.gradient_columns();
     /// Parts in which the gradient's norm is computed.
@@ -195,7 +201,8 @@ buffers! {
     moment_parts [Agents, Epochs, Minibatches, MomentParts]: [f32; 2] if |plan| plan.moment_parts > 1, "mean and squared deviations of parts of each minibatch's advantages";
     moments [Agents, Epochs, Minibatches]: [f32; 2], "mean and standard deviation of each minibatch's advantages";
     tape [Agents, Networks, TapeTiles, TapeUnits, Tile]: f32 if |plan| plan.tape.units > 0, "inputs of wide layers, and the loss's slopes at their outputs, for each sample of a pass";
-    partials [Agents, GradientRows, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of each row of tiles, then its loss sums";
+    partials [Agents, GradientRows, PartialColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of each row of tiles, without the weights of wide layers, then its loss sums";
+    tape_sums [Agents, TapeRows, TapeColumns]: f32 if |plan| plan.tape.units > 0, "gradient of the weights of wide layers, for each row of the tape";
     gradients [Agents, GradientColumns]: f32 if |plan| plan.learn_steps == 0, "gradient of the minibatch, then its loss sums";
     norms [Agents, NormParts]: f32 if |plan| plan.learn_steps == 0, "squared norms of the parts of the gradient";
     losses [Agents, Epochs, Minibatches, Fixed(Losses::WORDS)]: f32, "policy loss, entropy, approximate KL, clip fraction, value loss, gradient norm of each gradient step, and whether target_kl let it be skipped; one to fill up";

@@ -7,7 +7,7 @@ use crate::program::tape::{self, Rows, Tape, Taped};
 use crate::spec::config::{Config, TimeLimit};
 use crate::spec::environment::Environment;
 use crate::spec::metrics::Row;
-use crate::spec::network::{ACTOR, CRITIC, Network};
+use crate::spec::network::{NETWORKS, Network};
 use crate::spec::random;
 use crate::spec::records::{Losses, MetricsRow};
 use crate::spec::tuning::Tuning;
@@ -161,10 +161,11 @@ impl Plan {
         let most_tiles = if mapping == Mapping::Samples { 1 } else { loops.clamp(1, profile.tiles_per_pass as usize) };
         let enough_rows = tiles.div_ceil(most_tiles * MOST_PASSES);
         let worth_a_row = if lanes_are_units { TILES_WORTH_A_ROW } else { 1 };
-        let columns = network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS;
+        let columns = network.padded_parameters() + NETWORKS * LOSS_SUMS;
         let taped = mapping == Mapping::Blocks && blocks::tapes(&network, packed);
-        let most_partials = if taped { 2 * MOST_PARTIALS } else { MOST_PARTIALS };
-        let rows = (profile.gradient_rows as usize).min((most_partials / columns).max(FEWEST_ROWS));
+        // Sums of taped layers are few rows elsewhere.
+        let own_columns = columns - if taped { NETWORKS * tape::weights(&network, packed) } else { 0 };
+        let rows = (profile.gradient_rows as usize).min((MOST_PARTIALS / own_columns).max(FEWEST_ROWS));
         let rows = if activations_taped { rows.min(tape::most_rows(&network, packed, tile)) } else { rows };
         let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
         // As many as make rows equally long.
@@ -243,7 +244,7 @@ impl Plan {
                 // Each workgroup has a place on the tape.
                 Mapping::Blocks if tape.activations => {
                     let tiles = ((steps + 1 + final_rows) * envs).div_ceil(tile);
-                    tiles.div_ceil(crate::spec::network::NETWORKS * gradient_rows * tiles_per_pass)
+                    tiles.div_ceil(NETWORKS * gradient_rows * tiles_per_pass)
                 }
                 Mapping::Blocks => loops.clamp(1, 4),
                 Mapping::Samples => 1,
@@ -322,9 +323,9 @@ impl Plan {
         self.environment.actions.dims() + self.mask_words()
     }
 
-    /// Floats in a row of `partials` and of `gradients` (G): all parameters, then each network's loss sums.
+    /// Floats in a row of `gradients` (G): all parameters, then each network's loss sums.
     pub fn gradient_columns(&self) -> usize {
-        self.network.padded_parameters() + crate::spec::network::NETWORKS * LOSS_SUMS
+        self.network.padded_parameters() + NETWORKS * LOSS_SUMS
     }
 
     /// Samples of a pass, those past the end of the minibatch included: what the tape has place for.
@@ -352,14 +353,47 @@ impl Plan {
         self.tape_rows().filter(|_| self.tape.activations)
     }
 
-    /// For each column of `partials`, whether it is a weight of a layer that is taped: only the first rows, those of the tape, hold its sums.
-    pub fn taped_columns(&self) -> Vec<bool> {
-        let mut columns = vec![false; self.gradient_columns()];
-        for (taped, network) in self.taped().iter().flat_map(|taped| [ACTOR, CRITIC].map(|network| (taped, network))) {
-            let weights = taped.weights();
-            columns[network * self.network.block()..][weights].fill(true);
-        }
-        columns
+    /// Weights of one network in layers that are taped.
+    pub fn taped_weights(&self) -> usize {
+        self.taped().iter().map(|taped| taped.weights().len()).sum()
+    }
+
+    /// Floats of a network in a row of `partials`: its padded block without the weights of layers that are taped.
+    pub fn partial_block(&self) -> usize {
+        self.network.block() - self.taped_weights()
+    }
+
+    /// Floats in a row of `partials`: those of both networks, then each network's loss sums.
+    pub fn partial_columns(&self) -> usize {
+        NETWORKS * (self.partial_block() + LOSS_SUMS)
+    }
+
+    /// Floats in a row of `tape_sums`: the weights of both networks in layers that are taped.
+    pub fn tape_columns(&self) -> usize {
+        NETWORKS * self.taped_weights()
+    }
+
+    /// Offset of the first row of layer `l` in a network's part of a row of `partials`.
+    pub(crate) fn partial_offset(&self, l: usize) -> usize {
+        let before: usize = self.taped().iter().filter(|taped| taped.l < l).map(|taped| taped.weights().len()).sum();
+        self.network.layers[l].offset - before
+    }
+
+    /// Where the sums of each column of `gradients` are.
+    pub fn places(&self) -> Vec<Place> {
+        let (block, partial_block, taped) = (self.network.block(), self.partial_block(), self.taped());
+        let of = |column: usize| {
+            if column >= NETWORKS * block {
+                return Place { taped: false, column: column - NETWORKS * (block - partial_block) };
+            }
+            let (network, own) = (column / block, column % block);
+            if let Some(of) = taped.iter().find(|taped| taped.weights().contains(&own)) {
+                return Place { taped: true, column: network * self.taped_weights() + of.sums + own - of.weights().start };
+            }
+            let before: usize = taped.iter().filter(|taped| taped.weights().end <= own).map(|taped| taped.weights().len()).sum();
+            Place { taped: false, column: network * partial_block + own - before }
+        };
+        (0..self.gradient_columns()).map(of).collect()
     }
 
     /// Environment steps of all agents' environments in one update.
@@ -409,6 +443,9 @@ impl Plan {
             ("PARAMETERS", u(self.network.padded_parameters())),
             ("GRADIENT_COLUMNS", u(self.gradient_columns())),
             ("GRADIENT_ROWS", u(self.gradient_rows)),
+            ("PARTIAL_BLOCK", u(self.partial_block())),
+            ("PARTIAL_COLUMNS", u(self.partial_columns())),
+            ("TAPE_COLUMNS", u(self.tape_columns())),
             ("PASSES", u(self.passes)),
             ("TILE", u(self.tile)),
             ("TILES_PER_PASS", u(self.tiles_per_pass)),
@@ -482,8 +519,7 @@ const MOST_PASSES: usize = 1 << 14;
 /// Most gradient dispatches in an update: beyond this, recording them and their indices would cost more than running them.
 const MOST_GRADIENT_DISPATCHES: usize = 1 << 17;
 
-/// Floats in the rows of partial gradients of an agent that justify fewer rows: 64 MiB, half of the largest buffer that every WebGPU device can bind; twice as
-/// many if most of them are not used, since the largest layers are taped.
+/// Floats in the rows of partial gradients of an agent that justify fewer rows: 64 MiB, half of the largest buffer that every WebGPU device can bind.
 const MOST_PARTIALS: usize = 1 << 24;
 /// Fewest rows that networks get for being large.
 const FEWEST_ROWS: usize = 16;
@@ -493,6 +529,15 @@ const MOST_TILE_ROUNDS: usize = 30_000;
 const TILES_WORTH_A_ROW: usize = 32;
 /// Environment steps of a rollout dispatch on a software driver: about 30 ms.
 const MOST_ROLLOUT: usize = 1 << 15;
+
+/// Where the sums of a column of `gradients` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Whether they are in `tape_sums`, rather than in `partials`.
+    pub taped: bool,
+    /// The column there.
+    pub column: usize,
+}
 
 /// A constant as WGSL sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]

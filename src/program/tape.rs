@@ -16,7 +16,7 @@ use crate::spec::network::{Layer, NETWORKS, Network};
 pub struct Tape {
     /// Numbers for each sample and network: the inputs and slopes of all taped layers; 0 if there are none.
     pub units: usize,
-    /// Rows of `partials` that hold sums of taped layers: each sums consecutive samples of the pass.
+    /// Rows of `tape_sums`: each sums consecutive samples of the pass.
     pub rows: usize,
     /// Inputs and outputs whose weights a lane has.
     pub block: [usize; 2],
@@ -69,6 +69,8 @@ pub(crate) struct Taped {
     pub(crate) inputs: usize,
     /// Row of its first output's slopes.
     pub(crate) slopes: usize,
+    /// Its first weight among those that a network has in taped layers.
+    pub(crate) sums: usize,
 }
 
 impl Taped {
@@ -95,14 +97,22 @@ pub(crate) fn most_rows(network: &Network, packed: bool, samples: usize) -> usiz
 /// Workgroups that fill a large GPU.
 const WORKGROUPS: usize = 256;
 
-/// Vectors of workgroup memory for an input or output: one to spare, so that neighbours begin in different banks.
-pub(crate) const ROW: usize = VECTORS + 1;
-
 /// The layers of `network` that are taped.
 pub(crate) fn layers(network: &Network, packed: bool, activations: bool) -> Vec<Taped> {
     let rows = Rows::of(network, packed, activations);
-    let taped = blocks::taped(network, packed).into_iter().enumerate().filter(|(_, taped)| *taped);
-    taped.filter_map(|(l, _)| Some(Taped { l, layer: network.layers[l], inputs: rows.inputs[l]?, slopes: rows.slopes[l]? })).collect()
+    let mut layers: Vec<Taped> = Vec::new();
+    for (l, _) in blocks::taped(network, packed).into_iter().enumerate().filter(|(_, taped)| *taped) {
+        if let (Some(inputs), Some(slopes)) = (rows.inputs[l], rows.slopes[l]) {
+            let sums = layers.last().map_or(0, |before| before.sums + before.weights().len());
+            layers.push(Taped { l, layer: network.layers[l], inputs, slopes, sums });
+        }
+    }
+    layers
+}
+
+/// Weights of one network in layers that are taped.
+pub(crate) fn weights(network: &Network, packed: bool) -> usize {
+    layers(network, packed, false).iter().map(|taped| taped.weights().len()).sum()
 }
 
 /// Blocks of a layer's weights along its inputs and its outputs, if each lane has `block` of them.
@@ -115,7 +125,7 @@ impl Tape {
     pub(crate) fn new(network: &Network, packed: bool, activations: bool, gradient_rows: usize, scratch_bytes: usize) -> Tape {
         let layers = layers(network, packed, activations);
         let blocks = |block: [usize; 2]| layers.iter().map(|taped| blocks_of(&taped.layer, block).iter().product::<usize>()).sum::<usize>();
-        let fits = |block: &[usize; 2]| 16 * SIDE * ROW * (block[0] + block[1]) <= scratch_bytes;
+        let fits = |block: &[usize; 2]| 16 * 4 * VECTORS * (SIDE * (block[0] + block[1]) / 4 + 2) <= scratch_bytes;
         // A load of a vector costs about as much as four multiplications of one.
         let cost = |&block: &[usize; 2]| blocks(block) * (block[0] * block[1] + 2 * (block[0] + block[1]));
         let block = [[8, 8], [8, 4], [4, 8], [4, 4]].into_iter().filter(fits).min_by_key(cost).expect("the smallest fits everywhere");

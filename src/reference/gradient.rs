@@ -21,19 +21,19 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
     let (step, pass) = (index as usize / plan.passes, index as usize % plan.passes);
     let columns = plan.gradient_columns();
     let parameters = plan.network.padded_parameters();
-    let (layers, rows, is_taped) = (plan.taped(), plan.tape_rows(), plan.taped_columns());
+    let (layers, rows, places) = (plan.taped(), plan.tape_rows(), plan.places());
     let taped: Vec<bool> = (0..plan.network.layers.len()).map(|l| layers.iter().any(|taped| taped.l == l)).collect();
     for s in 0..plan.agents {
         let agent = layouts::agent(memory, s);
         let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
         for row in 0..plan.gradient_rows {
-            let base = (s * plan.gradient_rows + row) * columns;
-            let own = |column: &usize| !is_taped[*column];
+            let base = (s * plan.gradient_rows + row) * plan.partial_columns();
+            let own: Vec<(usize, usize)> = places.iter().enumerate().filter(|(_, place)| !place.taped).map(|(column, place)| (column, base + place.column)).collect();
             let mut sums = vec![R::Accumulator::default(); columns];
             let mut behind = sums.clone();
             if pass > 0 {
                 let partials = memory.buffer("partials");
-                (0..columns).filter(own).for_each(|column| sums[column].add(partials.f(base + column)));
+                own.iter().for_each(|&(column, place)| sums[column].add(partials.f(place)));
             }
             for tile in 0..plan.tiles_per_pass {
                 let first = ((pass * plan.tiles_per_pass + tile) * plan.gradient_rows + row) * plan.tile;
@@ -64,7 +64,7 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
                 }
             }
             let partials = memory.buffer_mut("partials");
-            sums.into_iter().enumerate().filter(|(column, _)| own(column)).for_each(|(column, sum)| partials.write(base + column, sum.total()));
+            own.into_iter().for_each(|(column, place)| partials.write(place, sums[column].total()));
         }
     }
     Ok(())

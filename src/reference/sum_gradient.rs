@@ -1,6 +1,6 @@
 //! Adds the rows of partial gradients; keeps the mean losses and the squared norm of each part of the gradient.
 
-use crate::program::plan::{LOSS_SUMS, Plan, REDUCE_LANES};
+use crate::program::plan::{LOSS_SUMS, Place, Plan, REDUCE_LANES};
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::fault;
 use crate::reference::memory::Memory;
@@ -22,11 +22,15 @@ fn is_fixed(plan: &Plan, column: usize) -> bool {
 /// When rounding could decide either way whether a loss is finite.
 pub fn sum_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (columns, parameters) = (plan.gradient_columns(), plan.network.padded_parameters());
-    let taped = plan.taped_columns();
+    let places = plan.places();
     for s in 0..plan.agents {
-        let partials = memory.buffer("partials");
-        let rows_of = |column: usize| if taped[column] { plan.tape.rows } else { plan.gradient_rows };
-        let rows = |column: usize| (0..rows_of(column)).map(move |row| partials.f((s * plan.gradient_rows + row) * columns + column));
+        let rows = |column: usize| {
+            let Place { taped, column } = places[column];
+            let (name, rows, columns) =
+                if taped { ("tape_sums", plan.tape.rows, plan.tape_columns()) } else { ("partials", plan.gradient_rows, plan.partial_columns()) };
+            let sums = memory.buffer(name);
+            (0..rows).map(move |row| sums.f((s * rows + row) * columns + column))
+        };
         let gradient: Vec<R> = (0..columns).map(|column| if is_fixed(plan, column) { R::zero() } else { R::sum(rows(column)) }).collect();
 
         // A part is what one workgroup adds, a vector of four columns for each lane of a slice; the loss sums behind the parameters do not count.

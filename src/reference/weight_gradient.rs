@@ -7,14 +7,14 @@ use crate::reference::memory::Memory;
 use crate::reference::real::{Accumulator, Real};
 use crate::spec::network::NETWORKS;
 
-/// Pass `index` mod passes of gradient step `index` / passes. Row r of the tape's rows sums the samples of the pass from r times a part on. Writes `partials`:
-/// the weights of taped layers, padding included, in these rows.
+/// Pass `index` mod passes of gradient step `index` / passes. Row r of the tape's rows sums the samples of the pass from r times a part on. Writes `tape_sums`:
+/// the weights of taped layers, padding included.
 ///
 /// # Errors
 /// None: nothing is decided here.
 pub fn weight_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let accumulates = !(index as usize).is_multiple_of(plan.passes);
-    let (samples, columns) = (plan.tape_samples(), plan.gradient_columns());
+    let (samples, columns) = (plan.tape_samples(), plan.tape_columns());
     let part = 4 * plan.tape_part();
     for (s, network) in (0..plan.agents).flat_map(|s| (0..NETWORKS).map(move |network| (s, network))) {
         for taped in plan.taped() {
@@ -24,17 +24,17 @@ pub fn weight_gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>)
             };
             let (inputs, slopes) = (read(taped.inputs, taped.layer.inputs), read(taped.slopes, taped.layer.columns()));
             for row in 0..plan.tape.rows {
-                let base = (s * plan.gradient_rows + row) * columns + network * plan.network.block();
+                let base = (s * plan.tape.rows + row) * columns + network * plan.taped_weights() + taped.sums;
                 let of_row = (row * part).min(samples)..((row + 1) * part).min(samples);
                 for (m, x) in inputs.iter().enumerate() {
                     for (k, d) in slopes.iter().enumerate() {
-                        let place = base + taped.layer.weight(m, k);
+                        let place = base + taped.layer.weight(m, k) - taped.weights().start;
                         let mut sum = R::Accumulator::default();
                         if accumulates {
-                            sum.add(memory.buffer("partials").f(place));
+                            sum.add(memory.buffer("tape_sums").f(place));
                         }
                         of_row.clone().for_each(|i| sum.add(x[i] * d[i]));
-                        memory.buffer_mut("partials").write(place, sum.total());
+                        memory.buffer_mut("tape_sums").write(place, sum.total());
                     }
                 }
             }

@@ -80,7 +80,8 @@ pub fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'st
         "reset" => &["faults"],
         // The first pass overwrites, later ones add.
         "gradient" | "weight_gradient" if (index as usize).is_multiple_of(plan.passes) => &[],
-        "gradient" | "weight_gradient" => &["partials"],
+        "gradient" => &["partials"],
+        "weight_gradient" => &["tape_sums"],
         "adam" if plan.config.target_kl.is_some() => &["params", "first_moments", "second_moments", "losses", "faults"],
         "adam" => &["params", "first_moments", "second_moments", "faults"],
         // `losses` tell whether target_kl let the step before it be skipped.

@@ -169,6 +169,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         (0..count("moment_parts") / 2).flat_map(|_| [source.between(-1.0, 1.0), source.between(0.0, 20.0)].map(f32::to_bits)).collect(),
     );
     words.insert("partials", source.floats(count("partials"), -1.0, 1.0));
+    words.insert("tape_sums", source.floats(count("tape_sums"), -1.0, 1.0));
     let columns = plan.gradient_columns();
     let gradients = source.floats(count("gradients"), -0.01, 0.01);
     words.insert(

@@ -1,7 +1,8 @@
 //! What `weight_gradient` imports: for the layers that are taped, products of their inputs and slopes, in blocks of weights.
 
 use crate::program::plan::Plan;
-use crate::program::tape::{self, LANES, ROW, SIDE, VECTORS};
+use crate::program::tape::{self, SIDE, VECTORS};
+use crate::wgsl::network::blocks::expressions::plus;
 use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
 
@@ -15,7 +16,7 @@ pub(crate) fn text(plan: &Plan) -> String {
     w.line("    input_count: u32,");
     w.line("    slopes: u32,       // the slopes at its first output");
     w.line("    slope_count: u32,");
-    w.line("    weights: u32,      // its first weight, in the network's block");
+    w.line("    sums: u32,         // its first weight among the network's in taped layers, in vectors");
     w.line("    input: u32,        // the block's first input and output, in the layer");
     w.line("    output: u32,");
     w.line("}");
@@ -42,7 +43,7 @@ fn blocks(w: &mut Writer, plan: &Plan) {
                     taped.layer.inputs,
                     taped.slopes,
                     taped.layer.columns(),
-                    taped.weights().start,
+                    taped.sums / 4,
                     SIDE * down,
                     SIDE * across
                 );
@@ -52,14 +53,17 @@ fn blocks(w: &mut Writer, plan: &Plan) {
     });
 }
 
-/// The lanes are a square: a lane's inputs are [`SIDE`] apart, and so are its outputs. Lanes hold the sums of their weights in registers, and workgroup memory
-/// some samples' inputs and slopes.
+/// The lanes are a square: a lane's vectors of four inputs are [`SIDE`] apart, and so are those of its outputs. Lanes hold the sums of their weights in
+/// registers, and workgroup memory some samples' inputs and slopes, a row for each sample.
 fn sums(w: &mut Writer, plan: &Plan) {
-    let [down, across] = plan.tape.block;
+    let [down, across] = plan.tape.block.map(|weights| weights / 4);
     let of_tile = plan.tile / 4;
+    // What a lane fetches is four units' vector `vector`, and puts down as four samples' vectors of these units.
+    let lanes = [down, across].map(|vectors| SIDE * vectors * VECTORS);
+    let row = |vectors: usize| SIDE * vectors + 1;
     w.gap();
-    line!(w, "var<workgroup> inputs: array<vec4<f32>, {}>;  // [input][vector], one of them unused", SIDE * down * ROW);
-    line!(w, "var<workgroup> slopes: array<vec4<f32>, {}>;", SIDE * across * ROW);
+    line!(w, "var<workgroup> inputs: array<vec4<f32>, {}>;  // [sample][input/4], one of them unused", 4 * VECTORS * row(down));
+    line!(w, "var<workgroup> slopes: array<vec4<f32>, {}>;  // [sample][output/4]", 4 * VECTORS * row(across));
     w.function(
         "Vector `at` of the samples of the tape that begins at `base`, in row `unit` of its tile.",
         "taped(base: u32, at: u32, unit: u32) -> vec4<f32>",
@@ -71,76 +75,72 @@ fn sums(w: &mut Writer, plan: &Plan) {
         |w| {
             line!(w, "let row = lane / {SIDE}u;");
             line!(w, "let column = lane % {SIDE}u;");
-            for j in 0..down {
-                (0..across).for_each(|q| line!(w, "var g{j}_{q} = 0.0;"));
+            for j in 0..4 * down {
+                (0..across).for_each(|q| line!(w, "var g{j}_{q} = vec4(0.0);"));
             }
-            // A lane's part of what the workgroup holds: which unit and vector, by number.
-            let parts = [("inputs", down, "input", "input_count"), ("slopes", across, "output", "slope_count")];
-            let run = of_tile.min(VECTORS);
-            for (name, of_lane, first, count) in parts {
-                let units = SIDE * of_lane;
-                for i in 0..units * VECTORS / LANES {
-                    // Neighbouring lanes read neighbouring vectors of a tile.
-                    let index = format!("(lane + {}u)", i * LANES);
-                    line!(w, "let {name}_unit{i} = {index} / {run}u % {units}u;");
-                    line!(w, "let {name}_vector{i} = {index} / {}u * {run}u + {index} % {run}u;", units * run);
-                    line!(w, "let {name}_row{i} = block.{name} + min(block.{first} + {name}_unit{i}, block.{count} - 1u);");
-                }
-            }
+            w.comment("The first lanes fetch inputs, the next ones slopes: neighbours read neighbouring vectors of a tile.");
+            line!(w, "let is_input = lane < {}u;", lanes[0]);
+            line!(w, "let own = select(lane - {}u, lane, is_input);", lanes[0]);
+            line!(w, "let vector = own % {VECTORS}u;");
+            line!(w, "let four = own / {VECTORS}u;");
+            w.line("let unit = select(block.output, block.input, is_input) + 4u * four;");
+            w.line("let last = select(block.slope_count, block.input_count, is_input) - 1u;");
+            w.line("let begin = select(block.slopes, block.inputs, is_input);");
             let fetch = |w: &mut Writer, declared: &str, at: &str| {
-                for (name, of_lane, ..) in parts {
-                    for i in 0..SIDE * of_lane * VECTORS / LANES {
-                        line!(w, "{declared}{name}{i} = taped(base, min({at} + {name}_vector{i}, end - 1u), {name}_row{i});");
-                    }
+                for i in 0..4 {
+                    line!(w, "{declared}next{i} = taped(base, min({at} + vector, end - 1u), begin + min({}, last));", plus("unit", i));
                 }
             };
             fetch(w, "var ", "first");
             w.block(format_args!("for (var at = first; at < end; at += {VECTORS}u)"), |w| {
                 w.line("workgroupBarrier();");
-                for (name, of_lane, ..) in parts {
-                    for i in 0..SIDE * of_lane * VECTORS / LANES {
-                        // Past the end, samples have no slopes.
-                        let value =
-                            if name == "slopes" { format!("select(vec4(0.0), {name}{i}, at + {name}_vector{i} < end)") } else { format!("{name}{i}") };
-                        line!(w, "{name}[{name}_unit{i} * {ROW}u + {name}_vector{i}] = {value};");
+                let turned = |c: &str| (0..4).map(|i| format!("next{i}.{c}")).collect::<Vec<_>>().join(", ");
+                let put = |w: &mut Writer, name: &str, row: usize, value: &dyn Fn(&str) -> String| {
+                    for (i, component) in XYZW.iter().enumerate() {
+                        line!(w, "{name}[({}) * {row}u + four] = {};", plus("4u * vector", i), value(component));
                     }
-                }
+                };
+                w.when("is_input", |w| put(w, "inputs", row(down), &|c| format!("vec4({})", turned(c))));
+                // Past the end, samples have no slopes.
+                let slopes = |w: &mut Writer| put(w, "slopes", row(across), &|c| format!("select(vec4(0.0), vec4({}), at + vector < end)", turned(c)));
+                w.when(format_args!("!is_input && lane < {}u", lanes[0] + lanes[1]), slopes);
                 w.line("workgroupBarrier();");
-                w.line("// The next ones, while these are multiplied.");
+                w.comment("The next ones, while these are multiplied.");
                 fetch(w, "", &format!("at + {VECTORS}u"));
-                w.block(format_args!("for (var v = 0u; v < {}; v++)", parts::loop_end(plan, VECTORS)), |w| {
-                    (0..across).for_each(|q| line!(w, "let e{q} = slopes[(column + {}u) * {ROW}u + v];", q * SIDE));
-                    for j in 0..down {
-                        line!(w, "let x{j} = inputs[(row + {}u) * {ROW}u + v];", j * SIDE);
-                        for component in XYZW {
-                            (0..across).for_each(|q| line!(w, "g{j}_{q} += x{j}.{component} * e{q}.{component};"));
+                w.block(format_args!("for (var i = 0u; i < {}; i++)", parts::loop_end(plan, 4 * VECTORS)), |w| {
+                    (0..across).for_each(|q| line!(w, "let e{q} = slopes[i * {}u + {}];", row(across), plus("column", q * SIDE)));
+                    for v in 0..down {
+                        line!(w, "let x{v} = inputs[i * {}u + {}];", row(down), plus("row", v * SIDE));
+                        for (c, component) in XYZW.iter().enumerate() {
+                            (0..across).for_each(|q| line!(w, "g{}_{q} += x{v}.{component} * e{q};", 4 * v + c));
                         }
                     }
                 });
             });
             let each = |w: &mut Writer, statement: &dyn Fn(usize, usize, &str) -> String| {
-                for j in 0..down {
-                    w.when(format_args!("block.input + row + {}u < block.input_count", j * SIDE), |w| {
-                        line!(w, "let place = columns + block.weights + (block.input + row + {}u) * block.slope_count + block.output + column;", j * SIDE);
+                for j in 0..4 * down {
+                    let input = plus(&format!("block.input + 4u * {}", if j < 4 { "row".into() } else { format!("(row + {}u)", j / 4 * SIDE) }), j % 4);
+                    w.when(format_args!("{input} < block.input_count"), |w| {
+                        line!(w, "let place = columns + block.sums + ({input}) * (block.slope_count / 4u) + block.output / 4u + column;");
                         for q in 0..across {
-                            w.when(format_args!("block.output + column + {}u < block.slope_count", q * SIDE), |w| {
-                                w.line(statement(j, q, &format!("partials[place + {}u]", q * SIDE)));
+                            w.when(format_args!("block.output / 4u + {} < block.slope_count / 4u", plus("column", q * SIDE)), |w| {
+                                w.line(statement(j, q, &format!("tape_sums[{}]", plus("place", q * SIDE))));
                             });
                         }
                     });
                 }
             };
-            // All loads before the first store, so that none waits for another.
+            w.comment("All loads before the first store, so that none waits for another.");
             w.when("accumulate", |w| each(w, &|j, q, place| format!("g{j}_{q} += {place};")));
             each(w, &|j, q, place| format!("{place} = g{j}_{q};"));
         },
     );
 }
 
-/// What `sum_gradient` imports: `rows_of(column)`, the rows of `partials` that hold sums of four columns.
+/// What `sum_gradient` imports: `rows_of(column)` and `summand(s, row, column)`.
 pub(crate) fn rows(plan: &Plan) -> String {
     let mut w = Writer::default();
-    w.comment("The rows of partials that hold sums of these four columns.");
+    w.comment("The rows that hold sums of these four columns.");
     w.block("fn rows_of(column: u32) -> u32", |w| {
         for weights in plan.taped().iter().map(|taped| taped.weights()) {
             let condition =
@@ -148,6 +148,27 @@ pub(crate) fn rows(plan: &Plan) -> String {
             w.when(condition, |w| w.line("return TAPE_ROWS;"));
         }
         w.line("return GRADIENT_ROWS;");
+    });
+    w.function("Row `row` of the sums of these four columns.", "summand(s: u32, row: u32, column: u32) -> vec4<f32>", |w| {
+        if plan.tape.units == 0 {
+            return w.line("return partials[(s * GRADIENT_ROWS + row) * (PARTIAL_COLUMNS / 4u) + column];");
+        }
+        w.line("let network = min(column / (BLOCK / 4u), 2u);");
+        w.line("let own = column - network * (BLOCK / 4u);");
+        w.line("var place = network * (PARTIAL_BLOCK / 4u) + own;");
+        w.when("network < 2u", |w| {
+            for taped in plan.taped() {
+                let weights = taped.weights();
+                w.when(format_args!("own >= {}u && own < {}u", weights.start / 4, weights.end / 4), |w| {
+                    let place = format!("network * (TAPE_COLUMNS / 8u) + {}u + own - {}u", taped.sums / 4, weights.start / 4);
+                    line!(w, "return tape_sums[(s * TAPE_ROWS + row) * (TAPE_COLUMNS / 4u) + {place}];");
+                });
+            }
+            for taped in plan.taped() {
+                w.when(format_args!("own >= {}u", taped.weights().end / 4), |w| line!(w, "place -= {}u;", taped.weights().len() / 4));
+            }
+        });
+        w.line("return partials[(s * GRADIENT_ROWS + row) * (PARTIAL_COLUMNS / 4u) + place];");
     });
     w.finish()
 }

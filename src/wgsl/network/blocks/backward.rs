@@ -200,13 +200,13 @@ impl Pass<'_> {
                 self.each_sum(w, owned, |w, sum, place| line!(w, "{sum} += partials[{place}];"));
             });
             self.each_sum(w, owned, |w, sum, place| line!(w, "partials[{place}] = whole(vec4({sum}), lane).x;"));
-            for (_, layer) in self.layers().iter().enumerate().filter(|(l, _)| self.keeps_sums(*l)) {
+            for (l, layer) in self.layers().iter().enumerate().filter(|(l, _)| self.keeps_sums(*l)) {
                 let (width, filling) = (layer.columns(), layer.columns() - layer.outputs);
                 if filling > 0 {
                     w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
                         let place = format!(
                             "row + {}u + {} * {width}u{}",
-                            layer.offset + width + layer.outputs,
+                            self.plan.partial_offset(l) + width + layer.outputs,
                             over("i", filling),
                             if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
                         );
@@ -236,13 +236,13 @@ impl Pass<'_> {
                     if (q + 1) * columns > layer.outputs {
                         conditions.push(format!("{k} < {}u", layer.outputs));
                     }
-                    let place = format!("row + {}u + ({m}) * {width}u + {k}", layer.offset + width);
+                    let place = format!("row + {}u + ({m}) * {width}u + {k}", self.plan.partial_offset(l) + width);
                     let sum = |w: &mut Writer| body(w, &format!("g{l}_{j}_{q}"), &place);
                     if conditions.is_empty() { sum(w) } else { w.when(conditions.join(" && "), sum) }
                 }
             }
             for r in 0..width.div_ceil(lanes) {
-                let sum = |w: &mut Writer| body(w, &format!("b{l}_{r}"), &format!("{} + lane", plus("row", layer.offset + r * lanes)));
+                let sum = |w: &mut Writer| body(w, &format!("b{l}_{r}"), &format!("{} + lane", plus("row", self.plan.partial_offset(l) + r * lanes)));
                 if (r + 1) * lanes > width { w.when(format_args!("{} < {width}u", plus("lane", r * lanes)), sum) } else { sum(w) }
             }
         }

@@ -12,7 +12,7 @@ pub(super) fn sum_of(terms: &[String]) -> String {
 }
 
 /// `index` + `more`.
-pub(super) fn plus(index: &str, more: usize) -> String {
+pub(crate) fn plus(index: &str, more: usize) -> String {
     if more == 0 { index.to_string() } else { format!("{index} + {more}u") }
 }
 

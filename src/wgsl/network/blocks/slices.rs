@@ -39,7 +39,7 @@ impl Pass<'_> {
 
     /// The slices in workgroup memory.
     pub(super) fn declare_slices(&self, w: &mut Writer) {
-        let slices = Sliced::of(self.team);
+        let slices = Sliced::largest(self.team);
         line!(w, "var<workgroup> rows: array<vec4<f32>, {}>;  // of what a product multiplies, {DEPTH} rows of the tile's samples", DEPTH * self.team.samples / 4);
         line!(w, "var<workgroup> weights: array<vec4<f32>, {}>;  // [row][output], one vector unused", DEPTH * slices.row());
     }
@@ -57,7 +57,7 @@ impl Pass<'_> {
             }
             self.settle(w);
             let product = Product {
-                sliced: Sliced::of(self.team),
+                sliced: Sliced::of(self.team, columns),
                 source: rows.inputs[l].expect("its inputs are on the tape"),
                 inner: layer.inputs,
                 outputs: columns,
@@ -91,7 +91,7 @@ impl Pass<'_> {
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
             self.settle(w);
             let product = Product {
-                sliced: Sliced::of(self.team),
+                sliced: Sliced::of(self.team, units),
                 source: rows.slopes[l].expect("slopes of hidden layers are on the tape"),
                 inner: layer.columns(),
                 outputs: units,
