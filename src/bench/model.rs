@@ -8,11 +8,12 @@
 use crate::bench::peaks::Peaks;
 use crate::bench::work::work;
 use crate::device::gpu;
-use crate::program::blocks::{self, Block, Owned, Team};
+use crate::program::blocks::{self, Block, Owned, Sliced, Team};
 use crate::program::lanes::{Mapping, vectors};
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::program::schedule;
+use crate::program::tape::Rows;
 use crate::spec::network::{ACTOR, CRITIC, NETWORKS, Network};
 
 /// A device as the model sees it.
@@ -92,7 +93,7 @@ const GAE_CYCLES: f64 = 450.0;
 const REPORT_CYCLES: f64 = 22_000.0;
 /// Of its peak, what `weight_gradient` reaches; kernels that run networks where a lane is a sample; and those on a software driver whose lanes are units, with
 /// vectors of 16 numbers and of fewer.
-const MATRICES: f64 = 0.37;
+const MATRICES: f64 = 0.5;
 const SAMPLES: f64 = 0.06;
 const UNITS: [f64; 2] = [0.45, 0.2];
 /// Of the observations that are bits, those that are 1 in some sample of a tile.
@@ -195,13 +196,13 @@ fn tile(plan: &Plan, kernel: &str) -> Option<(Team, usize, Tile)> {
     if plan.mapping != Mapping::Blocks {
         return None;
     }
-    let network = &plan.network;
-    let packed = plan.packs_observations();
+    let of = |team: Team, rows: Option<Rows>| Networks { team, network: &plan.network, packed: plan.packs_observations(), rows };
     match kernel {
-        "rollout" => Some((plan.rollout_team, plan.steps_per_dispatch, forward(plan.rollout_team, network, ACTOR, packed))),
-        "evaluate" => Some((plan.evaluate_team(), plan.evaluate_rounds, forward(plan.evaluate_team(), network, CRITIC, packed))),
+        "rollout" => Some((plan.rollout_team, plan.steps_per_dispatch, of(plan.rollout_team, None).forward(ACTOR))),
+        "evaluate" => Some((plan.evaluate_team(), plan.evaluate_rounds, of(plan.evaluate_team(), plan.activation_rows()).forward(CRITIC))),
         "gradient" => {
-            let both = [ACTOR, CRITIC].map(|which| backward(plan.team(), network, which, packed) + forward(plan.team(), network, which, packed));
+            let networks = of(plan.team(), plan.activation_rows());
+            let both = [ACTOR, CRITIC].map(|which| networks.backward(which) + networks.forward(which));
             let half = |of: fn(&Tile) -> f64| both.iter().map(of).sum::<f64>() / NETWORKS as f64;
             Some((
                 plan.team(),
@@ -220,39 +221,64 @@ impl std::ops::Add for Tile {
     }
 }
 
-/// `outputs` of a product for each of `inputs`.
-fn product(team: Team, inputs: f64, outputs: usize) -> Tile {
-    let units = 4 * vectors(outputs);
-    let block = Block::of(team, units);
-    let (rounds, products) = (block.count(team, units) as f64 / team.lanes as f64, inputs * (block.units * block.samples) as f64);
-    Tile { products: rounds * products, numbers: rounds * inputs * (block.units as f64 + SHARED * block.samples as f64), chain: rounds.ceil() * products }
+/// The networks as a team takes samples through them; `rows` of the tape, if it holds their activations.
+struct Networks<'a> {
+    team: Team,
+    network: &'a Network,
+    packed: bool,
+    rows: Option<Rows>,
 }
 
-/// The inputs of a layer that are multiplied.
-fn inputs(network: &Network, l: usize, packed: bool) -> f64 {
-    network.layers[l].inputs as f64 * if l == 0 && packed { LISTED } else { 1.0 }
-}
-
-fn forward(team: Team, network: &Network, which: usize, packed: bool) -> Tile {
-    let of = |l: usize| product(team, inputs(network, l, packed), network.outputs(which, l));
-    (0..network.layers.len()).map(of).fold(Tile::default(), |sum, tile| sum + tile)
-}
-
-/// Slopes of all layers but the first, and sums of the gradients of all weights that are not taped.
-fn backward(team: Team, network: &Network, which: usize, packed: bool) -> Tile {
-    let taped = blocks::taped(network, packed);
-    let of = |l: usize| {
-        let layer = &network.layers[l];
-        let slopes = if l > 0 { product(team, network.outputs(which, l) as f64, layer.inputs) } else { Tile::default() };
-        if taped[l] {
-            return slopes;
+impl Networks<'_> {
+    /// `outputs` of a product for each of `inputs`, which pass through workgroup memory in slices or are all there.
+    fn product(&self, in_slices: bool, inputs: f64, outputs: usize) -> Tile {
+        let units = 4 * vectors(outputs);
+        if in_slices {
+            let sliced = Sliced::of(self.team, units);
+            let [unit_vectors, sample_vectors] = [sliced.unit_vectors, sliced.sample_vectors].map(|vectors| vectors as f64);
+            let rounds = units.div_ceil(sliced.units()) as f64 * inputs;
+            let products = 16.0 * rounds * unit_vectors * sample_vectors;
+            // Each lane fetches a part of the slices, and stores it.
+            let moved = 2.0 * (sliced.units() + self.team.samples) as f64 / self.team.lanes as f64;
+            return Tile { products, numbers: rounds * (4.0 * (sample_vectors + SHARED * unit_vectors) + moved), chain: products };
         }
-        let owned = Owned::of(team.lanes, layer);
-        let samples = team.samples as f64 * inputs(network, l, packed) / layer.inputs as f64;
-        let (products, used) = (samples * (owned.down * owned.across) as f64, (owned.rows * owned.columns) as f64 / team.lanes as f64);
-        slopes + Tile { products: used * products, numbers: used * samples * (owned.down as f64 + SHARED * owned.across as f64), chain: products }
-    };
-    (0..network.layers.len()).map(of).fold(Tile::default(), |sum, tile| sum + tile)
+        let block = Block::of(self.team, units);
+        let (rounds, products) = (block.count(self.team, units) as f64 / self.team.lanes as f64, inputs * (block.units * block.samples) as f64);
+        Tile { products: rounds * products, numbers: rounds * inputs * (block.units as f64 + SHARED * block.samples as f64), chain: rounds.ceil() * products }
+    }
+
+    /// The inputs of a layer that are multiplied.
+    fn inputs(&self, l: usize) -> f64 {
+        self.network.layers[l].inputs as f64 * if l == 0 && self.packed { LISTED } else { 1.0 }
+    }
+
+    /// Whether a product with the weights of layer `l` is made in slices.
+    fn in_slices(&self, l: usize) -> bool {
+        l + 1 < self.network.layers.len() && self.rows.as_ref().is_some_and(|rows| rows.inputs[l].is_some())
+    }
+
+    fn forward(&self, which: usize) -> Tile {
+        let of = |l: usize| self.product(self.in_slices(l), self.inputs(l), self.network.outputs(which, l));
+        (0..self.network.layers.len()).map(of).fold(Tile::default(), |sum, tile| sum + tile)
+    }
+
+    /// Slopes of all layers but the first, and sums of the gradients of all weights that are not taped.
+    fn backward(&self, which: usize) -> Tile {
+        let (network, team) = (self.network, self.team);
+        let taped = blocks::taped(network, self.packed);
+        let of = |l: usize| {
+            let layer = &network.layers[l];
+            let slopes = if l > 0 { self.product(self.in_slices(l), network.outputs(which, l) as f64, layer.inputs) } else { Tile::default() };
+            if taped[l] {
+                return slopes;
+            }
+            let owned = Owned::of(team.lanes, layer);
+            let samples = team.samples as f64 * self.inputs(l) / layer.inputs as f64;
+            let (products, used) = (samples * (owned.down * owned.across) as f64, (owned.rows * owned.columns) as f64 / team.lanes as f64);
+            slopes + Tile { products: used * products, numbers: used * samples * (owned.down as f64 + SHARED * owned.across as f64), chain: products }
+        };
+        (0..network.layers.len()).map(of).fold(Tile::default(), |sum, tile| sum + tile)
+    }
 }
 
 #[cfg(test)]
@@ -266,9 +292,9 @@ mod tests {
         ("envs=4096", &[("rollout", 411.0), ("evaluate", 253.0), ("gae", 33.2), ("gradient", 329.0), ("sum_gradient", 4.1), ("adam", 3.6), ("report", 16.2)]),
         ("envs=4", &[("rollout", 217.0), ("evaluate", 13.2), ("gae", 31.3), ("gradient", 10.3), ("sum_gradient", 2.9), ("adam", 3.1), ("report", 11.5)]),
         ("envs=4 agents=256", &[("rollout", 227.0), ("evaluate", 84.1), ("gae", 32.6), ("gradient", 120.0), ("sum_gradient", 18.5), ("adam", 20.0)]),
-        ("envs=4096 hidden=[128,128]", &[("rollout", 1130.0), ("evaluate", 1200.0), ("gradient", 1610.0), ("sum_gradient", 6.1)]),
-        ("envs=4096 hidden=[256,256]", &[("rollout", 3880.0), ("evaluate", 3500.0), ("gradient", 500.0), ("weight_gradient", 180.0)]),
-        ("envs=4096 hidden=[512,256,128]", &[("rollout", 15320.0), ("evaluate", 14440.0), ("gradient", 1020.0), ("weight_gradient", 198.0)]),
+        ("envs=4096 hidden=[128,128]", &[("rollout", 1140.0), ("evaluate", 741.0), ("gradient", 126.0), ("weight_gradient", 36.1)]),
+        ("envs=4096 hidden=[256,256]", &[("rollout", 3880.0), ("evaluate", 2260.0), ("gradient", 181.0), ("weight_gradient", 66.8)]),
+        ("envs=4096 hidden=[512,256,128]", &[("rollout", 15320.0), ("evaluate", 5310.0), ("gradient", 397.0), ("weight_gradient", 167.0)]),
         ("env=MinAtar/Breakout-v1 envs=64 minibatches=8", &[("rollout", 771.0), ("evaluate", 33.5), ("gradient", 26.5)]),
         ("env=MinAtar/Seaquest-v1 envs=64 minibatches=8", &[("rollout", 1400.0), ("evaluate", 41.6), ("gradient", 31.6)]),
         ("env=MinAtar/SpaceInvaders-v1 envs=512 minibatches=8", &[("rollout", 1460.0), ("evaluate", 213.0), ("gradient", 170.0)]),
@@ -284,7 +310,7 @@ mod tests {
     }
 
     /// Within a factor of three for each kernel, and of 1.25 for the sum of them where observations are not bits. Both are what the fit left (the worst are
-    /// `gradient` of Space Invaders, 0.37, and of 512,256,128, 0.60): a model that is changed must not be further off.
+    /// `gradient` of Space Invaders, 0.37, and `rollout` of 512,256,128, 0.61): a model that is changed must not be further off.
     #[test]
     fn what_was_measured_is_what_is_predicted() {
         for (keys, measured) in MEASURED_TIMES {
@@ -301,7 +327,7 @@ mod tests {
             }
             let ratio = all_predicted / all_measured;
             println!("{keys}: all {ratio:.2}");
-            assert!((0.8..1.25).contains(&ratio) || keys.contains("MinAtar") || keys.contains("512"), "{keys}: {ratio}");
+            assert!((0.8..1.25).contains(&ratio) || keys.contains("MinAtar"), "{keys}: {ratio}");
         }
     }
 

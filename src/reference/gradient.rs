@@ -28,7 +28,8 @@ pub fn gradient<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Res
         let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
         for row in 0..plan.gradient_rows {
             let base = (s * plan.gradient_rows + row) * plan.partial_columns();
-            let own: Vec<(usize, usize)> = places.iter().enumerate().filter(|(_, place)| !place.taped).map(|(column, place)| (column, base + place.column)).collect();
+            let own: Vec<(usize, usize)> =
+                places.iter().enumerate().filter(|(_, place)| !place.taped).map(|(column, place)| (column, base + place.column)).collect();
             let mut sums = vec![R::Accumulator::default(); columns];
             let mut behind = sums.clone();
             if pass > 0 {

@@ -19,7 +19,7 @@
 @group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
-@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
+@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G']
 
 @compute @workgroup_size(LANES)
 fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -33,10 +33,10 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
 
     let block = s * PARAMETERS + network * BLOCK;
-    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    let columns = (s * GRADIENT_ROWS + row) * PARTIAL_COLUMNS;
     let accumulate = pass_ > 0u;
     network_begin(block, lane);
-    gradient_begin(columns + network * BLOCK, accumulate, lane);
+    gradient_begin(columns + network * PARTIAL_BLOCK, accumulate, lane);
     var losses = vec4(0.0);
     // Software drivers do not remove a loop of one round.
     if (TILES_PER_PASS == 1u) {
@@ -46,8 +46,8 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
             losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
         }
     }
-    gradient_end(columns + network * BLOCK, accumulate, lane);
-    add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
+    gradient_end(columns + network * PARTIAL_BLOCK, accumulate, lane);
+    add_losses(columns + 2u * PARTIAL_BLOCK + network * 4u, losses, accumulate, lane);
 }
 
 // ---- dispatch
@@ -154,9 +154,12 @@ struct Drawn {
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
 
+var<private> tape_place: u32;  // the tile's place on the tape, where layers are wide
+
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
+    tape_place = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
     let drawn = draw(s, tile * TILE + lane, lane, agent, gradient_step);
 
     // Forward.
@@ -186,9 +189,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     }
 
     // Backward.
-    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
-    network_backward(block, row, taped, accumulate, lane, slope);
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * PARTIAL_COLUMNS + network * PARTIAL_BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
     return sums;
 }
 
@@ -424,11 +426,11 @@ var<private> b2_0: f32;
 // Gradient of layer 2: a lane owns weights from 1 of 2 inputs to 1 of 2 outputs.
 fn weight_gradient_2(lane: u32) {
     if (lane < 4u) {
-        let m0 = (lane / 2u) * ROW;
-        let k0 = (lane % 2u) * ROW;
+        let m0 = (lane / 2u);
+        let k0 = (lane % 2u);
         for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
-            let e0_0 = sloped(k0 + i);
-            let x0_0 = h2[m0 + i];
+            let e0_0 = sloped(k0 * ROW + i);
+            let x0_0 = h2[m0 * ROW + i];
             g2_0_0 += x0_0.x * e0_0.x;
             g2_0_0 += x0_0.y * e0_0.y;
             g2_0_0 += x0_0.z * e0_0.z;
@@ -436,15 +438,15 @@ fn weight_gradient_2(lane: u32) {
         }
     }
     {
-        let k = min(lane, 3u) * ROW;
-        let e0 = sloped(k);
-        let e1 = sloped(k + 1u);
-        let e2 = sloped(k + 2u);
-        let e3 = sloped(k + 3u);
-        let e4 = sloped(k + 4u);
-        let e5 = sloped(k + 5u);
-        let e6 = sloped(k + 6u);
-        let e7 = sloped(k + 7u);
+        let k = min(lane, 3u);
+        let e0 = sloped(k * ROW + 0u);
+        let e1 = sloped(k * ROW + 1u);
+        let e2 = sloped(k * ROW + 2u);
+        let e3 = sloped(k * ROW + 3u);
+        let e4 = sloped(k * ROW + 4u);
+        let e5 = sloped(k * ROW + 5u);
+        let e6 = sloped(k * ROW + 6u);
+        let e7 = sloped(k * ROW + 7u);
         let e = e0 + e1 + e2 + e3 + e4 + e5 + e6 + e7;
         b2_0 += (e.x + e.y) + (e.z + e.w);
     }
@@ -476,11 +478,11 @@ fn backward_2(base: u32, lane: u32) {
 // Gradient of layer 1: a lane owns weights from 1 of 3 inputs to 1 of 2 outputs.
 fn weight_gradient_1(lane: u32) {
     if (lane < 6u) {
-        let m0 = (lane / 2u) * ROW;
-        let k0 = (lane % 2u) * ROW;
+        let m0 = (lane / 2u);
+        let k0 = (lane % 2u);
         for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
-            let e0_0 = h2[k0 + i];
-            let x0_0 = h1[m0 + i];
+            let e0_0 = h2[k0 * ROW + i];
+            let x0_0 = h1[m0 * ROW + i];
             g1_0_0 += x0_0.x * e0_0.x;
             g1_0_0 += x0_0.y * e0_0.y;
             g1_0_0 += x0_0.z * e0_0.z;
@@ -488,15 +490,15 @@ fn weight_gradient_1(lane: u32) {
         }
     }
     {
-        let k = min(lane, 3u) * ROW;
-        let e0 = h2[k];
-        let e1 = h2[k + 1u];
-        let e2 = h2[k + 2u];
-        let e3 = h2[k + 3u];
-        let e4 = h2[k + 4u];
-        let e5 = h2[k + 5u];
-        let e6 = h2[k + 6u];
-        let e7 = h2[k + 7u];
+        let k = min(lane, 3u);
+        let e0 = h2[k * ROW + 0u];
+        let e1 = h2[k * ROW + 1u];
+        let e2 = h2[k * ROW + 2u];
+        let e3 = h2[k * ROW + 3u];
+        let e4 = h2[k * ROW + 4u];
+        let e5 = h2[k * ROW + 5u];
+        let e6 = h2[k * ROW + 6u];
+        let e7 = h2[k * ROW + 7u];
         let e = e0 + e1 + e2 + e3 + e4 + e5 + e6 + e7;
         b1_0 += (e.x + e.y) + (e.z + e.w);
     }
@@ -528,11 +530,11 @@ fn backward_1(base: u32, lane: u32) {
 // Gradient of layer 0: a lane owns weights from 1 of 4 inputs to 1 of 3 outputs.
 fn weight_gradient_0(lane: u32) {
     if (lane < 12u) {
-        let m0 = (lane / 3u) * ROW;
-        let k0 = (lane % 3u) * ROW;
+        let m0 = (lane / 3u);
+        let k0 = (lane % 3u);
         for (var i = 0u; i < 8u + hidden_zero(); i += 1u) {
-            let e0_0 = h1[k0 + i];
-            let x0_0 = observed(m0 + i);
+            let e0_0 = h1[k0 * ROW + i];
+            let x0_0 = observed(m0 * ROW + i);
             g0_0_0 += x0_0.x * e0_0.x;
             g0_0_0 += x0_0.y * e0_0.y;
             g0_0_0 += x0_0.z * e0_0.z;
@@ -540,15 +542,15 @@ fn weight_gradient_0(lane: u32) {
         }
     }
     {
-        let k = min(lane, 3u) * ROW;
-        let e0 = h1[k];
-        let e1 = h1[k + 1u];
-        let e2 = h1[k + 2u];
-        let e3 = h1[k + 3u];
-        let e4 = h1[k + 4u];
-        let e5 = h1[k + 5u];
-        let e6 = h1[k + 6u];
-        let e7 = h1[k + 7u];
+        let k = min(lane, 3u);
+        let e0 = h1[k * ROW + 0u];
+        let e1 = h1[k * ROW + 1u];
+        let e2 = h1[k * ROW + 2u];
+        let e3 = h1[k * ROW + 3u];
+        let e4 = h1[k * ROW + 4u];
+        let e5 = h1[k * ROW + 5u];
+        let e6 = h1[k * ROW + 6u];
+        let e7 = h1[k * ROW + 7u];
         let e = e0 + e1 + e2 + e3 + e4 + e5 + e6 + e7;
         b0_0 += (e.x + e.y) + (e.z + e.w);
     }
@@ -559,7 +561,7 @@ fn gradient_begin(row: u32, accumulate: bool, lane: u32) {
 }
 
 // Adds the tile's gradient to the sums, from the loss's slope at the head.
-fn network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
     if (lane < 32u) {
         head_slopes[lane] = slope[0].x;
         head_slopes[lane + 36u] = slope[0].y;
@@ -577,38 +579,53 @@ fn network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32,
 
 // Stores the sums, or adds them to those of earlier dispatches.
 fn gradient_end(row: u32, accumulate: bool, lane: u32) {
-    {
+    // All loads before the first store, so that none waits for another.
+    if (PASSES > 1u && accumulate) {
         if (lane < 12u) {
-            add_partial(row + 4u + (lane / 3u) * 4u + lane % 3u, g0_0_0, accumulate, lane);
+            g0_0_0 += partials[row + 4u + (lane / 3u) * 4u + lane % 3u];
         }
         if (lane < 4u) {
-            add_partial(row + lane, b0_0, accumulate, lane);
+            b0_0 += partials[row + lane];
         }
-        for (var i = lane; i < 4u; i += 64u) {
-            add_partial(row + 7u + i * 4u, 0.0, accumulate, lane);
-        }
-    }
-    {
         if (lane < 6u) {
-            add_partial(row + 24u + (lane / 2u) * 4u + lane % 2u, g1_0_0, accumulate, lane);
+            g1_0_0 += partials[row + 24u + (lane / 2u) * 4u + lane % 2u];
         }
         if (lane < 4u) {
-            add_partial(row + 20u + lane, b1_0, accumulate, lane);
+            b1_0 += partials[row + 20u + lane];
         }
-        for (var i = lane; i < 6u; i += 64u) {
-            add_partial(row + 26u + i / 2u * 4u + i % 2u, 0.0, accumulate, lane);
+        if (lane < 4u) {
+            g2_0_0 += partials[row + 40u + (lane / 2u) * 4u + lane % 2u];
+        }
+        if (lane < 4u) {
+            b2_0 += partials[row + 36u + lane];
         }
     }
-    {
-        if (lane < 4u) {
-            add_partial(row + 40u + (lane / 2u) * 4u + lane % 2u, g2_0_0, accumulate, lane);
-        }
-        if (lane < 4u) {
-            add_partial(row + 36u + lane, b2_0, accumulate, lane);
-        }
-        for (var i = lane; i < 4u; i += 64u) {
-            add_partial(row + 42u + i / 2u * 4u + i % 2u, 0.0, accumulate, lane);
-        }
+    if (lane < 12u) {
+        partials[row + 4u + (lane / 3u) * 4u + lane % 3u] = whole(vec4(g0_0_0), lane).x;
+    }
+    if (lane < 4u) {
+        partials[row + lane] = whole(vec4(b0_0), lane).x;
+    }
+    if (lane < 6u) {
+        partials[row + 24u + (lane / 2u) * 4u + lane % 2u] = whole(vec4(g1_0_0), lane).x;
+    }
+    if (lane < 4u) {
+        partials[row + 20u + lane] = whole(vec4(b1_0), lane).x;
+    }
+    if (lane < 4u) {
+        partials[row + 40u + (lane / 2u) * 4u + lane % 2u] = whole(vec4(g2_0_0), lane).x;
+    }
+    if (lane < 4u) {
+        partials[row + 36u + lane] = whole(vec4(b2_0), lane).x;
+    }
+    for (var i = lane; i < 4u; i += 64u) {
+        partials[row + 7u + i * 4u] = whole(vec4(0.0), lane).x;
+    }
+    for (var i = lane; i < 6u; i += 64u) {
+        partials[row + 26u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
+    }
+    for (var i = lane; i < 4u; i += 64u) {
+        partials[row + 42u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
     }
 }
 
@@ -988,8 +1005,9 @@ const UPDATES: u32 = 15625u;
 const VALUE_ROWS: u32 = 6u;
 const BLOCK: u32 = 48u;
 const PARAMETERS: u32 = 96u;
-const GRADIENT_COLUMNS: u32 = 104u;
 const GRADIENT_ROWS: u32 = 1u;
+const PARTIAL_BLOCK: u32 = 48u;
+const PARTIAL_COLUMNS: u32 = 104u;
 const PASSES: u32 = 1u;
 const TILE: u32 = 32u;
 const TILES_PER_PASS: u32 = 1u;

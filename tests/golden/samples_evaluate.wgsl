@@ -1,6 +1,7 @@
 // V(o) for every row of observations: the T steps, the one after them, and the last ones of truncated episodes.
 // Rows of truncated episodes that this rollout did not write are evaluated too; `gae` does not read them.
-// One of the first SAMPLES lanes: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values. Twin: src/reference/evaluate.rs.
+// One of the first SAMPLES lanes: EVALUATE_ROUNDS observations. Work: one critic forward each. Reads params, observations. Writes values and, where
+// layers are wide, tape. Twin: src/reference/evaluate.rs.
 
 //! import grid
 //! import network
@@ -12,10 +13,13 @@
 
 const CRITIC: u32 = 1u;
 
+var<private> tape_place: u32;  // the workgroup's place on the tape, where layers are wide
+
 @compute @workgroup_size(LANES)
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
     let s = place.s;
+    tape_place = s * GROUPS + place.group;
     let first = place.group * EVALUATE_ROUNDS * SAMPLES + lane;
     network_begin(s * PARAMETERS + CRITIC * BLOCK, lane);
     // Software drivers do not remove a loop of one round.

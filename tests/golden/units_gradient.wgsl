@@ -19,7 +19,7 @@
 @group(0) @binding(4) var<storage, read> actions: array<u32>;                  // [s][t][n][W]
 @group(0) @binding(5) var<storage, read> samples: array<Sample>;               // [s][t][n]
 @group(0) @binding(6) var<storage, read> moments: array<vec2<f32>>;            // [s][e][k]
-@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G]
+@group(0) @binding(7) var<storage, read_write> partials: array<Partial>;       // [s][r][G']
 
 @compute @workgroup_size(LANES)
 fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -33,10 +33,10 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
     let moment = moments[s * EPOCHS * MINIBATCHES + gradient_step];
 
     let block = s * PARAMETERS + network * BLOCK;
-    let columns = (s * GRADIENT_ROWS + row) * GRADIENT_COLUMNS;
+    let columns = (s * GRADIENT_ROWS + row) * PARTIAL_COLUMNS;
     let accumulate = pass_ > 0u;
     network_begin(block, lane);
-    gradient_begin(columns + network * BLOCK, accumulate, lane);
+    gradient_begin(columns + network * PARTIAL_BLOCK, accumulate, lane);
     var losses = vec4(0.0);
     // Software drivers do not remove a loop of one round.
     if (TILES_PER_PASS == 1u) {
@@ -46,8 +46,8 @@ fn gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocati
             losses += add_tile((pass_ * TILES_PER_PASS + i) * GRADIENT_ROWS + row, s, network, gradient_step, agent, moment, accumulate, lane);
         }
     }
-    gradient_end(columns + network * BLOCK, accumulate, lane);
-    add_losses(columns + PARAMETERS + network * 4u, losses, accumulate, lane);
+    gradient_end(columns + network * PARTIAL_BLOCK, accumulate, lane);
+    add_losses(columns + 2u * PARTIAL_BLOCK + network * 4u, losses, accumulate, lane);
 }
 
 // ---- dispatch
@@ -154,9 +154,12 @@ struct Drawn {
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
 
+var<private> tape_place: u32;  // the tile's place on the tape, where layers are wide
+
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
+    tape_place = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
     let drawn = draw(s, tile * TILE + lane, lane, agent, gradient_step);
 
     // Forward.
@@ -186,9 +189,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     }
 
     // Backward.
-    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
-    network_backward(block, row, taped, accumulate, lane, slope);
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * PARTIAL_COLUMNS + network * PARTIAL_BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
     return sums;
 }
 
@@ -491,7 +493,7 @@ fn backward_0() {
 }
 
 // Adds the tile's gradient to the sums, from the loss's slope at the head.
-fn network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
     head_slope = slope;
     backward_2();
     backward_1();
@@ -958,8 +960,9 @@ const UPDATES: u32 = 15625u;
 const VALUE_ROWS: u32 = 6u;
 const BLOCK: u32 = 48u;
 const PARAMETERS: u32 = 96u;
-const GRADIENT_COLUMNS: u32 = 104u;
 const GRADIENT_ROWS: u32 = 1u;
+const PARTIAL_BLOCK: u32 = 48u;
+const PARTIAL_COLUMNS: u32 = 104u;
 const PASSES: u32 = 1u;
 const TILE: u32 = 4u;
 const TILES_PER_PASS: u32 = 4u;

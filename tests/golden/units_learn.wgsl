@@ -201,9 +201,12 @@ struct Drawn {
     counted: f32,  // 1, or 0 for a repetition past the end of the minibatch
 }
 
+var<private> tape_place: u32;  // the tile's place on the tape, where layers are wide
+
 // Adds the gradient of a tile; returns the losses of the lane's sample.
 fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, moment: vec2<f32>, accumulate: bool, lane: u32) -> vec4<f32> {
     // Gather.
+    tape_place = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
     let drawn = draw(s, tile * TILE + lane, lane, agent, gradient_step);
 
     // Forward.
@@ -233,9 +236,8 @@ fn add_tile(tile: u32, s: u32, network: u32, gradient_step: u32, agent: Agent, m
     }
 
     // Backward.
-    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * GRADIENT_COLUMNS + network * BLOCK;
-    let taped = ((s * 2u + network) * GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS + tile / GRADIENT_ROWS % TILES_PER_PASS;
-    network_backward(block, row, taped, accumulate, lane, slope);
+    let row = (s * GRADIENT_ROWS + tile % GRADIENT_ROWS) * PARTIAL_COLUMNS + network * PARTIAL_BLOCK;
+    network_backward(block, row, accumulate, lane, slope);
     return sums;
 }
 
@@ -777,7 +779,7 @@ fn backward_0() {
 }
 
 // Adds the tile's gradient to the sums, from the loss's slope at the head.
-fn network_backward(base: u32, row: u32, tile: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
+fn network_backward(base: u32, row: u32, accumulate: bool, lane: u32, slope: array<vec4<f32>, HEAD>) {
     head_slope = slope;
     backward_2();
     backward_1();
@@ -1271,8 +1273,9 @@ const UPDATES: u32 = 15625u;
 const VALUE_ROWS: u32 = 6u;
 const BLOCK: u32 = 48u;
 const PARAMETERS: u32 = 96u;
-const GRADIENT_COLUMNS: u32 = 104u;
 const GRADIENT_ROWS: u32 = 1u;
+const PARTIAL_BLOCK: u32 = 48u;
+const PARTIAL_COLUMNS: u32 = 104u;
 const TILE: u32 = 4u;
 const TILES_PER_PASS: u32 = 4u;
 const LEARN_STEPS: u32 = 8u;

@@ -16,7 +16,7 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
     let loops = Profile { blocks: false, ..profile("gpu") };
     let small_tile = Profile { lanes: 32, scratch_bytes: 4096, gradient_rows: 1, ..loops };
     let three_rows = Profile { gradient_rows: 3, tiles_per_pass: 2, ..profile("gpu") };
-    let two_rows = Profile { gradient_rows: 2, tiles_per_pass: 3, ..three_rows };
+    let two_rows = Profile { gradient_rows: 2, tiles_per_pass: 1, ..three_rows };
     let in_loops = Profile { keeps_loops: true, ..profile("gpu") };
     [
         ("odd", "envs=5 steps=7 minibatches=5 hidden=3 activation=relu total_steps=1000", profile("software")),
@@ -168,6 +168,9 @@ fn wide_layers_and_long_observations() {
         ("hidden=203,127 envs=9", observation(7), three_rows),
         ("hidden=256,256", observation(4), profile("small")),
         ("hidden=512,256", observation(48), profile("gpu")),
+        // Tiles of other sizes whose activations are on the tape: two vectors of samples a lane, fewer lanes; layers of more and fewer units than a block has.
+        ("hidden=203,140 tuning=tile=128", observation(4), three_rows),
+        ("hidden=140,203 tuning=tile=64,lanes=128", observation(9), profile("gpu")),
         ("hidden=126,223", named("2048"), profile("gpu")),
         ("hidden=130,131", observation(5), profile("software")),
         ("hidden=9,4", named("2048"), Profile { blocks: false, ..profile("gpu") }),

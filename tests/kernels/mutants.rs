@@ -24,8 +24,10 @@ enum Text {
     Blocks,
     /// The same, with observations stored as bits.
     BlocksOfBits,
-    /// Where lanes share tiles, and sums of gradients are too many for registers.
+    /// Where lanes share tiles, and sums of gradients are too many for registers: the tape has the activations.
     Wide,
+    /// The same, with activations in workgroup memory.
+    WideTiles,
     /// Where moments are merged from parts, and rows of gradients are added in slices.
     Parts,
     /// With several choices.
@@ -52,6 +54,8 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     // `learn` takes all tiles of a minibatch as one row.
     let few_rows = if learns {
         software
+    } else if text == Text::WideTiles {
+        Profile { gradient_rows: 2, tiles_per_pass: 3, tapes_activations: false, ..profile("gpu") }
     } else if matches!(text, Text::Blocks | Text::BlocksOfBits | Text::Wide) {
         Profile { gradient_rows: 2, tiles_per_pass: 3, ..profile("gpu") }
     } else if text == Text::Parts {
@@ -68,7 +72,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Bits => "env=2048",
         Text::Blocks => "hidden=11,18",
         Text::BlocksOfBits => "env=2048 hidden=9,5",
-        Text::Wide => "hidden=165,157",
+        Text::Wide | Text::WideTiles => "hidden=165,157",
         Text::Parts => "envs=1802 minibatches=2",
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
@@ -97,7 +101,8 @@ fn is_in_a_file(text: &str) -> bool {
 /// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
 fn caught(text: Text, kernel: &'static str, index: u32, from: &'static str, to: &'static str, by: Check) {
     assert!(
-        matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::Learner) || is_in_a_file(from),
+        matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::WideTiles | Text::Learner)
+            || is_in_a_file(from),
         "no file of shaders/ contains `{from}`"
     );
     let Some(plan) = mutant_plan(text) else { return skip("under this profile there is no such text") };
@@ -258,7 +263,7 @@ mutants! { Blocks:
     blocks_slopes_of_activations_forgotten gradient 0 " * activation_slope(h2[" => " * (1.0 + 0.0 * h2[", Value;
     blocks_slope_of_another_output gradient 0 "d0_0 += w0_0.y * e0_1_0" => "d0_0 += w0_0.y * e0_0_0", Value;
     blocks_slopes_where_there_is_no_unit gradient 0 ", unit1 < 11u)" => ", true)", Value;
-    blocks_weight_of_another_owner gradient 0 ", g1_0_0, accumulate" => ", g2_0_0, accumulate", Value;
+    blocks_weight_of_another_owner gradient 0 "= whole(vec4(g1_0_0), lane).x;" => "= whole(vec4(g2_0_0), lane).x;", Value;
     blocks_padding_not_written gradient 0 "i < 4u; i +=" => "i < 3u; i +=", Unwritten;
     blocks_last_environment_left_out rollout 0 "&& (!SPARE_LANES || lane < SAMPLES)" => "&& (!SPARE_LANES || lane + 1u < SAMPLES)", Unwritten;
 }
@@ -273,20 +278,33 @@ mutants! { BlocksOfBits:
 }
 
 mutants! { Wide:
-    taped_input_of_another_unit gradient 0 "tape[tile * 1300u + 0u + i] = h1[i / 4u * ROW" => "tape[tile * 1300u + 0u + i] = h1[(i / 4u + 1u) % 165u * ROW", Value;
-    taped_slopes_are_activations gradient 0 "660u + i] = h2[" => "660u + i] = h1[", Value;
+    slice_of_other_samples gradient 0 "rows[lane] = next_row0;" => "rows[lane ^ 1u] = next_row0;", Value;
+    slice_multiplied_with_another_weight gradient 0 "y1_0 += w0.y * x0" => "y1_0 += w0.x * x0", Value;
+    slice_past_the_last_input gradient 0 "begin + 16u + lane / 32u < 165u" => "true", Value;
+    slice_of_transposed_weights gradient 0 "vec4(next_weight0.x, next_weight1.x, next_weight2.x, next_weight3.x)" => "vec4(next_weight0.x, next_weight0.y, next_weight0.z, next_weight0.w)", Value;
+    slopes_of_other_activations gradient 0 "y0_0 * activation_slope(tape[tape_at() + 1344u" => "y0_0 * activation_slope(tape[tape_at() + 3968u", Value;
+    slopes_where_no_unit_is gradient 0 "4u * (first / 4u + row) + 1u < 165u)" => "true)", Value;
+    activations_of_another_agent evaluate 0 "tape_place = s * GROUPS + place.group;" => "tape_place = place.group;", Unwritten;
     tile_in_the_place_of_another gradient 0 "tile / GRADIENT_ROWS % TILES_PER_PASS;" => "(tile / GRADIENT_ROWS + 1u) % TILES_PER_PASS;", Value;
     row_of_tiles_in_the_place_of_another gradient 0 "GRADIENT_ROWS + tile % GRADIENT_ROWS) * TILES_PER_PASS" => "GRADIENT_ROWS + (tile + 1u) % GRADIENT_ROWS) * TILES_PER_PASS", Value;
-    product_with_another_input weight_gradient 0 "g1_0 += x1.x * e0.x" => "g1_0 += x0.x * e0.x", Value;
-    product_with_another_output weight_gradient 0 "g0_1 += x0.y * e1.y" => "g0_1 += x0.y * e0.y", Value;
+    product_with_another_input weight_gradient 0 "g1_0 += x0.y * e0" => "g1_0 += x0.x * e0", Value;
+    product_with_another_output weight_gradient 0 "slopes[i * 17u + column]" => "slopes[i * 17u + (column + 1u) % 16u]", Value;
+    product_with_another_sample weight_gradient 0 "= vec4(next0.y, next1.y, next2.y, next3.y);" => "= vec4(next0.y, next1.y, next2.z, next3.y);", Value;
     products_of_a_later_pass_begin_anew weight_gradient 1 "dispatch.index % PASSES > 0u" => "false", Value;
     products_of_the_first_pass_are_added weight_gradient 0 "dispatch.index % PASSES > 0u" => "true", Unwritten;
     products_of_the_last_samples_left_out weight_gradient 0 "min(first + TAPE_PART, TAPE_VECTORS)" => "min(first + TAPE_PART, TAPE_VECTORS - 1u)", Value;
     products_of_the_other_network weight_gradient 0 "place.s * GRID_NETWORKS + place.network) * TAPE_VECTORS" => "place.s * GRID_NETWORKS) * TAPE_VECTORS", Value;
-    products_past_the_last_input weight_gradient 0 "block.input + row + 48u < block.input_count" => "true", Value;
-    products_past_the_last_output weight_gradient 0 "block.output + column + 48u < block.slope_count" => "true", Value;
+    earlier_sums_of_the_last_input_left_out weight_gradient 1 "block.input + 4u * row < block.input_count" => "block.input + 4u * row + 1u < block.input_count", Value;
+    earlier_sums_of_the_last_outputs_left_out weight_gradient 1 "block.output / 4u + column < block.slope_count / 4u" => "block.output / 4u + column + 1u < block.slope_count / 4u", Value;
     rows_of_the_tape_left_out sum_gradient 0 "return TAPE_ROWS;" => "return TAPE_ROWS - 1u;", Value;
     rows_beyond_the_tape_added sum_gradient 0 "return TAPE_ROWS;" => "return GRADIENT_ROWS + 1u;", Value;
+    sums_of_the_other_network sum_gradient 0 "+ network * (TAPE_COLUMNS / 8u)" => "", Value;
+    sums_of_the_wide_layer_in_partials sum_gradient 0 "place -= 6600u" => "place -= 6599u", Value;
+}
+
+mutants! { WideTiles:
+    taped_input_of_another_unit gradient 0 "tape[tape_at() + 0u + i] = h1[i / 4u * ROW" => "tape[tape_at() + 0u + i] = h1[(i / 4u + 1u) % 165u * ROW", Value;
+    taped_slopes_are_activations gradient 0 "660u + i] = h2[" => "660u + i] = h1[", Value;
 }
 
 mutants! { Parts:

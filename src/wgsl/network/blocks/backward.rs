@@ -161,7 +161,7 @@ impl Pass<'_> {
         let comment = format!("Slopes before the {} activations in h{l}{place}, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
             // Every block is stored where only its own lane reads; the barrier is for lanes that still sum gradients from h_l.
-            self.settle(w);
+            self.settle_all(w);
             self.each_block(w, units, block, |w| {
                 for j in 0..block.units {
                     line!(w, "let unit{j} = {};", plus(&over("unit", block.units), j * units / block.units));
@@ -179,7 +179,8 @@ impl Pass<'_> {
                 });
                 for j in 0..block.units {
                     for half in 0..halves {
-                        let [activation, place] = [self.inputs(l, &format!("unit{j}"), &plus("at", half)), self.slopes(l - 1, &format!("unit{j}"), &plus("at", half))];
+                        let [activation, place] =
+                            [self.inputs(l, &format!("unit{j}"), &plus("at", half)), self.slopes(l - 1, &format!("unit{j}"), &plus("at", half))];
                         let slope = format!("d{j}_{half} * activation_slope({activation})");
                         // Units that only fill up the last vector have no slope.
                         let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, unit{j} < {}u)", layer.inputs) } else { slope };
@@ -203,14 +204,16 @@ impl Pass<'_> {
             for (l, layer) in self.layers().iter().enumerate().filter(|(l, _)| self.keeps_sums(*l)) {
                 let (width, filling) = (layer.columns(), layer.columns() - layer.outputs);
                 if filling > 0 {
-                    w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
-                        let place = format!(
-                            "row + {}u + {} * {width}u{}",
-                            self.plan.partial_offset(l) + width + layer.outputs,
-                            over("i", filling),
-                            if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
-                        );
-                        line!(w, "partials[{place}] = whole(vec4(0.0), lane).x;");
+                    w.when("PASSES == 1u || !accumulate", |w| {
+                        w.block(format_args!("for (var i = lane; i < {}u; i += {lanes}u)", layer.inputs * filling), |w| {
+                            let place = format!(
+                                "row + {}u + {} * {width}u{}",
+                                self.plan.partial_offset(l) + width + layer.outputs,
+                                over("i", filling),
+                                if filling > 1 { format!(" + i % {filling}u") } else { String::new() }
+                            );
+                            line!(w, "partials[{place}] = whole(vec4(0.0), lane).x;");
+                        });
                     });
                 }
             }

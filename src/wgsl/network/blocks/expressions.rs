@@ -26,6 +26,11 @@ pub(super) fn times(index: &str, by: usize) -> String {
     if by == 1 { index.to_string() } else { format!("{index} * {by}u") }
 }
 
+/// `term` where it is a factor or a dividend.
+pub(super) fn factor(term: &str) -> String {
+    if term.contains(' ') { format!("({term})") } else { term.to_string() }
+}
+
 /// An index below `most`, as an expression that stays below `count` if `most` is larger.
 pub(super) fn within(index: &str, most: usize, count: usize) -> String {
     if most > count { format!("min({index}, {}u)", count - 1) } else { format!("({index})") }

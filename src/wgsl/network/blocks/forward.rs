@@ -153,7 +153,7 @@ impl Pass<'_> {
         let HeadSums { parts, chunks, length } = HeadSums::of(self.team, &self.plan.network);
         let comment = format!("The head: {} outputs from {} inputs; its weights begin at vector `base` + {base} of params.", layer.outputs, layer.inputs);
         w.function(comment, "forward_head(base: u32, lane: u32) -> array<vec4<f32>, HEAD>", |w| {
-            self.settle(w);
+            self.settle_all(w);
             line!(w, "let sample = lane % {samples}u;");
             // Lanes beyond the parts repeat the last one, and store nothing.
             let part = within(&format!("lane / {samples}u"), lanes / samples, parts);

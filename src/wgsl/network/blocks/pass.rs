@@ -73,10 +73,15 @@ impl Pass<'_> {
         format!("tape[tape_at() + {}u + {unit} * {vectors}u + {at}]", row * vectors)
     }
 
-    /// A barrier behind which other lanes see what was stored, on the tape too if it holds activations.
+    /// A barrier behind which other lanes see activations and slopes.
     pub(super) fn settle(&self, w: &mut Writer) {
+        w.line(if self.rows.is_some() { "storageBarrier();" } else { "workgroupBarrier();" });
+    }
+
+    /// The same, if workgroup memory is in use besides.
+    pub(super) fn settle_all(&self, w: &mut Writer) {
         if self.rows.is_some() {
-            w.line("storageBarrier();");
+            self.settle(w);
         }
         w.line("workgroupBarrier();");
     }

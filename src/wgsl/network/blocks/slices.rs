@@ -4,7 +4,7 @@
 
 use crate::program::blocks::{DEPTH, Sliced};
 use crate::program::lanes::vectors;
-use crate::wgsl::network::blocks::expressions::{over, plus};
+use crate::wgsl::network::blocks::expressions::{factor, over, plus};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
@@ -40,7 +40,11 @@ impl Pass<'_> {
     /// The slices in workgroup memory.
     pub(super) fn declare_slices(&self, w: &mut Writer) {
         let slices = Sliced::largest(self.team);
-        line!(w, "var<workgroup> rows: array<vec4<f32>, {}>;  // of what a product multiplies, {DEPTH} rows of the tile's samples", DEPTH * self.team.samples / 4);
+        line!(
+            w,
+            "var<workgroup> rows: array<vec4<f32>, {}>;  // of what a product multiplies, {DEPTH} rows of the tile's samples",
+            DEPTH * self.team.samples / 4
+        );
         line!(w, "var<workgroup> weights: array<vec4<f32>, {}>;  // [row][output], one vector unused", DEPTH * slices.row());
     }
 
@@ -89,7 +93,7 @@ impl Pass<'_> {
         let rows = self.rows.as_ref().expect("activations are on the tape");
         let comment = format!("Slopes before the {} activations in h{l}, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
-            self.settle(w);
+            self.settle_all(w);
             let product = Product {
                 sliced: Sliced::of(self.team, units),
                 source: rows.slopes[l].expect("slopes of hidden layers are on the tape"),
@@ -188,16 +192,16 @@ impl Pass<'_> {
         let first = layer.offset / 4 + layer.columns() / 4;
         let row_vectors = DEPTH * quarter;
         for i in 0..row_vectors.div_ceil(lanes) {
-            let at = format!("({from}) * {quarter}u + {}", plus("lane", i * lanes));
+            let at = format!("{} * {quarter}u + {}", factor(from), plus("lane", i * lanes));
             line!(w, "next_row{i} = tape[tape_at() + {}u + min({at}, {}u)];", source * quarter, inner * quarter - 1);
         }
         match product.weights {
             Weights::Rows => {
                 let vectors = sliced.units() / 4;
                 for i in 0..(DEPTH * vectors).div_ceil(lanes) {
-                    let index = plus("lane", i * lanes);
-                    let row = format!("{from} + {}", over(&format!("({index})"), vectors));
-                    let vector = format!("min(first / 4u + ({index}) % {vectors}u, {}u)", outputs / 4 - 1);
+                    let index = factor(&plus("lane", i * lanes));
+                    let row = format!("{from} + {}", over(&index, vectors));
+                    let vector = format!("min(first / 4u + {index} % {vectors}u, {}u)", outputs / 4 - 1);
                     line!(w, "next_weight{i} = params[base + {first}u + min({row}, {}u) * {}u + {vector}];", inner - 1, outputs / 4);
                     if !inner.is_multiple_of(DEPTH) {
                         line!(w, "next_weight{i} = select(vec4(0.0), next_weight{i}, {row} < {inner}u);");
@@ -207,10 +211,10 @@ impl Pass<'_> {
             Weights::Columns => {
                 let groups = DEPTH / 4;
                 for i in 0..(groups * sliced.units() / 4).div_ceil(lanes) {
-                    let index = plus("lane", i * lanes);
-                    let vector = format!("({from}) / 4u + ({index}) % {groups}u");
+                    let index = factor(&plus("lane", i * lanes));
+                    let vector = format!("{} / 4u + {index} % {groups}u", factor(from));
                     for j in 0..4 {
-                        let unit = format!("min(first + {}, {}u)", plus(&format!("4u * ({})", over(&format!("({index})"), groups)), j), layer.inputs - 1);
+                        let unit = format!("min(first + {}, {}u)", plus(&format!("4u * ({})", over(&index, groups)), j), layer.inputs - 1);
                         let n = 4 * i + j;
                         line!(w, "next_weight{n} = params[base + {first}u + {unit} * {}u + min({vector}, {}u)];", inner / 4, inner / 4 - 1);
                         if !inner.is_multiple_of(DEPTH) {
@@ -237,7 +241,7 @@ impl Pass<'_> {
             Weights::Rows => {
                 let vectors = sliced.units() / 4;
                 for i in 0..(DEPTH * vectors).div_ceil(lanes) {
-                    let index = format!("({})", plus("lane", i * lanes));
+                    let index = factor(&plus("lane", i * lanes));
                     guarded(w, i, DEPTH * vectors, &|w| {
                         line!(w, "weights[{} * {}u + {index} % {vectors}u] = next_weight{i};", over(&index, vectors), sliced.row());
                     });
@@ -247,7 +251,7 @@ impl Pass<'_> {
                 let groups = DEPTH / 4;
                 let count = groups * sliced.units() / 4;
                 for i in 0..count.div_ceil(lanes) {
-                    let index = format!("({})", plus("lane", i * lanes));
+                    let index = factor(&plus("lane", i * lanes));
                     guarded(w, i, count, &|w| {
                         for (c, component) in XYZW.iter().enumerate() {
                             let four = (0..4).map(|j| format!("next_weight{}.{component}", 4 * i + j)).collect::<Vec<_>>().join(", ");
