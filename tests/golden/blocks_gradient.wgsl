@@ -618,14 +618,20 @@ fn gradient_end(row: u32, accumulate: bool, lane: u32) {
     if (lane < 4u) {
         partials[row + 36u + lane] = whole(vec4(b2_0), lane).x;
     }
-    for (var i = lane; i < 4u; i += 64u) {
-        partials[row + 7u + i * 4u] = whole(vec4(0.0), lane).x;
+    if (PASSES == 1u || !accumulate) {
+        for (var i = lane; i < 4u; i += 64u) {
+            partials[row + 7u + i * 4u] = whole(vec4(0.0), lane).x;
+        }
     }
-    for (var i = lane; i < 6u; i += 64u) {
-        partials[row + 26u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
+    if (PASSES == 1u || !accumulate) {
+        for (var i = lane; i < 6u; i += 64u) {
+            partials[row + 26u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
+        }
     }
-    for (var i = lane; i < 4u; i += 64u) {
-        partials[row + 42u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
+    if (PASSES == 1u || !accumulate) {
+        for (var i = lane; i < 4u; i += 64u) {
+            partials[row + 42u + i / 2u * 4u + i % 2u] = whole(vec4(0.0), lane).x;
+        }
     }
 }
 
