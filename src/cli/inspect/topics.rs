@@ -326,14 +326,17 @@ fn buffers(plan: &Plan) -> String {
     columns(&rows, "llr")
         + &format!("\n{total} in all. s agent, n environment, t step, e epoch, k minibatch; T, P, G, F, O as in `inspect plan`:\n")
         + &format!(
-            "T = {}, P = {}, G = {} (P and the loss sums), F = {} (rows for truncated episodes), O = {}, r up to {}, parts = {}\n",
+            "T = {}, P = {}, G = {} (P and the loss sums), F = {} (rows for truncated episodes), O = {}, r up to {}, parts = {}\nG' = {} (G without the W' = {} weights of wide layers), r' up to {}\n",
             plan.steps,
             plan.network.padded_parameters(),
             plan.gradient_columns(),
             plan.final_rows,
             plan.environment.observation,
             plan.gradient_rows,
-            plan.norm_parts
+            plan.norm_parts,
+            plan.partial_columns(),
+            plan.tape_columns(),
+            plan.tape.rows
         )
 }
 

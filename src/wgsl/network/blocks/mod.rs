@@ -6,7 +6,8 @@
 //! neighbouring words; sums of gradients stay in the registers of the lane that owns the weight until the dispatch ends. No variable that a lane keeps in
 //! registers is an array: drivers put indexed arrays in memory, or unroll everything that indexes them.
 //!
-//! Observations that are bits are kept as bits ([`bits`]).
+//! Observations that are bits are kept as bits ([`bits`]). Where layers are wide, `gradient` and `evaluate` may keep activations on the tape instead, and take
+//! slices of them through workgroup memory ([`slices`]).
 
 pub(crate) mod backward;
 pub(crate) mod bits;
