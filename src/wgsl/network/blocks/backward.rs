@@ -11,6 +11,9 @@ use crate::wgsl::writer::{Writer, line};
 /// Vectors of outputs in the body of the loop of a product's backward pass.
 const OUTPUTS_AT_ONCE: usize = 2;
 
+/// Most vectors of samples that the sum of a bias's gradient fetches at once.
+const MOST_AT_ONCE: usize = 8;
+
 impl Pass<'_> {
     /// `network_backward` and the functions around it.
     pub(super) fn write_backward(&self, w: &mut Writer) {
@@ -142,9 +145,16 @@ impl Pass<'_> {
         for r in 0..layer.columns().div_ceil(lanes) {
             w.scope(|w| {
                 line!(w, "let k = {};", within(&plus("lane", r * lanes), (r + 1) * lanes, layer.columns()));
-                (0..self.team.samples / 4).for_each(|i| line!(w, "let e{i} = {};", self.slopes(l, "k", &format!("{i}u"))));
-                let terms: Vec<String> = (0..self.team.samples / 4).map(|i| format!("e{i}")).collect();
-                line!(w, "let e = {};", terms.join(" + "));
+                let vectors = self.team.samples / 4;
+                if vectors > MOST_AT_ONCE {
+                    // In a loop: compilers for GPUs would fetch all first, and spill.
+                    w.line("var e = vec4(0.0);");
+                    self.in_a_loop(w, "i", vectors, MOST_AT_ONCE / 2, |w, _, at| line!(w, "e += {};", self.slopes(l, "k", at)));
+                } else {
+                    (0..vectors).for_each(|i| line!(w, "let e{i} = {};", self.slopes(l, "k", &format!("{i}u"))));
+                    let terms: Vec<String> = (0..vectors).map(|i| format!("e{i}")).collect();
+                    line!(w, "let e = {};", terms.join(" + "));
+                }
                 line!(w, "b{l}_{r} += (e.x + e.y) + (e.z + e.w);");
             });
         }
