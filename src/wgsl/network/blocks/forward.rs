@@ -158,19 +158,29 @@ impl Pass<'_> {
             // Lanes beyond the parts repeat the last one, and store nothing.
             let part = within(&format!("lane / {samples}u"), lanes / samples, parts);
             line!(w, "let first = {};", times(&part, chunks * length));
+            // Product `i` of a chunk, with input `number` from the chunk's first on.
+            let add = |w: &mut Writer, chunk: usize, i: &str, number: &str| {
+                let input = format!("{}[sample % 4u]", self.inputs(self.head(), &format!("m{i}"), "sample / 4u"));
+                if parts * chunks * length > layer.inputs {
+                    line!(w, "let m{i} = min({number}, {}u);", layer.inputs - 1);
+                    line!(w, "let x{i} = select(0.0, {input}, {number} < {}u);", layer.inputs);
+                } else {
+                    line!(w, "let m{i} = {number};");
+                    line!(w, "let x{i} = {input};");
+                }
+                (0..head).for_each(|k| line!(w, "y{chunk}_{k} += x{i} * params[base + {}u + m{i} * HEAD];", base + head + k));
+            };
             for chunk in 0..chunks {
                 (0..head).for_each(|k| line!(w, "var y{chunk}_{k} = vec4(0.0);"));
-                for i in chunk * length..(chunk + 1) * length {
-                    let input = format!("{}[sample % 4u]", self.inputs(self.head(), &format!("m{i}"), "sample / 4u"));
-                    if parts * chunks * length > layer.inputs {
-                        line!(w, "let m{i} = min({}, {}u);", plus("first", i), layer.inputs - 1);
-                        line!(w, "let x{i} = select(0.0, {input}, {} < {}u);", plus("first", i), layer.inputs);
-                    } else {
-                        line!(w, "let m{i} = {};", plus("first", i));
-                        line!(w, "let x{i} = {input};");
-                    }
-                    (0..head).for_each(|k| line!(w, "y{chunk}_{k} += x{i} * params[base + {}u + m{i} * HEAD];", base + head + k));
+                if self.rows.is_none() {
+                    (chunk * length..(chunk + 1) * length).for_each(|i| add(w, chunk, &i.to_string(), &plus("first", i)));
                 }
+            }
+            if self.rows.is_some() {
+                // In a loop: compilers for GPUs would fetch all first, and spill.
+                self.in_a_loop(w, "i", length, 1, |w, _, i| {
+                    w.scope(|w| (0..chunks).for_each(|chunk| add(w, chunk, &chunk.to_string(), &format!("{} + {i}", plus("first", chunk * length)))));
+                });
             }
             let store = |w: &mut Writer| {
                 for k in 0..head {
