@@ -23,6 +23,18 @@
 @group(0) @binding(5) var<storage, read> normalizers: array<Normalizer>;                 // [s][O+1]
 @group(0) @binding(6) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
 
+// Steps that a lane reads at once: the loads of one do not depend on the step before it, but a loop of single steps would wait for each of them.
+const AHEAD: u32 = 8u;
+
+// What a lane carries from a step to the one before it.
+struct Carried {
+    value: f32,      // V_{t+1}
+    advantage: f32,  // A_{t+1}
+    episodes: u32,
+    targets: MomentsOf,
+    advantages: MomentsOf,
+}
+
 @compute @workgroup_size(LANES)
 fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(workgroup);
@@ -39,48 +51,66 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
     if (NORMALIZE_REWARDS) {
         reward_scale = normalizers[s * (OBSERVATION + 1u) + OBSERVATION].scale;
         discounted = env_statistics[s * ENVS + n].discounted;
-        for (var t = 0u; t < STEPS; t++) {
-            let transition = transitions[(s * STEPS + t) * ENVS + n];
-            discounted = running_sum_plus(RunningSum(gamma * discounted.value, gamma * discounted.error), transition.reward);
-            returns = moments_push(returns, discounted.value);
-            if ((transition.ending & ENDED) != 0u) {
-                discounted = RunningSum(0.0, 0.0);
+        for (var first = 0u; first < STEPS; first += AHEAD) {
+            var seen: array<Transition, AHEAD>;
+            for (var k = 0u; k < AHEAD; k++) {
+                seen[k] = transitions[(s * STEPS + min(first + k, STEPS - 1u)) * ENVS + n];
+            }
+            for (var k = 0u; k < AHEAD; k++) {
+                if (first + k < STEPS) {
+                    discounted = running_sum_plus(RunningSum(gamma * discounted.value, gamma * discounted.error), seen[k].reward);
+                    returns = moments_push(returns, discounted.value);
+                    if ((seen[k].ending & ENDED) != 0u) {
+                        discounted = RunningSum(0.0, 0.0);
+                    }
+                }
             }
         }
     }
     let value_base = s * VALUE_ROWS * ENVS + n;
-    var next_value = values[value_base + STEPS * ENVS];
-    var next_advantage = 0.0;
-    var episodes = 0u;
-    var targets = MomentsOf(0.0, 0.0, 0.0);
-    var advantages = MomentsOf(0.0, 0.0, 0.0);
-    for (var i = 0u; i < STEPS; i++) {
-        let t = STEPS - 1u - i;
-        let b = (s * STEPS + t) * ENVS + n;
-        let transition = transitions[b];
-        let value = values[value_base + t * ENVS];
-        var reward = transition.reward;
-        if (NORMALIZE_REWARDS) {
-            reward *= reward_scale;
+    var carried = Carried(values[value_base + STEPS * ENVS], 0.0, 0u, MomentsOf(0.0, 0.0, 0.0), MomentsOf(0.0, 0.0, 0.0));
+    for (var end = STEPS; end > 0u; end -= min(end, AHEAD)) {
+        var seen: array<Transition, AHEAD>;  // steps end - 1, end - 2 and so on
+        var value: array<f32, AHEAD>;
+        for (var k = 0u; k < AHEAD; k++) {
+            let t = end - min(end, k + 1u);
+            seen[k] = transitions[(s * STEPS + t) * ENVS + n];
+            value[k] = values[value_base + t * ENVS];
         }
-        if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
-            reward += gamma * values[value_base + (STEPS + 1u + t / EPISODE_LIMIT) * ENVS];
-        }
-        let ended = (transition.ending & ENDED) != 0u;
-        let delta = reward + gamma * select(next_value, 0.0, ended) - value;
-        let advantage = delta + decay * select(next_advantage, 0.0, ended);
-        samples[b] = Sample(advantage, advantage + value, value, transition.log_prob);
-        targets = moments_push(targets, advantage + value);
-        advantages = moments_push(advantages, advantage);
-        episodes += select(0u, 1u, ended);
-        next_value = value;
-        next_advantage = advantage;
-        if (!is_finite(value)) {
-            atomicMin(&faults[s], FAULT_VALUE);
-        }
-        if (!is_finite(advantage)) {
-            atomicMin(&faults[s], FAULT_ADVANTAGE);
+        for (var k = 0u; k < AHEAD; k++) {
+            if (k < end) {
+                step_back(s, n, end - 1u - k, seen[k], value[k], gamma, decay, reward_scale, &carried);
+            }
         }
     }
-    env_statistics[s * ENVS + n] = EnvStatistics(episodes, targets.mean, targets.m2, advantages.mean, advantages.m2, discounted, returns.mean, returns.m2);
+    let targets = carried.targets;
+    let advantages = carried.advantages;
+    env_statistics[s * ENVS + n] =
+        EnvStatistics(carried.episodes, targets.mean, targets.m2, advantages.mean, advantages.m2, discounted, returns.mean, returns.m2);
+}
+
+fn step_back(
+    s: u32, n: u32, t: u32, transition: Transition, value: f32, gamma: f32, decay: f32, reward_scale: f32, carried: ptr<function, Carried>
+) {
+    var reward = transition.reward;
+    if (NORMALIZE_REWARDS) {
+        reward *= reward_scale;
+    }
+    if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
+        reward += gamma * values[(s * VALUE_ROWS + STEPS + 1u + t / EPISODE_LIMIT) * ENVS + n];
+    }
+    let ended = (transition.ending & ENDED) != 0u;
+    let delta = reward + gamma * select((*carried).value, 0.0, ended) - value;
+    let advantage = delta + decay * select((*carried).advantage, 0.0, ended);
+    samples[(s * STEPS + t) * ENVS + n] = Sample(advantage, advantage + value, value, transition.log_prob);
+    if (!is_finite(value)) {
+        atomicMin(&faults[s], FAULT_VALUE);
+    }
+    if (!is_finite(advantage)) {
+        atomicMin(&faults[s], FAULT_ADVANTAGE);
+    }
+    *carried = Carried(
+        value, advantage, (*carried).episodes + select(0u, 1u, ended), moments_push((*carried).targets, advantage + value),
+        moments_push((*carried).advantages, advantage)
+    );
 }

@@ -581,7 +581,16 @@ fn a_plan_beyond_the_adapter_is_refused_before_anything_is_allocated() {
         // The same can be looked at without a device that would hold it.
         assert!(desk.expect(DONE, &format!("inspect plan {flags}")).stdout.contains("\nRefused by this device: this run needs a buffer `"));
     }
-    // What only the software driver cannot do.
+}
+
+/// What only the software driver cannot do: a GPU would begin to train.
+#[test]
+fn a_network_that_the_software_driver_does_not_compile_in_time_is_refused() {
+    let desk = Desk::new();
+    let devices: Vec<Value> = serde_json::from_str(&desk.expect(DONE, "devices --json").stdout).unwrap();
+    if devices.iter().any(|device| device["used"] == true && device["kind"] != "software") {
+        return skip("the device is a GPU");
+    }
     let outcome = desk.refuse("--hidden 2048 --quiet", &["hidden: [2048] makes kernels that the software driver compiles for many minutes"]);
     let refused = format!("\nRefused by this device: {}", outcome.stderr.trim_start_matches("error: "));
     assert!(desk.expect(DONE, "inspect plan --hidden 2048").stdout.ends_with(&refused), "{refused}");

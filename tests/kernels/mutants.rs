@@ -140,7 +140,8 @@ mutants! { Common:
     gradient_scaled_by_tile gradient 0 "counted / f32(MINIBATCH)" => "counted / f32(LANES)", Value;
     samples_past_the_end_counted gradient LAST_PASS "select(0.0, 1.0, i < MINIBATCH)" => "1.0", Value;
     gae_without_lambda gae 0 "gamma * agents[s].gae_lambda" => "gamma", Value;
-    gae_across_the_end_of_an_episode gae 0 "select(next_advantage, 0.0, ended)" => "next_advantage", Value;
+    gae_across_the_end_of_an_episode gae 0 "select((*carried).advantage, 0.0, ended)" => "(*carried).advantage", Value;
+    gae_without_the_first_step gae 0 "if (k < end)" => "if (k + 1u < end)", Value;
     adam_without_bias_correction adam 1 "first / step.first_correction" => "first", Value;
     adam_epsilon_inside_the_root adam 0 "(sqrt(second_corrected) + ADAM_EPSILON)" => "sqrt(second_corrected + ADAM_EPSILON)", Value;
     adam_step_counted_from_zero adam 1 "f32(index + 1u)" => "f32(index)", Value;
