@@ -78,9 +78,11 @@ fn load_action(base: u32, drawn: ptr<function, Drawn>) {
         }
     }
     (*drawn).action = action_from(words);
+    var bits: array<u32, max(MASK_WORDS, 1u)>;
     for (var i = 0u; i < MASK_WORDS; i++) {
-        (*drawn).legal.bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
+        bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
     }
+    (*drawn).legal = Legal(bits);
 }
 
 struct Loss {

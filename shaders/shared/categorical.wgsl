@@ -15,8 +15,12 @@ fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
     return select(ILLEGAL_LOGIT, z[k / 4u][k % 4u], is_legal(legal, k));
 }
 
-// Adds the distribution over the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows.
-fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32) {
+// Writes the log-probabilities of the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows. Returns
+// `entropy` less the sum of p log p. Arrays that are written by index are variables by themselves here and in the policies: in a structure, Microsoft's FXC
+// unrolls every loop around them.
+fn add_categorical(
+    log_probs: ptr<function, array<f32, LOGITS>>, entropy: f32, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32
+) -> f32 {
     var largest = logit(head, legal, first);
     for (var k = 1u; k < count; k++) {
         largest = max(largest, logit(head, legal, first + k));
@@ -26,11 +30,13 @@ fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, 
         total += exp(logit(head, legal, first + k) - largest);
     }
     let log_total = log(total) + largest;
+    var sum = entropy;
     for (var k = 0u; k < count; k++) {
         let log_prob = logit(head, legal, first + k) - log_total;
-        (*policy).log_probs[first + k] = log_prob;
-        (*policy).entropy -= exp(log_prob) * log_prob;
+        (*log_probs)[first + k] = log_prob;
+        sum -= exp(log_prob) * log_prob;
     }
+    return sum;
 }
 
 // The choice among the same logits, counted from `first`, whose share of [0, 1) contains `uniform`. The last legal one gets the remainder from rounding.

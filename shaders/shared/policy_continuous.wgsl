@@ -3,6 +3,7 @@
 // clipped to the environment's bounds only when they are passed to it. Twin: src/reference/policy.rs.
 
 //! import legal
+//! import head_slopes
 
 struct Action {
     values: array<f32, ACTION_DIMS>,
@@ -18,26 +19,29 @@ const HALF_LN_TAU: f32 = 0.9189385332;  // ln(2 pi) / 2
 
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
     var h = head;
-    var result: Policy;
+    // Variables by themselves: see categorical.wgsl.
+    var mean: array<f32, ACTION_DIMS>;
+    var log_std: array<f32, ACTION_DIMS>;
+    var entropy = 0.0;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        result.mean[d] = h[d / 4u][d % 4u];
+        mean[d] = h[d / 4u][d % 4u];
         let k = ACTION_DIMS + d;
-        result.log_std[d] = h[k / 4u][k % 4u];
-        result.entropy += 0.5 + HALF_LN_TAU + result.log_std[d];
+        log_std[d] = h[k / 4u][k % 4u];
+        entropy += 0.5 + HALF_LN_TAU + log_std[d];
     }
-    return result;
+    return Policy(mean, log_std, entropy);
 }
 
 fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
     var p = policy;
-    var action: Action;
+    var values: array<f32, ACTION_DIMS>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         let value = p.mean[d] + exp(p.log_std[d]) * rng_normal(rng);
         // A condition opaque to compilers. Otherwise they would cancel the mean in (action - mean), and the log-probability would not be bit-identical to
         // that of `gradient` for the stored action. No environment has this number.
-        action.values[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
+        values[d] = select(value, 0.0, (*rng).lane == 0xFFFFFFFFu);
     }
-    return action;
+    return Action(values);
 }
 
 fn policy_mode(policy: Policy, legal: Legal) -> Action {
@@ -60,15 +64,14 @@ fn policy_log_prob(policy: Policy, action: Action) -> f32 {
 fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
     var p = policy;
     var a = action;
-    var slope: array<vec4<f32>, HEAD>;
+    var slopes: array<f32, 4u * HEAD>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         let inverse = exp(-p.log_std[d]);
         let z = (a.values[d] - p.mean[d]) * inverse;
-        slope[d / 4u][d % 4u] = log_prob_slope * z * inverse;
-        let k = ACTION_DIMS + d;
-        slope[k / 4u][k % 4u] = log_prob_slope * (z * z - 1.0) + entropy_slope;
+        slopes[d] = log_prob_slope * z * inverse;
+        slopes[ACTION_DIMS + d] = log_prob_slope * (z * z - 1.0) + entropy_slope;
     }
-    return slope;
+    return head_slopes_of(slopes);
 }
 
 // Continuous actions are always legal.
@@ -95,9 +98,9 @@ fn action_word(action: Action, i: u32) -> u32 {
 
 fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
     var w = words;
-    var action: Action;
+    var values: array<f32, ACTION_DIMS>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action.values[d] = bitcast<f32>(w[d]);
+        values[d] = bitcast<f32>(w[d]);
     }
-    return action;
+    return Action(values);
 }

@@ -1,15 +1,16 @@
 // The policy of environments with one discrete action: a categorical distribution over LOGITS actions. Twin: src/reference/policy.rs.
 
 //! import categorical
+//! import head_slopes
 
 struct Action {
     choice: u32,
 }
 
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
-    var result: Policy;
-    add_categorical(&result, head, legal, 0u, LOGITS);
-    return result;
+    var log_probs: array<f32, LOGITS>;
+    let entropy = add_categorical(&log_probs, 0.0, head, legal, 0u, LOGITS);
+    return Policy(log_probs, entropy);
 }
 
 fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
@@ -28,11 +29,11 @@ fn policy_log_prob(policy: Policy, action: Action) -> f32 {
 // d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
 fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
     var p = policy;
-    var slope: array<vec4<f32>, HEAD>;
+    var slopes: array<f32, 4u * HEAD>;
     for (var k = 0u; k < LOGITS; k++) {
-        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
+        slopes[k] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
     }
-    return slope;
+    return head_slopes_of(slopes);
 }
 
 // The first choice without a legal action.

@@ -2,6 +2,7 @@
 // ACTION_FIRST[d] on. Log-probability and entropy are sums. Twin: src/reference/policy.rs.
 
 //! import categorical
+//! import head_slopes
 
 struct Action {
     choices: array<u32, ACTION_DIMS>,
@@ -10,31 +11,32 @@ struct Action {
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
     var firsts = ACTION_FIRSTS;
     var counts = ACTION_SIZES;
-    var result: Policy;
+    var log_probs: array<f32, LOGITS>;
+    var entropy = 0.0;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        add_categorical(&result, head, legal, firsts[d], counts[d]);
+        entropy = add_categorical(&log_probs, entropy, head, legal, firsts[d], counts[d]);
     }
-    return result;
+    return Policy(log_probs, entropy);
 }
 
 fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
     var firsts = ACTION_FIRSTS;
     var counts = ACTION_SIZES;
-    var action: Action;
+    var choices: array<u32, ACTION_DIMS>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action.choices[d] = sample_categorical(policy, legal, firsts[d], counts[d], rng_uniform(rng));
+        choices[d] = sample_categorical(policy, legal, firsts[d], counts[d], rng_uniform(rng));
     }
-    return action;
+    return Action(choices);
 }
 
 fn policy_mode(policy: Policy, legal: Legal) -> Action {
     var firsts = ACTION_FIRSTS;
     var counts = ACTION_SIZES;
-    var action: Action;
+    var choices: array<u32, ACTION_DIMS>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action.choices[d] = most_probable(policy, legal, firsts[d], counts[d]);
+        choices[d] = most_probable(policy, legal, firsts[d], counts[d]);
     }
-    return action;
+    return Action(choices);
 }
 
 fn policy_log_prob(policy: Policy, action: Action) -> f32 {
@@ -54,7 +56,7 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
     var counts = ACTION_SIZES;
     var p = policy;
     var a = action;
-    var slope: array<vec4<f32>, HEAD>;
+    var slopes: array<f32, 4u * HEAD>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
         var entropy = 0.0;
         for (var i = 0u; i < counts[d]; i++) {
@@ -63,10 +65,10 @@ fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slo
         }
         for (var i = 0u; i < counts[d]; i++) {
             let k = firsts[d] + i;
-            slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], entropy, i == a.choices[d], log_prob_slope, entropy_slope);
+            slopes[k] = categorical_slope(p.log_probs[k], entropy, i == a.choices[d], log_prob_slope, entropy_slope);
         }
     }
-    return slope;
+    return head_slopes_of(slopes);
 }
 
 // The first choice without a legal action.
@@ -96,9 +98,9 @@ fn action_word(action: Action, i: u32) -> u32 {
 
 fn action_from(words: array<u32, ACTION_WORDS>) -> Action {
     var w = words;
-    var action: Action;
+    var choices: array<u32, ACTION_DIMS>;
     for (var d = 0u; d < ACTION_DIMS; d++) {
-        action.choices[d] = w[d];
+        choices[d] = w[d];
     }
-    return action;
+    return Action(choices);
 }

@@ -31,6 +31,7 @@ shared!(
     "env_statistics",
     "fault",
     "grid",
+    "head_slopes",
     "legal",
     "minibatch",
     "moments_of",

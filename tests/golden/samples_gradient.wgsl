@@ -219,9 +219,11 @@ fn load_action(base: u32, drawn: ptr<function, Drawn>) {
         }
     }
     (*drawn).action = action_from(words);
+    var bits: array<u32, max(MASK_WORDS, 1u)>;
     for (var i = 0u; i < MASK_WORDS; i++) {
-        (*drawn).legal.bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
+        bits[i] = words[ACTION_WORDS - MASK_WORDS + i];
     }
+    (*drawn).legal = Legal(bits);
 }
 
 struct Loss {
@@ -690,15 +692,16 @@ struct Sample {
 // The policy of environments with one discrete action: a categorical distribution over LOGITS actions. Twin: src/reference/policy.rs.
 
 //! import categorical
+//! import head_slopes
 
 struct Action {
     choice: u32,
 }
 
 fn policy(head: array<vec4<f32>, HEAD>, legal: Legal) -> Policy {
-    var result: Policy;
-    add_categorical(&result, head, legal, 0u, LOGITS);
-    return result;
+    var log_probs: array<f32, LOGITS>;
+    let entropy = add_categorical(&log_probs, 0.0, head, legal, 0u, LOGITS);
+    return Policy(log_probs, entropy);
 }
 
 fn policy_sample(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
@@ -717,11 +720,11 @@ fn policy_log_prob(policy: Policy, action: Action) -> f32 {
 // d(log_prob_slope * log pi(action) + entropy_slope * H)/d head.
 fn policy_slope(policy: Policy, action: Action, log_prob_slope: f32, entropy_slope: f32) -> array<vec4<f32>, HEAD> {
     var p = policy;
-    var slope: array<vec4<f32>, HEAD>;
+    var slopes: array<f32, 4u * HEAD>;
     for (var k = 0u; k < LOGITS; k++) {
-        slope[k / 4u][k % 4u] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
+        slopes[k] = categorical_slope(p.log_probs[k], p.entropy, k == action.choice, log_prob_slope, entropy_slope);
     }
-    return slope;
+    return head_slopes_of(slopes);
 }
 
 // The first choice without a legal action.
@@ -822,8 +825,12 @@ fn logit(head: array<vec4<f32>, HEAD>, legal: Legal, k: u32) -> f32 {
     return select(ILLEGAL_LOGIT, z[k / 4u][k % 4u], is_legal(legal, k));
 }
 
-// Adds the distribution over the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows.
-fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32) {
+// Writes the log-probabilities of the `count` logits from `first` on: log-softmax, shifted by the largest logit so that no exponential overflows. Returns
+// `entropy` less the sum of p log p. Arrays that are written by index are variables by themselves here and in the policies: in a structure, Microsoft's FXC
+// unrolls every loop around them.
+fn add_categorical(
+    log_probs: ptr<function, array<f32, LOGITS>>, entropy: f32, head: array<vec4<f32>, HEAD>, legal: Legal, first: u32, count: u32
+) -> f32 {
     var largest = logit(head, legal, first);
     for (var k = 1u; k < count; k++) {
         largest = max(largest, logit(head, legal, first + k));
@@ -833,11 +840,13 @@ fn add_categorical(policy: ptr<function, Policy>, head: array<vec4<f32>, HEAD>, 
         total += exp(logit(head, legal, first + k) - largest);
     }
     let log_total = log(total) + largest;
+    var sum = entropy;
     for (var k = 0u; k < count; k++) {
         let log_prob = logit(head, legal, first + k) - log_total;
-        (*policy).log_probs[first + k] = log_prob;
-        (*policy).entropy -= exp(log_prob) * log_prob;
+        (*log_probs)[first + k] = log_prob;
+        sum -= exp(log_prob) * log_prob;
     }
+    return sum;
 }
 
 // The choice among the same logits, counted from `first`, whose share of [0, 1) contains `uniform`. The last legal one gets the remainder from rounding.
@@ -873,6 +882,19 @@ fn most_probable(policy: Policy, legal: Legal, first: u32, count: u32) -> u32 {
 fn categorical_slope(log_prob: f32, entropy: f32, chosen: bool, log_prob_slope: f32, entropy_slope: f32) -> f32 {
     let p = exp(log_prob);
     return log_prob_slope * (select(0.0, 1.0, chosen) - p) - entropy_slope * p * (log_prob + entropy);
+}
+
+// ---- head_slopes
+
+// The slopes at the head's outputs, four of them in a vector. Numbers beyond the policy's are 0.
+
+fn head_slopes_of(slopes: array<f32, 4u * HEAD>) -> array<vec4<f32>, HEAD> {
+    var s = slopes;
+    var vectors: array<vec4<f32>, HEAD>;
+    for (var k = 0u; k < HEAD; k++) {
+        vectors[k] = vec4(s[4u * k], s[4u * k + 1u], s[4u * k + 2u], s[4u * k + 3u]);
+    }
+    return vectors;
 }
 
 // ---- network_input
