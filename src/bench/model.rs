@@ -254,7 +254,7 @@ impl Networks<'_> {
 
     /// Whether a product with the weights of layer `l` is made in slices.
     fn in_slices(&self, l: usize) -> bool {
-        l + 1 < self.network.layers.len() && self.rows.as_ref().is_some_and(|rows| rows.inputs[l].is_some())
+        l + 1 < self.network.layers.len() && self.rows.as_ref().is_some_and(|rows| rows.has_inputs(l))
     }
 
     fn forward(&self, which: usize) -> Tile {

@@ -57,6 +57,11 @@ impl Rows {
         }
         rows
     }
+
+    /// Whether the inputs of layer `l` are on the tape.
+    pub(crate) fn has_inputs(&self, l: usize) -> bool {
+        self.inputs[l].is_some()
+    }
 }
 
 /// A layer on the tape.

@@ -68,7 +68,7 @@ impl Pass<'_> {
             w.file(parts::INTO_TILE[0]);
         }
         for l in 0..self.head() {
-            let is_sliced = self.rows.as_ref().is_some_and(|rows| rows.inputs[l].is_some());
+            let is_sliced = self.rows.as_ref().is_some_and(|rows| rows.has_inputs(l));
             if is_sliced { self.forward_in_slices(w, l) } else { self.forward_layer(w, l) }
         }
         self.forward_head(w);

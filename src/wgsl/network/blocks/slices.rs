@@ -31,10 +31,26 @@ enum Weights {
     Columns,
 }
 
+impl Product<'_> {
+    /// Vectors of a slice of the rows of `samples`.
+    fn row_vectors(&self, samples: usize) -> usize {
+        DEPTH * samples / 4
+    }
+
+    /// What lanes fetch of a slice of the weights: vectors of outputs, or four vectors that make four of these.
+    fn weight_pieces(&self) -> usize {
+        let vectors = self.sliced.units() / 4;
+        match self.weights {
+            Weights::Rows => DEPTH * vectors,
+            Weights::Columns => DEPTH / 4 * vectors,
+        }
+    }
+}
+
 impl Pass<'_> {
     /// Whether observations are gathered on the tape: if the first layer is taped.
     pub(super) fn gathers(&self) -> bool {
-        self.rows.as_ref().is_some_and(|rows| rows.inputs[0].is_some())
+        self.rows.as_ref().is_some_and(|rows| rows.has_inputs(0))
     }
 
     /// The slices in workgroup memory.
@@ -175,11 +191,9 @@ impl Pass<'_> {
 
     /// Variables for what a lane fetches of a slice: vectors of rows, and of weights.
     fn declare_fetched(&self, w: &mut Writer, product: &Product) {
-        let of_rows = (DEPTH * self.team.samples / 4).div_ceil(self.team.lanes);
-        let of_weights = match product.weights {
-            Weights::Rows => (DEPTH * product.sliced.units() / 4).div_ceil(self.team.lanes),
-            Weights::Columns => 4 * (DEPTH / 4 * product.sliced.units() / 4).div_ceil(self.team.lanes),
-        };
+        let of_rows = product.row_vectors(self.team.samples).div_ceil(self.team.lanes);
+        let vectors = if matches!(product.weights, Weights::Rows) { 1 } else { 4 };
+        let of_weights = vectors * product.weight_pieces().div_ceil(self.team.lanes);
         (0..of_rows).for_each(|i| line!(w, "var next_row{i}: vec4<f32>;"));
         (0..of_weights).for_each(|i| line!(w, "var next_weight{i}: vec4<f32>;"));
     }
@@ -190,15 +204,14 @@ impl Pass<'_> {
         let (lanes, quarter) = (self.team.lanes, self.team.samples / 4);
         let layer = self.layers()[l];
         let first = layer.offset / 4 + layer.columns() / 4;
-        let row_vectors = DEPTH * quarter;
-        for i in 0..row_vectors.div_ceil(lanes) {
+        for i in 0..product.row_vectors(self.team.samples).div_ceil(lanes) {
             let at = format!("{} * {quarter}u + {}", factor(from), plus("lane", i * lanes));
             line!(w, "next_row{i} = tape[tape_at() + {}u + min({at}, {}u)];", source * quarter, inner * quarter - 1);
         }
         match product.weights {
             Weights::Rows => {
                 let vectors = sliced.units() / 4;
-                for i in 0..(DEPTH * vectors).div_ceil(lanes) {
+                for i in 0..product.weight_pieces().div_ceil(lanes) {
                     let index = factor(&plus("lane", i * lanes));
                     let row = format!("{from} + {}", over(&index, vectors));
                     let vector = format!("min(first / 4u + {index} % {vectors}u, {}u)", outputs / 4 - 1);
@@ -210,7 +223,7 @@ impl Pass<'_> {
             }
             Weights::Columns => {
                 let groups = DEPTH / 4;
-                for i in 0..(groups * sliced.units() / 4).div_ceil(lanes) {
+                for i in 0..product.weight_pieces().div_ceil(lanes) {
                     let index = factor(&plus("lane", i * lanes));
                     let vector = format!("{} / 4u + {index} % {groups}u", factor(from));
                     for j in 0..4 {
@@ -230,7 +243,7 @@ impl Pass<'_> {
     fn put(&self, w: &mut Writer, product: &Product) {
         let sliced = product.sliced;
         let lanes = self.team.lanes;
-        let row_vectors = DEPTH * self.team.samples / 4;
+        let (row_vectors, weight_pieces) = (product.row_vectors(self.team.samples), product.weight_pieces());
         let guarded = |w: &mut Writer, i: usize, count: usize, body: &dyn Fn(&mut Writer)| {
             if (i + 1) * lanes > count { w.when(format_args!("{} < {count}u", plus("lane", i * lanes)), body) } else { body(w) }
         };
@@ -240,19 +253,18 @@ impl Pass<'_> {
         match product.weights {
             Weights::Rows => {
                 let vectors = sliced.units() / 4;
-                for i in 0..(DEPTH * vectors).div_ceil(lanes) {
+                for i in 0..weight_pieces.div_ceil(lanes) {
                     let index = factor(&plus("lane", i * lanes));
-                    guarded(w, i, DEPTH * vectors, &|w| {
+                    guarded(w, i, weight_pieces, &|w| {
                         line!(w, "weights[{} * {}u + {index} % {vectors}u] = next_weight{i};", over(&index, vectors), sliced.row());
                     });
                 }
             }
             Weights::Columns => {
                 let groups = DEPTH / 4;
-                let count = groups * sliced.units() / 4;
-                for i in 0..count.div_ceil(lanes) {
+                for i in 0..weight_pieces.div_ceil(lanes) {
                     let index = factor(&plus("lane", i * lanes));
-                    guarded(w, i, count, &|w| {
+                    guarded(w, i, weight_pieces, &|w| {
                         for (c, component) in XYZW.iter().enumerate() {
                             let four = (0..4).map(|j| format!("next_weight{}.{component}", 4 * i + j)).collect::<Vec<_>>().join(", ");
                             let row = plus(&format!("4u * ({index} % {groups}u)"), c);
