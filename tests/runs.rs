@@ -505,6 +505,20 @@ fn the_last_checkpoints_and_the_best_are_kept() {
     let manifest: Value = serde_json::from_str(&desk.read("again/run.json")).unwrap();
     assert_eq!(manifest["sessions"][1]["from_update"], best);
     assert_eq!(sha(&desk, "again"), sha(&desk, "run"));
+
+    // Where all numbered ones are damaged, the best is offered, if it is intact.
+    let damage = |name: &str| {
+        let mut bytes = desk.bytes(name);
+        *bytes.last_mut().unwrap() ^= 1;
+        desk.write(name, bytes);
+    };
+    ["update-20", "update-24"].iter().for_each(|name| damage(&format!("run/checkpoints/{name}.safetensors")));
+    desk.expect(REFUSED, "eval run --episodes 2").says(&["update-24.safetensors: ", "add --from best"]);
+    desk.expect(DONE, "eval run --episodes 2 --from best --quiet");
+    damage("run/checkpoints/best.safetensors");
+    for from in ["", "--from best"] {
+        desk.expect(REFUSED, &format!("eval run --episodes 2 {from}")).says(&["no other checkpoint of this run can be used either"]);
+    }
 }
 
 #[test]

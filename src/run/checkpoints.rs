@@ -127,8 +127,10 @@ pub fn read(directory: &Path, which: Which, plan: &Plan, configs: &[String]) -> 
     read(&path).map_err(|error| match error {
         Error::Checkpoint { path: bad, problem, .. } => {
             let usable = all.iter().rev().find(|(_, other)| *other != bad && read(other).is_ok());
+            let best = directory.join(BEST);
             let help = match usable {
                 Some((updates, _)) => format!("the checkpoint of update {updates} is intact: add --from {updates}"),
+                None if best != bad && best.exists() && read(&best).is_ok() => "the best checkpoint is intact: add --from best".into(),
                 None => "no other checkpoint of this run can be used either".into(),
             };
             Error::Checkpoint { path: bad, problem, help }

@@ -230,7 +230,7 @@ impl Prepared {
             let name = &gpu.info.name;
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
             if plan.mapping != Mapping::Units {
-                display.note("note: software drivers are slow with networks this large: kernels made for them take hidden layers of up to 128,128.");
+                display.note("note: this will be slow: the kernels made for software drivers want Vulkan, and hidden layers of up to 128,128.");
             } else if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
                 display.note("note: for hidden layers this wide, software drivers compile kernels for a while before the first row.");
             }

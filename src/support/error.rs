@@ -207,7 +207,7 @@ impl Error {
             .into(),
             Error::NoAdapter { found, .. } if found.is_empty() => without_adapters(SYSTEM).into(),
             Error::NoAdapter { found, .. } => {
-                let how = "leave out --backend, and name one with --adapter by its index, its id or part of its name";
+                let how = "name one with --adapter by its index, its id or part of its name, without --backend unless it has that backend";
                 format!("{how}; these adapters exist:\n{}", found.join("\n"))
             }
             Error::Shader { report, .. } => report.clone(),
