@@ -5,7 +5,6 @@
 mod common;
 mod desk;
 
-#[cfg(target_os = "linux")] // what needs a driver or a program that only it has
 use common::skip;
 #[cfg(unix)]
 use desk::INTERRUPTED;
