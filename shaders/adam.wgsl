@@ -13,6 +13,7 @@
 //! import rng
 //! import adam_step
 //! import fault
+//! import squared_norm
 //! import whole
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
@@ -36,12 +37,7 @@ fn adam(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let column = place.group * LANES + lane;
     let agent = agents[s];
 
-    // Every lane adds the parts of the squared norm, in the same order.
-    var squares = 0.0;
-    for (var i = 0u; i < NORM_PARTS; i++) {
-        squares += norms[s * NORM_PARTS + i];
-    }
-    let norm = sqrt(squares);
+    let norm = sqrt(squared_norm(s, lane));
     let of_step = (s * EPOCHS * MINIBATCHES + dispatch.index) * LOSSES;
     var skipped = false;
     if (TARGET_KL) {

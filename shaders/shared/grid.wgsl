@@ -20,5 +20,7 @@ struct Place {
 
 fn place_of(workgroup: vec3<u32>) -> Place {
     let i = part.first * GRAIN + workgroup.x;
-    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+    // Software drivers load an agent's numbers once, rather than for each lane, if their address is a constant.
+    let s = select(i / (GROUPS * GRID_NETWORKS), 0u, ONE_AGENT);
+    return Place(s, i / GROUPS % GRID_NETWORKS, i % GROUPS);
 }

@@ -132,6 +132,8 @@ pub(crate) fn tapes(network: &Network, packed: bool) -> bool {
 
 /// Rows of a slice that a product takes through workgroup memory, where activations are on the tape.
 pub(crate) const DEPTH: usize = 16;
+/// Most samples, or inputs of a layer, whose products with a vector of the lane's own each lane of a subgroup sums at once, where subgroups broadcast.
+pub(crate) const SUBGROUP_ROWS: usize = 32;
 /// Most units of a block of outputs, if a lane has one vector of them or more.
 const MOST_UNITS: usize = 128;
 /// Samples of a tile whose activations are on the tape, best first.
@@ -188,7 +190,7 @@ impl Sliced {
 /// memory does not suffice.
 pub(crate) fn taped_team(profile: &Profile, network: &Network, packed: bool, minibatch: usize) -> Option<Team> {
     let head = network.layers.last()?.columns() / 4;
-    if !profile.blocks || !profile.tapes_activations || head > MOST_HEAD || !tapes(network, packed) {
+    if !profile.blocks || !(profile.tapes_activations || profile.broadcasts()) || head > MOST_HEAD || !tapes(network, packed) {
         return None;
     }
     let teams = TAPED_SAMPLES.map(|samples| Team { lanes: LANES[LANES.len() - 1], samples });
@@ -204,7 +206,7 @@ fn fits_taped(team: Team, profile: &Profile, network: &Network, packed: bool) ->
         () if taped(network, packed)[0] => 4 * team.samples,
         () => 16 * layer.inputs * row(team.samples),
     };
-    let slices = DEPTH * (team.samples / 4 + Sliced::largest(team).row());
+    let slices = if profile.broadcasts() { 0 } else { DEPTH * (team.samples / 4 + Sliced::largest(team).row()) };
     let bytes = 16 * (slices + 4 * head * row(team.samples) + scratch(team, network)) + observed;
     // A mask of bits has one for each sample.
     bytes <= profile.wide_bytes as usize && (!packed || team.samples <= 32)

@@ -170,7 +170,7 @@ impl Plan {
         let most_rows = tiles.div_ceil(most_tiles.min(worth_a_row)).min(rows.max(enough_rows));
         // As many as make rows equally long.
         let gradient_rows = if mapping == Mapping::Blocks { equal_parts(tiles, most_rows) } else { most_rows };
-        let tape = if taped { Tape::new(&network, packed, activations_taped, gradient_rows, profile.scratch_bytes as usize) } else { Tape::default() };
+        let tape = if taped { Tape::new(&network, packed, activations_taped, gradient_rows, &profile) } else { Tape::default() };
         let tiles_of_row = tiles.div_ceil(gradient_rows);
         let tiles_per_pass = match tape.most_tiles(gradient_rows, tile) {
             Some(most) => equal_parts(tiles_of_row, most_tiles.min(most)),
@@ -429,6 +429,7 @@ impl Plan {
             ("ACTION_DIMS", u(self.environment.actions.dims())),
             ("ACTION_WORDS", u(self.action_words())),
             ("MASK_WORDS", u(self.mask_words())),
+            ("ONE_AGENT", Bool(self.agents == 1)),
             ("ENVS", u(self.envs)),
             ("STEPS", u(self.steps)),
             ("BATCH", u(self.batch)),

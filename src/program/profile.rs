@@ -23,7 +23,7 @@ pub struct Profile {
     pub wide_bytes: u32,
     /// Fewest lanes of a workgroup that shares tiles of wide networks.
     pub wide_lanes: u32,
-    /// Whether the tape holds the activations of wide networks, instead of workgroup memory.
+    /// Whether the tape holds the activations of wide networks, instead of workgroup memory. It does, too, if subgroups are vectors of the processor.
     pub tapes_activations: bool,
     /// Most environment steps of one rollout dispatch, when lanes map to samples.
     pub steps_per_dispatch: u32,
@@ -91,6 +91,11 @@ pub const PROFILES: &[Profile] = &[
 ];
 
 impl Profile {
+    /// Whether lanes that share a tile broadcast what they load, because a subgroup is a vector of the processor. Every workgroup has at least 32 lanes.
+    pub(crate) fn broadcasts(&self) -> bool {
+        (1..=32).contains(&self.subgroup)
+    }
+
     /// The profile called `name`.
     pub fn named(name: &str) -> Option<Profile> {
         PROFILES.iter().copied().find(|profile| profile.name == name)

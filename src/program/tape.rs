@@ -9,6 +9,7 @@
 
 use crate::program::blocks;
 use crate::program::lanes::vectors;
+use crate::program::profile::Profile;
 use crate::spec::network::{Layer, NETWORKS, Network};
 
 /// The tape of a plan, and the workgroups of `weight_gradient`, which are 256 lanes in a square.
@@ -99,8 +100,9 @@ const MOST_ACTIVATIONS: usize = 1 << 25;
 pub(crate) fn most_rows(network: &Network, packed: bool, samples: usize) -> usize {
     (MOST_ACTIVATIONS / (samples * Rows::of(network, packed, true).units * NETWORKS)).max(1)
 }
-/// Workgroups that fill a large GPU.
+/// Workgroups that fill a large GPU, and a processor.
 const WORKGROUPS: usize = 256;
+const WORKGROUPS_OF_A_PROCESSOR: usize = 16;
 
 /// The layers of `network` that are taped.
 pub(crate) fn layers(network: &Network, packed: bool, activations: bool) -> Vec<Taped> {
@@ -126,16 +128,17 @@ pub(crate) fn blocks_of(layer: &Layer, block: [usize; 2]) -> [usize; 2] {
 }
 
 impl Tape {
-    /// The tape of `network`, some of whose layers are taped, given the rows of partial gradients and the bytes of workgroup memory.
-    pub(crate) fn new(network: &Network, packed: bool, activations: bool, gradient_rows: usize, scratch_bytes: usize) -> Tape {
+    /// The tape of `network`, some of whose layers are taped, given the rows of partial gradients.
+    pub(crate) fn new(network: &Network, packed: bool, activations: bool, gradient_rows: usize, profile: &Profile) -> Tape {
         let layers = layers(network, packed, activations);
         let blocks = |block: [usize; 2]| layers.iter().map(|taped| blocks_of(&taped.layer, block).iter().product::<usize>()).sum::<usize>();
-        let fits = |block: &[usize; 2]| 16 * 4 * VECTORS * (SIDE * (block[0] + block[1]) / 4 + 2) <= scratch_bytes;
+        let fits = |block: &[usize; 2]| 16 * 4 * VECTORS * (SIDE * (block[0] + block[1]) / 4 + 2) <= profile.scratch_bytes as usize;
         // A load of a vector costs about as much as four multiplications of one.
         let cost = |&block: &[usize; 2]| blocks(block) * (block[0] * block[1] + 2 * (block[0] + block[1]));
         let block = [[8, 8], [8, 4], [4, 8], [4, 4]].into_iter().filter(fits).min_by_key(cost).expect("the smallest fits everywhere");
         let blocks = blocks(block);
-        let rows = (WORKGROUPS / (NETWORKS * blocks)).clamp(1, gradient_rows);
+        let workgroups = if profile.broadcasts() { WORKGROUPS_OF_A_PROCESSOR } else { WORKGROUPS };
+        let rows = (workgroups / (NETWORKS * blocks)).clamp(1, gradient_rows);
         Tape { units: Rows::of(network, packed, activations).units, rows, block, blocks, activations }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Six names are not files there: `environment`
 //! is the environment's file with [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
-//! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is `reduce_subgroups`.
+//! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is
+//! `reduce_subgroups`, and `squared_norm` likewise.
 
 use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
@@ -51,6 +52,8 @@ shared!(
     "rng",
     "running_sum",
     "sample",
+    "squared_norm",
+    "squared_norm_subgroups",
     "transition",
     "whole",
 );
@@ -117,6 +120,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
         "rows" => Some(products::rows(plan)),
         "learner" => Some(networks.learner()),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
+        "squared_norm" if plan.profile.subgroup > 0 => shared("squared_norm_subgroups"),
         _ => None,
     };
     let mut composed = expand(source, lookup);

@@ -68,7 +68,9 @@ struct Place {
 
 fn place_of(workgroup: vec3<u32>) -> Place {
     let i = part.first * GRAIN + workgroup.x;
-    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+    // Software drivers load an agent's numbers once, rather than for each lane, if their address is a constant.
+    let s = select(i / (GROUPS * GRID_NETWORKS), 0u, ONE_AGENT);
+    return Place(s, i / GROUPS % GRID_NETWORKS, i % GROUPS);
 }
 
 // ---- network
@@ -221,6 +223,7 @@ fn network_input(x: f32) -> f32 {
 const OBSERVATION_WORDS: u32 = 4u;
 const PACKED_OBSERVATIONS: bool = false;
 const HEAD: u32 = 1u;
+const ONE_AGENT: bool = true;
 const ENVS: u32 = 8u;
 const VALUE_ROWS: u32 = 6u;
 const BLOCK: u32 = 48u;

@@ -129,7 +129,9 @@ struct Place {
 
 fn place_of(workgroup: vec3<u32>) -> Place {
     let i = part.first * GRAIN + workgroup.x;
-    return Place(i / (GROUPS * GRID_NETWORKS), i / GROUPS % GRID_NETWORKS, i % GROUPS);
+    // Software drivers load an agent's numbers once, rather than for each lane, if their address is a constant.
+    let s = select(i / (GROUPS * GRID_NETWORKS), 0u, ONE_AGENT);
+    return Place(s, i / GROUPS % GRID_NETWORKS, i % GROUPS);
 }
 
 // ---- agent
@@ -1285,6 +1287,7 @@ const HEAD: u32 = 1u;
 const LOGITS: u32 = 2u;
 const ACTION_WORDS: u32 = 1u;
 const MASK_WORDS: u32 = 0u;
+const ONE_AGENT: bool = true;
 const ENVS: u32 = 8u;
 const STEPS: u32 = 4u;
 const BATCH: u32 = 32u;

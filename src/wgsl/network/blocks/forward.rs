@@ -105,6 +105,9 @@ impl Pass<'_> {
             format!("Layer {l}: {} outputs from {} inputs; its weights begin at vector `base` + {} of params.", layer.outputs, layer.inputs, layer.offset / 4);
         w.function(comment, format_args!("forward_{l}(base: u32, lane: u32)"), |w| {
             w.line(if l == 0 && self.is_packed() { "turn_bits(lane);" } else { "workgroupBarrier();" });
+            if self.plan.profile.broadcasts() && !(l == 0 && self.is_packed()) {
+                return self.forward_in_subgroups(w, l);
+            }
             self.each_block(w, layer.columns(), block, |w| {
                 let biases = Self::of_units(w, "bias", |vector| format!("params[{} + {vector}]", plus("base", layer.offset / 4)), block);
                 for (j, bias) in biases.iter().enumerate() {

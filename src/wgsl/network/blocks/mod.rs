@@ -7,7 +7,7 @@
 //! registers is an array: drivers put indexed arrays in memory, or unroll everything that indexes them.
 //!
 //! Observations that are bits are kept as bits ([`bits`]). Where layers are wide, `gradient` and `evaluate` may keep activations on the tape instead, and take
-//! slices of them through workgroup memory ([`slices`]).
+//! slices of them through workgroup memory ([`slices`]). Where a subgroup is a vector of the processor, its lanes broadcast what they load ([`subgroups`]).
 
 pub(crate) mod backward;
 pub(crate) mod bits;
@@ -15,4 +15,5 @@ pub(crate) mod expressions;
 pub(crate) mod forward;
 pub(crate) mod pass;
 pub(crate) mod slices;
+pub(crate) mod subgroups;
 pub(crate) mod text;

@@ -55,6 +55,9 @@ impl Pass<'_> {
 
     /// The slices in workgroup memory.
     pub(super) fn declare_slices(&self, w: &mut Writer) {
+        if self.plan.profile.broadcasts() {
+            return;
+        }
         let slices = Sliced::largest(self.team);
         line!(
             w,
@@ -76,6 +79,9 @@ impl Pass<'_> {
                 self.gather(w);
             }
             self.settle(w);
+            if self.plan.profile.broadcasts() {
+                return self.forward_in_subgroups(w, l);
+            }
             let product = Product {
                 sliced: Sliced::of(self.team, columns),
                 source: rows.inputs[l].expect("its inputs are on the tape"),
@@ -110,6 +116,10 @@ impl Pass<'_> {
         let comment = format!("Slopes before the {} activations in h{l}, from those at the {} outputs of layer {l}.", layer.inputs, layer.outputs);
         w.function(comment, format_args!("backward_{l}(base: u32, lane: u32)"), |w| {
             self.settle_all(w);
+            if self.plan.profile.broadcasts() {
+                self.backward_in_subgroups(w, l);
+                return self.settle(w);
+            }
             let product = Product {
                 sliced: Sliced::of(self.team, units),
                 source: rows.slopes[l].expect("slopes of hidden layers are on the tape"),
