@@ -173,6 +173,8 @@ fn wide_layers_and_long_observations() {
         ("hidden=140,203 tuning=tile=64,lanes=128", observation(9), profile("gpu")),
         ("hidden=126,223", named("2048"), profile("gpu")),
         ("hidden=130,131", observation(5), profile("software")),
+        ("hidden=126,223", named("2048"), profile("software")),
+        ("hidden=203,140 tuning=tile=64,lanes=128 envs=9", observation(17), Profile { gradient_rows: 1, ..profile("software") }),
         ("hidden=9,4", named("2048"), Profile { blocks: false, ..profile("gpu") }),
         ("hidden=36,8 envs=9 steps=55", named("MinAtar/Breakout-v1"), one_row),
         ("hidden=36,8", named("2048"), profile("gpu")),

@@ -28,6 +28,8 @@ enum Text {
     Wide,
     /// The same, with activations in workgroup memory.
     WideTiles,
+    /// The same, where lanes broadcast what they load.
+    WideSubgroups,
     /// Where moments are merged from parts, and rows of gradients are added in slices.
     Parts,
     /// With several choices.
@@ -72,13 +74,19 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Bits => "env=2048",
         Text::Blocks => "hidden=11,18",
         Text::BlocksOfBits => "env=2048 hidden=9,5",
-        Text::Wide | Text::WideTiles => "hidden=165,157",
+        Text::Wide | Text::WideTiles | Text::WideSubgroups => "hidden=165,157",
         Text::Parts => "envs=1802 minibatches=2",
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
     let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
     let plan = Plan { learn_steps: if learns { plan.learn_steps.min(2) } else { 0 }, ..plan };
-    (plan.lanes_are_units() && !learns || plan.learn_steps > 0 || !matches!(text, Text::Units | Text::Bits | Text::Learns | Text::Learner)).then_some(plan)
+    let is_there = match text {
+        Text::Units | Text::Bits => plan.lanes_are_units(),
+        Text::Learns | Text::Learner => plan.learn_steps > 0,
+        Text::WideSubgroups => subgroup > 0,
+        _ => true,
+    };
+    is_there.then_some(plan)
 }
 
 /// Stands for the last pass of the first gradient step, where samples run out.
@@ -101,8 +109,10 @@ fn is_in_a_file(text: &str) -> bool {
 /// Replaces `from` by `to` in the kernel and asserts that `by` is among the checks that find it.
 fn caught(text: Text, kernel: &'static str, index: u32, from: &'static str, to: &'static str, by: Check) {
     assert!(
-        matches!(text, Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::WideTiles | Text::Learner)
-            || is_in_a_file(from),
+        matches!(
+            text,
+            Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::WideTiles | Text::WideSubgroups | Text::Learner
+        ) || is_in_a_file(from),
         "no file of shaders/ contains `{from}`"
     );
     let Some(plan) = mutant_plan(text) else { return skip("under this profile there is no such text") };
@@ -297,6 +307,7 @@ mutants! { Wide:
     products_of_the_other_network weight_gradient 0 "place.s * GRID_NETWORKS + place.network) * TAPE_VECTORS" => "place.s * GRID_NETWORKS) * TAPE_VECTORS", Value;
     earlier_sums_of_the_last_input_left_out weight_gradient 1 "block.input + 4u * row < block.input_count" => "block.input + 4u * row + 1u < block.input_count", Value;
     earlier_sums_of_the_last_outputs_left_out weight_gradient 1 "block.output / 4u + column < block.slope_count / 4u" => "block.output / 4u + column + 1u < block.slope_count / 4u", Value;
+    last_part_of_the_norm_left_out adam 0 "i < NORM_PARTS; i++" => "i + 1u < NORM_PARTS; i++", Value;
     rows_of_the_tape_left_out sum_gradient 0 "return TAPE_ROWS;" => "return TAPE_ROWS - 1u;", Value;
     rows_beyond_the_tape_added sum_gradient 0 "return TAPE_ROWS;" => "return GRADIENT_ROWS + 1u;", Value;
     sums_of_the_other_network sum_gradient 0 "+ network * (TAPE_COLUMNS / 8u)" => "", Value;
@@ -306,6 +317,20 @@ mutants! { Wide:
 mutants! { WideTiles:
     taped_input_of_another_unit gradient 0 "tape[tape_at() + 0u + i] = h1[i / 4u * ROW" => "tape[tape_at() + 0u + i] = h1[(i / 4u + 1u) % 165u * ROW", Value;
     taped_slopes_are_activations gradient 0 "660u + i] = h2[" => "660u + i] = h1[", Value;
+}
+
+mutants! { WideSubgroups:
+    number_of_another_lane evaluate 0 "subgroupBroadcast(x0.y, 1u) * w1" => "subgroupBroadcast(x0.y, 0u) * w1", Value;
+    number_of_another_sample gradient 0 "y6 += subgroupBroadcast(x1.z, 1u)" => "y6 += subgroupBroadcast(x1.y, 1u)", Value;
+    inputs_beyond_the_last gradient 0 "i + own < 165u" => "true", Value;
+    weights_of_another_output gradient 0 "vec4(t0_0.y, t0_1.y" => "vec4(t0_0.x, t0_1.y", Value;
+    blocks_of_other_subgroups_left_out gradient 0 "for (var block = lane / " => "for (var block = 1u + lane / ", Value;
+    slopes_of_units_that_are_not_there gradient 0 "4u * vector + 1u < 165u)" => "true)", Value;
+    sum_with_another_input weight_gradient 0 "g1 += subgroupBroadcast(x0.y, 1u) * w1" => "g1 += subgroupBroadcast(x0.y, 0u) * w1", Value;
+    sum_with_another_output weight_gradient 0 "vec4(e0.y, e1.y" => "vec4(e0.y, e0.y", Value;
+    sums_of_the_last_outputs_left_out weight_gradient 0 "block.output / 4u + vector < block.slope_count / 4u" => "block.output / 4u + vector + 1u < block.slope_count / 4u", Unwritten;
+    part_of_the_norm_twice adam 0 "own < NORM_PARTS)" => "true)", Value;
+    sums_of_later_passes_begin_anew weight_gradient 1 "if (accumulate) {" => "if (false) {", Value;
 }
 
 mutants! { Parts:

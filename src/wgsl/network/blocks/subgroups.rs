@@ -5,7 +5,7 @@
 use crate::program::blocks::SUBGROUP_ROWS;
 use crate::program::lanes::vectors;
 use crate::spec::network::Layer;
-use crate::wgsl::network::blocks::expressions::plus;
+use crate::wgsl::network::blocks::expressions::{over, plus};
 use crate::wgsl::network::blocks::pass::Pass;
 use crate::wgsl::network::parts::XYZW;
 use crate::wgsl::writer::{Writer, line};
@@ -77,8 +77,8 @@ impl Pass<'_> {
         let ragged = !(outputs / 4).is_multiple_of(lanes);
         line!(w, "let own = lane % {lanes}u;");
         w.block(format_args!("for (var block = lane / {lanes}u; block < {blocks}u; block += {}u)", self.team.lanes.div_ceil(lanes)), |w| {
-            line!(w, "let vector = block / {across}u * {lanes}u + own;");
-            line!(w, "let first = block % {across}u * {}u;", samples / 4);
+            line!(w, "let vector = {} * {lanes}u + own;", over("block", across));
+            line!(w, "let first = {};", if across == 1 { "0u".into() } else { format!("block % {across}u * {}u", samples / 4) });
             let known = if ragged { format!("min(vector, {}u)", outputs / 4 - 1) } else { "vector".into() };
             line!(w, "let known = {known};");
             line!(w, "let initial = {};", begin("known"));
