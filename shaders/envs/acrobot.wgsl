@@ -56,14 +56,14 @@ fn acrobot_slope(s: vec4<f32>, torque: f32) -> vec4<f32> {
     let upper = parameters.mass_1 * parameters.centre_1 * parameters.centre_1 + parameters.mass_2 * parameters.length_1 * parameters.length_1;
     let angle_1 = acrobot_wrap(s.x);
     let angle_2 = acrobot_wrap(s.y);
-    let cosine = cos(angle_2);
-    let sine = sin(angle_2);
+    let cosine = precise_cos(angle_2);
+    let sine = precise_sin(angle_2);
     let d1 = upper + own_2 + 2.0 * reach * cosine + 2.0 * parameters.inertia;
     let d2 = own_2 + reach * cosine + parameters.inertia;
     // cos(angle - pi/2) = sin(angle).
-    let phi2 = parameters.mass_2 * parameters.centre_2 * parameters.gravity * sin(acrobot_wrap(angle_1 + angle_2));
+    let phi2 = parameters.mass_2 * parameters.centre_2 * parameters.gravity * precise_sin(acrobot_wrap(angle_1 + angle_2));
     let weight_1 = (parameters.mass_1 * parameters.centre_1 + parameters.mass_2 * parameters.length_1) * parameters.gravity;
-    let phi1 = -reach * s.w * s.w * sine - 2.0 * reach * s.w * s.z * sine + weight_1 * sin(angle_1) + phi2;
+    let phi1 = -reach * s.w * s.w * sine - 2.0 * reach * s.w * s.z * sine + weight_1 * precise_sin(angle_1) + phi2;
     let acceleration_2 = (torque + d2 / d1 * phi1 - reach * s.z * s.z * sine - phi2) / (own_2 + parameters.inertia - d2 * d2 / d1);
     let acceleration_1 = -(d2 * acceleration_2 + phi1) / d1;
     return vec4(s.z, s.w, acceleration_1, acceleration_2);
@@ -86,12 +86,12 @@ fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>
         clamp(moved.z, -parameters.max_speed_1, parameters.max_speed_1),
         clamp(moved.w, -parameters.max_speed_2, parameters.max_speed_2),
     );
-    let above = -cos(angle_1) - cos(acrobot_wrap(angle_1 + angle_2)) > 1.0;
+    let above = -precise_cos(angle_1) - precise_cos(acrobot_wrap(angle_1 + angle_2)) > 1.0;
     return Outcome(select(-1.0, 0.0, above), above);
 }
 
 fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    return array(cos(state.angle_1), sin(state.angle_1), cos(state.angle_2), sin(state.angle_2), state.velocity_1, state.velocity_2);
+    return array(precise_cos(state.angle_1), precise_sin(state.angle_1), precise_cos(state.angle_2), precise_sin(state.angle_2), state.velocity_1, state.velocity_2);
 }
 
 fn acrobot_link(point: vec2<f32>, start: vec2<f32>, end: vec2<f32>) -> f32 {

@@ -44,8 +44,8 @@ fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>
     let old = *state;
     let total_mass = parameters.cart_mass + parameters.pole_mass;
     let force = select(-parameters.force, parameters.force, action == 1u);
-    let sine = sin(old.angle);
-    let cosine = cos(old.angle);
+    let sine = precise_sin(old.angle);
+    let cosine = precise_cos(old.angle);
     let pull = (force + parameters.pole_mass * parameters.pole_half_length * old.angular_velocity * old.angular_velocity * sine) / total_mass;
     let angular_acceleration = (parameters.gravity * sine - cosine * pull)
         / (parameters.pole_half_length * (4.0 / 3.0 - parameters.pole_mass * cosine * cosine / total_mass));

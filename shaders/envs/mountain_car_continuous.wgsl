@@ -42,7 +42,7 @@ fn hill_angle(position: f32) -> f32 {
 
 // The hill's slope, as a fraction of the steepest.
 fn hill_slope(position: f32) -> f32 {
-    return cos(hill_angle(position));
+    return precise_cos(hill_angle(position));
 }
 
 fn env_step(state: ptr<function, EnvState>, action: array<f32, 1>, rng: ptr<function, Rng>) -> Outcome {
@@ -62,7 +62,7 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
 }
 
 fn hill_picture(position: f32) -> f32 {
-    return 0.45 * sin(hill_angle(position)) + 0.1;
+    return 0.45 * precise_sin(hill_angle(position)) + 0.1;
 }
 
 // The hill, the flag at the goal, and the car.

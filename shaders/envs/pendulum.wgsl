@@ -38,7 +38,7 @@ fn env_step(state: ptr<function, EnvState>, action: array<f32, 1>, rng: ptr<func
     let angle = (*state).angle;
     let cost = angle * angle + 0.1 * (*state).angular_velocity * (*state).angular_velocity + 0.001 * torque * torque;
     let length = parameters.length;
-    let acceleration = 3.0 * parameters.gravity / (2.0 * length) * sin(angle) + 3.0 / (parameters.mass * length * length) * torque;
+    let acceleration = 3.0 * parameters.gravity / (2.0 * length) * precise_sin(angle) + 3.0 / (parameters.mass * length * length) * torque;
     let velocity = clamp((*state).angular_velocity + acceleration * parameters.time_step, -parameters.max_speed, parameters.max_speed);
     let turned = angle + velocity * parameters.time_step;
     *state = EnvState(turned - 2.0 * PENDULUM_PI * round(turned / (2.0 * PENDULUM_PI)), velocity);
@@ -46,7 +46,7 @@ fn env_step(state: ptr<function, EnvState>, action: array<f32, 1>, rng: ptr<func
 }
 
 fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
-    return array(cos(state.angle), sin(state.angle), state.angular_velocity);
+    return array(precise_cos(state.angle), precise_sin(state.angle), state.angular_velocity);
 }
 
 // The rod, and its hinge in the middle.

@@ -67,8 +67,8 @@ fn env_step(state: ptr<function, EnvState>, action: array<u32, 2>, rng: ptr<func
     let right = f32(action[0]) * (parameters.max_thrust / QUAD_LEVELS);
     let left = f32(action[1]) * (parameters.max_thrust / QUAD_LEVELS);
     let lift = (right + left) / parameters.mass;
-    s.x_velocity -= QUAD_TIME_STEP * lift * sin(s.angle);
-    s.z_velocity += QUAD_TIME_STEP * (lift * cos(s.angle) - parameters.gravity);
+    s.x_velocity -= QUAD_TIME_STEP * lift * precise_sin(s.angle);
+    s.z_velocity += QUAD_TIME_STEP * (lift * precise_cos(s.angle) - parameters.gravity);
     s.angular_velocity += QUAD_TIME_STEP * parameters.arm_length * (right - left) / parameters.inertia;
     s.x += QUAD_TIME_STEP * s.x_velocity;
     s.z += QUAD_TIME_STEP * s.z_velocity;
@@ -90,8 +90,8 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
         (state.z - parameters.target_z) / 2.0,
         state.x_velocity / 2.0,
         state.z_velocity / 2.0,
-        sin(state.angle),
-        cos(state.angle),
+        precise_sin(state.angle),
+        precise_cos(state.angle),
         state.angular_velocity / 4.0,
     );
 }

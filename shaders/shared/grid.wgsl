@@ -1,16 +1,7 @@
 // The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
 // the first part.
 
-struct Part {
-    first: u32,
-}
-
-@group(1) @binding(0) var<uniform> part: Part;
-
-// 0, which compilers do not know: a dispatch has few parts, but their number comes from memory.
-fn hidden_zero() -> u32 {
-    return part.first >> 31u;
-}
+//! import part
 
 struct Place {
     s: u32,        // agent

@@ -1,6 +1,8 @@
 // Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), a keyed bijection of 64 bits. Twin: src/spec/random.rs.
 // A stream is keyed by (seed, domain, time, lane), so that random numbers do not depend on how the work is split.
 
+//! import trigonometry
+
 const RESET_DOMAIN: u32 = 1u;    // time: step of the run; lane: environment
 const ACTION_DOMAIN: u32 = 2u;   // the same
 const STEP_DOMAIN: u32 = 3u;     // the same
@@ -80,8 +82,8 @@ fn rng_high_word(a: u32, b: u32) -> u32 {
     return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
 }
 
-// Standard normal (Box and Muller 1958). The angle is between -pi and pi, where WGSL's accuracy of the cosine is best.
+// Standard normal (Box and Muller 1958).
 fn rng_normal(rng: ptr<function, Rng>) -> f32 {
     let radius = sqrt(-2.0 * log(1.0 - rng_uniform(rng)));
-    return -radius * cos(RNG_TAU * (rng_uniform(rng) - 0.5));
+    return -radius * precise_cos(RNG_TAU * (rng_uniform(rng) - 0.5));
 }

@@ -83,6 +83,11 @@ pub fn is_software(info: &wgpu::AdapterInfo) -> bool {
     info.device_type == wgpu::DeviceType::Cpu
 }
 
+/// Whether the adapter is Mesa's software driver, for which the profile `software` is made. Others (SwiftShader, WARP) are like GPUs in what they compile well.
+fn is_llvmpipe(info: &wgpu::AdapterInfo) -> bool {
+    is_software(info) && info.name.contains("llvmpipe")
+}
+
 /// Storage buffers that `learn` binds: more than WebGPU promises.
 pub const LEARN_BUFFERS: u32 = 10;
 
@@ -130,7 +135,7 @@ pub fn too_small(limits: &wgpu::Limits) -> Vec<String> {
 
 /// The profile that `name` (a profile's name, or "auto") selects on an adapter.
 pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> Profile {
-    let automatic = match is_software(info) {
+    let automatic = match is_llvmpipe(info) {
         true => "software",
         false if limits.max_compute_workgroup_storage_size < 32_768 => "small",
         false => "gpu",
@@ -142,8 +147,10 @@ pub fn profile(name: &str, info: &wgpu::AdapterInfo, limits: &wgpu::Limits) -> P
     let tiles_learned = if limits.max_storage_buffers_per_shader_stage < LEARN_BUFFERS { 0 } else { profile.tiles_learned };
     // NVIDIA's own driver was measured with counts that it knows. Software drivers take minutes to compile blocks in loops.
     let keeps_loops = profile.keeps_loops && info.vendor != NVIDIA && !is_software(info);
+    // SwiftShader needs gigabytes of memory to compile the default network as straight-line code, and DX12's compilers for WARP minutes.
+    let straight_line_limit = if is_llvmpipe(info) { profile.straight_line_limit } else { 0 };
     let wide_bytes = if profile.name == "gpu" { wide_bytes(limits.max_compute_workgroup_storage_size) } else { profile.wide_bytes };
-    Profile { steps_per_dispatch, subgroup, tiles_learned, keeps_loops, wide_bytes, ..profile }
+    Profile { straight_line_limit, steps_per_dispatch, subgroup, tiles_learned, keeps_loops, wide_bytes, ..profile }
 }
 
 /// Bytes of workgroup memory for wide networks on a GPU that has `bytes` for a workgroup: several workgroups should share a processor.
@@ -154,10 +161,10 @@ pub(crate) fn wide_bytes(bytes: u32) -> u32 {
 /// NVIDIA's PCI vendor id.
 const NVIDIA: u32 = 0x10DE;
 
-/// Subgroup size of the adapter, if it is a software driver whose subgroup size is fixed and fills whole vectors; otherwise 0.
+/// Subgroup size of the adapter, if it is Mesa's software driver and the size is fixed and fills whole vectors; otherwise 0.
 fn fixed_subgroup(info: &wgpu::AdapterInfo) -> u32 {
     let lanes = info.subgroup_min_size;
-    if is_software(info) && lanes == info.subgroup_max_size && lanes.is_multiple_of(4) && lanes <= 64 { lanes } else { 0 }
+    if is_llvmpipe(info) && lanes == info.subgroup_max_size && lanes.is_multiple_of(4) && lanes <= 64 { lanes } else { 0 }
 }
 
 impl Gpu {

@@ -15,6 +15,7 @@
 //     rng_below(rng, count)        u32, one of 0, 1, ..., count - 1
 //     rng_normal(rng)              f32, standard normal
 //     rng_bits(rng)                u32, 32 random bits
+//     precise_sin(x)               and precise_cos(x): within 2^-21 on every device; WGSL's sin and cos may be off by 2^-11
 //     Outcome(reward, terminated)  what env_step returns: an f32 and a bool
 //     parameters.NAME              the value of a field of EnvParameters, in every function
 //     //! import PATH.wgsl         as a line of its own: what that file declares; PATH begins in the directory of this file

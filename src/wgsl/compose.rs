@@ -42,6 +42,7 @@ shared!(
     "observation",
     "opaque",
     "outcome",
+    "part",
     "permute",
     "policy_continuous",
     "policy_discrete",
@@ -55,6 +56,7 @@ shared!(
     "squared_norm",
     "squared_norm_subgroups",
     "transition",
+    "trigonometry",
     "whole",
 );
 

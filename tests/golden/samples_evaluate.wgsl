@@ -49,16 +49,7 @@ fn evaluate_row(s: u32, i: u32, lane: u32) {
 // The position of a workgroup in its kernel's grid. A dispatch may be cut into parts of GRAIN workgroups (src/device/pace.rs); the host passes the number of
 // the first part.
 
-struct Part {
-    first: u32,
-}
-
-@group(1) @binding(0) var<uniform> part: Part;
-
-// 0, which compilers do not know: a dispatch has few parts, but their number comes from memory.
-fn hidden_zero() -> u32 {
-    return part.first >> 31u;
-}
+//! import part
 
 struct Place {
     s: u32,        // agent
@@ -166,6 +157,21 @@ fn network_forward(base: u32, lane: u32) -> array<vec4<f32>, HEAD> {
 
 fn whole(value: vec4<f32>, lane: u32) -> vec4<f32> {
     return select(value, vec4(0.0), lane == 0xffffffffu);
+}
+
+// ---- part
+
+// What tells the parts of a dispatch apart; see grid.wgsl.
+
+struct Part {
+    first: u32,
+}
+
+@group(1) @binding(0) var<uniform> part: Part;
+
+// 0, which compilers do not know: a dispatch has few parts, but their number comes from memory.
+fn hidden_zero() -> u32 {
+    return part.first >> 31u;
 }
 
 // ---- observation

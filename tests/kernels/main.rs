@@ -4,6 +4,7 @@
 //! - [`mutants`]: broken kernels, and a broken harness, that the checks must catch;
 //! - [`lockstep`]: whole updates, kernel by kernel, naming the first that diverges;
 //! - [`gradients`]: the reference's gradient against finite differences;
+//! - [`functions`]: what the reference assumes of exponentials, sines and the like;
 //! - [`randomness`]: random numbers and permutations;
 //! - [`races`]: each kernel executed on the CPU, which finds races and barriers that are missing;
 //! - [`games`]: games in whole numbers, replayed exactly;
@@ -17,6 +18,7 @@
 mod common;
 mod conformance;
 mod environment;
+mod functions;
 mod games;
 mod gradients;
 mod harness;
