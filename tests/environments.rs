@@ -416,7 +416,7 @@ const OBSERVATION: &str = "const OBSERVATION: u32 = 4u;\n";
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
 const MISSING_FUNCTION: Mistake =
-    discrete(&[("fn env_step(", "fn env_stap(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `env_stap` in line 64?)"]);
+    discrete(&[("fn env_step(", "fn env_stap(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `env_stap` in line 65?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],

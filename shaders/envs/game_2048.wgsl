@@ -85,15 +85,17 @@ fn tiles_merging(near: u32, far: u32) -> u32 {
     return tiles_filled(near) & ~tiles_filled(near ^ far) & tiles_filled(near ^ TILES_LARGEST);
 }
 
+// What a move towards the nearer of two lines, and one towards the farther, would change. (No line is picked by an index: Microsoft's older compiler unrolls
+// everything around a vector whose components are.)
+fn tiles_changes(near: u32, far: u32) -> vec2<u32> {
+    let from_far = tiles_filled(far);
+    let from_near = tiles_filled(near);
+    return vec2(from_far & ~from_near, from_near & ~from_far) | vec2(tiles_merging(near, far));
+}
+
 // Whether a move towards the first line, and one towards the last, would change anything.
 fn tiles_movable_across(lines: vec4<u32>) -> vec2<bool> {
-    var changes = vec2(0u);
-    for (var k = 0u; k < 3u; k++) {
-        let near = tiles_filled(lines[k]);
-        let far = tiles_filled(lines[k + 1u]);
-        changes |= vec2(far & ~near, near & ~far) | vec2(tiles_merging(lines[k], lines[k + 1u]));
-    }
-    return changes != vec2(0u);
+    return (tiles_changes(lines.x, lines.y) | tiles_changes(lines.y, lines.z) | tiles_changes(lines.z, lines.w)) != vec2(0u);
 }
 
 // Whether each of the four moves would change anything.
@@ -103,34 +105,37 @@ fn tiles_movable(rows: vec4<u32>) -> vec4<bool> {
     return vec4(vertical.x, horizontal.y, vertical.y, horizontal.x);
 }
 
-// Tiles of line k + 1 slide into the gaps of line k.
-fn tiles_close(lines: ptr<function, vec4<u32>>, k: u32) {
-    let into_gaps = (*lines)[k + 1u] & ~(tiles_filled((*lines)[k]) * 15u);
-    (*lines)[k] |= into_gaps;
-    (*lines)[k + 1u] ^= into_gaps;
+// Two lines after the tiles of the farther one slid into the gaps of the nearer.
+fn tiles_closed(near: u32, far: u32) -> vec2<u32> {
+    let into_gaps = far & ~(tiles_filled(near) * 15u);
+    return vec2(near | into_gaps, far ^ into_gaps);
+}
+
+// Two lines after the equal tiles of the farther one merged with those of the nearer; `score` grows by what merges.
+fn tiles_merged(near: u32, far: u32, score: ptr<function, u32>) -> vec2<u32> {
+    let merging = tiles_merging(near, far);
+    let merged = (near + merging) & (merging * 15u);
+    for (var shift = 0u; shift < 16u; shift += 4u) {
+        *score += (1u << ((merged >> shift) & 15u)) & ~1u;
+    }
+    return vec2(near + merging, far & ~(merging * 15u));
 }
 
 // All tiles slide towards the first line, four cells at a time; `score` grows by what merges.
 fn tiles_slid(lines: vec4<u32>, score: ptr<function, u32>) -> vec4<u32> {
     var l = lines;
-    for (var last = 3u; last > 0u; last--) {
-        for (var k = 0u; k < last; k++) {
-            tiles_close(&l, k);
-        }
-    }
-    for (var k = 0u; k < 3u; k++) {
-        let merging = tiles_merging(l[k], l[k + 1u]);
-        l[k] += merging;
-        l[k + 1u] &= ~(merging * 15u);
-        let merged = l[k] & (merging * 15u);
-        for (var shift = 0u; shift < 16u; shift += 4u) {
-            *score += (1u << ((merged >> shift) & 15u)) & ~1u;
-        }
-    }
+    l = vec4(tiles_closed(l.x, l.y), l.zw);
+    l = vec4(l.x, tiles_closed(l.y, l.z), l.w);
+    l = vec4(l.xy, tiles_closed(l.z, l.w));
+    l = vec4(tiles_closed(l.x, l.y), l.zw);
+    l = vec4(l.x, tiles_closed(l.y, l.z), l.w);
+    l = vec4(tiles_closed(l.x, l.y), l.zw);
+    l = vec4(tiles_merged(l.x, l.y, score), l.zw);
+    l = vec4(l.x, tiles_merged(l.y, l.z, score), l.w);
+    l = vec4(l.xy, tiles_merged(l.z, l.w, score));
     // No two gaps follow each other, and none comes first.
-    tiles_close(&l, 1u);
-    tiles_close(&l, 2u);
-    return l;
+    l = vec4(l.x, tiles_closed(l.y, l.z), l.w);
+    return vec4(l.xy, tiles_closed(l.z, l.w));
 }
 
 fn tiles_moved(rows: vec4<u32>, direction: u32, score: ptr<function, u32>) -> vec4<u32> {
@@ -144,20 +149,18 @@ fn tiles_moved(rows: vec4<u32>, direction: u32, score: ptr<function, u32>) -> ve
 
 // The board with a new tile in a random empty cell.
 fn tiles_with_new(rows: vec4<u32>, rng: ptr<function, Rng>) -> vec4<u32> {
-    var filled = 0u;
-    for (var row = 0u; row < 4u; row++) {
-        filled += countOneBits(tiles_filled(rows[row]));
-    }
-    var gaps_before = rng_below(rng, 16u - filled);
+    let filled = vec4(tiles_filled(rows.x), tiles_filled(rows.y), tiles_filled(rows.z), tiles_filled(rows.w));
+    let counts = countOneBits(filled);
+    var gaps_before = rng_below(rng, 16u - (counts.x + counts.y + counts.z + counts.w));
     let tile = select(1u, 2u, rng_uniform(rng) < parameters.four_probability);
-    var result = rows;
+    var place = 0u;
     for (var cell = 0u; cell < 16u; cell++) {
         if (tiles_at(rows, cell) == 0u) {
-            result[cell / 4u] |= select(0u, tile << (4u * (cell % 4u)), gaps_before == 0u);
+            place = select(place, cell, gaps_before == 0u);
             gaps_before--;  // past 0 it stays large
         }
     }
-    return result;
+    return rows | select(vec4(0u), vec4(tile << (4u * (place % 4u))), vec4(place / 4u) == vec4(0u, 1u, 2u, 3u));
 }
 
 // Whether the decimal `number`'s digits, 3 x 5 dots each, cover a point; the text is centred in [-1, 1]^2.

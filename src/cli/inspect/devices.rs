@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn the_adapter_of_a_run_is_marked_and_what_is_too_small_is_named() {
         let small = wgpu::Limits { max_storage_buffers_per_shader_stage: 4, ..wgpu::Limits::default() };
-        let adapters = [adapter("First", wgpu::DeviceType::DiscreteGpu, wgpu::Limits::default()), adapter("Second", wgpu::DeviceType::Cpu, small)];
-        for (wanted, index) in [("", Some(0)), ("second", Some(1)), ("third", None)] {
+        let adapters = [adapter("First", wgpu::DeviceType::DiscreteGpu, wgpu::Limits::default()), adapter("llvmpipe", wgpu::DeviceType::Cpu, small)];
+        for (wanted, index) in [("", Some(0)), ("LLVM", Some(1)), ("third", None)] {
             let config = Config { adapter: wanted.into(), ..Config::default() };
             assert_eq!(chosen(&adapters, &config).expect("not several"), index);
             let devices = [0, 1].map(|i| Device::new(i, &adapters[i], index == Some(i), &config));
@@ -141,7 +141,7 @@ mod tests {
             let text = to_text(&devices);
             let marked: Vec<bool> = text.lines().skip(1).take(2).map(|line| line.starts_with('*')).collect();
             assert_eq!(marked, [index == Some(0), index == Some(1)], "{text}");
-            assert!(text.contains("Second cannot be used: max_storage_buffers_per_shader_stage is 4, but 8 are needed"), "{text}");
+            assert!(text.contains("llvmpipe cannot be used: max_storage_buffers_per_shader_stage is 4, but 8 are needed"), "{text}");
             assert!(!text.contains("First cannot"), "{text}");
             let json: serde_json::Value = serde_json::from_str(&to_json(&devices)).expect("JSON");
             assert_eq!(json[0]["used"], index == Some(0));
