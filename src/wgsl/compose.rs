@@ -3,7 +3,7 @@
 //! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Six names are not files there: `environment`
 //! is the environment's file with [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
 //! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is
-//! `reduce_subgroups`, and `squared_norm` likewise.
+//! `reduce_subgroups`, and `squared_norm` likewise; the latter is `squared_norm_of_many` if the plan has many parts of it.
 
 use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
@@ -54,11 +54,15 @@ shared!(
     "running_sum",
     "sample",
     "squared_norm",
+    "squared_norm_of_many",
     "squared_norm_subgroups",
     "transition",
     "trigonometry",
     "whole",
 );
+
+/// Most parts of the gradient's norm that every lane of `adam` adds by itself.
+const MOST_PARTS_OF_A_LANE: usize = 128;
 
 /// The text of `shaders/shared/NAME.wgsl`.
 fn shared(name: &str) -> Option<String> {
@@ -123,6 +127,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
         "learner" => Some(networks.learner()),
         "reduce" if plan.profile.subgroup > 0 => shared("reduce_subgroups"),
         "squared_norm" if plan.profile.subgroup > 0 => shared("squared_norm_subgroups"),
+        "squared_norm" if plan.norm_parts > MOST_PARTS_OF_A_LANE => shared("squared_norm_of_many"),
         _ => None,
     };
     let mut composed = expand(source, lookup);

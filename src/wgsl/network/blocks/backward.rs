@@ -189,12 +189,7 @@ impl Pass<'_> {
                 });
                 for j in 0..block.units {
                     for half in 0..halves {
-                        let [activation, place] =
-                            [self.inputs(l, &format!("unit{j}"), &plus("at", half)), self.slopes(l - 1, &format!("unit{j}"), &plus("at", half))];
-                        let slope = format!("d{j}_{half} * activation_slope({activation})");
-                        // Units that only fill up the last vector have no slope.
-                        let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, unit{j} < {}u)", layer.inputs) } else { slope };
-                        line!(w, "{place} = {real};");
+                        self.store_slope(w, l, units, [&format!("unit{j}"), &plus("at", half)], &format!("d{j}_{half}"));
                     }
                 }
             });

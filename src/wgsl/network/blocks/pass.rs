@@ -4,7 +4,7 @@ use crate::program::blocks::{self, Block, Team};
 use crate::program::plan::Plan;
 use crate::program::tape::Rows;
 use crate::spec::network::Layer;
-use crate::wgsl::network::blocks::expressions::{over, plus, times};
+use crate::wgsl::network::blocks::expressions::{factor, over, plus, times};
 use crate::wgsl::network::parts::{self, XYZW};
 use crate::wgsl::writer::{Writer, line};
 
@@ -65,6 +65,15 @@ impl Pass<'_> {
             _ if l == self.head() => format!("sloped({k} * ROW + {at})"),
             _ => format!("h{}[{k} * ROW + {at}]", l + 1),
         }
+    }
+
+    /// Stores `value`, the slope behind the activation of input `unit` of layer `l`, one of `units`, as the slope before it.
+    pub(super) fn store_slope(&self, w: &mut Writer, l: usize, units: usize, [unit, at]: [&str; 2], value: &str) {
+        let number = factor(unit);
+        let (inputs, slope) = (self.layers()[l].inputs, format!("{value} * activation_slope({})", self.inputs(l, &number, at)));
+        // Units that only fill up the last vector have no slope.
+        let real = if units > inputs { format!("select(vec4(0.0), {slope}, {unit} < {inputs}u)") } else { slope };
+        line!(w, "{} = {real};", self.slopes(l - 1, &number, at));
     }
 
     /// Vector `at` of row `row` + `unit` of the tile on the tape.

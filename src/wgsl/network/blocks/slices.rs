@@ -128,12 +128,7 @@ impl Pass<'_> {
                 begin: &|_| "vec4(0.0)".into(),
                 weights: Weights::Columns,
             };
-            self.product(w, l, &product, |w, unit, half, value| {
-                let slope = format!("{value} * activation_slope({})", self.inputs(l, &format!("({unit})"), half));
-                // Units that only fill up the last vector have no slope.
-                let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, {unit} < {}u)", layer.inputs) } else { slope };
-                line!(w, "{} = {real};", self.slopes(l - 1, &format!("({unit})"), half));
-            });
+            self.product(w, l, &product, |w, unit, half, value| self.store_slope(w, l, units, [unit, half], value));
             self.settle(w);
         });
     }

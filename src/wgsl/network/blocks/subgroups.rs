@@ -58,12 +58,7 @@ impl Pass<'_> {
             begin: &|_| "vec4(0.0)".into(),
             transposed: true,
         };
-        self.product_of_subgroups(w, l, &product, |w, unit, at, value| {
-            let slope = format!("{value} * activation_slope({})", self.inputs(l, &format!("({unit})"), at));
-            // Units that only fill up the last vector have no slope.
-            let real = if units > layer.inputs { format!("select(vec4(0.0), {slope}, {unit} < {}u)", layer.inputs) } else { slope };
-            line!(w, "{} = {real};", self.slopes(l - 1, &format!("({unit})"), at));
-        });
+        self.product_of_subgroups(w, l, &product, |w, unit, at, value| self.store_slope(w, l, units, [unit, at], value));
     }
 
     /// The product of layer `l`; `store(unit, vector of samples, value)` for each output of the lane.
