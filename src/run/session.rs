@@ -3,7 +3,7 @@
 use crate::device::gpu::Gpu;
 use crate::program::lanes::Mapping;
 use crate::program::plan::Plan;
-use crate::program::profile::PROFILES;
+use crate::program::profile::{PROFILES, Profile};
 use crate::run::appear::refuse_existing;
 use crate::run::checkpoints::{self, Which, Writer};
 use crate::run::device::DeviceSummary;
@@ -207,6 +207,17 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
 /// Width of a hidden layer from which Mesa's software driver needs more than a quarter of a minute to compile the kernels.
 const SLOW_TO_COMPILE: u32 = 512;
 
+/// Why a software driver is given kernels that are made for GPUs.
+fn made_for_gpus(plan: &Plan) -> &'static str {
+    if plan.profile.name == "software" {
+        "the kernels for software drivers want Vulkan, and hidden layers of up to 128,128"
+    } else if Profile::named(&plan.config.profile).is_some() {
+        "these kernels are made for GPUs; `--profile auto` selects those for the device"
+    } else {
+        "the kernels for software drivers are made for Mesa's llvmpipe; this driver gets those for GPUs"
+    }
+}
+
 /// A trainer that has not started yet, with its device and display.
 struct Prepared {
     trainer: Trainer,
@@ -230,7 +241,7 @@ impl Prepared {
             let name = &gpu.info.name;
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
             if plan.mapping != Mapping::Units {
-                display.note("note: this will be slow: the kernels made for software drivers want Vulkan, and hidden layers of up to 128,128.");
+                display.note(&format!("note: this will be slow: {}.", made_for_gpus(&plan)));
             } else if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
                 display.note("note: for hidden layers this wide, software drivers compile kernels for a while before the first row.");
             }
@@ -554,7 +565,6 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::profile::Profile;
     use crate::spec::records::MetricsRow;
     use bytemuck::Zeroable;
 
@@ -564,6 +574,17 @@ mod tests {
 
     fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32, window: u32, stopped: u32) -> Row {
         plan.row(&MetricsRow { update, mean_return, window, stopped, fault: u32::MAX, ..MetricsRow::zeroed() }, agent, f64::from(update), 1.0)
+    }
+
+    #[test]
+    fn slow_kernels_are_put_down_to_what_was_asked_for() {
+        let why = |asked: &str, used: &str, hidden: &[u32]| {
+            let config = Config { profile: asked.into(), hidden: hidden.to_vec(), ..Config::default() };
+            made_for_gpus(&Plan::new(&config, Profile::named(used).expect("a profile")).expect("a plan"))
+        };
+        assert!(why("gpu", "gpu", &[64, 64]).contains("--profile auto"));
+        assert!(why("auto", "gpu", &[64, 64]).contains("llvmpipe"));
+        assert!(why("auto", "software", &[256, 256]).contains("up to 128,128"));
     }
 
     #[test]
