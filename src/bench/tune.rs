@@ -320,6 +320,8 @@ impl Tuned {
                 "{}: a whole update takes {best} instead of {own} (medians of {ROUNDS}). Runs like this one on this device use these sizes\nfrom now on, which changes rounding; --tuning none: not.",
                 self.sizes
             )
+        } else if self.candidates.len() == 1 {
+            "There are no other sizes for this plan: runs use the program's own.".into()
         } else if self.update_seconds.is_empty() {
             "The program's own sizes are the fastest: runs use them.".into()
         } else {

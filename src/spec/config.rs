@@ -250,10 +250,8 @@ fn integer(least: u32, most: u32) -> impl Fn(&u32) -> Allowed {
 fn number(least: f64, most: f64) -> impl Fn(&PerAgent) -> Allowed {
     move |values| match values.values().iter().find(|value| !(least..=most).contains(*value)) {
         None => Ok(()),
-        Some(value) => {
-            let near = if value.is_nan() { least } else { value.clamp(least, most) };
-            Err((format!("{} is out of range ({} to {})", typed(*value), typed(least), typed(most)), nearest(typed(near))))
-        }
+        Some(value) if value.is_nan() => Err(("NaN is not a number".into(), format!("give a number from {} to {}", typed(least), typed(most)))),
+        Some(&value) => Err((format!("{} is out of range ({} to {})", typed(value), typed(least), typed(most)), nearest(typed(value.clamp(least, most))))),
     }
 }
 
@@ -437,6 +435,7 @@ mod tests {
             (&["hidden=4,5000"], "hidden: width 5000 is out of range (1 to 4096)", "nearest that works: 4096"),
             (&["target_return=inf"], "target_return: inf is not a number to reach", "leave it out to train to total_steps"),
             (&["gamma=1.5"], "gamma: 1.5 is out of range (0 to 1)", "nearest that works: 1"),
+            (&["lr=nan"], "lr: NaN is not a number", "give a number from 0 to 100"),
             (&["target_kl=nan"], "target_kl: NaN is out of range", "give a number greater than 0, up to 1e30"),
             (&["max_grad_norm=0"], "max_grad_norm: 0 is out of range", "give a number greater than 0, up to 1e30"),
             (&["max_grad_norm=1e-50"], "max_grad_norm: 1e-50 is 0 in the 32 bits of the device", "give a number from 1e-37 on"),
