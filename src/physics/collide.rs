@@ -1,0 +1,191 @@
+//! Contacts of geoms.
+
+use crate::physics::kinematics::Pose;
+use crate::physics::model::{Geom, Model, Shape};
+use crate::physics::number::Number;
+use crate::physics::spatial::{Matrix, Vector, column, constant, cross, dot, minus, null, plus, times};
+
+/// Parameters of the contacts of two geoms (MuJoCo's documentation, "Contact parameters").
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// The geoms; a plane is the first one.
+    pub geoms: [usize; 2],
+    /// 1 without friction, 3 with sliding friction.
+    pub condim: u32,
+    /// Coefficient of sliding friction.
+    pub friction: f64,
+    /// Reference acceleration.
+    pub solref: [f64; 2],
+    /// Impedance.
+    pub solimp: [f64; 5],
+    /// Distance at which the constraint begins, m.
+    pub margin: f64,
+}
+
+/// A point in which two geoms touch, or may.
+#[derive(Debug, Clone)]
+pub struct Contact<N> {
+    /// Distance of the surfaces, m; negative where they overlap.
+    pub distance: N,
+    /// The point, relative to the tree of each geom's body.
+    pub points: [Vector<N>; 2],
+    /// The normal, from the first geom to the second, and the two tangents if there is friction.
+    pub axes: Vec<Vector<N>>,
+}
+
+/// The pairs of geoms that may touch.
+pub fn pairs(model: &Model) -> Vec<Pair> {
+    let welds = model.welds();
+    let parent = |weld: usize| welds[model.bodies[weld].parent];
+    let mut pairs = Vec::new();
+    for (a, first) in model.geoms.iter().enumerate() {
+        for (b, second) in model.geoms.iter().enumerate().skip(a + 1) {
+            let [weld, other] = [welds[first.body], welds[second.body]];
+            let adjacent = weld != 0 && other != 0 && (parent(weld) == other || parent(other) == weld);
+            let touch = first.contype & second.conaffinity != 0 || second.contype & first.conaffinity != 0;
+            if weld != other && !adjacent && touch {
+                let geoms = if shape_order(first.kind) > shape_order(second.kind) { [b, a] } else { [a, b] };
+                pairs.push(pair(geoms, first, second));
+            }
+        }
+    }
+    pairs
+}
+
+/// MuJoCo calls the collider of two shapes with the lesser one first.
+fn shape_order(shape: Shape) -> u32 {
+    match shape {
+        Shape::Plane => 0,
+        Shape::Sphere => 2,
+        Shape::Capsule => 3,
+        Shape::Cylinder => 5,
+        Shape::Box => 6,
+    }
+}
+
+fn pair(geoms: [usize; 2], a: &Geom, b: &Geom) -> Pair {
+    let margin = a.margin + b.margin - (a.gap + b.gap);
+    if a.priority != b.priority {
+        let first = if a.priority > b.priority { a } else { b };
+        return Pair { geoms, condim: first.condim, friction: first.friction[0], solref: first.solref, solimp: first.solimp, margin };
+    }
+    let weight = a.solmix / (a.solmix + b.solmix);
+    let mixed = |a: f64, b: f64| weight * a + (1.0 - weight) * b;
+    let direct = a.solref[0] <= 0.0 || b.solref[0] <= 0.0;
+    let reference = |i: usize| if direct { a.solref[i].min(b.solref[i]) } else { mixed(a.solref[i], b.solref[i]) };
+    Pair {
+        geoms,
+        condim: a.condim.max(b.condim),
+        friction: a.friction[0].max(b.friction[0]),
+        solref: std::array::from_fn(reference),
+        solimp: std::array::from_fn(|i| mixed(a.solimp[i], b.solimp[i])),
+        margin,
+    }
+}
+
+/// The points of contact of a pair, touching or not.
+pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Contact<N>> {
+    let [a, b] = pair.geoms.map(|g| &model.geoms[g]);
+    let placed = |geom: &Geom| (pose.point(geom.body, geom.position), pose.frame(geom.body, geom.orientation));
+    let ((first, first_axes), (second, second_axes)) = (placed(a), placed(b));
+    // Of the first geom's origin in the tree of the second.
+    let roots = model.roots();
+    let offset = if roots[a.body] == roots[b.body] { null() } else { minus(pose.origins[a.body], pose.origins[b.body]) };
+    let in_second = plus(first, offset);
+    let frictional = pair.condim > 1;
+    let end = |centre: Vector<N>, axes: &Matrix<N>, half: f64| plus(centre, times(column(axes, 2), N::constant(half)));
+    let spheres = |x: Vector<N>, y: Vector<N>| vec![between_spheres(x, y, [a.size[0], b.size[0]], offset)];
+    match (a.kind, b.kind) {
+        (Shape::Plane, Shape::Sphere) => vec![on_plane(in_second, &first_axes, second, b.size[0], None, frictional, offset)],
+        (Shape::Plane, Shape::Capsule) => [1.0, -1.0]
+            .map(|side| {
+                on_plane(in_second, &first_axes, end(second, &second_axes, side * b.size[1]), b.size[0], Some(column(&second_axes, 2)), frictional, offset)
+            })
+            .into(),
+        (Shape::Sphere, Shape::Sphere) => spheres(in_second, second),
+        (Shape::Sphere, Shape::Capsule) => {
+            let axis = column(&second_axes, 2);
+            let along = dot(axis, minus(in_second, second)).clamp([-b.size[1], b.size[1]]);
+            spheres(in_second, plus(second, times(axis, along)))
+        }
+        (Shape::Capsule, Shape::Capsule) => {
+            let [x, y] = closest(
+                in_second,
+                times(column(&first_axes, 2), N::constant(a.size[1])),
+                a.size[1],
+                second,
+                times(column(&second_axes, 2), N::constant(b.size[1])),
+                b.size[1],
+            );
+            spheres(x, y)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A sphere above a plane. `axis` is the direction to which the first tangent is aligned.
+fn on_plane<N: Number>(
+    plane: Vector<N>,
+    axes: &Matrix<N>,
+    centre: Vector<N>,
+    radius: f64,
+    axis: Option<Vector<N>>,
+    frictional: bool,
+    offset: Vector<N>,
+) -> Contact<N> {
+    let normal = column(axes, 2);
+    let distance = dot(normal, minus(centre, plane)) - N::constant(radius);
+    let point = minus(centre, times(normal, N::constant(radius) + distance * N::constant(0.5)));
+    let mut contact = Contact { distance, points: [minus(point, offset), point], axes: vec![normal] };
+    if frictional {
+        let first = tangent(normal, axis.unwrap_or(constant([0.0, 1.0, 0.0])));
+        contact.axes.extend([first, cross(normal, first)]);
+    }
+    contact
+}
+
+/// The direction of `axis`, projected on the plane of `normal`.
+fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
+    let flat = minus(axis, times(normal, dot(normal, axis)));
+    let flat = flat.map(|x| if x.is_zero() { N::zero() } else { x });
+    match flat {
+        // Planar models: one entry, of either sign, which makes no difference to a friction cone.
+        [x, y, z] if y.is_zero() && z.is_zero() && !x.is_zero() => constant([1.0, 0.0, 0.0]),
+        [x, y, z] if x.is_zero() && z.is_zero() && !y.is_zero() => constant([0.0, 1.0, 0.0]),
+        _ => {
+            let length = dot(flat, flat).max(N::constant(1e-30)).sqrt();
+            flat.map(|x| x / length)
+        }
+    }
+}
+
+/// Two spheres, both centres relative to the second one's tree.
+fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], offset: Vector<N>) -> Contact<N> {
+    let way = minus(b, a);
+    let squared = dot(way, way);
+    let length = squared.max(N::constant(1e-30)).sqrt();
+    let normal = if way[1].is_zero() {
+        // In a planar model, MuJoCo's normal leaves the plane where axes cross, and the contact has no effect.
+        let apart = N::constant(1e-24).less(squared);
+        way.map(|x| if x.is_zero() { x } else { N::select(apart, x / length, N::zero()) })
+    } else {
+        way.map(|x| x / length)
+    };
+    let distance = length - N::constant(radii[0] + radii[1]);
+    let point = plus(a, times(normal, N::constant(radii[0]) + distance * N::constant(0.5)));
+    Contact { distance, points: [minus(point, offset), point], axes: vec![normal] }
+}
+
+/// The closest points of two segments, given by centre, half the way from end to end, and the length of that.
+fn closest<N: Number>(a: Vector<N>, u: Vector<N>, u_length: f64, b: Vector<N>, v: Vector<N>, v_length: f64) -> [Vector<N>; 2] {
+    let [uu, vv] = [u_length, v_length].map(|length| N::constant(length * length));
+    let (way, uv) = (minus(b, a), dot(u, v));
+    let (ud, vd) = (dot(u, way), dot(v, way));
+    let determinant = uu * vv - uv * uv;
+    let skew = N::constant(1e-9).less(determinant);
+    let free = (vv * ud - uv * vd) / N::select(skew, determinant, N::one());
+    let first = N::select(skew, free, N::zero()).clamp([-1.0, 1.0]);
+    let second = ((uv * first - vd) / vv).clamp([-1.0, 1.0]);
+    let first = ((uv * second + ud) / uu).clamp([-1.0, 1.0]);
+    [plus(a, times(u, first)), plus(b, times(v, second))]
+}

@@ -1,0 +1,350 @@
+//! Constraints, and the acceleration under them: the minimum of ½ (a − a₀)' M (a − a₀) + Σ cost(J a − aref), found by Newton's method (MuJoCo's
+//! documentation, "Constraint model").
+
+use crate::physics::collide::{Contact, Pair, contacts, pairs};
+use crate::physics::dynamics::Smooth;
+use crate::physics::kinematics::Pose;
+use crate::physics::model::{JointKind, Model};
+use crate::physics::number::Number;
+use crate::physics::solve::Symmetric;
+use crate::physics::spatial::{Vector, dot};
+
+/// The least number that MuJoCo divides by.
+const LEAST: f64 = 1e-15;
+/// Rounds of Newton's method. Full steps end when no constraint begins or ends; no robot of Gymnasium was seen to need more than 7.
+const MOST_ROUNDS: usize = 50;
+/// Rows whose state one number holds: it counts to 2^24 exactly.
+const ROWS_OF_MASK: usize = 24;
+
+/// A linear form in the accelerations: degree of freedom and factor.
+type Row<N> = Vec<(usize, N)>;
+
+/// A constraint with its rows.
+struct Constraint<N> {
+    kind: Kind<N>,
+    /// Stiffness of each row, D; 0 where the constraint does not act.
+    weight: N,
+}
+
+enum Kind<N> {
+    /// One row. It only pushes: cost ½ D min(0, J a − aref)².
+    Limit { freedom: usize, sign: N, reference: N },
+    /// One row: ½ D (a − aref)², linear where the force would be more than `most`.
+    Friction { freedom: usize, reference: N, most: f64 },
+    /// The normal's row, or those of the friction pyramid: (J₀ ± μ Jₖ) a − aref, each only pushing.
+    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: f64 },
+}
+
+/// Row k of a pyramid: the tangent and its sign, or the normal alone.
+type Edge = Option<(usize, f64)>;
+
+impl<N: Number> Constraint<N> {
+    /// The rows of a contact and how many times each counts. Tangents that nothing can move along give the same row twice.
+    fn edges(jacobians: &[Row<N>]) -> Vec<(Edge, f64)> {
+        if jacobians.len() == 1 {
+            return vec![(None, 1.0)];
+        }
+        let of_tangent = |k: usize| if jacobians[k].is_empty() { vec![(None, 2.0)] } else { vec![(Some((k, 1.0)), 1.0), (Some((k, -1.0)), 1.0)] };
+        (1..jacobians.len()).flat_map(of_tangent).collect()
+    }
+
+    /// Number of rows, for the mask: friction loss has three states, which are two bits.
+    fn bits(&self) -> usize {
+        match &self.kind {
+            Kind::Limit { .. } => 1,
+            Kind::Friction { .. } => 2,
+            Kind::Contact { jacobians, .. } => Self::edges(jacobians).len(),
+        }
+    }
+}
+
+/// Impedance and how it began: d(x) and the largest d.
+fn impedance<N: Number>([d0, d1, width, midpoint, power]: [f64; 5], position: N) -> (N, f64) {
+    let [d0, d1, midpoint] = [d0, d1, midpoint].map(|d| d.clamp(1e-4, 0.9999));
+    let power = power.max(1.0);
+    if d0 == d1 || width <= LEAST {
+        return (N::constant(0.5 * (d0 + d1)), d1);
+    }
+    let x = (position.abs() / N::constant(width)).min(N::one());
+    let y = if power == 1.0 {
+        x
+    } else {
+        assert!(power == 2.0, "powers other than 1 and 2 are refused when a model is read");
+        let rest = N::one() - x;
+        N::select(N::constant(midpoint).less(x), N::one() - rest * rest / N::constant(1.0 - midpoint), x * x / N::constant(midpoint))
+    };
+    (N::constant(d0) + y * N::constant(d1 - d0), d1)
+}
+
+/// Stiffness and damping of a reference acceleration, with the largest impedance `d1`.
+fn stiffness([time, ratio]: [f64; 2], d1: f64, timestep: f64) -> [f64; 2] {
+    if time <= 0.0 {
+        return [-time / (d1 * d1).max(LEAST), -ratio / d1.max(LEAST)];
+    }
+    let time = time.max(2.0 * timestep);
+    [1.0 / (d1 * d1 * time * time * ratio * ratio).max(LEAST), 2.0 / (d1 * time).max(LEAST)]
+}
+
+/// (1 − d) / d × `diagonal`, the regularisation R of a row.
+fn regularization<N: Number>(impedance: N, diagonal: f64) -> N {
+    ((N::one() - impedance) / impedance * N::constant(diagonal)).max(N::constant(LEAST))
+}
+
+/// What does not depend on the state: the pairs of geoms.
+#[derive(Debug, Clone)]
+pub struct Constraints {
+    pairs: Vec<Pair>,
+}
+
+impl Constraints {
+    /// Those of a model.
+    pub fn new(model: &Model) -> Self {
+        Constraints { pairs: pairs(model) }
+    }
+
+    /// The constrained acceleration.
+    pub fn acceleration<N: Number>(&self, model: &Model, pose: &Pose<N>, smooth: &Smooth<N>, q: &[N], v: &[N]) -> Vec<N> {
+        let constraints = self.rows(model, pose, q, v);
+        let free = smooth.mass.clone().solve(&smooth.force);
+        minimum(smooth, &constraints, free)
+    }
+
+    fn rows<N: Number>(&self, model: &Model, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
+        let addresses = model.addresses();
+        let mut rows = Vec::new();
+        for (joint, address) in model.joints.iter().zip(&addresses) {
+            for k in (0..joint.kind.freedoms()).filter(|_| joint.friction_loss > 0.0) {
+                let (d, d1) = impedance(joint.friction_solimp, N::zero());
+                let [_, damping] = stiffness(joint.friction_solref, d1, model.timestep);
+                let weight = N::one() / regularization(d, joint.inverse_weights[k]);
+                let freedom = address.v + k;
+                rows.push(Constraint { kind: Kind::Friction { freedom, reference: -(N::constant(damping) * v[freedom]), most: joint.friction_loss }, weight });
+            }
+        }
+        for (joint, address) in model.joints.iter().zip(&addresses) {
+            if joint.limited && joint.kind != JointKind::Free {
+                let [low, high] = joint.range;
+                let [below, above] = [q[address.q] - N::constant(low), N::constant(high) - q[address.q]];
+                let upper = above.less(below);
+                let sign = N::select(upper, -N::one(), N::one());
+                let position = N::select(upper, above, below) - N::constant(joint.margin);
+                let (d, d1) = impedance(joint.limit_solimp, position);
+                let [spring, damping] = stiffness(joint.limit_solref, d1, model.timestep);
+                let reference = -(N::constant(damping) * (sign * v[address.v])) - N::constant(spring) * d * position;
+                let weight = N::select(position.less(N::zero()), N::one() / regularization(d, joint.inverse_weights[0]), N::zero());
+                rows.push(Constraint { kind: Kind::Limit { freedom: address.v, sign, reference }, weight });
+            }
+        }
+        for pair in &self.pairs {
+            rows.extend(contacts(model, pose, pair).iter().map(|contact| touching(model, pose, pair, contact, v)));
+        }
+        rows
+    }
+}
+
+/// The constraint of a contact.
+fn touching<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair, contact: &Contact<N>, v: &[N]) -> Constraint<N> {
+    let bodies = pair.geoms.map(|g| model.geoms[g].body);
+    let jacobians: Vec<Row<N>> = contact.axes.iter().map(|&axis| jacobian(model, pose, bodies, contact.points, axis)).collect();
+    let position = contact.distance - N::constant(pair.margin);
+    let (d, d1) = impedance(pair.solimp, position);
+    let [spring, damping] = stiffness(pair.solref, d1, model.timestep);
+    let diagonal: f64 = bodies.iter().map(|&b| model.bodies[b].inverse_weight).sum();
+    let friction = pair.friction;
+    let regular = if pair.condim > 1 {
+        // All edges of a pyramid have the regularisation of its first one.
+        regularization(d, diagonal * (1.0 + friction * friction)) * N::constant(2.0 * friction * friction / model.impratio)
+    } else {
+        regularization(d, diagonal)
+    };
+    let rate = |row: &Row<N>| N::constant(damping) * sum(row.iter().map(|&(i, x)| x * v[i]));
+    let mut offsets: Vec<N> = jacobians.iter().map(rate).collect();
+    offsets[0] = offsets[0] + N::constant(spring) * d * position;
+    let weight = N::select(position.less(N::zero()), N::one() / regular, N::zero());
+    Constraint { kind: Kind::Contact { jacobians, offsets, friction }, weight }
+}
+
+/// How the degrees of freedom move the second body's point relative to the first body's along `axis`.
+fn jacobian<N: Number>(model: &Model, pose: &Pose<N>, bodies: [usize; 2], points: [Vector<N>; 2], axis: Vector<N>) -> Row<N> {
+    let parents = model.freedom_parents();
+    let mut factors: Vec<Option<N>> = vec![None; model.freedoms()];
+    for (side, sign) in [(1, 1.0), (0, -1.0)] {
+        let mut freedom = model.last_freedom(bodies[side]);
+        while let Some(i) = freedom {
+            let along = N::constant(sign) * dot(axis, pose.axes[i].at(points[side]));
+            factors[i] = Some(factors[i].map_or(along, |other| other + along));
+            freedom = parents[i];
+        }
+    }
+    factors.into_iter().enumerate().filter_map(|(i, factor)| factor.filter(|x| !x.is_zero()).map(|x| (i, x))).collect()
+}
+
+fn sum<N: Number>(terms: impl Iterator<Item = N>) -> N {
+    terms.reduce(|a, b| a + b).unwrap_or(N::zero())
+}
+
+/// What a round of Newton's method finds at an acceleration.
+struct Slope<N> {
+    gradient: Vec<N>,
+    /// For each constraint and row, its curvature: D where the row pushes.
+    curvatures: Vec<Vec<N>>,
+    masks: Vec<N>,
+}
+
+/// The acceleration of least cost, from `start`, the one without constraints.
+fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: Vec<N>) -> Vec<N> {
+    if constraints.is_empty() {
+        return start;
+    }
+    let n = start.len();
+    let masks = constraints.iter().map(Constraint::bits).sum::<usize>().div_ceil(ROWS_OF_MASK);
+    let mut state = start;
+    // Without friction loss, no constraint acts at first: if none does at the start, that is the minimum.
+    let lossy = constraints.iter().any(|constraint| matches!(constraint.kind, Kind::Friction { .. }));
+    state.extend((0..masks).map(|_| N::constant(if lossy { -1.0 } else { 0.0 })));
+    let examine = |state: &[N]| {
+        let slope = slope(smooth, constraints, &state[..n], masks);
+        let changed = sum(slope.masks.iter().zip(&state[n..]).map(|(&new, &old)| (new - old).abs()));
+        (changed.less(N::constant(0.5)), slope)
+    };
+    let advance = |state: &mut [N], slope: Slope<N>| {
+        let mut curvature = smooth.mass.clone();
+        for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
+            add_curvature(&mut curvature, constraint, of_rows);
+        }
+        for (a, step) in state.iter_mut().zip(curvature.solve(&slope.gradient)) {
+            *a = *a - step;
+        }
+        state[n..].copy_from_slice(&slope.masks);
+    };
+    N::repeat(MOST_ROUNDS, &mut state, examine, advance);
+    state.truncate(n);
+    state
+}
+
+fn slope<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], masks: usize) -> Slope<N> {
+    let n = a.len();
+    let gradient: Vec<N> = smooth.mass.apply(a).iter().zip(&smooth.force).map(|(&inertia, &force)| inertia - force).collect();
+    let mut slope = Slope { gradient, curvatures: Vec::new(), masks: vec![N::zero(); masks] };
+    let mut first = 0;
+    for constraint in constraints {
+        let residuals = residuals(constraint, a);
+        let rows = residuals.len();
+        let mut state = [slope.gradient, vec![N::zero(); rows], slope.masks].concat();
+        N::branch(N::zero().less(constraint.weight), &mut state, |state| {
+            let mut forces = Vec::new();
+            let mut bit = first;
+            for (r, &residual) in residuals.iter().enumerate() {
+                let pushed = push(constraint, r, residual);
+                forces.push(pushed.force);
+                state[n + r] = pushed.curvature;
+                for condition in pushed.states {
+                    let mask = &mut state[n + rows + bit / ROWS_OF_MASK];
+                    *mask = *mask + N::select(condition, N::constant(f64::from(1u32 << (bit % ROWS_OF_MASK))), N::zero());
+                    bit += 1;
+                }
+            }
+            add_forces(&mut state[..n], constraint, &forces);
+        });
+        slope.masks = state.split_off(n + rows);
+        slope.curvatures.push(state.split_off(n));
+        slope.gradient = state;
+        first += constraint.bits();
+    }
+    slope
+}
+
+/// J a − aref of each row.
+fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
+    match &constraint.kind {
+        Kind::Limit { freedom, sign, reference } => vec![*sign * a[*freedom] - *reference],
+        Kind::Friction { freedom, reference, .. } => vec![a[*freedom] - *reference],
+        Kind::Contact { jacobians, offsets, friction } => {
+            let along = |k: usize| sum(jacobians[k].iter().map(|&(i, x)| x * a[i])) + offsets[k];
+            let normal = along(0);
+            let edge = |(edge, _): (Edge, f64)| edge.map_or(normal, |(k, sign)| normal + N::constant(sign * friction) * along(k));
+            Constraint::edges(jacobians).into_iter().map(edge).collect()
+        }
+    }
+}
+
+/// Slope and curvature of a row's cost, and the conditions that say which piece of the cost that is.
+struct Pushed<N: Number> {
+    force: N,
+    curvature: N,
+    states: Vec<N::Condition>,
+}
+
+fn push<N: Number>(constraint: &Constraint<N>, row: usize, residual: N) -> Pushed<N> {
+    let weight = constraint.weight;
+    let one_sided = |weight: N| {
+        let pushes = residual.less(N::zero());
+        let curvature = N::select(pushes, weight, N::zero());
+        Pushed { force: curvature * residual, curvature, states: vec![pushes] }
+    };
+    match &constraint.kind {
+        Kind::Limit { .. } => one_sided(weight),
+        Kind::Contact { jacobians, .. } => one_sided(weight * N::constant(Constraint::edges(jacobians)[row].1)),
+        Kind::Friction { most, .. } => {
+            let reach = N::constant(*most) / weight;
+            let [below, above] = [residual.less(-reach), reach.less(residual)];
+            let force = N::select(below, N::constant(-most), N::select(above, N::constant(*most), weight * residual));
+            let curvature = N::select(below, N::zero(), N::select(above, N::zero(), weight));
+            Pushed { force, curvature, states: vec![below, above] }
+        }
+    }
+}
+
+/// Adds J' force.
+fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces: &[N]) {
+    match &constraint.kind {
+        Kind::Limit { freedom, sign, .. } => gradient[*freedom] = gradient[*freedom] + *sign * forces[0],
+        Kind::Friction { freedom, .. } => gradient[*freedom] = gradient[*freedom] + forces[0],
+        Kind::Contact { jacobians, friction, .. } => {
+            let edges = Constraint::edges(jacobians);
+            let normal = sum(forces.iter().copied());
+            let mut along = vec![normal];
+            along.extend((1..jacobians.len()).map(|k| {
+                let of_tangent = edges
+                    .iter()
+                    .zip(forces)
+                    .filter_map(|((edge, _), &force)| edge.filter(|&(tangent, _)| tangent == k).map(|(_, sign)| N::constant(sign) * force));
+                N::constant(*friction) * sum(of_tangent)
+            }));
+            for (row, force) in jacobians.iter().zip(along) {
+                row.iter().for_each(|&(i, x)| gradient[i] = gradient[i] + x * force);
+            }
+        }
+    }
+}
+
+/// Adds J' D J of the rows that push.
+fn add_curvature<N: Number>(matrix: &mut Symmetric<N>, constraint: &Constraint<N>, curvatures: &[N]) {
+    match &constraint.kind {
+        Kind::Limit { freedom, .. } | Kind::Friction { freedom, .. } => matrix.add(*freedom, *freedom, curvatures[0]),
+        Kind::Contact { jacobians, friction, .. } => {
+            // Each pair of rows of the pyramid contributes (D₊ + D₋) (J₀'J₀ + μ² Jₖ'Jₖ) + μ (D₊ − D₋) (J₀'Jₖ + Jₖ'J₀).
+            let edges = Constraint::edges(jacobians);
+            add_outer(matrix, &jacobians[0], &jacobians[0], sum(curvatures.iter().copied()));
+            for k in 1..jacobians.len() {
+                let of: Vec<(f64, N)> =
+                    edges.iter().zip(curvatures).filter_map(|((edge, _), &d)| edge.filter(|&(tangent, _)| tangent == k).map(|(_, sign)| (sign, d))).collect();
+                if !of.is_empty() {
+                    add_outer(matrix, &jacobians[k], &jacobians[k], N::constant(friction * friction) * sum(of.iter().map(|&(_, d)| d)));
+                    let mixed = N::constant(*friction) * sum(of.iter().map(|&(sign, d)| N::constant(sign) * d));
+                    add_outer(matrix, &jacobians[0], &jacobians[k], mixed);
+                    add_outer(matrix, &jacobians[k], &jacobians[0], mixed);
+                }
+            }
+        }
+    }
+}
+
+/// Adds factor × a b', its lower triangle.
+fn add_outer<N: Number>(matrix: &mut Symmetric<N>, a: &Row<N>, b: &Row<N>, factor: N) {
+    for &(i, x) in a {
+        for &(j, y) in b.iter().filter(|&&(j, _)| j <= i) {
+            matrix.add(i, j, x * factor * y);
+        }
+    }
+}

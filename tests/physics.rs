@@ -1,0 +1,55 @@
+//! The physics of rigid bodies, in f64, against what MuJoCo 4.0 recorded (`tests/conformance/bodies.py`).
+
+use ppo_gpu::physics::integrate::{State, Stepper};
+use ppo_gpu::physics::model::Model;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Recorded {
+    frame_skip: usize,
+    model: Model,
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    q: Vec<f64>,
+    v: Vec<f64>,
+    control: Vec<f64>,
+    acceleration: Vec<f64>,
+    next_q: Vec<f64>,
+    next_v: Vec<f64>,
+}
+
+fn farthest(found: &[f64], expected: &[f64], scale: impl Fn(f64) -> f64) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).map(|(found, expected)| (found - expected).abs() / scale(expected.abs())).fold(0.0, f64::max)
+}
+
+#[test]
+fn environment_steps_are_those_of_mujoco() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/bodies");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the recordings").map(|entry| entry.expect("a file").path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 9);
+    for path in names {
+        let text = std::fs::read_to_string(&path).expect("a recording");
+        let recorded: Recorded = serde_json::from_str(&text).expect("a recording");
+        let stepper = Stepper::new(&recorded.model);
+        let mut worst = [0.0f64; 3];
+        for step in &recorded.steps {
+            let mut state = State { q: step.q.clone(), v: step.v.clone() };
+            let acceleration = stepper.acceleration(&state, &step.control);
+            (0..recorded.frame_skip).for_each(|_| state = stepper.step(&state, &step.control));
+            let size = step.acceleration.iter().fold(1.0f64, |most, a| most.max(a.abs()));
+            let found =
+                [farthest(&acceleration, &step.acceleration, |_| size), farthest(&state.q, &step.next_q, |_| 1.0), farthest(&state.v, &step.next_v, |_| 1.0)];
+            worst = std::array::from_fn(|i| worst[i].max(found[i]));
+        }
+        // Rounding in f64, 1e-16, grows by the condition of the mass matrix (up to 1e4) and by the stiffness of contacts over the step's up to 20 stages. With 2,000
+        // states of each robot, the most was 1e-12, 2e-13 and 9e-11.
+        let allowed = [1e-11, 1e-12, 1e-10];
+        let name = path.file_stem().expect("a name").display();
+        assert!(worst.iter().zip(allowed).all(|(&worst, allowed)| worst < allowed), "{name}: acceleration, q and v differ by {worst:?}");
+    }
+}
