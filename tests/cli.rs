@@ -936,11 +936,12 @@ mod signals {
 
     #[test]
     fn an_interrupted_run_is_saved() {
-        for signal in ["INT", "TERM"] {
+        for signals in ["INT", "TERM", "TERM TERM", "HUP TERM"] {
             let desk = Desk::new();
             let running = Running::start(&desk, &format!("{ENDLESS} --json"));
-            running.signal(signal);
-            let outcome = finish(signal, running.end()).ended(INTERRUPTED);
+            // Two are what `timeout` sends: to its child, and to its group.
+            signals.split(' ').for_each(|signal| running.signal(signal));
+            let outcome = finish(signals, running.end()).ended(INTERRUPTED);
             outcome.says(&["stopping after the updates in flight"]);
             let summary = outcome.json();
             assert!(summary["interrupted"] == true && summary["diverged"].is_null(), "{summary}");

@@ -31,7 +31,7 @@ fn environment_steps_are_those_of_mujoco() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/bodies");
     let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the recordings").map(|entry| entry.expect("a file").path()).collect();
     names.sort();
-    assert_eq!(names.len(), 9);
+    assert_eq!(names.len(), 11);
     for path in names {
         let text = std::fs::read_to_string(&path).expect("a recording");
         let recorded: Recorded = serde_json::from_str(&text).expect("a recording");

@@ -1,21 +1,32 @@
-//! Requests to stop: Ctrl-C, and the system's own. The first ends training after the updates in flight, the second ends the process at once.
+//! Requests to stop: Ctrl-C, and the system's own. The first ends training after the updates in flight; Ctrl-C again ends the process at once.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Set by the first request.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// When the first request came.
+static FIRST: Mutex<Option<Instant>> = Mutex::new(None);
+/// Requests that follow the first one this soon are the same one: programs that start others (`timeout`, `npm`) send a signal to them and then to their group.
+const SAME: Duration = Duration::from_millis(300);
 
 /// Whether there was a request to stop.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Records a request to stop.
+/// Ctrl-C.
 pub(super) fn interrupt() {
-    if INTERRUPTED.swap(true, Ordering::Relaxed) {
+    if request().elapsed() > SAME {
         std::process::exit(i32::from(crate::support::error::exit::INTERRUPTED));
     }
+}
+
+/// Records a request to stop, and when the first one came.
+fn request() -> Instant {
+    INTERRUPTED.store(true, Ordering::Relaxed);
+    *FIRST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now)
 }
 
 /// From now on, signals are requests to stop.
@@ -31,7 +42,9 @@ fn install() {
     let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal));
     // Fails only where the system has no such signals.
     if let Ok(mut signals) = signal_hook::iterator::Signals::new(wanted) {
-        std::thread::spawn(move || signals.forever().for_each(|_| interrupt()));
+        // The system's requests may come any number of times: it has SIGKILL for those who do not listen.
+        let obey = |signal| if signal == SIGINT { interrupt() } else { _ = request() };
+        std::thread::spawn(move || signals.forever().for_each(obey));
     }
 }
 

@@ -64,7 +64,7 @@ fn shape_order(shape: Shape) -> u32 {
 }
 
 fn pair(geoms: [usize; 2], a: &Geom, b: &Geom) -> Pair {
-    let margin = a.margin + b.margin - (a.gap + b.gap);
+    let margin = a.margin + b.margin;
     if a.priority != b.priority {
         let first = if a.priority > b.priority { a } else { b };
         return Pair { geoms, condim: first.condim, friction: first.friction[0], solref: first.solref, solimp: first.solimp, margin };
@@ -94,7 +94,7 @@ pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Co
     let in_second = plus(first, offset);
     let frictional = pair.condim > 1;
     let end = |centre: Vector<N>, axes: &Matrix<N>, half: f64| plus(centre, times(column(axes, 2), N::constant(half)));
-    let spheres = |x: Vector<N>, y: Vector<N>| vec![between_spheres(x, y, [a.size[0], b.size[0]], offset)];
+    let spheres = |x: Vector<N>, y: Vector<N>| vec![between_spheres(x, y, [a.size[0], b.size[0]], frictional, offset)];
     match (a.kind, b.kind) {
         (Shape::Plane, Shape::Sphere) => vec![on_plane(in_second, &first_axes, second, b.size[0], None, frictional, offset)],
         (Shape::Plane, Shape::Capsule) => [1.0, -1.0]
@@ -136,12 +136,20 @@ fn on_plane<N: Number>(
     let normal = column(axes, 2);
     let distance = dot(normal, minus(centre, plane)) - N::constant(radius);
     let point = minus(centre, times(normal, N::constant(radius) + distance * N::constant(0.5)));
-    let mut contact = Contact { distance, points: [minus(point, offset), point], axes: vec![normal] };
-    if frictional {
-        let first = tangent(normal, axis.unwrap_or(constant([0.0, 1.0, 0.0])));
-        contact.axes.extend([first, cross(normal, first)]);
+    Contact { distance, points: [minus(point, offset), point], axes: self::axes(normal, axis, frictional) }
+}
+
+/// The normal and, with friction, two tangents: the first is along `along`, or where there is none along y or z, whichever is farther from the normal.
+fn axes<N: Number>(normal: Vector<N>, along: Option<Vector<N>>, frictional: bool) -> Vec<Vector<N>> {
+    if !frictional {
+        return vec![normal];
     }
-    contact
+    let first = along.unwrap_or_else(|| {
+        let along_y = normal[1].abs().less(N::constant(0.5));
+        [N::zero(), N::select(along_y, N::one(), N::zero()), N::select(along_y, N::zero(), N::one())]
+    });
+    let first = tangent(normal, first);
+    vec![normal, first, cross(normal, first)]
 }
 
 /// The direction of `axis`, projected on the plane of `normal`.
@@ -160,7 +168,7 @@ fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
 }
 
 /// Two spheres, both centres relative to the second one's tree.
-fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], offset: Vector<N>) -> Contact<N> {
+fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], frictional: bool, offset: Vector<N>) -> Contact<N> {
     let way = minus(b, a);
     let squared = dot(way, way);
     let length = squared.max(N::constant(1e-30)).sqrt();
@@ -173,7 +181,7 @@ fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], offse
     };
     let distance = length - N::constant(radii[0] + radii[1]);
     let point = plus(a, times(normal, N::constant(radii[0]) + distance * N::constant(0.5)));
-    Contact { distance, points: [minus(point, offset), point], axes: vec![normal] }
+    Contact { distance, points: [minus(point, offset), point], axes: axes(normal, None, frictional) }
 }
 
 /// The closest points of two segments, given by centre, half the way from end to end, and the length of that.

@@ -207,12 +207,20 @@ fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: 
         let changed = sum(slope.masks.iter().zip(&state[n..]).map(|(&new, &old)| (new - old).abs()));
         (changed.less(N::constant(0.5)), slope)
     };
-    let advance = |state: &mut [N], slope: Slope<N>| {
+    let advance = |state: &mut [N], mut slope: Slope<N>| {
         let mut curvature = smooth.mass.clone();
         for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
             add_curvature(&mut curvature, constraint, of_rows);
         }
-        for (a, step) in state.iter_mut().zip(curvature.solve(&slope.gradient)) {
+        let mut step = curvature.solve(&slope.gradient);
+        if lossy {
+            let length = best_length(smooth, constraints, &state[..n], &step);
+            // Only a full step leads to the minimum of the piece that the masks describe.
+            let full = (length - N::one()).abs().less(N::constant(1e-4));
+            step.iter_mut().for_each(|step| *step = *step * N::select(full, N::one(), length));
+            slope.masks.iter_mut().for_each(|mask| *mask = N::select(full, *mask, -N::one()));
+        }
+        for (a, step) in state.iter_mut().zip(step) {
             *a = *a - step;
         }
         state[n..].copy_from_slice(&slope.masks);
@@ -220,6 +228,42 @@ fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: 
     N::repeat(MOST_ROUNDS, &mut state, examine, advance);
     state.truncate(n);
     state
+}
+
+/// The length of a step against `step` that leads to the least cost. Its slope along the step is piecewise linear and rises, so that Newton's method in brackets
+/// finds where it is 0. Full steps go back and forth between two states if there is friction loss, and need no such search if there is none.
+fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], step: &[N]) -> N {
+    const MOST: usize = 30;
+    const PRECISION: f64 = 1e-6;
+    const FAR: f64 = 1e30;
+    let ahead: Vec<N> = a.iter().zip(step).map(|(&a, &step)| a - step).collect();
+    let dot = |x: &[N], y: &[N]| sum(x.iter().zip(y).map(|(&x, &y)| x * y));
+    let of_mass = smooth.mass.apply(step);
+    let smooth_slope = dot(step, &smooth.force) - dot(a, &of_mass);
+    let smooth_curvature = dot(step, &of_mass);
+    let rows: Vec<Vec<(N, N)>> =
+        constraints.iter().map(|row| residuals(row, a).into_iter().zip(residuals(row, &ahead)).map(|(r, full)| (r, full - r)).collect()).collect();
+    // The length, and what it is between.
+    let mut state = [N::one(), N::zero(), N::constant(FAR)];
+    let examine = |state: &[N]| {
+        let length = state[0];
+        let (mut slope, mut curvature) = (smooth_slope + length * smooth_curvature, smooth_curvature);
+        for (constraint, rows) in constraints.iter().zip(&rows) {
+            for (r, &(residual, change)) in rows.iter().enumerate() {
+                let pushed = push(constraint, r, residual + length * change);
+                slope = slope + pushed.force * change;
+                curvature = curvature + pushed.curvature * change * change;
+            }
+        }
+        let short = slope.less(N::zero());
+        let [low, high] = [N::select(short, length, state[1]), N::select(short, state[2], length)];
+        let next = length - slope / curvature;
+        let middle = N::select(high.less(N::constant(FAR)), (low + high) * N::constant(0.5), length * N::constant(2.0));
+        let next = N::select(low.less(next), N::select(next.less(high), next, middle), middle);
+        ((next - length).abs().less(N::constant(PRECISION) * length), [next, low, high])
+    };
+    N::repeat(MOST, &mut state, examine, |state, next| state.copy_from_slice(&next));
+    state[0]
 }
 
 fn slope<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], masks: usize) -> Slope<N> {

@@ -166,10 +166,8 @@ pub struct Geom {
     pub solref: [f64; 2],
     /// Impedance of its contacts, like a joint's.
     pub solimp: [f64; 5],
-    /// Distance at which contacts are found, m.
+    /// Its part of the distance at which contacts begin to act, m.
     pub margin: f64,
-    /// Part of the margin in which they do not act yet, m.
-    pub gap: f64,
 }
 
 /// An actuator of a slide or hinge. Its force is gain × control + bias₀ + bias₁ × length + bias₂ × velocity, times its gear at the joint.

@@ -204,8 +204,8 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
     }
 }
 
-/// Width of a hidden layer from which Mesa's software driver needs more than a quarter of a minute to compile the kernels.
-const SLOW_TO_COMPILE: u32 = 512;
+/// Width of a hidden layer, and number of layers, from which Mesa's software driver needs more than a quarter of a minute to compile the kernels.
+const SLOW_TO_COMPILE: (u32, usize) = (512, 3);
 
 /// Why a software driver is given kernels that are made for GPUs.
 fn made_for_gpus(plan: &Plan) -> &'static str {
@@ -242,8 +242,10 @@ impl Prepared {
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
             if plan.mapping != Mapping::Units {
                 display.note(&format!("note: this will be slow: {}.", made_for_gpus(&plan)));
-            } else if plan.config.hidden.iter().any(|&width| width >= SLOW_TO_COMPILE) {
-                display.note("note: for hidden layers this wide, software drivers compile kernels for a while before the first row.");
+            }
+            let (wide, deep) = SLOW_TO_COMPILE;
+            if plan.config.hidden.len() >= deep || plan.config.hidden.iter().any(|&width| width >= wide) {
+                display.note("note: for hidden layers this wide or this many, software drivers compile kernels for a minute or more before the first row.");
             }
         }
         if plan.config.normalize_advantages && !plan.normalizes_advantages() {

@@ -1,4 +1,4 @@
-"""Writes what MuJoCo 4.0 computes for Gymnasium's robots: `bodies/NAME.json`, one compiled model each, with one environment step from many states.
+"""Writes what MuJoCo 4.0 computes for Gymnasium's robots and those in `robots`: `bodies/NAME.json`, one compiled model each, with one environment step from many states.
 
     python bodies.py                             # the files beside this one, 100 states each
     python bodies.py --states 2000 --out DIR     # more of them, elsewhere
@@ -101,7 +101,6 @@ def compiled(model):
                 "solref": numbers(model.geom_solref[g]),
                 "solimp": numbers(model.geom_solimp[g]),
                 "margin": float(model.geom_margin[g]),
-                "gap": float(model.geom_gap[g]),
             }
             for g in range(model.ngeom)
         ],
@@ -165,13 +164,25 @@ def states(env, count, rng):
     return [(*rounded(model, q, v), rng.uniform(low, high).astype(numpy.float32).astype(float)) for q, v in found]
 
 
-def record(task, count):
-    env = gymnasium.make(task).unwrapped
+class Robot:
+    """A robot of ours, with what is used of Gymnasium's environments."""
+
+    frame_skip = 4
+
+    def __init__(self, path):
+        self.model = mujoco.MjModel.from_xml_path(str(path))
+        self.init_qpos, self.init_qvel = self.model.qpos0.copy(), numpy.zeros(self.model.nv)
+        low, high = self.model.actuator_ctrlrange.T
+        self.action_space = gymnasium.spaces.Box(low, high, dtype=numpy.float64)
+
+
+def record(task, count, seed):
+    env = gymnasium.make(task).unwrapped if isinstance(task, str) else Robot(task)
     model = env.model
     model.opt.tolerance, model.opt.iterations, model.opt.ls_iterations = 1e-15, 1000, 1000
     model.opt.ls_tolerance = 1e-15
     model.opt.solver = mujoco.mjtSolver.mjSOL_NEWTON
-    rng = numpy.random.default_rng(TASKS.index(task))
+    rng = numpy.random.default_rng(seed)
     steps, data = [], mujoco.MjData(model)
     for q, v, control in states(env, count, rng):
         mujoco.mj_resetData(model, data)
@@ -194,11 +205,13 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "bodies")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True, parents=True)
-    for task in TASKS:
-        recorded = record(task, options.states)
+    robots = sorted((Path(__file__).parent / "robots").glob("*.xml"))
+    for seed, task in enumerate(TASKS + robots):
+        recorded = record(task, options.states, seed)
         steps = ",\n".join(json.dumps(step, separators=(",", ":")) for step in recorded.pop("steps"))
         head = json.dumps(recorded, separators=(",", ":"))
-        path = options.out / (task.removesuffix("-v5").lower() + ".json")
+        stem = task.removesuffix("-v5").lower() if isinstance(task, str) else task.stem
+        path = options.out / f"{stem}.json"
         path.write_text(head[:-1] + ',\n"steps":[\n' + steps + "\n]}\n")
         print(f"{path}: {len(path.read_bytes()):,} bytes")
 
