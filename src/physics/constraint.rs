@@ -11,8 +11,11 @@ use crate::physics::spatial::{Vector, dot};
 
 /// The least number that MuJoCo divides by.
 const LEAST: f64 = 1e-15;
-/// Rounds of Newton's method. Full steps end when no constraint begins or ends; no robot of Gymnasium was seen to need more than 7.
-const MOST_ROUNDS: usize = 50;
+/// Most rounds of Newton's method. They end when no constraint begins or ends.
+const MOST_ROUNDS: usize = 100;
+/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then their length
+/// is searched for. With friction loss that is common, so that it is done from the first round on.
+const FULL_STEPS: f64 = 8.0;
 /// Rows whose state one number holds: it counts to 2^24 exactly.
 const ROWS_OF_MASK: usize = 24;
 
@@ -202,40 +205,43 @@ fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: 
     // Without friction loss, no constraint acts at first: if none does at the start, that is the minimum.
     let lossy = constraints.iter().any(|constraint| matches!(constraint.kind, Kind::Friction { .. }));
     state.extend((0..masks).map(|_| N::constant(if lossy { -1.0 } else { 0.0 })));
+    // How many rounds there were.
+    state.push(N::zero());
+    let before_search = N::constant(if lossy { -0.5 } else { FULL_STEPS - 0.5 });
+    let slope_at = |a: &[N]| slope(smooth, constraints, a, masks);
+    let difference = |a: &[N], b: &[N]| sum(a.iter().zip(b).map(|(&a, &b)| (a - b).abs()));
     let examine = |state: &[N]| {
-        let slope = slope(smooth, constraints, &state[..n], masks);
-        let changed = sum(slope.masks.iter().zip(&state[n..]).map(|(&new, &old)| (new - old).abs()));
-        (changed.less(N::constant(0.5)), slope)
+        let slope = slope_at(&state[..n]);
+        (difference(&slope.masks, &state[n..n + masks]).less(N::constant(0.5)), slope)
     };
-    let advance = |state: &mut [N], mut slope: Slope<N>| {
+    let advance = |state: &mut [N], slope: Slope<N>| {
         let mut curvature = smooth.mass.clone();
         for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
             add_curvature(&mut curvature, constraint, of_rows);
         }
-        let mut step = curvature.solve(&slope.gradient);
-        if lossy {
-            let length = best_length(smooth, constraints, &state[..n], &step);
-            // Only a full step leads to the minimum of the piece that the masks describe.
-            let full = (length - N::one()).abs().less(N::constant(1e-4));
-            step.iter_mut().for_each(|step| *step = *step * N::select(full, N::one(), length));
-            slope.masks.iter_mut().for_each(|mask| *mask = N::select(full, *mask, -N::one()));
-        }
-        for (a, step) in state.iter_mut().zip(step) {
-            *a = *a - step;
-        }
-        state[n..].copy_from_slice(&slope.masks);
+        let step = curvature.solve(&slope.gradient);
+        let mut next: Vec<N> = state.iter().zip(&step).map(|(&a, &step)| a - step).collect();
+        next.extend(&slope.masks);
+        N::branch(before_search.less(state[n + masks]), &mut next, |next| {
+            // Only a full step that stays on its piece of the cost leads to the minimum.
+            let stays = difference(&slope_at(&next[..n]).masks, &slope.masks).less(N::constant(0.5));
+            let length = N::select(stays, N::one(), best_length(smooth, constraints, &state[..n], &step));
+            (0..n).for_each(|i| next[i] = state[i] - length * step[i]);
+            next[n..].iter_mut().for_each(|mask| *mask = N::select(stays, *mask, -N::one()));
+        });
+        state[..n + masks].copy_from_slice(&next);
+        state[n + masks] = state[n + masks] + N::one();
     };
     N::repeat(MOST_ROUNDS, &mut state, examine, advance);
     state.truncate(n);
     state
 }
 
-/// The length of a step against `step` that leads to the least cost. Its slope along the step is piecewise linear and rises, so that Newton's method in brackets
-/// finds where it is 0. Full steps go back and forth between two states if there is friction loss, and need no such search if there is none.
+/// The length of a step against `step`, up to 1, that leads to the least cost. Its slope along the step is piecewise linear and rises, so that Newton's method in
+/// brackets finds where it is 0.
 fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], step: &[N]) -> N {
     const MOST: usize = 30;
     const PRECISION: f64 = 1e-6;
-    const FAR: f64 = 1e30;
     let ahead: Vec<N> = a.iter().zip(step).map(|(&a, &step)| a - step).collect();
     let dot = |x: &[N], y: &[N]| sum(x.iter().zip(y).map(|(&x, &y)| x * y));
     let of_mass = smooth.mass.apply(step);
@@ -244,7 +250,7 @@ fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: 
     let rows: Vec<Vec<(N, N)>> =
         constraints.iter().map(|row| residuals(row, a).into_iter().zip(residuals(row, &ahead)).map(|(r, full)| (r, full - r)).collect()).collect();
     // The length, and what it is between.
-    let mut state = [N::one(), N::zero(), N::constant(FAR)];
+    let mut state = [N::one(), N::zero(), N::one()];
     let examine = |state: &[N]| {
         let length = state[0];
         let (mut slope, mut curvature) = (smooth_slope + length * smooth_curvature, smooth_curvature);
@@ -258,7 +264,7 @@ fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: 
         let short = slope.less(N::zero());
         let [low, high] = [N::select(short, length, state[1]), N::select(short, state[2], length)];
         let next = length - slope / curvature;
-        let middle = N::select(high.less(N::constant(FAR)), (low + high) * N::constant(0.5), length * N::constant(2.0));
+        let middle = (low + high) * N::constant(0.5);
         let next = N::select(low.less(next), N::select(next.less(high), next, middle), middle);
         ((next - length).abs().less(N::constant(PRECISION) * length), [next, low, high])
     };
