@@ -547,7 +547,6 @@ fn the_suggested_nearest_value_works() {
         ("hidden", "5000", ""),
         ("lr", "-1", ""),
         ("lr", "101", ""),
-        ("lr", "nan", ""),
         ("gamma", "1.5", ""),
         ("gae-lambda", "-0.1", ""),
         ("clip", "inf", ""),
