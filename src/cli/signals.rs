@@ -1,19 +1,16 @@
 //! Requests to stop: Ctrl-C, and the system's own. The first ends training after the updates in flight; Ctrl-C again ends the process at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Once, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Set by the first request.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// When the first request came.
-static FIRST: Mutex<Option<Instant>> = Mutex::new(None);
+static FIRST: OnceLock<Instant> = OnceLock::new();
 /// Requests that follow the first one this soon are the same one: programs that start others (`timeout`, `npm`) send a signal to them and then to their group.
 const SAME: Duration = Duration::from_millis(300);
 
 /// Whether there was a request to stop.
 pub(crate) fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    FIRST.get().is_some()
 }
 
 /// Ctrl-C.
@@ -25,8 +22,7 @@ pub(super) fn interrupt() {
 
 /// Records a request to stop, and when the first one came.
 fn request() -> Instant {
-    INTERRUPTED.store(true, Ordering::Relaxed);
-    *FIRST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now)
+    *FIRST.get_or_init(Instant::now)
 }
 
 /// From now on, signals are requests to stop.

@@ -155,7 +155,6 @@ fn axes<N: Number>(normal: Vector<N>, along: Option<Vector<N>>, frictional: bool
 /// The direction of `axis`, projected on the plane of `normal`.
 fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
     let flat = minus(axis, times(normal, dot(normal, axis)));
-    let flat = flat.map(|x| if x.is_zero() { N::zero() } else { x });
     match flat {
         // Planar models: one entry, of either sign, which makes no difference to a friction cone.
         [x, y, z] if y.is_zero() && z.is_zero() && !x.is_zero() => constant([1.0, 0.0, 0.0]),

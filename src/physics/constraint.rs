@@ -61,7 +61,7 @@ impl<N: Number> Constraint<N> {
     }
 }
 
-/// Impedance and how it began: d(x) and the largest d.
+/// The impedance d(x), and the largest d.
 fn impedance<N: Number>([d0, d1, width, midpoint, power]: [f64; 5], position: N) -> (N, f64) {
     let [d0, d1, midpoint] = [d0, d1, midpoint].map(|d| d.clamp(1e-4, 0.9999));
     let power = power.max(1.0);
@@ -169,14 +169,11 @@ fn touching<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair, contact: &Con
 
 /// How the degrees of freedom move the second body's point relative to the first body's along `axis`.
 fn jacobian<N: Number>(model: &Model, pose: &Pose<N>, bodies: [usize; 2], points: [Vector<N>; 2], axis: Vector<N>) -> Row<N> {
-    let parents = model.freedom_parents();
     let mut factors: Vec<Option<N>> = vec![None; model.freedoms()];
     for (side, sign) in [(1, 1.0), (0, -1.0)] {
-        let mut freedom = model.last_freedom(bodies[side]);
-        while let Some(i) = freedom {
+        for i in model.chain(model.last_freedom(bodies[side])) {
             let along = N::constant(sign) * dot(axis, pose.axes[i].at(points[side]));
             factors[i] = Some(factors[i].map_or(along, |other| other + along));
-            freedom = parents[i];
         }
     }
     factors.into_iter().enumerate().filter_map(|(i, factor)| factor.filter(|x| !x.is_zero()).map(|x| (i, x))).collect()
@@ -225,7 +222,7 @@ fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: 
         N::branch(before_search.less(state[n + masks]), &mut next, |next| {
             // Only a full step that stays on its piece of the cost leads to the minimum.
             let stays = difference(&slope_at(&next[..n]).masks, &slope.masks).less(N::constant(0.5));
-            let length = N::select(stays, N::one(), best_length(smooth, constraints, &state[..n], &step));
+            let length = N::select(stays, N::one(), best_length(smooth, constraints, [&state[..n], &next[..n]], &step));
             (0..n).for_each(|i| next[i] = state[i] - length * step[i]);
             next[n..].iter_mut().for_each(|mask| *mask = N::select(stays, *mask, -N::one()));
         });
@@ -237,18 +234,17 @@ fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: 
     state
 }
 
-/// The length of a step against `step`, up to 1, that leads to the least cost. Its slope along the step is piecewise linear and rises, so that Newton's method in
+/// The length of a step from `a` against `step`, up to 1, that leads to the least cost; a full one leads to `ahead`. Its slope along the step is piecewise linear and rises, so that Newton's method in
 /// brackets finds where it is 0.
-fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], step: &[N]) -> N {
+fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], [a, ahead]: [&[N]; 2], step: &[N]) -> N {
     const MOST: usize = 30;
     const PRECISION: f64 = 1e-6;
-    let ahead: Vec<N> = a.iter().zip(step).map(|(&a, &step)| a - step).collect();
     let dot = |x: &[N], y: &[N]| sum(x.iter().zip(y).map(|(&x, &y)| x * y));
     let of_mass = smooth.mass.apply(step);
     let smooth_slope = dot(step, &smooth.force) - dot(a, &of_mass);
     let smooth_curvature = dot(step, &of_mass);
     let rows: Vec<Vec<(N, N)>> =
-        constraints.iter().map(|row| residuals(row, a).into_iter().zip(residuals(row, &ahead)).map(|(r, full)| (r, full - r)).collect()).collect();
+        constraints.iter().map(|row| residuals(row, a).into_iter().zip(residuals(row, ahead)).map(|(r, full)| (r, full - r)).collect()).collect();
     // The length, and what it is between.
     let mut state = [N::one(), N::zero(), N::one()];
     let examine = |state: &[N]| {
@@ -345,22 +341,24 @@ fn push<N: Number>(constraint: &Constraint<N>, row: usize, residual: N) -> Pushe
     }
 }
 
+/// What `values` has for the rows of a contact along tangent `k`, with their signs.
+fn of_tangent<N: Number>(jacobians: &[Row<N>], values: &[N], k: usize) -> Vec<(f64, N)> {
+    let along = |((edge, _), &value): ((Edge, f64), &N)| edge.filter(|&(tangent, _)| tangent == k).map(|(_, sign)| (sign, value));
+    Constraint::edges(jacobians).into_iter().zip(values).filter_map(along).collect()
+}
+
+fn signed<N: Number>((sign, value): (f64, N)) -> N {
+    N::constant(sign) * value
+}
+
 /// Adds J' force.
 fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces: &[N]) {
     match &constraint.kind {
         Kind::Limit { freedom, sign, .. } => gradient[*freedom] = gradient[*freedom] + *sign * forces[0],
         Kind::Friction { freedom, .. } => gradient[*freedom] = gradient[*freedom] + forces[0],
         Kind::Contact { jacobians, friction, .. } => {
-            let edges = Constraint::edges(jacobians);
-            let normal = sum(forces.iter().copied());
-            let mut along = vec![normal];
-            along.extend((1..jacobians.len()).map(|k| {
-                let of_tangent = edges
-                    .iter()
-                    .zip(forces)
-                    .filter_map(|((edge, _), &force)| edge.filter(|&(tangent, _)| tangent == k).map(|(_, sign)| N::constant(sign) * force));
-                N::constant(*friction) * sum(of_tangent)
-            }));
+            let mut along = vec![sum(forces.iter().copied())];
+            along.extend((1..jacobians.len()).map(|k| N::constant(*friction) * sum(of_tangent(jacobians, forces, k).into_iter().map(signed))));
             for (row, force) in jacobians.iter().zip(along) {
                 row.iter().for_each(|&(i, x)| gradient[i] = gradient[i] + x * force);
             }
@@ -374,14 +372,12 @@ fn add_curvature<N: Number>(matrix: &mut Symmetric<N>, constraint: &Constraint<N
         Kind::Limit { freedom, .. } | Kind::Friction { freedom, .. } => matrix.add(*freedom, *freedom, curvatures[0]),
         Kind::Contact { jacobians, friction, .. } => {
             // Each pair of rows of the pyramid contributes (D₊ + D₋) (J₀'J₀ + μ² Jₖ'Jₖ) + μ (D₊ − D₋) (J₀'Jₖ + Jₖ'J₀).
-            let edges = Constraint::edges(jacobians);
             add_outer(matrix, &jacobians[0], &jacobians[0], sum(curvatures.iter().copied()));
             for k in 1..jacobians.len() {
-                let of: Vec<(f64, N)> =
-                    edges.iter().zip(curvatures).filter_map(|((edge, _), &d)| edge.filter(|&(tangent, _)| tangent == k).map(|(_, sign)| (sign, d))).collect();
+                let of = of_tangent(jacobians, curvatures, k);
                 if !of.is_empty() {
                     add_outer(matrix, &jacobians[k], &jacobians[k], N::constant(friction * friction) * sum(of.iter().map(|&(_, d)| d)));
-                    let mixed = N::constant(*friction) * sum(of.iter().map(|&(sign, d)| N::constant(sign) * d));
+                    let mixed = N::constant(*friction) * sum(of.into_iter().map(signed));
                     add_outer(matrix, &jacobians[0], &jacobians[k], mixed);
                     add_outer(matrix, &jacobians[k], &jacobians[0], mixed);
                 }

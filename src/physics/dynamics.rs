@@ -66,16 +66,13 @@ fn mass_matrix<N: Number>(model: &Model, pose: &Pose<N>, inertias: &[Inertia<N>]
             composite[parent] = composite[parent].plus(composite[b]);
         }
     }
-    let parents = model.freedom_parents();
     let mut mass = Symmetric::new(model.freedoms());
     for (joint, address) in model.joints.iter().zip(model.addresses()) {
         for i in address.v..address.v + joint.kind.freedoms() {
             let momentum = composite[joint.body].apply(pose.axes[i]);
             mass.add(i, i, pose.axes[i].dot(momentum) + N::constant(joint.armature));
-            let mut before = parents[i];
-            while let Some(k) = before {
+            for k in model.chain(Some(i)).skip(1) {
                 mass.add(i, k, pose.axes[k].dot(momentum));
-                before = parents[k];
             }
         }
     }
@@ -138,7 +135,6 @@ fn add_passive<N: Number>(model: &Model, q: &[N], v: &[N], force: &mut [N]) {
 
 /// Drag and viscous resistance of boxes with the bodies' inertia (MuJoCo's documentation, "Passive forces", inertia model).
 fn add_medium<N: Number>(model: &Model, pose: &Pose<N>, velocities: &[Motion<N>], force: &mut [N]) {
-    let parents = model.freedom_parents();
     for (b, body) in model.bodies.iter().enumerate().skip(1).filter(|(_, body)| body.mass > 0.0) {
         let total: f64 = body.inertia.iter().sum();
         let size = body.inertia.map(|moment| (6.0 * (total - 2.0 * moment).max(0.0) / body.mass).sqrt());
@@ -158,10 +154,8 @@ fn add_medium<N: Number>(model: &Model, pose: &Pose<N>, velocities: &[Motion<N>]
         let parts = [part(0), part(1), part(2)];
         let push: Vector<N> = apply(&frame, parts.map(|(push, _)| push));
         let applied = Force { torque: plus(apply(&frame, parts.map(|(_, torque)| torque)), cross(centre, push)), force: push };
-        let mut freedom = model.last_freedom(b);
-        while let Some(i) = freedom {
+        for i in model.chain(model.last_freedom(b)) {
             force[i] = force[i] + pose.axes[i].dot(applied);
-            freedom = parents[i];
         }
     }
 }

@@ -262,6 +262,12 @@ impl Model {
         parents
     }
 
+    /// The degrees of freedom from `last` to the world.
+    pub fn chain(&self, last: Option<usize>) -> impl Iterator<Item = usize> {
+        let parents = self.freedom_parents();
+        std::iter::successors(last, move |&i| parents[i])
+    }
+
     /// The child of the world that each body belongs to; 0 for the world.
     pub fn roots(&self) -> Vec<usize> {
         let mut roots: Vec<usize> = Vec::new();

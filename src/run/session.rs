@@ -245,7 +245,9 @@ impl Prepared {
             }
             let (wide, deep) = SLOW_TO_COMPILE;
             if plan.config.hidden.len() >= deep || plan.config.hidden.iter().any(|&width| width >= wide) {
-                display.note("note: for hidden layers this wide or this many, software drivers compile kernels for a minute or more before the first row.");
+                display.note(
+                    "note: for hidden layers this wide or this many, software drivers compile kernels for a quarter of a minute or more before the first row.",
+                );
             }
         }
         if plan.config.normalize_advantages && !plan.normalizes_advantages() {
