@@ -1,6 +1,6 @@
 //! Built-in environments, and environments in a user's files.
 
-use crate::environments::{contract, imports};
+use crate::environments::{bodies, contract, imports};
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::spec::config::Config;
@@ -47,6 +47,13 @@ built_in! {
     "MinAtar/SpaceInvaders-v1" "minatar_space_invaders" "minatar_space_invaders";
     "2048" "game_2048" "game_2048";
     "PlanarQuadrotor-v0" "planar_quadrotor" "planar_quadrotor";
+    "InvertedPendulum-v5" "inverted_pendulum";
+    "InvertedDoublePendulum-v5" "inverted_double_pendulum";
+    "Reacher-v5" "reacher";
+    "Swimmer-v5" "swimmer";
+    "HalfCheetah-v5" "half_cheetah";
+    "Hopper-v5" "hopper";
+    "Walker2d-v5" "walker2d";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";
@@ -100,7 +107,8 @@ impl Environment {
         }
         let known = Self::built_in(name).ok_or_else(|| no_such(name))?;
         // A test checks that they fit into the kernels.
-        let mut environment = Environment { built_in: true, ..contract::read(known.name, known.source, Sources::file(known.name), Data::default())? };
+        let (source, sources) = bodies::with_physics(known.name, known.source.into(), Sources::file(known.name))?;
+        let mut environment = Environment { built_in: true, ..contract::read(known.name, &source, sources, Data::default())? };
         for parameter in &mut environment.parameters {
             if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
                 parameter.range = *range;

@@ -4,6 +4,7 @@
 //! most, anywhere in the file, since the order of WGSL's declarations does not matter. The text is that of the environment's own file, in which lines keep
 //! their numbers; imported ones follow, each once. Everything that comes later (kernels, digests, the copy in a run's directory) has this text, in which no import is left.
 
+use crate::environments::bodies;
 use crate::spec::data::{DATA_COPY, Data, data_lines};
 use crate::spec::sources::{Place, Sources, TEXT_OF, marked_lines, paths_after};
 use crate::support::error::{Error, Result};
@@ -25,6 +26,7 @@ pub fn read(path: &str) -> Result<(String, Sources, Data)> {
     let own = files::read_text(Path::new(path))?;
     let (text, sources) = if imports(&own).is_empty() { (own, Sources::file(path)) } else { flatten(path, &own)? };
     refuse_unknown_lines(&text, &sources)?;
+    let (text, sources) = bodies::with_physics(path, text, sources)?;
     let lines = data_lines(&text);
     if lines.is_empty() {
         return Ok((text, sources, Data::default()));
@@ -96,7 +98,7 @@ fn data(lines: &[(usize, &str)], sources: &Sources) -> Result<Data> {
 /// What the import lines of a text import, with their numbers. Others are of the kernels' own texts, as in the files of the built-in environments.
 fn imports(text: &str) -> Vec<(usize, &str)> {
     let mut lines = paths_after("import", text);
-    lines.retain(|(_, name)| !compose::is_shared(name));
+    lines.retain(|(_, name)| !compose::is_shared(name) && !bodies::is_robot(name));
     lines
 }
 

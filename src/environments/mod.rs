@@ -1,5 +1,6 @@
 //! Built-in environments, and the contract for environment files.
 
+pub mod bodies;
 pub mod built_in;
 pub mod contract;
 pub mod describe;

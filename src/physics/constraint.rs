@@ -23,12 +23,14 @@ const ROWS_OF_MASK: usize = 24;
 type Row<N> = Vec<(usize, N)>;
 
 /// A constraint with its rows.
-struct Constraint<N> {
+#[derive(Debug, Clone)]
+pub struct Constraint<N> {
     kind: Kind<N>,
     /// Stiffness of each row, D; 0 where the constraint does not act.
     weight: N,
 }
 
+#[derive(Debug, Clone)]
 enum Kind<N> {
     /// One row. It only pushes: cost ½ D min(0, J a − aref)².
     Limit { freedom: usize, sign: N, reference: N },
@@ -105,14 +107,8 @@ impl Constraints {
         Constraints { pairs: pairs(model) }
     }
 
-    /// The constrained acceleration.
-    pub fn acceleration<N: Number>(&self, model: &Model, pose: &Pose<N>, smooth: &Smooth<N>, q: &[N], v: &[N]) -> Vec<N> {
-        let constraints = self.rows(model, pose, q, v);
-        let free = smooth.mass.clone().solve(&smooth.force);
-        minimum(smooth, &constraints, free)
-    }
-
-    fn rows<N: Number>(&self, model: &Model, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
+    /// The constraints in a state.
+    pub fn rows<N: Number>(&self, model: &Model, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
         let addresses = model.addresses();
         let mut rows = Vec::new();
         for (joint, address) in model.joints.iter().zip(&addresses) {
@@ -126,6 +122,7 @@ impl Constraints {
         }
         for (joint, address) in model.joints.iter().zip(&addresses) {
             if joint.limited && joint.kind != JointKind::Free {
+                N::section(|| format!("Limit of {}", joint.name));
                 let [low, high] = joint.range;
                 let [below, above] = [q[address.q] - N::constant(low), N::constant(high) - q[address.q]];
                 let upper = above.less(below);
@@ -139,6 +136,7 @@ impl Constraints {
             }
         }
         for pair in &self.pairs {
+            N::section(|| format!("Contact of {} and {}", model.geom_label(pair.geoms[0]), model.geom_label(pair.geoms[1])));
             rows.extend(contacts(model, pose, pair).iter().map(|contact| touching(model, pose, pair, contact, v)));
         }
         rows
@@ -191,12 +189,16 @@ struct Slope<N> {
     masks: Vec<N>,
 }
 
-/// The acceleration of least cost, from `start`, the one without constraints.
-fn minimum<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], start: Vec<N>) -> Vec<N> {
+/// The acceleration of least cost.
+pub fn acceleration<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>]) -> Vec<N> {
+    let start = smooth.mass.clone().solve(&smooth.force);
     if constraints.is_empty() {
         return start;
     }
     let n = start.len();
+    for (i, a) in start.iter().enumerate() {
+        a.named(|| format!("acceleration_{i}"));
+    }
     let masks = constraints.iter().map(Constraint::bits).sum::<usize>().div_ceil(ROWS_OF_MASK);
     let mut state = start;
     // Without friction loss, no constraint acts at first: if none does at the start, that is the minimum.
@@ -298,6 +300,18 @@ fn slope<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], 
         first += constraint.bits();
     }
     slope
+}
+
+/// The generalised force of all constraints at an acceleration.
+pub fn forces<N: Number>(constraints: &[Constraint<N>], a: &[N]) -> Vec<N> {
+    let mut forces = vec![N::zero(); a.len()];
+    for constraint in constraints {
+        N::branch(N::zero().less(constraint.weight), &mut forces, |forces| {
+            let of_rows: Vec<N> = residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect();
+            add_forces(forces, constraint, &of_rows);
+        });
+    }
+    forces
 }
 
 /// J a − aref of each row.

@@ -19,16 +19,24 @@ pub struct Smooth<N> {
 impl<N: Number> Smooth<N> {
     /// In a pose, with velocities `v` and controls `u`.
     pub fn new(model: &Model, pose: &Pose<N>, q: &[N], v: &[N], u: &[N]) -> Self {
+        N::section(|| "Inertias".into());
         let inertias = inertias(model, pose);
+        N::section(|| "Velocities".into());
         let velocities = velocities(model, pose, v);
+        N::section(|| "Mass matrix".into());
         let mass = mass_matrix(model, pose, &inertias);
+        N::section(|| "Forces of gravity and of velocities".into());
         let mut force: Vec<N> = bias(model, pose, &inertias, &velocities, v).into_iter().map(|bias| -bias).collect();
+        N::section(|| "Springs, dampers, medium and actuators".into());
         add_passive(model, q, v, &mut force);
         if model.density > 0.0 || model.viscosity > 0.0 {
             add_medium(model, pose, &velocities, &mut force);
         }
         for (total, actuated) in force.iter_mut().zip(actuation(model, q, v, u)) {
             *total = *total + actuated;
+        }
+        for (i, force) in force.iter().enumerate() {
+            force.named(|| format!("force_{i}"));
         }
         Smooth { mass, force }
     }

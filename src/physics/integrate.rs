@@ -1,10 +1,11 @@
 //! The step: forward dynamics and its integration.
 
-use crate::physics::constraint::Constraints;
+use crate::physics::constraint::{self, Constraints};
 use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Integrator, JointKind, Model};
 use crate::physics::number::Number;
+use crate::physics::sense::{self, Computed, Sensor};
 use crate::physics::solve::Symmetric;
 use crate::physics::spatial::{Vector, cross, dot, plus, quaternion_product, times, unit};
 
@@ -13,34 +14,47 @@ use crate::physics::spatial::{Vector, cross, dot, plus, quaternion_product, time
 pub struct Stepper<'a> {
     model: &'a Model,
     constraints: Constraints,
+    sensors: Vec<Sensor>,
 }
 
-/// Positions and velocities.
+/// Positions and velocities, and what sensors read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State<N> {
     /// Positions; of free joints, position and quaternion.
     pub q: Vec<N>,
     /// Velocities.
     pub v: Vec<N>,
+    /// What the sensors read in the last forward computation: that of the last stage, or of the last step's beginning with Euler's method.
+    pub sensed: Vec<N>,
 }
 
 impl<'a> Stepper<'a> {
-    /// For a model.
-    pub fn new(model: &'a Model) -> Self {
-        Stepper { model, constraints: Constraints::new(model) }
+    /// For a model, with `sensors` that are read.
+    pub fn new(model: &'a Model, sensors: Vec<Sensor>) -> Self {
+        Stepper { model, constraints: Constraints::new(model), sensors }
     }
 
     /// The acceleration (MuJoCo's `qacc`), m/s² and rad/s², for controls `u`.
-    pub fn acceleration<N: Number>(&self, state: &State<N>, u: &[N]) -> Vec<N> {
-        self.forward(state, u).0
+    pub fn acceleration<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
+        self.forward(q, v, u).acceleration
     }
 
-    /// The acceleration and the mass matrix.
-    fn forward<N: Number>(&self, state: &State<N>, u: &[N]) -> (Vec<N>, Symmetric<N>) {
-        let pose = Pose::new(self.model, &state.q);
-        let smooth = Smooth::new(self.model, &pose, &state.q, &state.v, u);
-        let acceleration = self.constraints.acceleration(self.model, &pose, &smooth, &state.q, &state.v);
-        (acceleration, smooth.mass)
+    /// What the sensors read in a state, with controls `u`.
+    pub fn sense<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
+        self.forward(q, v, u).sensed
+    }
+
+    fn forward<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Forward<N> {
+        let pose = Pose::new(self.model, q);
+        let smooth = Smooth::new(self.model, &pose, q, v, u);
+        N::section(|| "Constraints".into());
+        let constraints = self.constraints.rows(self.model, &pose, q, v);
+        N::section(|| "Acceleration".into());
+        let acceleration = constraint::acceleration(&smooth, &constraints);
+        N::section(|| "Sensors".into());
+        let computed = Computed { pose: &pose, constraints: &constraints, v, acceleration: &acceleration };
+        let sensed = sense::read(self.model, &self.sensors, &computed);
+        Forward { acceleration, mass: smooth.mass, sensed }
     }
 
     /// One step of `timestep` seconds.
@@ -53,7 +67,7 @@ impl<'a> Stepper<'a> {
 
     fn euler<N: Number>(&self, state: &State<N>, u: &[N]) -> State<N> {
         let h = self.model.timestep;
-        let (mut acceleration, mass) = self.forward(state, u);
+        let Forward { mut acceleration, mass, sensed } = self.forward(&state.q, &state.v, u);
         if self.model.euler_damping && self.model.joints.iter().any(|joint| joint.damping > 0.0) {
             // (M + h diag(damping)) a' = M a: the dampers' force at the end of the step.
             let force = mass.apply(&acceleration);
@@ -63,35 +77,46 @@ impl<'a> Stepper<'a> {
             }
             acceleration = damped.solve(&force);
         }
+        let h = N::constant(h);
         let v = advanced(&state.v, &acceleration, h);
-        State { q: self.moved(&state.q, &v, h), v }
+        State { q: self.moved(&state.q, &v, h), v, sensed }
     }
 
     /// Four stages at t, t + h/2, t + h/2, t + h. The rates of free joints' rotations are those of the rotation vector from the first stage (Munthe-Kaas, "High
     /// order Runge-Kutta methods on manifolds", 1999), as MuJoCo takes them since 4.0.
     fn runge_kutta<N: Number>(&self, state: &State<N>, u: &[N]) -> State<N> {
         let h = self.model.timestep;
-        let weights = [1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0];
-        let mut acceleration = self.acceleration(state, u);
-        let mut rate = state.v.clone();
-        let scaled = |x: &[N], factor: f64| x.iter().map(|&x| x * N::constant(factor)).collect::<Vec<N>>();
-        let mut sums = [scaled(&rate, weights[0]), scaled(&acceleration, weights[0])];
-        for (part, weight) in [0.5, 0.5, 1.0].into_iter().zip(&weights[1..]) {
-            let stage = State { q: self.moved(&state.q, &rate, part * h), v: advanced(&state.v, &acceleration, part * h) };
-            acceleration = self.acceleration(&stage, u);
-            rate = self.rates(&rate, &stage.v, part * h);
-            sums = [advanced(&sums[0], &rate, *weight), advanced(&sums[1], &acceleration, *weight)];
-        }
-        State { q: self.moved(&state.q, &sums[0], h), v: advanced(&state.v, &sums[1], h) }
+        // Of a stage: positions and velocities, and the rates that led to it; then the weighted sums of rates and accelerations, and what was sensed.
+        let zeros = vec![N::zero(); state.v.len()];
+        let unread = vec![N::zero(); self.sensors.iter().map(|sensor| sensor.size()).sum()];
+        let parts = [&state.q[..], &state.v, &state.v, &zeros, &zeros, &unread];
+        let lengths = parts.map(<[N]>::len);
+        let mut stages = parts.concat();
+        N::rounds(4, &mut stages, |stages, round| {
+            let [q, v, rate, rates, accelerations, _] = split(stages, lengths);
+            let is = |k: f64| N::constant(k - 0.5).less(round);
+            let outer = N::constant(1.0 / 6.0);
+            let weight = N::select(is(1.0), N::select(is(3.0), outer, N::constant(1.0 / 3.0)), outer);
+            let ahead = N::select(is(2.0), N::constant(h), N::constant(0.5 * h));
+            let Forward { acceleration, sensed, .. } = self.forward(&q, &v, u);
+            let next = advanced(&state.v, &acceleration, ahead);
+            let next_rate = self.rates(&rate, &next, ahead);
+            let rates = advanced(&rates, &rate, weight);
+            let accelerations = advanced(&accelerations, &acceleration, weight);
+            stages.copy_from_slice(&[self.moved(&state.q, &rate, ahead), next, next_rate, rates, accelerations, sensed].concat());
+        });
+        let [.., rates, accelerations, sensed] = split(&stages, lengths);
+        let h = N::constant(h);
+        State { q: self.moved(&state.q, &rates, h), v: advanced(&state.v, &accelerations, h), sensed }
     }
 
     /// Velocities `v` as rates of the coordinates that a motion with `before` for `seconds` led to.
-    fn rates<N: Number>(&self, before: &[N], v: &[N], seconds: f64) -> Vec<N> {
+    fn rates<N: Number>(&self, before: &[N], v: &[N], seconds: N) -> Vec<N> {
         let mut rates = v.to_vec();
         for (joint, address) in self.model.joints.iter().zip(self.model.addresses()) {
             if joint.kind == JointKind::Free {
                 let at = address.v + 3;
-                let turned: Vector<N> = std::array::from_fn(|k| before[at + k] * N::constant(seconds));
+                let turned: Vector<N> = std::array::from_fn(|k| before[at + k] * seconds);
                 let rate = vector_rate(turned, std::array::from_fn(|k| v[at + k]));
                 rates[at..at + 3].copy_from_slice(&rate);
             }
@@ -100,12 +125,12 @@ impl<'a> Stepper<'a> {
     }
 
     /// Positions after `seconds` with velocities `v`.
-    fn moved<N: Number>(&self, q: &[N], v: &[N], seconds: f64) -> Vec<N> {
+    fn moved<N: Number>(&self, q: &[N], v: &[N], seconds: N) -> Vec<N> {
         let mut moved = q.to_vec();
         for (joint, address) in self.model.joints.iter().zip(self.model.addresses()) {
             let straight = if joint.kind == JointKind::Free { 3 } else { 1 };
             for k in 0..straight {
-                moved[address.q + k] = q[address.q + k] + v[address.v + k] * N::constant(seconds);
+                moved[address.q + k] = q[address.q + k] + v[address.v + k] * seconds;
             }
             if joint.kind == JointKind::Free {
                 let [p, w] = [address.q + 3, address.v + 3];
@@ -117,17 +142,34 @@ impl<'a> Stepper<'a> {
     }
 }
 
+/// A forward computation.
+struct Forward<N> {
+    acceleration: Vec<N>,
+    mass: Symmetric<N>,
+    sensed: Vec<N>,
+}
+
+/// The parts of a list, by their lengths.
+fn split<N: Copy, const COUNT: usize>(all: &[N], lengths: [usize; COUNT]) -> [Vec<N>; COUNT] {
+    let mut start = 0;
+    lengths.map(|length| {
+        start += length;
+        all[start - length..start].to_vec()
+    })
+}
+
 /// x + rate × seconds.
-fn advanced<N: Number>(x: &[N], rate: &[N], seconds: f64) -> Vec<N> {
-    x.iter().zip(rate).map(|(&x, &rate)| x + rate * N::constant(seconds)).collect()
+fn advanced<N: Number>(x: &[N], rate: &[N], seconds: N) -> Vec<N> {
+    x.iter().zip(rate).map(|(&x, &rate)| x + rate * seconds).collect()
 }
 
 /// An orientation after `seconds` of turning with `velocity`, rad/s in the body's own axes.
-fn rotated<N: Number>(q: [N; 4], velocity: Vector<N>, seconds: f64) -> [N; 4] {
+fn rotated<N: Number>(q: [N; 4], velocity: Vector<N>, seconds: N) -> [N; 4] {
     let speed = dot(velocity, velocity).sqrt();
-    let half = speed * N::constant(0.5 * seconds);
+    let half_time = seconds * N::constant(0.5);
+    let half = speed * half_time;
     let turns = N::constant(1e-9).less(speed);
-    let factor = N::select(turns, half.sin() / N::select(turns, speed, N::one()), N::constant(0.5 * seconds));
+    let factor = N::select(turns, half.sin() / N::select(turns, speed, N::one()), half_time);
     let [x, y, z] = times(velocity, factor);
     unit(quaternion_product(q, [half.cos(), x, y, z]))
 }

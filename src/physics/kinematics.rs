@@ -26,6 +26,7 @@ impl<N: Number> Pose<N> {
         let addresses = model.addresses();
         let mut pose = Pose { origins: vec![null()], positions: vec![null()], rotations: vec![identity()], axes: Vec::new() };
         for (b, body) in model.bodies.iter().enumerate().skip(1) {
+            N::section(|| format!("Body {}", body.label(b)));
             let parent = body.parent;
             let mut origin = pose.origins[parent];
             let mut position = plus(pose.positions[parent], apply(&pose.rotations[parent], constant(tidy(body.position))));
@@ -58,7 +59,8 @@ impl<N: Number> Pose<N> {
                         let angle = q[at] - N::constant(joint.reference[0]);
                         let centre = plus(position, apply(&turned, anchor));
                         let angular = apply(&turned, constant(axis));
-                        turned = product(&turned, &turn(axis, angle.sin(), angle.cos()));
+                        let (sin, cos) = (angle.sin().named(|| format!("sin_{}", joint.label(j))), angle.cos().named(|| format!("cos_{}", joint.label(j))));
+                        turned = product(&turned, &turn(axis, sin, cos));
                         position = minus(centre, apply(&turned, anchor));
                         pose.axes.push(Motion { angular, linear: cross(centre, angular) });
                     }

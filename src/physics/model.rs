@@ -27,6 +27,8 @@ pub struct Model {
     pub geoms: Vec<Geom>,
     /// The actuators.
     pub actuators: Vec<Actuator>,
+    /// The sites.
+    pub sites: Vec<Site>,
 }
 
 /// How states are integrated.
@@ -170,6 +172,19 @@ pub struct Geom {
     pub margin: f64,
 }
 
+/// A frame that is fixed to a body.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// Its name, which may be empty.
+    pub name: String,
+    /// Index of its body.
+    pub body: usize,
+    /// Position in its body, m.
+    pub position: [f64; 3],
+    /// Orientation in its body.
+    pub orientation: [f64; 4],
+}
+
 /// An actuator of a slide or hinge. Its force is gain × control + bias₀ + bias₁ × length + bias₂ × velocity, times its gear at the joint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Actuator {
@@ -210,7 +225,36 @@ impl JointKind {
     }
 }
 
+impl Body {
+    /// Its name, or `b`, its index.
+    pub fn label(&self, b: usize) -> String {
+        label(&self.name, b)
+    }
+}
+
+impl Joint {
+    /// Its name, or `j`, its index, as a part of WGSL identifiers.
+    pub fn label(&self, j: usize) -> String {
+        identifier(&label(&self.name, j))
+    }
+}
+
+fn label(name: &str, index: usize) -> String {
+    if name.is_empty() { index.to_string() } else { name.into() }
+}
+
+/// A name of a model as a part of WGSL identifiers.
+pub fn identifier(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}
+
 impl Model {
+    /// The name of geom `g`, or its index and that of its body.
+    pub fn geom_label(&self, g: usize) -> String {
+        let geom = &self.geoms[g];
+        if geom.name.is_empty() { format!("geom {g} of {}", self.bodies[geom.body].label(geom.body)) } else { geom.name.clone() }
+    }
+
     /// The address of each joint.
     pub fn addresses(&self) -> Vec<Address> {
         let mut next = Address { q: 0, v: 0 };

@@ -33,6 +33,28 @@ pub trait Number: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Sel
     /// Up to `most` rounds: `examine` looks at `state`, and where its condition does not hold, `advance` changes the state with what was found.
     fn repeat<T>(most: usize, state: &mut [Self], examine: impl FnMut(&[Self]) -> (Self::Condition, T), advance: impl FnMut(&mut [Self], T));
 
+    /// The number itself, which a text that shows it calls `name`.
+    fn named(self, _name: impl FnOnce() -> String) -> Self {
+        self
+    }
+
+    /// Gives what follows a title, in texts that show it.
+    fn section(_title: impl FnOnce() -> String) {}
+
+    /// Runs `body`, which changes `state` and knows the round, `count` times.
+    fn rounds(count: usize, state: &mut Vec<Self>, mut body: impl FnMut(&mut [Self], Self)) {
+        let n = state.len();
+        state.push(Self::zero());
+        let endless = |_: &[Self]| (Self::zero().less(Self::zero()), ());
+        let advance = |state: &mut [Self], ()| {
+            let round = state[n];
+            body(&mut state[..n], round);
+            state[n] = round + Self::one();
+        };
+        Self::repeat(count, state, endless, advance);
+        state.truncate(n);
+    }
+
     /// 0.
     fn zero() -> Self {
         Self::constant(0.0)

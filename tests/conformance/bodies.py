@@ -1,7 +1,8 @@
-"""Writes what MuJoCo 4.0 computes for Gymnasium's robots and those in `robots`: `bodies/NAME.json`, one compiled model each, with one environment step from many states.
+"""Writes what MuJoCo 4.0 computes for Gymnasium's robots and those in `robots`: `bodies/NAME.json`, one environment step from many states each, and the compiled
+models: `../../shaders/models/NAME.json` of Gymnasium's, in the same file of the others.
 
-    python bodies.py                             # the files beside this one, 100 states each
-    python bodies.py --states 2000 --out DIR     # more of them, elsewhere
+    python bodies.py                             # these files, 100 states each
+    python bodies.py --states 2000 --out DIR     # more states, elsewhere
 
 States are rounded to float32. Half of them come from random play that goes on after falls, half are drops: random poses, heights and velocities.
 Constraints are solved to a tolerance of 1e-15, Humanoid's by Newton's method too (its model asks for a solver that stops early), so results are those of the
@@ -16,10 +17,18 @@ import gymnasium
 import mujoco
 import numpy
 
-TASKS = [
-    "InvertedPendulum-v5", "InvertedDoublePendulum-v5", "Reacher-v5", "Swimmer-v5",
-    "HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5",
-]  # fmt: skip
+TASKS = {
+    "inverted_pendulum": "InvertedPendulum-v5",
+    "inverted_double_pendulum": "InvertedDoublePendulum-v5",
+    "reacher": "Reacher-v5",
+    "swimmer": "Swimmer-v5",
+    "half_cheetah": "HalfCheetah-v5",
+    "hopper": "Hopper-v5",
+    "walker2d": "Walker2d-v5",
+    "ant": "Ant-v5",
+    "humanoid": "Humanoid-v5",
+}
+MODELS = Path(__file__).parents[2] / "shaders" / "models"
 FREE, BALL, SLIDE, HINGE = range(4)
 
 
@@ -103,6 +112,15 @@ def compiled(model):
                 "margin": float(model.geom_margin[g]),
             }
             for g in range(model.ngeom)
+        ],
+        "sites": [
+            {
+                "name": name(model, kinds.mjOBJ_SITE, s),
+                "body": int(model.site_bodyid[s]),
+                "position": numbers(model.site_pos[s]),
+                "orientation": numbers(model.site_quat[s]),
+            }
+            for s in range(model.nsite)
         ],
         "actuators": [
             {
@@ -196,7 +214,14 @@ def record(task, count, seed):
             "q": numbers(q), "v": numbers(v), "control": numbers(control), "acceleration": numbers(acceleration),
             "next_q": numbers(data.qpos), "next_v": numbers(data.qvel),
         })  # fmt: skip
-    return {"made_with": f"MuJoCo {mujoco.__version__}, Gymnasium {gymnasium.__version__}", "frame_skip": env.frame_skip, "model": compiled(model), "steps": steps}
+        if isinstance(task, str) and task != "Humanoid-v5":
+            # The same step as Gymnasium takes it.
+            mujoco.mj_resetData(model, env.data)
+            env.set_state(q, v)
+            observation, reward, terminated, _, _ = env.step(control)
+            assert numpy.allclose(env.data.qpos, data.qpos, rtol=0, atol=1e-11), (task, abs(env.data.qpos - data.qpos).max())
+            steps[-1] |= {"observation": numbers(observation), "reward": float(reward), "terminated": bool(terminated)}
+    return {"made_with": f"MuJoCo {mujoco.__version__}, Gymnasium {gymnasium.__version__}", "frame_skip": env.frame_skip, "steps": steps}, compiled(model)
 
 
 def main():
@@ -206,11 +231,15 @@ def main():
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True, parents=True)
     robots = sorted((Path(__file__).parent / "robots").glob("*.xml"))
-    for seed, task in enumerate(TASKS + robots):
-        recorded = record(task, options.states, seed)
+    MODELS.mkdir(exist_ok=True)
+    for seed, (stem, task) in enumerate(list(TASKS.items()) + [(path.stem, path) for path in robots]):
+        recorded, model = record(task, options.states, seed)
+        if isinstance(task, str):
+            (MODELS / f"{stem}.json").write_text(json.dumps(model, indent=1) + "\n")
+        else:
+            recorded["model"] = model
         steps = ",\n".join(json.dumps(step, separators=(",", ":")) for step in recorded.pop("steps"))
         head = json.dumps(recorded, separators=(",", ":"))
-        stem = task.removesuffix("-v5").lower() if isinstance(task, str) else task.stem
         path = options.out / f"{stem}.json"
         path.write_text(head[:-1] + ',\n"steps":[\n' + steps + "\n]}\n")
         print(f"{path}: {len(path.read_bytes()):,} bytes")
