@@ -54,6 +54,7 @@ built_in! {
     "HalfCheetah-v5" "half_cheetah";
     "Hopper-v5" "hopper";
     "Walker2d-v5" "walker2d";
+    "Ant-v5" "ant";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";

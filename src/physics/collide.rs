@@ -166,6 +166,9 @@ fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
     }
 }
 
+/// Axes that are nearer than this, m, cross. In single precision, with positions of about 1 m, those that do are found up to 1e-7 m apart.
+const TOUCHING: f64 = 1e-6;
+
 /// Two spheres, both centres relative to the second one's tree.
 fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], frictional: bool, offset: Vector<N>) -> Contact<N> {
     let way = minus(b, a);
@@ -173,7 +176,7 @@ fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], frict
     let length = squared.max(N::constant(1e-30)).sqrt();
     let normal = if way[1].is_zero() {
         // In a planar model, MuJoCo's normal leaves the plane where axes cross, and the contact has no effect.
-        let apart = N::constant(1e-24).less(squared);
+        let apart = N::constant(TOUCHING * TOUCHING).less(squared);
         way.map(|x| if x.is_zero() { x } else { N::select(apart, x / length, N::zero()) })
     } else {
         way.map(|x| x / length)

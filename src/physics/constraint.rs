@@ -7,7 +7,7 @@ use crate::physics::kinematics::Pose;
 use crate::physics::model::{JointKind, Model};
 use crate::physics::number::Number;
 use crate::physics::solve::Symmetric;
-use crate::physics::spatial::{Vector, dot};
+use crate::physics::spatial::{Force, Vector, cross, dot, minus, plus, times};
 
 /// The least number that MuJoCo divides by.
 const LEAST: f64 = 1e-15;
@@ -37,7 +37,7 @@ enum Kind<N> {
     /// One row: ½ D (a − aref)², linear where the force would be more than `most`.
     Friction { freedom: usize, reference: N, most: f64 },
     /// The normal's row, or those of the friction pyramid: (J₀ ± μ Jₖ) a − aref, each only pushing.
-    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: f64 },
+    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: f64, bodies: [usize; 2], contact: Contact<N> },
 }
 
 /// Row k of a pyramid: the tangent and its sign, or the normal alone.
@@ -162,7 +162,7 @@ fn touching<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair, contact: &Con
     let mut offsets: Vec<N> = jacobians.iter().map(rate).collect();
     offsets[0] = offsets[0] + N::constant(spring) * d * position;
     let weight = N::select(position.less(N::zero()), N::one() / regular, N::zero());
-    Constraint { kind: Kind::Contact { jacobians, offsets, friction }, weight }
+    Constraint { kind: Kind::Contact { jacobians, offsets, friction, bodies, contact: contact.clone() }, weight }
 }
 
 /// How the degrees of freedom move the second body's point relative to the first body's along `axis`.
@@ -314,12 +314,37 @@ pub fn forces<N: Number>(constraints: &[Constraint<N>], a: &[N]) -> Vec<N> {
     forces
 }
 
+/// The force of all contacts on a body at an acceleration, about a point relative to the body's tree (MuJoCo's `cfrc_ext`, if the point is the tree's centre of
+/// mass).
+pub fn contact_force<N: Number>(constraints: &[Constraint<N>], a: &[N], body: usize, about: Vector<N>) -> Force<N> {
+    let mut state = [N::zero(); 6];
+    for constraint in constraints {
+        let Kind::Contact { jacobians, friction, bodies, contact, .. } = &constraint.kind else { continue };
+        let Some(side) = bodies.iter().position(|&other| other == body) else { continue };
+        N::branch(N::zero().less(constraint.weight), &mut state, |state| {
+            let of_rows: Vec<N> = residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect();
+            let mut force = times(contact.axes[0], sum(of_rows.iter().copied()));
+            for k in 1..jacobians.len() {
+                let along = N::constant(*friction) * sum(of_tangent(jacobians, &of_rows, k).into_iter().map(signed));
+                force = plus(force, times(contact.axes[k], along));
+            }
+            let force = if side == 0 { force.map(|x| -x) } else { force };
+            let torque = cross(minus(contact.points[side], about), force);
+            for (total, part) in state.iter_mut().zip(torque.into_iter().chain(force)) {
+                *total = *total + part;
+            }
+        });
+    }
+    let [x, y, z, force @ ..] = state;
+    Force { torque: [x, y, z], force }
+}
+
 /// J a − aref of each row.
 fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
     match &constraint.kind {
         Kind::Limit { freedom, sign, reference } => vec![*sign * a[*freedom] - *reference],
         Kind::Friction { freedom, reference, .. } => vec![a[*freedom] - *reference],
-        Kind::Contact { jacobians, offsets, friction } => {
+        Kind::Contact { jacobians, offsets, friction, .. } => {
             let along = |k: usize| sum(jacobians[k].iter().map(|&(i, x)| x * a[i])) + offsets[k];
             let normal = along(0);
             let edge = |(edge, _): (Edge, f64)| edge.map_or(normal, |(k, sign)| normal + N::constant(sign * friction) * along(k));

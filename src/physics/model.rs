@@ -239,6 +239,13 @@ impl Joint {
     }
 }
 
+impl Site {
+    /// Its name, or `s`, its index, as a part of WGSL identifiers.
+    pub fn label(&self, s: usize) -> String {
+        identifier(&label(&self.name, s))
+    }
+}
+
 fn label(name: &str, index: usize) -> String {
     if name.is_empty() { index.to_string() } else { name.into() }
 }

@@ -13,7 +13,7 @@ pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> String {
     let users = users(trace, &live, &places, outputs);
     let mut of_blocks = vec![Vec::new(); trace.blocks.len()];
     places.iter().enumerate().for_each(|(value, place)| place.iter().for_each(|&block| of_blocks[block].push(value)));
-    let mut printer = Printer { trace, live, places, users, of_blocks, texts: HashMap::new(), variables: HashMap::new(), names: HashSet::new(), text: String::new(), section: 0 };
+    let mut printer = Printer { trace, live, places, users, of_blocks, texts: HashMap::new(), variables: HashMap::new(), names: HashMap::new(), text: String::new(), section: 0 };
     printer.block(0, outputs, 1);
     printer.text
 }
@@ -199,7 +199,8 @@ struct Printer<'a> {
     /// How a value is written where it is used.
     texts: HashMap<usize, (String, Binding)>,
     variables: HashMap<usize, String>,
-    names: HashSet<String>,
+    /// How many names begin with each text.
+    names: HashMap<String, usize>,
     text: String,
     /// The section whose title was written last.
     section: usize,
@@ -214,13 +215,13 @@ impl Printer<'_> {
 
     /// `base`, or that with a number if it is taken.
     fn name(&mut self, base: &str) -> String {
-        let mut name = base.to_string();
-        let mut count = 1;
-        while !self.names.insert(name.clone()) {
-            count += 1;
-            name = format!("{base}_{count}");
+        let count = self.names.entry(base.into()).or_default();
+        *count += 1;
+        if *count == 1 {
+            return base.into();
         }
-        name
+        let numbered = format!("{base}_{count}");
+        if self.names.contains_key(&numbered) { self.name(base) } else { self.name(&numbered) }
     }
 
     fn block(&mut self, b: usize, outputs: &[(String, Traced)], depth: usize) {

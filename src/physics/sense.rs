@@ -1,11 +1,11 @@
 //! Sensors: what a forward computation leaves to be read, as MuJoCo's `mjData` does.
 
-use crate::physics::constraint::Constraint;
+use crate::physics::constraint::{self, Constraint};
 use crate::physics::dynamics::velocities;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, identifier};
 use crate::physics::number::Number;
-use crate::physics::spatial::plus;
+use crate::physics::spatial::{Vector, null, plus, times};
 
 /// A frame that moves with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,33 +27,42 @@ pub enum Sensor {
     Velocity(Frame),
     /// Angular velocity, in the world's axes, rad/s.
     AngularVelocity(Frame),
+    /// Force of all contacts on a body, in the world's axes, N (the second half of `cfrc_ext`).
+    ContactForce(usize),
+    /// Torque of all contacts on a body about the centre of mass of its tree, in the world's axes, N m (the first half of `cfrc_ext`).
+    ContactTorque(usize),
     /// Force of all constraints along a joint that is a slide or hinge (`qfrc_constraint`), N or N m.
     ConstraintForce(usize),
 }
 
-/// What sensors read.
-const KINDS: [&str; 4] = ["position", "rotation", "velocity", "angular_velocity"];
-
 impl Sensor {
-    /// The sensors that a model has, with the names of their fields: `body_NAME_position`, `site_NAME_velocity`, `joint_NAME_constraint_force` and so on. Those of
-    /// things without a name are left out.
+    /// The sensors that a model has, with the names of their fields: `body_NAME_position`, `site_NAME_velocity`, `joint_NAME_constraint_force` and so on. What has
+    /// no name goes by its index.
     pub fn all(model: &Model) -> Vec<(String, Sensor)> {
-        let bodies = model.bodies.iter().enumerate().skip(1).map(|(b, body)| (format!("body_{}", identifier(&body.name)), body.name.is_empty(), Frame::Body(b)));
-        let sites = model.sites.iter().enumerate().map(|(s, site)| (format!("site_{}", identifier(&site.name)), site.name.is_empty(), Frame::Site(s)));
-        let of_frame = |(name, unnamed, frame): (String, bool, Frame)| {
-            let sensors = [Sensor::Position, Sensor::Rotation, Sensor::Velocity, Sensor::AngularVelocity];
-            let named = KINDS.iter().zip(sensors).map(move |(kind, sensor)| (format!("{name}_{kind}"), sensor(frame)));
-            named.filter(move |_| !unnamed)
+        let of_frame = |name: String, frame: Frame| {
+            let kinds = [("position", Sensor::Position(frame)), ("rotation", Sensor::Rotation(frame)), ("velocity", Sensor::Velocity(frame))];
+            kinds.into_iter().chain([("angular_velocity", Sensor::AngularVelocity(frame))]).map(move |(kind, sensor)| (format!("{name}_{kind}"), sensor))
         };
-        let forces = model.joints.iter().enumerate().filter(|(_, joint)| !joint.name.is_empty() && joint.kind.freedoms() == 1);
-        let forces = forces.map(|(j, joint)| (format!("joint_{}_constraint_force", identifier(&joint.name)), Sensor::ConstraintForce(j)));
-        bodies.chain(sites).flat_map(of_frame).chain(forces).collect()
+        let mut sensors = Vec::new();
+        for (b, body) in model.bodies.iter().enumerate().skip(1) {
+            let name = format!("body_{}", identifier(&body.label(b)));
+            sensors.push((format!("{name}_contact_force"), Sensor::ContactForce(b)));
+            sensors.push((format!("{name}_contact_torque"), Sensor::ContactTorque(b)));
+            sensors.extend(of_frame(name, Frame::Body(b)));
+        }
+        for (s, site) in model.sites.iter().enumerate() {
+            sensors.extend(of_frame(format!("site_{}", site.label(s)), Frame::Site(s)));
+        }
+        for (j, joint) in model.joints.iter().enumerate().filter(|(_, joint)| joint.kind.freedoms() == 1) {
+            sensors.push((format!("joint_{}_constraint_force", joint.label(j)), Sensor::ConstraintForce(j)));
+        }
+        sensors
     }
 
     /// Its numbers.
     pub fn size(self) -> usize {
         match self {
-            Sensor::Position(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) => 3,
+            Sensor::Position(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) | Sensor::ContactForce(_) | Sensor::ContactTorque(_) => 3,
             Sensor::Rotation(_) => 9,
             Sensor::ConstraintForce(_) => 1,
         }
@@ -72,6 +81,15 @@ pub struct Computed<'a, N: Number> {
     pub acceleration: &'a [N],
 }
 
+/// The centre of mass of the tree of body `b`, relative to its origin.
+fn centre<N: Number>(model: &Model, pose: &Pose<N>, b: usize) -> Vector<N> {
+    let roots = model.roots();
+    let bodies = || (0..roots.len()).filter(|&other| roots[other] == roots[b]);
+    let total: f64 = bodies().map(|other| model.bodies[other].mass).sum();
+    let share = |other: usize| times(pose.point(other, model.bodies[other].inertia_position), N::constant(model.bodies[other].mass / total));
+    bodies().map(share).fold(null(), plus)
+}
+
 /// What `sensors` read, one after the other.
 pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>) -> Vec<N> {
     let pose = computed.pose;
@@ -79,6 +97,7 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
         Frame::Body(b) => (b, pose.positions[b]),
         Frame::Site(s) => (model.sites[s].body, pose.point(model.sites[s].body, model.sites[s].position)),
     };
+    let contact_force = |b: usize| constraint::contact_force(computed.constraints, computed.acceleration, b, centre(model, pose, b));
     let mut found = Vec::new();
     for &sensor in sensors {
         match sensor {
@@ -98,8 +117,10 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
                 found.extend(velocities(model, pose, computed.v)[b].at(point));
             }
             Sensor::AngularVelocity(frame) => found.extend(velocities(model, pose, computed.v)[place(frame).0].angular),
+            Sensor::ContactForce(b) => found.extend(contact_force(b).force),
+            Sensor::ContactTorque(b) => found.extend(contact_force(b).torque),
             Sensor::ConstraintForce(j) => {
-                let forces = crate::physics::constraint::forces(computed.constraints, computed.acceleration);
+                let forces = constraint::forces(computed.constraints, computed.acceleration);
                 found.push(forces[model.addresses()[j].v]);
             }
         }

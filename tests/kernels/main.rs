@@ -16,6 +16,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod bodies;
 mod conformance;
 mod environment;
 mod functions;
