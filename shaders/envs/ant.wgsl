@@ -131,3 +131,11 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     }
     return observation;
 }
+
+// The robot, from above at an angle.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    let x = physics.q[0];
+    let y = physics.q[1];
+    return physics_picture(&physics, uv, vec3(x - 2.0, y - 4.5, 3.2), vec3(x, y, 0.4));
+}

@@ -68,3 +68,9 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
         clamp(physics.joint_slider_constraint_force, -10.0, 10.0),
     );
 }
+
+// The cart and its poles, from the side.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    return physics_picture(&physics, uv, vec3(0.0, -4.5, 0.9), vec3(0.0, 0.0, 0.5));
+}

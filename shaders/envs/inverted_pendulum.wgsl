@@ -49,3 +49,9 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     let physics = state.physics;
     return array(physics.q[0], physics.q[1], physics.v[0], physics.v[1]);
 }
+
+// The cart and its pole, from the side.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    return physics_picture(&physics, uv, vec3(0.0, -3.0, 0.7), vec3(0.0, 0.0, 0.25));
+}

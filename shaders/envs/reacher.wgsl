@@ -71,3 +71,9 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
         way.y,
     );
 }
+
+// The arm, its target and the table, from above.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    return physics_picture(&physics, uv, vec3(0.0, -0.02, 0.8), vec3(0.0));
+}

@@ -57,3 +57,11 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     let physics = state.physics;
     return array(physics.q[2], physics.q[3], physics.q[4], physics.v[0], physics.v[1], physics.v[2], physics.v[3], physics.v[4]);
 }
+
+// The swimmer, from above.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    let x = physics.q[Q_SLIDER1];
+    let y = physics.q[Q_SLIDER2];
+    return physics_picture(&physics, uv, vec3(x, y - 0.1, 6.0), vec3(x, y, 0.0));
+}

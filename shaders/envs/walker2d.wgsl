@@ -75,3 +75,10 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     }
     return observation;
 }
+
+// The robot, from the side.
+fn env_pixel(state: EnvState, uv: vec2<f32>) -> vec3<f32> {
+    var physics = state.physics;
+    let x = physics.q[Q_ROOTX];
+    return physics_picture(&physics, uv, vec3(x, -4.0, 1.3), vec3(x, 0.0, 0.8));
+}

@@ -1,21 +1,26 @@
 //! A model's step as WGSL: what an environment's file gets from its line `//! import mujoco NAME`.
 
 use crate::physics::integrate::{State, Stepper};
-use crate::physics::model::{Model, identifier};
+use crate::physics::kinematics::Pose;
+use crate::physics::model::{Model, Shape, identifier};
 use crate::physics::print;
 use crate::physics::sense::Sensor;
+use crate::physics::spatial::plus;
 use crate::physics::traced::{Traced, record};
 use std::collections::HashSet;
 
 /// Declarations for a model: `struct Physics`, `physics_start`, `physics_step`, and of the rest what `code`, that of an environment, mentions: constants
-/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, and `physics_sense`.
+/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_sense` and `physics_picture`.
 pub fn text(model: &Model, code: &str) -> String {
     let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let sensors: Vec<(String, Sensor)> = Sensor::all(model).into_iter().filter(|(name, _)| words.contains(name.as_str())).collect();
     let writer = Text { model, stepper: Stepper::new(model, sensors.iter().map(|&(_, sensor)| sensor).collect()), sensors: &sensors };
-    let mut text = writer.constants(&words) + &writer.structure() + &writer.start() + &writer.step();
+    let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants(&words) + &writer.structure() + &writer.start() + &writer.step();
     if words.contains("physics_sense") {
         text += &writer.sense();
+    }
+    if words.contains("physics_picture") {
+        text += &writer.picture();
     }
     text
 }
@@ -111,4 +116,44 @@ impl Text<'_> {
             print::body(&trace, &self.fields(&sensed))
         )
     }
+
+    /// The geoms, as the ray sees them.
+    fn picture(&self) -> String {
+        let geoms = &self.model.geoms;
+        let (trace, outputs) = record(|| {
+            let (State { q, .. }, _) = self.state();
+            let pose = Pose::new(self.model, &q);
+            let mut outputs = Vec::new();
+            for (g, geom) in geoms.iter().enumerate() {
+                let centre = plus(pose.origins[geom.body], pose.point(geom.body, geom.position));
+                let axes = pose.frame(geom.body, geom.orientation);
+                outputs.extend((0..3).map(|i| (format!("centre_{g}[{i}]"), centre[i])));
+                outputs.extend((0..9).map(|i| (format!("axes_{g}[{}][{}]", i / 3, i % 3), axes[i % 3][i / 3])));
+            }
+            outputs
+        });
+        let mut text = "\n//! import rays\n\n// The robot and its world, seen from `eye`, with `centre` in the middle; in `uv`, (0, 0) is the upper left corner.\n\
+             fn physics_picture(physics: ptr<function, Physics>, uv: vec2<f32>, eye: vec3<f32>, centre: vec3<f32>) -> vec3<f32> {\n"
+            .to_string();
+        for g in 0..geoms.len() {
+            text += &format!("    var centre_{g}: vec3<f32>;\n    var axes_{g}: mat3x3<f32>;\n");
+        }
+        text += &print::body(&trace, &outputs);
+        text += "    let ray = ray_through(uv, eye, centre);\n    var hit = Hit(RAY_END, vec3(0.0, 0.0, 1.0), RAY_SKY);\n";
+        for (g, geom) in geoms.iter().enumerate() {
+            let size = geom.size.map(|x| format!("{:?}", x as f32)).join(", ");
+            let colour = COLOURS[geom.body % COLOURS.len()];
+            text += &match geom.kind {
+                Shape::Plane => format!("    hit = ray_plane(hit, ray, centre_{g}, axes_{g});\n"),
+                Shape::Sphere => format!("    hit = ray_sphere(hit, ray, centre_{g}, {:?}, {colour});\n", geom.size[0] as f32),
+                Shape::Capsule => format!("    hit = ray_capsule(hit, ray, centre_{g}, axes_{g}, vec3({size}), {colour});\n"),
+                Shape::Cylinder => format!("    hit = ray_cylinder(hit, ray, centre_{g}, axes_{g}, vec3({size}), {colour});\n"),
+                Shape::Box => format!("    hit = ray_box(hit, ray, centre_{g}, axes_{g}, vec3({size}), {colour});\n"),
+            };
+        }
+        text + "    return ray_colour(hit);\n}\n"
+    }
 }
+
+/// Colours of bodies in pictures, one after the other.
+const COLOURS: [&str; 4] = ["vec3(0.24, 0.45, 0.70)", "vec3(0.84, 0.46, 0.25)", "vec3(0.36, 0.62, 0.42)", "vec3(0.80, 0.66, 0.28)"];

@@ -44,6 +44,7 @@ shared!(
     "outcome",
     "part",
     "permute",
+    "rays",
     "policy_continuous",
     "policy_discrete",
     "policy_multi_discrete",
