@@ -7,7 +7,7 @@
 //! The names at the top level are the library's interface; `examples/` and the README need nothing else. The modules below it are how the program is
 //! made, and change without notice. Each imports only those to its left (a test reads the imports):
 //!
-//! `support` ← `spec` ← `physics` ← `program` ← `wgsl` ← `environments` ← `device` ← `train` ← `play` ← `check` ← `run` ← `bench` ← `cli`,
+//! `support` ← `spec` ← `physics` ← `mjcf` ← `program` ← `wgsl` ← `environments` ← `device` ← `train` ← `play` ← `check` ← `run` ← `bench` ← `cli`,
 //! and `reference` imports `support`, `spec` and `program`.
 
 #[doc(hidden)]
@@ -20,6 +20,8 @@ pub mod cli;
 pub mod device;
 #[doc(hidden)]
 pub mod environments;
+#[doc(hidden)]
+pub mod mjcf;
 #[doc(hidden)]
 pub mod physics;
 #[doc(hidden)]

@@ -1,13 +1,12 @@
 //! The physics of rigid bodies, in f64, against what MuJoCo 4.0 recorded (`tests/conformance/bodies.py`).
 
 use ppo_gpu::physics::integrate::{State, Stepper};
-use ppo_gpu::physics::model::Model;
+use ppo_gpu::mjcf::compile;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Recorded {
     frame_skip: usize,
-    model: Model,
     steps: Vec<Step>,
 }
 
@@ -28,18 +27,22 @@ fn farthest(found: &[f64], expected: &[f64]) -> f64 {
 
 #[test]
 fn environment_steps_are_those_of_mujoco() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/bodies");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("tests/conformance/bodies");
     let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the recordings").map(|entry| entry.expect("a file").path()).collect();
     names.sort();
-    assert_eq!(names.len(), 11);
+    assert_eq!(names.len(), 12);
     for path in names {
         let text = std::fs::read_to_string(&path).expect("a recording");
         let recorded: Recorded = serde_json::from_str(&text).expect("a recording");
-        let stepper = Stepper::new(&recorded.model);
+        let xml = path.with_extension("xml");
+        let xml = ["tests/conformance/robots", "shaders/robots"].map(|folder| root.join(folder).join(xml.file_name().expect("a name")));
+        let model = compile::model(xml.iter().find(|path| path.exists()).expect("the robot")).expect("a robot");
+        let stepper = Stepper::new(&model, Vec::new());
         let mut worst = [0.0f64; 3];
         for step in &recorded.steps {
-            let mut state = State { q: step.q.clone(), v: step.v.clone() };
-            let acceleration = stepper.acceleration(&state, &step.control);
+            let mut state = State { q: step.q.clone(), v: step.v.clone(), sensed: Vec::new() };
+            let acceleration = stepper.acceleration(&state.q, &state.v, &step.control);
             (0..recorded.frame_skip).for_each(|_| state = stepper.step(&state, &step.control));
             let size = step.acceleration.iter().fold(1.0f64, |most, a| most.max(a.abs()));
             let found = [farthest(&acceleration, &step.acceleration) / size, farthest(&state.q, &step.next_q), farthest(&state.v, &step.next_v)];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The folders, from left to right.
-const ORDER: &[&str] = &["support", "spec", "physics", "program", "wgsl", "environments", "device", "train", "play", "check", "run", "bench", "cli"];
+const ORDER: &[&str] = &["support", "spec", "physics", "mjcf", "program", "wgsl", "environments", "device", "train", "play", "check", "run", "bench", "cli"];
 /// The folders that `reference` imports, and those that import it.
 const OF_REFERENCE: [&[&str]; 2] = [&["support", "spec", "program"], &["check"]];
 /// Crates that are named in some folders only.

@@ -1,6 +1,6 @@
 //! The line `//! import mujoco NAME` of an environment's file, which brings the physics of a robot.
 
-use crate::physics::model::Model;
+use crate::mjcf::compile;
 use crate::physics::wgsl;
 use crate::spec::sources::{Place, Sources, TEXT_OF, code, paths_after};
 use crate::support::error::{Error, Result};
@@ -8,7 +8,7 @@ use crate::support::text::did_you_mean;
 
 macro_rules! models {
     ($($name:literal),* $(,)?) => {
-        const MODELS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/models/", $name, ".json"))),)*];
+        const MODELS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/robots/", $name, ".xml"))),)*];
     };
 }
 
@@ -42,7 +42,7 @@ pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(Strin
         let help = format!("one of {}{}", names.clone().collect::<Vec<_>>().join(", "), did_you_mean(name, names));
         return Err(error(number, format!("there is no robot '{name}'"), help));
     };
-    let model: Model = serde_json::from_str(model).expect("a model of this program");
+    let model = compile::model_of(&format!("{name}.xml"), model)?;
     let renamed = |(line, at): (&str, usize)| if at == number { line.replacen("import", "imported", 1) } else { line.into() };
     let mut all: String = text.split_inclusive('\n').zip(1..).map(renamed).collect();
     all += &format!("{TEXT_OF}physics of {name}\n{}", wgsl::text(&model, &code(&text)));

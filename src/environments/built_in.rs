@@ -72,7 +72,8 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["time_step"], [1e-6, 1.0]),
     (&["pole_mass", "mass_1", "mass_2", "noise"], [0.0, 1e6]),
     (&["centre_1", "centre_2", "reset_range"], [0.0, 1e3]),
-    (&["sticky_action_probability", "four_probability", "difficulty_ramping"], [0.0, 1.0]),
+    (&["reset_noise_scale"], [0.0, 1.0]),
+    (&["sticky_action_probability", "four_probability", "difficulty_ramping", "terminate_when_unhealthy"], [0.0, 1.0]),
 ];
 
 /// The error for a `name` that is neither a built-in environment's nor the path of a file that ends in `.wgsl`.
@@ -193,6 +194,17 @@ mod tests {
             "mean_2",
             "mean_3",
             "delay",
+            "forward_reward_weight",
+            "ctrl_cost_weight",
+            "contact_cost_weight",
+            "reward_dist_weight",
+            "reward_control_weight",
+            "healthy_reward",
+            "healthy_state_max",
+            "healthy_z_min",
+            "healthy_z_max",
+            "healthy_angle_max",
+            "contact_force_max",
         ];
         let mut unused: Vec<&str> = RANGES.iter().flat_map(|(names, _)| *names).chain(FREE).copied().collect();
         let before = unused.len();

@@ -42,11 +42,23 @@ pub fn pairs(model: &Model) -> Vec<Pair> {
         for (b, second) in model.geoms.iter().enumerate().skip(a + 1) {
             let [weld, other] = [welds[first.body], welds[second.body]];
             let adjacent = weld != 0 && other != 0 && (parent(weld) == other || parent(other) == weld);
+            let excluded = model.excludes.iter().any(|&[x, y]| [x, y] == [first.body, second.body] || [y, x] == [first.body, second.body]);
+            let explicit = model.pairs.iter().any(|pair| pair.geoms == [a, b] || pair.geoms == [b, a]);
             let touch = first.contype & second.conaffinity != 0 || second.contype & first.conaffinity != 0;
-            if weld != other && !adjacent && touch {
+            if explicit || weld != other && !adjacent && touch && !excluded {
                 let geoms = if shape_order(first.kind) > shape_order(second.kind) { [b, a] } else { [a, b] };
                 pairs.push(pair(geoms, first, second));
             }
+        }
+    }
+    for pair in &mut pairs {
+        let [a, b] = pair.geoms;
+        for explicit in model.pairs.iter().filter(|explicit| explicit.geoms == [a, b] || explicit.geoms == [b, a]) {
+            pair.condim = explicit.condim.unwrap_or(pair.condim);
+            pair.friction = explicit.friction.unwrap_or(pair.friction);
+            pair.solref = explicit.solref.unwrap_or(pair.solref);
+            pair.solimp = explicit.solimp.unwrap_or(pair.solimp);
+            pair.margin = explicit.margin.unwrap_or(pair.margin);
         }
     }
     pairs

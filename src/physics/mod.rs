@@ -16,4 +16,5 @@ pub mod sense;
 pub mod solve;
 pub mod spatial;
 pub mod traced;
+pub mod weights;
 pub mod wgsl;

@@ -29,6 +29,15 @@ pub struct Model {
     pub actuators: Vec<Actuator>,
     /// The sites.
     pub sites: Vec<Site>,
+    /// Pairs of bodies whose geoms do not touch each other.
+    #[serde(default)]
+    pub excludes: Vec<[usize; 2]>,
+    /// Pairs of geoms that touch, whatever their bits say.
+    #[serde(default)]
+    pub pairs: Vec<ExplicitPair>,
+    /// States with names.
+    #[serde(default)]
+    pub keys: Vec<Key>,
 }
 
 /// How states are integrated.
@@ -183,6 +192,36 @@ pub struct Site {
     pub position: [f64; 3],
     /// Orientation in its body.
     pub orientation: [f64; 4],
+}
+
+/// Two geoms that touch. What it does not say is as if their bits let them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplicitPair {
+    /// Indices of the geoms.
+    pub geoms: [usize; 2],
+    /// See [`Geom::condim`].
+    pub condim: Option<u32>,
+    /// Coefficient of sliding friction.
+    pub friction: Option<f64>,
+    /// See [`Geom::solref`].
+    pub solref: Option<[f64; 2]>,
+    /// See [`Geom::solimp`].
+    pub solimp: Option<[f64; 5]>,
+    /// Distance at which contacts begin to act, m.
+    pub margin: Option<f64>,
+}
+
+/// A state with a name, such as a pose to begin with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its name, which may be empty.
+    pub name: String,
+    /// Positions.
+    pub q: Vec<f64>,
+    /// Velocities.
+    pub v: Vec<f64>,
+    /// Controls.
+    pub control: Vec<f64>,
 }
 
 /// An actuator of a slide or hinge. Its force is gain × control + bias₀ + bias₁ × length + bias₂ × velocity, times its gear at the joint.

@@ -1,5 +1,5 @@
 """Writes what MuJoCo 4.0 computes for Gymnasium's robots and those in `robots`: `bodies/NAME.json`, one environment step from many states each, and the compiled
-models: `../../shaders/models/NAME.json` of Gymnasium's, in the same file of the others.
+model.
 
     python bodies.py                             # these files, 100 states each
     python bodies.py --states 2000 --out DIR     # more states, elsewhere
@@ -28,7 +28,6 @@ TASKS = {
     "ant": "Ant-v5",
     "humanoid": "Humanoid-v5",
 }
-MODELS = Path(__file__).parents[2] / "shaders" / "models"
 FREE, BALL, SLIDE, HINGE = range(4)
 
 
@@ -112,6 +111,13 @@ def compiled(model):
                 "margin": float(model.geom_margin[g]),
             }
             for g in range(model.ngeom)
+            if model.geom_type[g] != mujoco.mjtGeom.mjGEOM_MESH  # only seen
+        ],
+        "excludes": [[int(s) >> 16, int(s) & 0xFFFF] for s in model.exclude_signature],
+        "keys": [
+            {"name": name(model, kinds.mjOBJ_KEY, k), "q": numbers(model.key_qpos[k]), "v": numbers(model.key_qvel[k]), "control": numbers(model.key_ctrl[k])}
+            for k in range(model.nkey)
+            if name(model, kinds.mjOBJ_KEY, k) or (model.key_qpos[k] != model.qpos0).any() or model.key_qvel[k].any()  # <size nkey> adds empty ones
         ],
         "sites": [
             {
@@ -221,7 +227,7 @@ def record(task, count, seed):
             observation, reward, terminated, _, _ = env.step(control)
             assert numpy.allclose(env.data.qpos, data.qpos, rtol=0, atol=1e-11), (task, abs(env.data.qpos - data.qpos).max())
             steps[-1] |= {"observation": numbers(observation), "reward": float(reward), "terminated": bool(terminated)}
-    return {"made_with": f"MuJoCo {mujoco.__version__}, Gymnasium {gymnasium.__version__}", "frame_skip": env.frame_skip, "steps": steps}, compiled(model)
+    return {"made_with": f"MuJoCo {mujoco.__version__}, Gymnasium {gymnasium.__version__}", "frame_skip": env.frame_skip, "model": compiled(model), "steps": steps}
 
 
 def main():
@@ -230,14 +236,9 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "bodies")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True, parents=True)
-    robots = sorted((Path(__file__).parent / "robots").glob("*.xml"))
-    MODELS.mkdir(exist_ok=True)
+    robots = sorted(path for path in (Path(__file__).parent / "robots").glob("*.xml") if not path.stem.endswith("_defaults"))
     for seed, (stem, task) in enumerate(list(TASKS.items()) + [(path.stem, path) for path in robots]):
-        recorded, model = record(task, options.states, seed)
-        if isinstance(task, str):
-            (MODELS / f"{stem}.json").write_text(json.dumps(model, indent=1) + "\n")
-        else:
-            recorded["model"] = model
+        recorded = record(task, options.states, seed)
         steps = ",\n".join(json.dumps(step, separators=(",", ":")) for step in recorded.pop("steps"))
         head = json.dumps(recorded, separators=(",", ":"))
         path = options.out / f"{stem}.json"

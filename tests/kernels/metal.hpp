@@ -45,6 +45,22 @@ template <class T, int N> struct vec : components<T, N> {
     template <class U> static constexpr int counted(vec<U, N> *) { return N; }
 };
 
+// A square matrix, as its columns.
+template <int N> struct matrix {
+    matrix() = default;
+    template <class... Columns> explicit matrix(Columns... columns) {
+        static_assert(sizeof...(Columns) == N && (is_same<Columns, vec<float, N>> && ...), "as many columns as the matrix has");
+        (void)(sizeof(columns) + ...);
+    }
+    vec<float, N> columns[N];
+    vec<float, N> &operator[](uint i) { return columns[i]; }
+    vec<float, N> operator[](uint i) const { return columns[i]; }
+};
+template <int N> vec<float, N> operator*(matrix<N>, vec<float, N>) { return {}; }
+template <int N> matrix<N> operator*(matrix<N>, matrix<N>) { return {}; }
+template <int N> matrix<N> transpose(matrix<N>) { return {}; }
+
+using float3x3 = matrix<3>;
 using float2 = vec<float, 2>;
 using float3 = vec<float, 3>;
 using float4 = vec<float, 4>;
@@ -144,6 +160,8 @@ OF_TWO(min, is_number)
 OF_THREE(clamp, is_number)
 OF_THREE(mix, is_float)
 OF_THREE(smoothstep, is_float)
+template <int N> vec<float, N> normalize(vec<float, N>) { return {}; }
+inline vec<float, 3> cross(vec<float, 3>, vec<float, 3>) { return {}; }
 // A scalar stands for a vector of it.
 template <int N> vec<float, N> clamp(vec<float, N>, float, float) { return {}; }
 template <int N> vec<float, N> mix(vec<float, N>, vec<float, N>, float) { return {}; }
