@@ -6,6 +6,7 @@ use crate::mjcf::frame::{IDENTITY, Quaternion, from_z};
 use crate::mjcf::inertia::{Part, moments, placed, principal, together, volume};
 use crate::mjcf::schema;
 use crate::mjcf::values::Angles;
+use crate::physics::collide::{is_supported, pairs};
 use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site};
 use crate::physics::spatial::{apply, dot, quaternion_product, rotation, unit};
 use crate::physics::weights;
@@ -67,6 +68,8 @@ struct Compiler {
     parts: Vec<Vec<Part>>,
     /// The elements of bodies, for errors.
     elements: Vec<Element>,
+    /// Those of geoms.
+    geom_elements: Vec<Element>,
 }
 
 /// A frame within a body.
@@ -120,6 +123,7 @@ impl Compiler {
             inertials: Vec::new(),
             parts: Vec::new(),
             elements: Vec::new(),
+            geom_elements: Vec::new(),
         })
     }
 
@@ -129,7 +133,11 @@ impl Compiler {
         self.body(&world, None, (<[f64; 3]>::default(), IDENTITY), MAIN)?;
         // Those of a body are together.
         self.model.joints.sort_by_key(|joint| joint.body);
+        let bodies: Vec<usize> = self.model.geoms.iter().map(|geom| geom.body).collect();
         self.model.geoms.sort_by_key(|geom| geom.body);
+        let mut order: Vec<usize> = (0..bodies.len()).collect();
+        order.sort_by_key(|&g| bodies[g]);
+        self.geom_elements = order.into_iter().map(|g| self.geom_elements[g].clone()).collect();
         self.model.sites.sort_by_key(|site| site.body);
         self.unique(root)?;
         self.masses()?;
@@ -139,6 +147,7 @@ impl Compiler {
         for element in merged(root, "contact").children {
             self.contact(&element)?;
         }
+        self.colliders()?;
         weights::set(&mut self.model);
         for element in merged(root, "keyframe").children {
             self.key(&element)?;
@@ -296,6 +305,17 @@ impl Compiler {
         })
     }
 
+    fn condim(&self, e: &Element) -> Result<u32> {
+        match e.whole("condim", 3)? {
+            1 => Ok(1),
+            3 => Ok(3),
+            other => {
+                let help = "write 1 (without friction) or 3 (with sliding friction); torsional and rolling friction are not supported";
+                Err(e.error(format!("`condim` is {other}"), help))
+            }
+        }
+    }
+
     fn impedance(&self, e: &Element, name: &str) -> Result<[f64; 5]> {
         let solimp = e.at_most(name, SOLIMP)?;
         if ![1.0, 2.0].contains(&solimp[4].max(1.0)) {
@@ -371,11 +391,9 @@ impl Compiler {
         if body > 0 && mass > LEAST && group >= self.groups[0] && group <= self.groups[1] {
             self.parts[body].push(Part { mass, position, orientation, moments: moments(shape, mass, size) });
         }
-        let condim = e.whole("condim", 3)?;
+        let condim = if touches { self.condim(e)? } else { e.whole("condim", 3)? as u32 };
         let friction = e.at_most("friction", [1.0, 0.005, 0.0001])?;
-        if touches && ![1, 3].contains(&condim) {
-            return Err(element.error(format!("`condim` is {condim}"), "write 1 (without friction) or 3 (with sliding friction); torsional and rolling friction are not supported"));
-        }
+        self.geom_elements.push(element.clone());
         self.model.geoms.push(Geom {
             name: e.get("name").unwrap_or_default().into(),
             body,
@@ -385,7 +403,7 @@ impl Compiler {
             size,
             contype: contype as u32,
             conaffinity: conaffinity as u32,
-            condim: condim as u32,
+            condim,
             priority: e.whole("priority", 0)? as i32,
             friction,
             solmix: e.positive("solmix", 1.0)?,
@@ -420,6 +438,16 @@ impl Compiler {
         let (position, orientation) = within(frame, pose);
         self.model.sites.push(Site { name: e.get("name").unwrap_or_default().into(), body, position, orientation });
         Ok(())
+    }
+
+    /// Refuses pairs of geoms for which there is no collider.
+    fn colliders(&self) -> Result<()> {
+        let pairs = pairs(&self.model);
+        let Some(pair) = pairs.iter().find(|pair| !is_supported(&self.model, pair)) else { return Ok(()) };
+        let [a, b] = pair.geoms.map(|g| (self.model.geom_label(g), format!("{:?}", self.model.geoms[g].kind).to_lowercase()));
+        let problem = format!("{} ({}) and {} ({}) can touch, and such shapes are not supported together", a.0, a.1, b.0, b.1);
+        let help = "planes touch spheres, capsules and boxes; spheres and capsules touch each other: set contype and conaffinity so that others do not meet, or replace a shape";
+        Err(self.geom_elements[pair.geoms[1]].error(problem, help))
     }
 
     /// Refuses names that two things of a kind have.
@@ -580,28 +608,13 @@ impl Compiler {
                 let geoms = || self.model.geoms.iter().map(|geom| geom.name.as_str()).collect::<Vec<_>>();
                 let geoms = [find("geom1", geoms())?, find("geom2", geoms())?];
                 let e = &self.defaults.resolved(element, MAIN)?;
-                let friction = e.numbers("friction")?;
-                if let Some([first, second, ..]) = friction.as_deref()
-                    && first != second
-                {
+                let [friction, second, ..] = e.at_most::<5>("friction", [1.0, 1.0, 0.005, 0.0001, 0.0001])?;
+                if self.condim(e)? == 3 && friction != second {
                     return Err(element.error("the pair's friction differs with direction", "write two equal numbers"));
                 }
-                let list = |name: &str| Ok(e.numbers(name)?.filter(|numbers| !numbers.is_empty()));
-                if list("solimp")?.is_some() {
-                    self.impedance(e, "solimp")?;
-                }
-                let condim = e.exactly::<1>("condim")?.map(|[condim]| condim as u32);
-                if condim.is_some_and(|condim| ![1, 3].contains(&condim)) {
-                    return Err(element.error("the pair's condim is neither 1 nor 3", "torsional and rolling friction are not supported"));
-                }
-                self.model.pairs.push(ExplicitPair {
-                    geoms,
-                    condim,
-                    friction: friction.and_then(|numbers| numbers.first().copied()),
-                    solref: if list("solref")?.is_some() { Some(e.at_most("solref", SOLREF)?) } else { None },
-                    solimp: if list("solimp")?.is_some() { Some(e.at_most("solimp", SOLIMP)?) } else { None },
-                    margin: e.exactly::<1>("margin")?.map(|[margin]| margin),
-                });
+                let solref = e.at_most("solref", SOLREF)?;
+                let pair = ExplicitPair { geoms, condim: self.condim(e)?, friction, solref, solimp: self.impedance(e, "solimp")?, margin: e.positive("margin", 0.0)? };
+                self.model.pairs.push(pair);
             }
             tag => return Err(element.error(format!("<{tag}> cannot be in <contact>"), "one of exclude, pair")),
         }

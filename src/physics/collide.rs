@@ -1,7 +1,7 @@
 //! Contacts of geoms.
 
 use crate::physics::kinematics::Pose;
-use crate::physics::model::{Geom, Model, Shape};
+use crate::physics::model::{ExplicitPair, Geom, Model, Shape};
 use crate::physics::number::Number;
 use crate::physics::spatial::{Matrix, Vector, column, constant, cross, dot, minus, null, plus, times};
 
@@ -43,22 +43,14 @@ pub fn pairs(model: &Model) -> Vec<Pair> {
             let [weld, other] = [welds[first.body], welds[second.body]];
             let adjacent = weld != 0 && other != 0 && (parent(weld) == other || parent(other) == weld);
             let excluded = model.excludes.iter().any(|&[x, y]| [x, y] == [first.body, second.body] || [y, x] == [first.body, second.body]);
-            let explicit = model.pairs.iter().any(|pair| pair.geoms == [a, b] || pair.geoms == [b, a]);
+            let explicit = model.pairs.iter().find(|pair| pair.geoms == [a, b] || pair.geoms == [b, a]);
             let touch = first.contype & second.conaffinity != 0 || second.contype & first.conaffinity != 0;
-            if explicit || weld != other && !adjacent && touch && !excluded {
-                let geoms = if shape_order(first.kind) > shape_order(second.kind) { [b, a] } else { [a, b] };
-                pairs.push(pair(geoms, first, second));
+            let geoms = if shape_order(first.kind) > shape_order(second.kind) { [b, a] } else { [a, b] };
+            match explicit.cloned() {
+                Some(ExplicitPair { condim, friction, solref, solimp, margin, .. }) => pairs.push(Pair { geoms, condim, friction, solref, solimp, margin }),
+                None if weld != other && !adjacent && touch && !excluded => pairs.push(pair(geoms, first, second)),
+                None => {}
             }
-        }
-    }
-    for pair in &mut pairs {
-        let [a, b] = pair.geoms;
-        for explicit in model.pairs.iter().filter(|explicit| explicit.geoms == [a, b] || explicit.geoms == [b, a]) {
-            pair.condim = explicit.condim.unwrap_or(pair.condim);
-            pair.friction = explicit.friction.unwrap_or(pair.friction);
-            pair.solref = explicit.solref.unwrap_or(pair.solref);
-            pair.solimp = explicit.solimp.unwrap_or(pair.solimp);
-            pair.margin = explicit.margin.unwrap_or(pair.margin);
         }
     }
     pairs
@@ -114,6 +106,9 @@ pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Co
                 on_plane(in_second, &first_axes, end(second, &second_axes, side * b.size[1]), b.size[0], Some(column(&second_axes, 2)), frictional, offset)
             })
             .into(),
+        (Shape::Plane, Shape::Box) => corners(column(&first_axes, 2), second, &second_axes, b.size)
+            .map(|corner| on_plane(in_second, &first_axes, corner, 0.0, None, frictional, offset))
+            .into(),
         (Shape::Sphere, Shape::Sphere) => spheres(in_second, second),
         (Shape::Sphere, Shape::Capsule) => {
             let axis = column(&second_axes, 2);
@@ -131,8 +126,28 @@ pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Co
             );
             spheres(x, y)
         }
-        _ => Vec::new(),
+        _ => unreachable!("models with other pairs are refused"),
     }
+}
+
+/// Whether there is a collider for the shapes of a pair.
+pub fn is_supported(model: &Model, pair: &Pair) -> bool {
+    let [a, b] = pair.geoms.map(|g| model.geoms[g].kind);
+    match a {
+        Shape::Plane => matches!(b, Shape::Sphere | Shape::Capsule | Shape::Box),
+        Shape::Sphere | Shape::Capsule => matches!(b, Shape::Sphere | Shape::Capsule),
+        Shape::Cylinder | Shape::Box => false,
+    }
+}
+
+/// Of each of a box's four diagonals, the end that is lower above a plane with this normal.
+fn corners<N: Number>(normal: Vector<N>, centre: Vector<N>, axes: &Matrix<N>, size: [f64; 3]) -> [Vector<N>; 4] {
+    [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]].map(|[x, y]| {
+        let along = |k: usize, sign: f64| times(column(axes, k), N::constant(sign * size[k]));
+        let corner = plus(plus(along(0, x), along(1, y)), along(2, 1.0));
+        let side = N::select(dot(normal, corner).less(N::zero()), N::one(), -N::one());
+        plus(centre, times(corner, side))
+    })
 }
 
 /// A sphere above a plane. `axis` is the direction to which the first tangent is aligned.

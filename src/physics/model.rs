@@ -194,21 +194,21 @@ pub struct Site {
     pub orientation: [f64; 4],
 }
 
-/// Two geoms that touch. What it does not say is as if their bits let them.
+/// Two geoms that touch whatever their bits say, with parameters that do not depend on theirs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplicitPair {
     /// Indices of the geoms.
     pub geoms: [usize; 2],
     /// See [`Geom::condim`].
-    pub condim: Option<u32>,
+    pub condim: u32,
     /// Coefficient of sliding friction.
-    pub friction: Option<f64>,
+    pub friction: f64,
     /// See [`Geom::solref`].
-    pub solref: Option<[f64; 2]>,
+    pub solref: [f64; 2],
     /// See [`Geom::solimp`].
-    pub solimp: Option<[f64; 5]>,
+    pub solimp: [f64; 5],
     /// Distance at which contacts begin to act, m.
-    pub margin: Option<f64>,
+    pub margin: f64,
 }
 
 /// A state with a name, such as a pose to begin with.
