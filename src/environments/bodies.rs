@@ -1,50 +1,71 @@
-//! The line `//! import mujoco NAME` of an environment's file, which brings the physics of a robot.
+//! The line of an environment's file that brings the physics of a robot: `//! import mujoco NAME`, for one of this program, or `//! import mjcf FILE.xml`.
 
 use crate::mjcf::compile;
 use crate::physics::wgsl;
 use crate::spec::sources::{Place, Sources, TEXT_OF, code, paths_after};
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
+use std::path::Path;
 
-macro_rules! models {
+macro_rules! robots {
     ($($name:literal),* $(,)?) => {
-        const MODELS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/robots/", $name, ".xml"))),)*];
+        const ROBOTS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../shaders/robots/", $name, ".xml"))),)*];
     };
 }
 
-models!("ant", "half_cheetah", "hopper", "humanoid", "inverted_double_pendulum", "inverted_pendulum", "reacher", "swimmer", "walker2d");
+robots!("ant", "half_cheetah", "hopper", "humanoid", "inverted_double_pendulum", "inverted_pendulum", "reacher", "swimmer", "walker2d");
 
-/// How a line begins, after `//! import`, that names a robot of this program.
-const MUJOCO: &str = "mujoco";
+/// What an import line names: a robot of this program, or the XML file of one.
+const KINDS: [&str; 2] = ["mujoco", "mjcf"];
 
-/// Whether an import names a robot, not a file.
+/// Whether an import is of a robot, not of a WGSL file.
 pub fn is_robot(import: &str) -> bool {
-    import.split_whitespace().next() == Some(MUJOCO)
+    import.split_whitespace().next().is_some_and(|word| KINDS.contains(&word))
 }
 
 /// `text`, that of the environment at `path`, followed by the physics of the robot that it imports, if it does.
 ///
 /// # Errors
-/// [`Error::Environment`] when there is no such robot, or more than one line.
+/// [`Error::Environment`] when there is no such robot, its XML is wrong, or there is more than one line; [`Error::Unreadable`] when the XML cannot be read.
 pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(String, Sources)> {
     let lines: Vec<(usize, &str)> = paths_after("import", &text).into_iter().filter(|(_, import)| is_robot(import)).collect();
     let Some(&(number, line)) = lines.first() else { return Ok((text, sources)) };
-    let error = |number: usize, problem: String, help: String| {
-        let Place { path, line } = sources.place(number);
-        Error::Environment { path, line: Some(line), problem, help }
-    };
+    let place = sources.place(number);
+    let error = |problem: String, help: String| Error::Environment { path: place.path.clone(), line: Some(place.line), problem, help };
     if let Some(&(number, _)) = lines.get(1) {
-        return Err(error(number, "a second robot is imported".into(), "import one; a model may contain several".into()));
+        let Place { path, line } = sources.place(number);
+        let help = "import one; its world may contain several bodies".into();
+        return Err(Error::Environment { path, line: Some(line), problem: "a second robot is imported".into(), help });
     }
-    let name = line[MUJOCO.len()..].trim();
-    let Some((_, model)) = MODELS.iter().find(|(known, _)| *known == name) else {
-        let names = MODELS.iter().map(|(name, _)| *name);
-        let help = format!("one of {}{}", names.clone().collect::<Vec<_>>().join(", "), did_you_mean(name, names));
-        return Err(error(number, format!("there is no robot '{name}'"), help));
+    let (kind, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let name = name.trim();
+    let model = match kind {
+        "mujoco" => {
+            let Some((_, xml)) = ROBOTS.iter().find(|(known, _)| *known == name) else {
+                let names = ROBOTS.iter().map(|(name, _)| *name);
+                let help = format!("one of {}{}; the XML of another robot is imported with //! import mjcf FILE.xml", names.clone().collect::<Vec<_>>().join(", "), did_you_mean(name, names));
+                return Err(error(format!("there is no robot '{name}'"), help));
+            };
+            compile::model_of(&format!("{name}.xml"), xml)?
+        }
+        _ if !name.ends_with(".xml") => {
+            return Err(error(format!("the import line names {name:?}, which is no XML file"), "write //! import mjcf PATH.xml, from the directory of this file".into()));
+        }
+        _ => {
+            let file = Path::new(&place.path).with_file_name(name);
+            match compile::model(&file) {
+                Err(Error::Unreadable { source, .. }) => {
+                    return Err(error(format!("cannot import {}: {source}", file.display()), Error::unreadable(&file, source).help()));
+                }
+                model => model?,
+            }
+        }
     };
-    let model = compile::model_of(&format!("{name}.xml"), model)?;
     let renamed = |(line, at): (&str, usize)| if at == number { line.replacen("import", "imported", 1) } else { line.into() };
     let mut all: String = text.split_inclusive('\n').zip(1..).map(renamed).collect();
+    if !all.ends_with('\n') {
+        all.push('\n');
+    }
     all += &format!("{TEXT_OF}physics of {name}\n{}", wgsl::text(&model, &code(&text)));
     let sources = Sources::flattened(path, &all);
     Ok((all, sources))

@@ -57,6 +57,7 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
     }
     file.storable()?;
     file.loops_end()?;
+    file.points_to_variables()?;
     let action = match &actions {
         Actions::Discrete(_) => "u32".to_string(),
         Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
@@ -106,6 +107,20 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
         loops: module.functions.iter().any(|(_, function)| statements(&function.body).into_iter().any(|it| matches!(it, Statement::Loop { .. }))),
         built_in: false,
     })
+}
+
+/// Whether an expression, of a part of something, is a pointer to that part.
+fn is_pointer(module: &Module, function: &Function, mut part: Handle<Expression>) -> bool {
+    loop {
+        match function.expressions[part] {
+            Expression::Access { base, .. } | Expression::AccessIndex { base, .. } => part = base,
+            Expression::LocalVariable(_) | Expression::GlobalVariable(_) => return true,
+            Expression::FunctionArgument(number) => {
+                return matches!(module.types[function.arguments[number as usize].ty].inner, TypeInner::Pointer { .. });
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// Whether a function, or one that it calls, stores to what its argument number `argument` points to.
@@ -654,6 +669,25 @@ impl Parsed<'_> {
             Endless::NoChange => ("nothing changes in this loop: it ends in its first round, or never", "change in it what its condition depends on"),
         };
         Err(self.file.error(line, problem.into(), help.into()))
+    }
+
+    /// Refuses arguments that point to a part of a variable: translators of WGSL cannot pass them on.
+    fn points_to_variables(&self) -> Result<()> {
+        for (_, function) in self.module.functions.iter() {
+            for statement in statements(&function.body) {
+                let Statement::Call { arguments, .. } = statement else { continue };
+                let to_part = |argument: &Handle<Expression>| {
+                    let is_part = matches!(function.expressions[*argument], Expression::Access { .. } | Expression::AccessIndex { .. });
+                    is_part && is_pointer(self.module, function, *argument)
+                };
+                if let Some(argument) = arguments.iter().find(|argument| to_part(argument)) {
+                    let line = function.expressions.get_span(*argument).to_range().and_then(|range| Some(self.file.source.get(..range.start)?.matches('\n').count() + 1));
+                    let help = "copy the part to a variable, pass on &variable, and copy it back: var part = (*state).part; change(&part); (*state).part = part;";
+                    return Err(self.file.error(line, "an argument points to a part of a variable".into(), help.into()));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Refuses fields that cannot be stored in memory between steps.

@@ -7,7 +7,7 @@ use crate::mjcf::inertia::{Part, moments, placed, principal, together, volume};
 use crate::mjcf::schema;
 use crate::mjcf::values::Angles;
 use crate::physics::collide::{is_supported, pairs};
-use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site};
+use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site, Without};
 use crate::physics::spatial::{apply, dot, quaternion_product, rotation, unit};
 use crate::physics::weights;
 use crate::support::error::Result;
@@ -655,6 +655,7 @@ fn options(option: &Element) -> Result<Model> {
     };
     let mut gravity = option.exactly::<3>("gravity")?.unwrap_or([0.0, 0.0, -9.81]);
     let mut euler_damping = true;
+    let mut without = Without::default();
     for flag in option.all("flag") {
         for (name, value) in &flag.attributes {
             let disabled = match value.as_str() {
@@ -665,6 +666,12 @@ fn options(option: &Element) -> Result<Model> {
             match name.as_str() {
                 "eulerdamp" => euler_damping = !disabled,
                 "gravity" if disabled => gravity = [0.0; 3],
+                "contact" => without.contacts |= disabled,
+                "limit" => without.limits |= disabled,
+                "frictionloss" => without.friction_loss |= disabled,
+                "constraint" if disabled => without = Without { contacts: true, limits: true, friction_loss: true },
+                // There are none.
+                "equality" => {}
                 "override" | "island" | "warmstart" | "sensor" | "energy" | "fwdinv" | "invdiscrete" | "multiccd" | "nativeccd" | "midphase" | "autoreset" | "sleep" => {
                     if name == "override" && !disabled {
                         return Err(flag.error("contacts are overridden", "leave `override` out"));
@@ -699,5 +706,6 @@ fn options(option: &Element) -> Result<Model> {
         excludes: Vec::new(),
         pairs: Vec::new(),
         keys: Vec::new(),
+        without,
     })
 }

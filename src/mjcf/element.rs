@@ -106,10 +106,6 @@ fn element(node: roxmltree::Node, name: &Rc<str>, path: &Path, files: &mut Files
         return Err(element.error(format!("more than {DEEPEST} elements are within each other"), "flatten the tree of bodies"));
     }
     for child in node.children() {
-        if child.is_text() && child.text().is_some_and(|text| !text.trim().is_empty()) {
-            let text = child.text().unwrap_or_default().trim().lines().next().unwrap_or_default();
-            return Err(element.error(format!("<{}> contains the text \"{text}\"", element.tag), "write comments as <!-- ... -->; values belong into attributes"));
-        }
         if !child.is_element() {
             continue;
         }

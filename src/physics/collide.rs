@@ -35,6 +35,9 @@ pub struct Contact<N> {
 
 /// The pairs of geoms that may touch.
 pub fn pairs(model: &Model) -> Vec<Pair> {
+    if model.without.contacts {
+        return Vec::new();
+    }
     let welds = model.welds();
     let parent = |weld: usize| welds[model.bodies[weld].parent];
     let mut pairs = Vec::new();

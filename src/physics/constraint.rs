@@ -112,7 +112,7 @@ impl Constraints {
         let addresses = model.addresses();
         let mut rows = Vec::new();
         for (joint, address) in model.joints.iter().zip(&addresses) {
-            for k in (0..joint.kind.freedoms()).filter(|_| joint.friction_loss > 0.0) {
+            for k in (0..joint.kind.freedoms()).filter(|_| joint.friction_loss > 0.0 && !model.without.friction_loss) {
                 let (d, d1) = impedance(joint.friction_solimp, N::zero());
                 let [_, damping] = stiffness(joint.friction_solref, d1, model.timestep);
                 let weight = N::one() / regularization(d, joint.inverse_weights[k]);
@@ -121,7 +121,7 @@ impl Constraints {
             }
         }
         for (joint, address) in model.joints.iter().zip(&addresses) {
-            if joint.limited && joint.kind != JointKind::Free {
+            if joint.limited && joint.kind != JointKind::Free && !model.without.limits {
                 N::section(|| format!("Limit of {}", joint.name));
                 let [low, high] = joint.range;
                 let [below, above] = [q[address.q] - N::constant(low), N::constant(high) - q[address.q]];

@@ -6,6 +6,7 @@
 
 pub mod collide;
 pub mod constraint;
+pub mod describe;
 pub mod dynamics;
 pub mod integrate;
 pub mod kinematics;

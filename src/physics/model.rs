@@ -38,6 +38,20 @@ pub struct Model {
     /// States with names.
     #[serde(default)]
     pub keys: Vec<Key>,
+    /// Constraints that are left out.
+    #[serde(default)]
+    pub without: Without,
+}
+
+/// Kinds of constraints that a model leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Without {
+    /// Contacts.
+    pub contacts: bool,
+    /// Limits of joints.
+    pub limits: bool,
+    /// Friction loss.
+    pub friction_loss: bool,
 }
 
 /// How states are integrated.

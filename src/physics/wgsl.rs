@@ -10,12 +10,12 @@ use crate::physics::traced::{Traced, record};
 use std::collections::HashSet;
 
 /// Declarations for a model: `struct Physics`, `physics_start`, `physics_step`, and of the rest what `code`, that of an environment, mentions: constants
-/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_sense` and `physics_picture`.
+/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_key_NAME`, `physics_sense` and `physics_picture`.
 pub fn text(model: &Model, code: &str) -> String {
     let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let sensors: Vec<(String, Sensor)> = Sensor::all(model).into_iter().filter(|(name, _)| words.contains(name.as_str())).collect();
     let writer = Text { model, stepper: Stepper::new(model, sensors.iter().map(|&(_, sensor)| sensor).collect()), sensors: &sensors };
-    let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants(&words) + &writer.structure() + &writer.start() + &writer.step();
+    let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants(&words) + &writer.structure() + &writer.start() + &writer.keys(&words) + &writer.step();
     if words.contains("physics_sense") {
         text += &writer.sense();
     }
@@ -67,6 +67,25 @@ impl Text<'_> {
             text += &format!("    physics.q[{i}] = {:?};\n", *position as f32);
         }
         text + "    return physics;\n}\n"
+    }
+
+    /// The poses that the model has names for.
+    fn keys(&self, words: &HashSet<&str>) -> String {
+        let mut text = String::new();
+        for key in &self.model.keys {
+            let name = format!("physics_key_{}", identifier(&key.name));
+            if !words.contains(name.as_str()) {
+                continue;
+            }
+            text += &format!("\n// The key '{}' of the model. Nothing is sensed.\nfn {name}() -> Physics {{\n    var physics: Physics;\n", key.name);
+            for (field, values) in [("q", &key.q), ("v", &key.v)] {
+                for (i, value) in values.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+                    text += &format!("    physics.{field}[{i}] = {:?};\n", *value as f32);
+                }
+            }
+            text += "    return physics;\n}\n";
+        }
+        text
     }
 
     fn inputs(&self, name: &str, count: usize) -> Vec<Traced> {

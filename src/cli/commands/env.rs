@@ -6,12 +6,14 @@ use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::device::gpu::Gpu;
 use crate::environments::built_in;
+use crate::mjcf::compile;
+use crate::physics::wgsl;
 use crate::play::picture::{MOST_SIZE, Picture};
 use crate::spec::config::{Config, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result, exit};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Most steps before a picture: the observations of all of them are kept.
 const MOST_AFTER: u32 = 100_000;
@@ -28,9 +30,9 @@ pub(in crate::cli) struct Env {
 enum Topic {
     /// List the built-in environments.
     List,
-    /// Describe an environment: observations, actions and parameters.
+    /// Describe an environment: observations, actions and parameters; or a robot: bodies, joints, actuators and contacts.
     Show {
-        /// A name of `env list`, or the path of a .wgsl file.
+        /// A name of `env list`, or the path of a .wgsl file, or of a robot's .xml file.
         name: String,
         /// Print its WGSL, with the files that it imports.
         #[arg(long, conflicts_with = "png")]
@@ -80,6 +82,14 @@ impl Perform for Env {
             Topic::Show { name, png: Some(path), size, after, .. } => {
                 png::write(&Picture::of_environment(&Config { env: name, ..config }, after, size)?, &path)?;
                 print(&format!("wrote {} ({size} x {size} pixels)\n", path.display()))?;
+            }
+            Topic::Show { name, wgsl, .. } if name.ends_with(".xml") => {
+                let model = compile::model(Path::new(&name))?;
+                print(&match (wgsl, call.shared.json) {
+                    (true, _) => wgsl::text(&model, ""),
+                    (false, true) => serde_json::to_string(&model).unwrap_or_default() + "\n",
+                    (false, false) => model.to_text(&name),
+                })?;
             }
             Topic::Show { name, wgsl, .. } => {
                 let environment = Environment::named(&name)?;
