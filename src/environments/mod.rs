@@ -5,3 +5,4 @@ pub mod built_in;
 pub mod contract;
 pub mod describe;
 pub mod imports;
+pub mod robot_task;

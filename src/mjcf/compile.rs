@@ -630,9 +630,17 @@ impl Compiler {
             Ok(numbers)
         };
         let reference: Vec<f64> = self.model.joints.iter().flat_map(|joint| joint.reference.clone()).collect();
+        let mut q = list("qpos", reference.len(), reference.clone())?;
+        for (joint, address) in self.model.joints.iter().zip(self.model.addresses()).filter(|(joint, _)| joint.kind == JointKind::Free) {
+            let turn = &mut q[address.q + 3..address.q + joint.kind.positions()];
+            if turn.iter().all(|x| *x == 0.0) {
+                return Err(element.error("the quaternion of a free joint is null", "write 1 0 0 0 for no rotation"));
+            }
+            turn.copy_from_slice(&unit([turn[0], turn[1], turn[2], turn[3]]));
+        }
         let key = Key {
             name: element.get("name").unwrap_or_default().into(),
-            q: list("qpos", reference.len(), reference.clone())?,
+            q,
             v: list("qvel", self.model.freedoms(), vec![0.0; self.model.freedoms()])?,
             control: list("ctrl", self.model.actuators.len(), vec![0.0; self.model.actuators.len()])?,
         };

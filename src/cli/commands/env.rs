@@ -5,13 +5,14 @@ use crate::cli::arguments::whole;
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::device::gpu::Gpu;
-use crate::environments::built_in;
+use crate::environments::{built_in, robot_task};
 use crate::mjcf::compile;
 use crate::physics::wgsl;
 use crate::play::picture::{MOST_SIZE, Picture};
 use crate::spec::config::{Config, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result, exit};
+use crate::support::files;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +55,9 @@ enum Topic {
         /// With continuous actions.
         #[arg(long)]
         continuous: bool,
+        /// A task for the robot in this MJCF file: to stand and to walk; NAME.toml trains on it.
+        #[arg(long, value_name = "FILE", conflicts_with = "continuous")]
+        mjcf: Option<PathBuf>,
     },
     /// Try an environment: does it compile, and does it behave?
     Check {
@@ -99,7 +103,7 @@ impl Perform for Env {
                     (false, false) => environment.to_text(),
                 })?;
             }
-            Topic::New { name, continuous } => new(name, continuous)?,
+            Topic::New { name, continuous, mjcf } => new(name, continuous, mjcf)?,
             Topic::Check { name } => {
                 let environment = Environment::named(&name)?;
                 environment.check_reads(&config)?;
@@ -120,8 +124,8 @@ fn list(json: bool) -> Result<()> {
     Environment::list()?.iter().try_for_each(|environment| print(&format!("{:<28} {}\n", environment.name, environment.summary())))
 }
 
-/// Writes an example to `NAME.wgsl`.
-fn new(name: String, continuous: bool) -> Result<()> {
+/// Writes an example to `NAME.wgsl`; for a robot, to `NAME.toml`, too.
+fn new(name: String, continuous: bool, mjcf: Option<PathBuf>) -> Result<()> {
     let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
     if path.file_name().is_none_or(|name| name == ".wgsl") {
         return Err(Error::config(
@@ -130,13 +134,39 @@ fn new(name: String, continuous: bool) -> Result<()> {
             "for instance `ppo-gpu env new catch`, which writes catch.wgsl",
         ));
     }
-    let mut file = std::fs::File::create_new(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::config("env new", format!("{} exists already", path.display()), "give another name, or remove the file first")
-        }
-        _ => Error::file("create", &path, error),
-    })?;
-    file.write_all(built_in::template(continuous).as_bytes()).map_err(|error| Error::file("write", &path, error))?;
     let shown = path.display();
-    print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"))
+    let Some(xml) = mjcf else {
+        create(&path, built_in::template(continuous))?;
+        return print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"));
+    };
+    let model = compile::model(&xml)?;
+    if model.actuators.is_empty() {
+        return Err(Error::config("--mjcf", format!("the robot in {} has no actuators", xml.display()), "add <actuator> with motors to its joints"));
+    }
+    let absolute = |path: &Path| files::resolve(path).map_err(|error| Error::unreadable(path, error));
+    let name = path.file_stem().unwrap_or_default().display().to_string();
+    let config = path.with_extension("toml");
+    if config.exists() {
+        return Err(exists(&config));
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory.canonicalize().map_err(|error| Error::file("create", &path, error))?;
+    let file = absolute(&xml)?;
+    let imported = file.strip_prefix(&directory).unwrap_or(&file).display().to_string();
+    create(&path, &robot_task::wgsl(&model, &name, &imported))?;
+    create(&config, &robot_task::config(&shown.to_string()))?;
+    let config = config.display();
+    print(&format!("wrote {shown} and {config}\n\n  ppo-gpu env check {shown}      tries it\n  ppo-gpu --config {config}    trains on it\n"))
+}
+
+fn exists(path: &Path) -> Error {
+    Error::config("env new", format!("{} exists already", path.display()), "give another name, or remove the file first")
+}
+
+fn create(path: &Path, text: &str) -> Result<()> {
+    let mut file = std::fs::File::create_new(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(path),
+        _ => Error::file("create", path, error),
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| Error::file("write", path, error))
 }
