@@ -1,8 +1,10 @@
 //! The compiler of robots' XML files, against MuJoCo's own (`tests/conformance/bodies.py`).
 
+use ppo_gpu::environments::robot_task;
 use ppo_gpu::mjcf::compile;
 use ppo_gpu::physics::model::{Body, Model};
 use ppo_gpu::physics::spatial::{Matrix, product, rotation, transposed};
+use ppo_gpu::spec::environment::Environment;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -85,4 +87,122 @@ fn models_are_those_of_mujoco() {
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+const ROBOT: &str = r#"<mujoco>
+  <compiler angle="degree"/>
+  <option timestep="0.01"/>
+  <default>
+    <joint damping="1"/>
+    <default class="leg"><geom type="capsule" size="0.02"/></default>
+  </default>
+  <worldbody>
+    <geom name="floor" type="plane" size="5 5 1"/>
+    <body name="trunk" pos="0 0 1">
+      <freejoint/>
+      <geom name="trunk" size="0.1"/>
+      <body name="leg" childclass="leg">
+        <joint name="hip" axis="0 1 0" range="-30 30"/>
+        <geom name="leg" fromto="0 0 0 0 0 -0.3"/>
+      </body>
+    </body>
+  </worldbody>
+  <actuator>
+    <motor joint="hip" ctrlrange="-1 1"/>
+  </actuator>
+</mujoco>
+"#;
+
+/// Mistakes in a robot's XML: what is replaced, with what, and the line, problem and remedy of the message.
+const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
+    ("<motor", "<motr", 20, "there is no element <motr>", "did you mean 'motor'?"),
+    ("ctrlrange", "ctrlrang", 20, "<motor> has no attribute `ctrlrang`", "did you mean 'ctrlrange'?"),
+    ("joint=\"hip\"", "joint=\"hipp\"", 20, "there is no joint 'hipp'", "did you mean 'hip'?"),
+    (" joint=\"hip\"", "", 20, "the actuator names no joint", "write joint="),
+    ("ctrlrange=\"-1 1\"", "ctrlrange=\"1 -1\"", 20, "`ctrlrange` of <motor> is from 1 to -1", "the smaller number first"),
+    ("<motor joint", "<motor tendon=\"t\" joint", 20, "the actuator acts on a `tendon`", "act on a joint"),
+    ("childclass=\"leg\"", "childclass=\"legs\"", 13, "there is no class 'legs'", "did you mean 'leg'?"),
+    ("axis=\"0 1 0\"", "axis=\"0 0 0\"", 14, "the joint's axis is null", "the direction that it turns about"),
+    ("axis=\"0 1 0\"", "axis=\"0 1\"", 14, "`axis` of <joint> is \"0 1\", which has 2 numbers", "write 3"),
+    ("axis=\"0 1 0\"", "axis=\"0 1 o\"", 14, "where o is not a finite number", "numbers with spaces between them"),
+    ("axis=\"0 1 0\"", "type=\"ball\"", 14, "ball joints are not supported", "three hinges"),
+    ("<freejoint/>", "<freejoint/><joint/>", 11, "a body with a free joint has another joint", "remove the others"),
+    ("<geom name=\"leg\"", "<freejoint/><geom name=\"leg\"", 15, "a body with a free joint has another joint", "remove the others"),
+    ("size=\"0.1\"", "size=\"-0.1\"", 12, "the sphere's size is \"-0.1\"", "size=\"RADIUS\""),
+    ("size=\"0.1\"", "type=\"box\" size=\"0.1\"", 12, "the box's size is", "half the lengths of its sides"),
+    ("size=\"0.1\"", "size=\"nan\"", 12, "not a finite number", "numbers"),
+    ("size=\"0.1\"", "size=\"0.1\" mass=\"-2\"", 12, "the geom's mass is -2", "not negative"),
+    ("size=\"0.1\"", "size=\"0.1\" condim=\"6\"", 12, "`condim` is 6", "write 1"),
+    ("size=\"0.1\"", "type=\"mesh\" mesh=\"m\"", 12, "a geom of the type mesh can touch others", "sphere, capsule or box touch in its place"),
+    ("size=\"0.1\"", "type=\"cylinder\" size=\"0.1 0.2\"", 12, "floor (plane) and trunk (cylinder) can touch", "contype and conaffinity"),
+    ("<geom name=\"trunk\" size=\"0.1\"/>", "", 10, "body 'trunk' moves and has no mass or inertia", "<inertial>"),
+    ("name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"", "name=\"leg\" fromto=\"0 0 0 0 0 0\"", 15, "`fromto` has no extent", "two points"),
+    ("<geom name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"/>", "<inertial pos=\"0 0 0\" mass=\"1\" diaginertia=\"1 1 5\"/>", 13, "one is more than the other two together", "balanceinertia"),
+    ("<geom name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"/>", "<inertial pos=\"0 0 0\" mass=\"x\"/>", 15, "x is not a finite number", "numbers"),
+    ("name=\"leg\" fromto", "name=\"trunk\" fromto", 15, "two elements <geom> are called 'trunk'", "a name of its own"),
+    ("timestep=\"0.01\"", "timestep=\"0\"", 3, "the time step is 0", "SECONDS"),
+    ("timestep=\"0.01\"", "cone=\"elliptic\"", 3, "cone=\"elliptic\" of <option> is not supported", "pyramidal"),
+    ("timestep=\"0.01\"", "integrator=\"implicit\"", 3, "the integrator implicit is not supported", "Euler"),
+    ("angle=\"degree\"", "angle=\"degrees\"", 2, "`angle` of <compiler> is \"degrees\"", "did you mean 'degree'?"),
+    ("<compiler angle=\"degree\"/>", "<include file=\"missing.xml\"/>", 2, "cannot include", "directory of this file"),
+    ("<compiler angle=\"degree\"/>", "<include file=\"robot.xml\"/>", 2, "robot.xml is included a second time", "each file once"),
+    ("<compiler angle=\"degree\"/>", "<equality/>", 2, "equality constraints are not supported", "remove them"),
+    ("</body>\n    </body>", "</body>", 17, "the file is not XML", "every element is closed"),
+    ("range=\"-30 30\"", "range=\"-30 30", 15, "the file is not XML", "every value is in quotes"),
+    ("<mujoco>", "<robot>", 22, "the file is not XML", "every element is closed"),
+];
+
+#[test]
+fn mistakes_in_a_robot_have_a_line_and_a_remedy() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("robot.xml");
+    std::fs::write(&path, ROBOT).expect("a file");
+    compile::model(&path).expect("a robot without mistakes");
+    for &(old, new, line, problem, remedy) in MISTAKES {
+        assert!(ROBOT.contains(old), "{old}");
+        std::fs::write(&path, ROBOT.replacen(old, new, 1)).expect("a file");
+        let error = compile::model(&path).expect_err(new);
+        let message = error.to_string();
+        assert!(message.contains(&format!("robot.xml:{line}: ")) && message.contains(problem), "{new}: {message}");
+        assert!(error.help().contains(remedy), "{new}: {}", error.help());
+    }
+}
+
+/// Mistakes in the line of a task that imports its robot.
+#[test]
+fn mistakes_in_a_robots_import_have_a_line_and_a_remedy() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("task.wgsl");
+    std::fs::write(folder.path().join("robot.xml"), ROBOT.replacen("<motor", "<motr", 1)).expect("a file");
+    for (line, place, problem, remedy) in [
+        ("//! import mujoco", "task.wgsl:2", "there is no robot ''", "one of ant"),
+        ("//! import mujoco half_cheeta", "task.wgsl:2", "there is no robot 'half_cheeta'", "did you mean 'half_cheetah'?"),
+        ("//! import mjcf", "task.wgsl:2", "which is no XML file", "import mjcf PATH.xml"),
+        ("//! import mjcf robot.urdf", "task.wgsl:2", "which is no XML file", "import mjcf PATH.xml"),
+        ("//! import mjcf missing.xml", "task.wgsl:2", "cannot import", "the file exists"),
+        ("//! import mjcf robot.xml", "robot.xml:20", "there is no element <motr>", "did you mean 'motor'?"),
+        ("//! import mujoco ant\n//! import mujoco ant", "task.wgsl:3", "a second robot is imported", "import one"),
+    ] {
+        std::fs::write(&path, format!("// A task.\n{line}\nconst OBSERVATION: u32 = 1u;\n")).expect("a file");
+        let error = Environment::named(&path.display().to_string()).expect_err(line);
+        let message = error.to_string();
+        assert!(message.contains(&format!("{place}: ")) && message.contains(problem), "{line}: {message}");
+        assert!(error.help().contains(remedy), "{line}: {}", error.help());
+    }
+}
+
+/// What `env new NAME --mjcf FILE.xml` writes compiles, for a robot that floats and for one that does not.
+#[test]
+fn tasks_for_robots_keep_the_contract() {
+    let folder = tempfile::tempdir().expect("a directory");
+    for (name, floats) in [("dog", true), ("arm", false), ("zoo", true)] {
+        let xml = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/conformance/robots/{name}.xml"));
+        let model = compile::model(&xml).expect("a robot");
+        let path = folder.path().join(format!("{name}.wgsl"));
+        std::fs::write(&path, robot_task::wgsl(&model, name, &xml.display().to_string())).expect("a file");
+        let environment = Environment::named(&path.display().to_string()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+        let expected = if floats { 9 + model.positions() - 7 + model.freedoms() - 6 } else { model.positions() + model.freedoms() } + model.actuators.len();
+        assert_eq!((environment.observation, environment.pictured), (expected, true), "{name}");
+        assert!(!environment.source.contains("{{"), "{name}");
+    }
 }

@@ -12,6 +12,7 @@ use crate::physics::spatial::{apply, dot, quaternion_product, rotation, unit};
 use crate::physics::weights;
 use crate::support::error::Result;
 use crate::support::text::did_you_mean;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Impedance that elements have unless they say otherwise.
@@ -39,7 +40,19 @@ pub fn model_of(name: &str, text: &str) -> Result<Model> {
 
 fn of_root(root: &Element) -> Result<Model> {
     schema::check(root)?;
+    root.all("worldbody").try_for_each(|world| unique(world, &mut HashSet::new()))?;
     Compiler::new(root)?.compile(root)
+}
+
+/// Refuses names that two things of a kind have.
+fn unique<'a>(element: &'a Element, seen: &mut HashSet<(&'a str, &'a str)>) -> Result<()> {
+    let kind = element.tag.trim_start_matches("free");
+    if let Some(name) = element.get("name").filter(|_| ["body", "joint", "geom", "site"].contains(&kind))
+        && !seen.insert((kind, name))
+    {
+        return Err(element.error(format!("two elements <{kind}> are called '{name}'"), "give each a name of its own"));
+    }
+    element.children.iter().try_for_each(|child| unique(child, seen))
 }
 
 /// Whether a body's inertia comes from its geoms.
@@ -139,7 +152,6 @@ impl Compiler {
         order.sort_by_key(|&g| bodies[g]);
         self.geom_elements = order.into_iter().map(|g| self.geom_elements[g].clone()).collect();
         self.model.sites.sort_by_key(|site| site.body);
-        self.unique(root)?;
         self.masses()?;
         for element in merged(root, "actuator").children {
             self.actuator(&element)?;
@@ -448,25 +460,6 @@ impl Compiler {
         let problem = format!("{} ({}) and {} ({}) can touch, and such shapes are not supported together", a.0, a.1, b.0, b.1);
         let help = "planes touch spheres, capsules and boxes; spheres and capsules touch each other: set contype and conaffinity so that others do not meet, or replace a shape";
         Err(self.geom_elements[pair.geoms[1]].error(problem, help))
-    }
-
-    /// Refuses names that two things of a kind have.
-    fn unique(&self, root: &Element) -> Result<()> {
-        fn first_double<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-            let mut seen = std::collections::HashSet::new();
-            names.filter(|name| !name.is_empty()).find(|name| !seen.insert(*name))
-        }
-        let model = &self.model;
-        let doubles = [
-            ("bodies", first_double(model.bodies.iter().map(|body| body.name.as_str()))),
-            ("joints", first_double(model.joints.iter().map(|joint| joint.name.as_str()))),
-            ("geoms", first_double(model.geoms.iter().map(|geom| geom.name.as_str()))),
-            ("sites", first_double(model.sites.iter().map(|site| site.name.as_str()))),
-        ];
-        match doubles.into_iter().find_map(|(kind, name)| Some((kind, name?))) {
-            Some((kind, name)) => Err(root.error(format!("two {kind} are called '{name}'"), "give each a name of its own")),
-            None => Ok(()),
-        }
     }
 
     /// Masses and inertias of bodies.

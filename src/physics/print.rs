@@ -292,7 +292,8 @@ impl Printer<'_> {
             self.texts.insert(value, (expression, binding));
             return;
         }
-        if known.section != self.section {
+        // Inputs are in none.
+        if known.section != self.section && known.section > 0 {
             self.section = known.section;
             let title = format!("// {}", self.trace.sections[known.section]);
             self.line(depth, &title);

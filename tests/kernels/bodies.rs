@@ -1,6 +1,21 @@
 //! Gymnasium's robots on the device, against what MuJoCo and Gymnasium recorded (`tests/conformance/bodies.py`).
 
+use crate::environment::{Stepped, step_with};
+use crate::harness::{plan, profile};
+use ppo_gpu::program::plan::Plan;
+use ppo_gpu::spec::environment::Environment;
 use serde::Deserialize;
+
+const ROBOTS: [(&str, &str); 8] = [
+    ("InvertedPendulum-v5", "inverted_pendulum"),
+    ("InvertedDoublePendulum-v5", "inverted_double_pendulum"),
+    ("Reacher-v5", "reacher"),
+    ("Swimmer-v5", "swimmer"),
+    ("HalfCheetah-v5", "half_cheetah"),
+    ("Hopper-v5", "hopper"),
+    ("Walker2d-v5", "walker2d"),
+    ("Ant-v5", "ant"),
+];
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -19,40 +34,90 @@ struct Step {
     terminated: bool,
 }
 
-/// Compares an environment step from each recorded state.
-fn follows_mujoco(env: &str, name: &str) {
+/// The recording `name`; of more states, if `PPO_GPU_BODIES` says where they are.
+fn recorded(name: &str) -> Vec<Step> {
     let folder = std::env::var("PPO_GPU_BODIES").unwrap_or_else(|_| format!("{}/tests/conformance/bodies", env!("CARGO_MANIFEST_DIR")));
     let text = std::fs::read_to_string(format!("{folder}/{name}.json")).expect("a recording");
-    let recorded: Recorded = serde_json::from_str(&text).expect("a recording");
-    let plan = crate::harness::plan(&format!("env={env}"), crate::harness::profile("software"));
+    serde_json::from_str::<Recorded>(&text).expect("a recording").steps
+}
+
+/// An environment step of `plan` from each state.
+fn stepped(plan: &Plan, steps: &[Step]) -> Vec<Stepped> {
     let words = |step: &Step| {
         let mut words: Vec<f32> = step.q.iter().chain(&step.v).map(|&x| x as f32).collect();
+        // What was sensed before, and the like.
         words.resize(plan.environment.state_words, 0.0);
         words
     };
-    let states: Vec<Vec<f32>> = recorded.steps.iter().map(words).collect();
-    let actions: Vec<u32> = recorded.steps.iter().flat_map(|step| &step.control).map(|&x| (x as f32).to_bits()).collect();
+    let states: Vec<Vec<f32>> = steps.iter().map(words).collect();
+    let actions: Vec<u32> = steps.iter().flat_map(|step| &step.control).map(|&x| (x as f32).to_bits()).collect();
+    step_with(plan, &states, &actions)
+}
+
+fn plan_for(env: &str, count: usize) -> Plan {
+    plan(&format!("env={env} envs={count} steps=1 minibatches=1 hidden=1"), profile("software"))
+}
+
+/// The farthest of `found` from `expected`, relative to the largest of them if that is more than 1.
+fn far(found: &[f32], expected: &[f64]) -> f64 {
+    let size = expected.iter().fold(1.0f64, |most, x| most.max(x.abs()));
+    found.iter().zip(expected).map(|(&found, expected)| (f64::from(found) - expected).abs() / size).fold(0.0, f64::max)
+}
+
+/// For each state, how far positions, velocities, observations and the reward are off.
+fn errors(env: &str, plan: &Plan, steps: &[Step]) -> [Vec<f64>; 4] {
     let mut errors: [Vec<f64>; 4] = Default::default();
-    for (step, found) in recorded.steps.iter().zip(crate::environment::step(env, &states, &actions)) {
-        let far = |found: &[f32], expected: &[f64], scale: f64| found.iter().zip(expected).map(|(&a, &b)| (f64::from(a) - b).abs() / scale).fold(0.0, f64::max);
-        let speed = step.next_v.iter().fold(1.0f64, |most, v| most.max(v.abs()));
-        let q = step.q.len();
-        errors[0].push(far(&found.state[..q], &step.next_q, 1.0));
-        errors[1].push(far(&found.state[q..q + step.v.len()], &step.next_v, speed));
-        errors[2].push(far(&found.observation, &step.observation, 1.0));
-        errors[3].push((f64::from(found.reward) - step.reward).abs());
-        assert_eq!(found.terminated, step.terminated);
+    for (step, found) in steps.iter().zip(stepped(plan, steps)) {
+        let n = step.q.len();
+        errors[0].push(far(&found.state[..n], &step.next_q));
+        errors[1].push(far(&found.state[n..n + step.v.len()], &step.next_v));
+        errors[2].push(far(&found.observation, &step.observation));
+        errors[3].push(far(&[found.reward], &[step.reward]));
+        // No recorded state is within 1e-4 of a threshold.
+        assert_eq!(found.terminated, step.terminated, "{env}");
     }
-    for (what, errors) in ["q", "v", "obs", "reward"].iter().zip(&mut errors) {
-        errors.sort_by(f64::total_cmp);
-        let at = |share: f64| errors[((errors.len() - 1) as f64 * share) as usize];
-        println!("{env} {what}: median {:.1e}, 99 % {:.1e}, most {:.1e}", at(0.5), at(0.99), at(1.0));
+    errors.iter_mut().for_each(|errors| errors.sort_by(f64::total_cmp));
+    errors
+}
+
+fn at(errors: &[f64], share: f64) -> f64 {
+    errors[((errors.len() - 1) as f64 * share) as usize]
+}
+
+/// How far the 99th percentile may be. A step of up to 20 stages adds up roundings of 6e-8 with random signs, where positions are the sum of 20 increments: some
+/// 4 roundings. Velocities are shaken by stiff contacts and masses of 1e-2 to 1e1 kg: factors up to 1e3. Of 2,000 states of each robot, 99 % were within 1.2e-6 and
+/// 1.4e-5; the others are contacts and limits that begin in one computation and not in the other.
+const PERCENTILE: [f64; 4] = [2e-6, 1e-4, 1e-4, 1e-4];
+
+#[test]
+fn robots_follow_mujoco_and_gymnasium() {
+    for (env, name) in ROBOTS {
+        let steps = recorded(name);
+        let errors = errors(env, &plan_for(env, steps.len()), &steps);
+        for ((what, errors), allowed) in ["positions", "velocities", "observations", "rewards"].iter().zip(&errors).zip(PERCENTILE) {
+            println!("{env}, {what}: median {:.1e}, 99 % {:.1e}, most {:.1e}", at(errors, 0.5), at(errors, 0.99), at(errors, 1.0));
+            assert!(at(errors, 0.99) <= allowed, "{env}: {what} are off by {:e}", at(errors, 0.99));
+        }
     }
 }
 
+/// A sum of the physics that became a difference is found.
 #[test]
-fn robots_follow_mujoco() {
-    for (env, name) in [("InvertedPendulum-v5", "inverted_pendulum"), ("InvertedDoublePendulum-v5", "inverted_double_pendulum"), ("Reacher-v5", "reacher"), ("Swimmer-v5", "swimmer"), ("HalfCheetah-v5", "half_cheetah"), ("Hopper-v5", "hopper"), ("Walker2d-v5", "walker2d"), ("Ant-v5", "ant")] {
-        follows_mujoco(env, name);
+fn mistakes_in_the_physics_are_found() {
+    let steps = recorded("half_cheetah");
+    let right = plan_for("HalfCheetah-v5", steps.len());
+    let source = &right.environment.source;
+    let start = source.find("fn physics_step").expect("the step");
+    // Up to the constraints, of which some are in no recorded state.
+    let end = source.find("// Limit").expect("constraints");
+    let sums: Vec<usize> = source[start..end].match_indices(" + ").map(|(place, _)| start + place).collect();
+    let mutants = 12;
+    for k in 0..mutants {
+        let place = sums[k * sums.len() / mutants];
+        let mutant = format!("{} - {}", &source[..place], &source[place + 3..]);
+        let environment = Environment::parse("mutant", &mutant).expect("WGSL");
+        let plan = Plan::with_environment(&right.config, environment, profile("software")).expect("a plan");
+        let errors = errors("mutant", &plan, &steps);
+        assert!((0..4).any(|i| at(&errors[i], 1.0) > PERCENTILE[i]), "mutant {k} of the sum at byte {place}, {}", &source[place - 60..place + 40]);
     }
 }

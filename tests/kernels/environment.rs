@@ -22,7 +22,11 @@ pub struct Stepped {
 
 /// Steps each state of `env` by its action (the word of each choice, or the bits of each number, which is clipped to its bounds) on the device.
 pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
-    let plan: Plan = plan(&format!("env={env} envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software"));
+    step_with(&plan(&format!("env={env} envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software")), states, actions)
+}
+
+/// [`step`] by the environment of a plan.
+pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let (state, lane, size) = (plan.environment.state_words, plan.environment.lane_words, plan.environment.observation);
     let padded = |values: &Vec<f32>| values.iter().map(|x| x.to_bits()).chain(vec![0; lane - state]).collect::<Vec<u32>>();
     let given = Words::from([("env_lanes", states.iter().flat_map(padded).collect()), ("actions", actions.to_vec())]);
@@ -33,7 +37,7 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
          var observation = observation_of(&state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
          transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0, 0u);\n";
     let body = body.replace("CHOSEN", &chosen);
-    let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(&plan, HEAD, &body, &given, wanted));
+    let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(plan, HEAD, &body, &given, wanted));
     let float = |word: &u32| f32::from_bits(*word);
     (0..states.len())
         .map(|i| Stepped {
