@@ -2,6 +2,7 @@
 
 use ppo_gpu::physics::integrate::{State, Stepper};
 use ppo_gpu::mjcf::compile;
+use ppo_gpu::physics::scales::Scales;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -43,7 +44,7 @@ fn environment_steps_are_those_of_mujoco() {
         for step in &recorded.steps {
             let mut state = State { q: step.q.clone(), v: step.v.clone(), sensed: Vec::new() };
             let acceleration = stepper.acceleration(&state.q, &state.v, &step.control);
-            (0..recorded.frame_skip).for_each(|_| state = stepper.step(&state, &step.control));
+            (0..recorded.frame_skip).for_each(|_| state = stepper.step(&Scales::none(), &state, &step.control));
             let size = step.acceleration.iter().fold(1.0f64, |most, a| most.max(a.abs()));
             let found = [farthest(&acceleration, &step.acceleration) / size, farthest(&state.q, &step.next_q), farthest(&state.v, &step.next_v)];
             worst = std::array::from_fn(|i| worst[i].max(found[i]));
@@ -54,4 +55,41 @@ fn environment_steps_are_those_of_mujoco() {
         let name = path.file_stem().expect("a name").display();
         assert!(worst.iter().zip(allowed).all(|(&worst, allowed)| worst < allowed), "{name}: acceleration, q and v differ by {worst:?}");
     }
+}
+
+/// Factors do what changed numbers of the model do.
+#[test]
+fn scales_are_those_of_the_models_numbers() {
+    let xml = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/robots/dog.xml");
+    let model = compile::model(&xml).expect("a robot");
+    let [gravity, mass, friction, damping, armature, gain] = [0.7, 1.3, 0.6, 1.8, 2.5, 0.9];
+    let mut changed = model.clone();
+    changed.gravity = changed.gravity.map(|g| g * gravity);
+    for body in &mut changed.bodies {
+        body.mass *= mass;
+        body.inertia = body.inertia.map(|moment| moment * mass);
+    }
+    changed.geoms.iter_mut().for_each(|geom| geom.friction[0] *= friction);
+    for joint in &mut changed.joints {
+        joint.damping *= damping;
+        joint.armature *= armature;
+    }
+    for actuator in &mut changed.actuators {
+        actuator.gain *= gain;
+        actuator.bias = actuator.bias.map(|bias| bias * gain);
+    }
+    let text = std::fs::read_to_string(xml.with_file_name("../bodies/dog.json")).expect("a recording");
+    let recorded: Recorded = serde_json::from_str(&text).expect("a recording");
+    let scales = Scales { gravity, mass, friction, damping, armature, gain };
+    let mut moved = 0.0f64;
+    for step in &recorded.steps {
+        let state = State { q: step.q.clone(), v: step.v.clone(), sensed: Vec::new() };
+        let scaled = Stepper::new(&model, Vec::new()).step(&scales, &state, &step.control);
+        let expected = Stepper::new(&changed, Vec::new()).step(&Scales::none(), &state, &step.control);
+        let plain = Stepper::new(&model, Vec::new()).step(&Scales::none(), &state, &step.control);
+        // As between this and MuJoCo, for one step.
+        assert!(farthest(&scaled.v, &expected.v) < 1e-10, "{:e}", farthest(&scaled.v, &expected.v));
+        moved = moved.max(farthest(&scaled.v, &plain.v));
+    }
+    assert!(moved > 0.1);
 }

@@ -27,9 +27,15 @@ struct EnvParameters {
     healthy_z_max: f32,             // m
     contact_force_max: f32,         // N and N m
     reset_noise_scale: f32,         // m, rad, m/s and rad/s
+    gravity_scale: f32,             // factor of gravity
+    mass_scale: f32,                // factor of masses and inertias
+    friction_scale: f32,            // factor of coefficients of friction
+    damping_scale: f32,             // factor of the joints' damping
+    armature_scale: f32,            // factor of the motors' inertia
+    gain_scale: f32,                // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(1.0, 0.5, 5e-4, 1.0, 1u, 0.2, 1.0, 1.0, 0.1);
+const DEFAULT_PARAMETERS = EnvParameters(1.0, 0.5, 5e-4, 1.0, 1u, 0.2, 1.0, 1.0, 0.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

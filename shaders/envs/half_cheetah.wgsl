@@ -18,9 +18,15 @@ struct EnvParameters {
     forward_reward_weight: f32,
     ctrl_cost_weight: f32,
     reset_noise_scale: f32,
+    gravity_scale: f32,   // factor of gravity
+    mass_scale: f32,      // factor of masses and inertias
+    friction_scale: f32,  // factor of coefficients of friction
+    damping_scale: f32,   // factor of the joints' damping
+    armature_scale: f32,  // factor of the motors' inertia
+    gain_scale: f32,      // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(1.0, 0.1, 0.1);
+const DEFAULT_PARAMETERS = EnvParameters(1.0, 0.1, 0.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

@@ -25,9 +25,15 @@ struct EnvParameters {
     healthy_z_max: f32,             // m
     healthy_angle_max: f32,         // rad
     reset_noise_scale: f32,         // m, rad, m/s and rad/s
+    gravity_scale: f32,             // factor of gravity
+    mass_scale: f32,                // factor of masses and inertias
+    friction_scale: f32,            // factor of coefficients of friction
+    damping_scale: f32,             // factor of the joints' damping
+    armature_scale: f32,            // factor of the motors' inertia
+    gain_scale: f32,                // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(1.0, 1e-3, 1.0, 1u, 100.0, 0.7, 1e9, 0.2, 5e-3);
+const DEFAULT_PARAMETERS = EnvParameters(1.0, 1e-3, 1.0, 1u, 100.0, 0.7, 1e9, 0.2, 5e-3, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

@@ -16,9 +16,13 @@ const PENDULUM_STEPS: u32 = 2u;
 
 struct EnvParameters {
     reset_noise_scale: f32,  // m, rad, m/s and rad/s
+    gravity_scale: f32,      // factor of gravity
+    mass_scale: f32,         // factor of masses and inertias
+    damping_scale: f32,      // factor of the joints' damping
+    gain_scale: f32,         // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(0.01);
+const DEFAULT_PARAMETERS = EnvParameters(0.01, 1.0, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

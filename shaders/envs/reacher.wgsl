@@ -22,9 +22,13 @@ const REACHER_TAU: f32 = 6.2831853;
 struct EnvParameters {
     reward_dist_weight: f32,
     reward_control_weight: f32,
+    mass_scale: f32,      // factor of masses and inertias
+    damping_scale: f32,   // factor of the joints' damping
+    armature_scale: f32,  // factor of the motors' inertia
+    gain_scale: f32,      // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(1.0, 1.0);
+const DEFAULT_PARAMETERS = EnvParameters(1.0, 1.0, 1.0, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

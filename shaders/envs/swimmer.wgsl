@@ -18,9 +18,12 @@ struct EnvParameters {
     forward_reward_weight: f32,
     ctrl_cost_weight: f32,
     reset_noise_scale: f32,  // m, rad, m/s and rad/s
+    mass_scale: f32,         // factor of masses and inertias
+    armature_scale: f32,     // factor of the motors' inertia
+    gain_scale: f32,         // factor of the motors' torque
 }
 
-const DEFAULT_PARAMETERS = EnvParameters(1.0, 1e-4, 0.1);
+const DEFAULT_PARAMETERS = EnvParameters(1.0, 1e-4, 0.1, 1.0, 1.0, 1.0);
 
 struct EnvState {
     physics: Physics,

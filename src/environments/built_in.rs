@@ -73,6 +73,8 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["pole_mass", "mass_1", "mass_2", "noise"], [0.0, 1e6]),
     (&["centre_1", "centre_2", "reset_range"], [0.0, 1e3]),
     (&["reset_noise_scale"], [0.0, 1.0]),
+    (&["gravity_scale", "friction_scale", "damping_scale", "armature_scale", "gain_scale"], [0.0, 100.0]),
+    (&["mass_scale"], [0.01, 100.0]),
     (&["sticky_action_probability", "four_probability", "difficulty_ramping", "terminate_when_unhealthy"], [0.0, 1.0]),
 ];
 

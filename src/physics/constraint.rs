@@ -6,11 +6,14 @@ use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{JointKind, Model};
 use crate::physics::number::Number;
+use crate::physics::scales::Scales;
 use crate::physics::solve::Symmetric;
 use crate::physics::spatial::{Force, Vector, cross, dot, minus, plus, times};
 
 /// The least number that MuJoCo divides by.
 const LEAST: f64 = 1e-15;
+/// The least friction of contacts that have any, as in MuJoCo.
+const LEAST_FRICTION: f64 = 1e-5;
 /// Most rounds of Newton's method. They end when no constraint begins or ends.
 const MOST_ROUNDS: usize = 100;
 /// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then their length
@@ -37,7 +40,7 @@ enum Kind<N> {
     /// One row: ½ D (a − aref)², linear where the force would be more than `most`.
     Friction { freedom: usize, reference: N, most: f64 },
     /// The normal's row, or those of the friction pyramid: (J₀ ± μ Jₖ) a − aref, each only pushing.
-    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: f64, bodies: [usize; 2], contact: Contact<N> },
+    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: N, bodies: [usize; 2], contact: Contact<N> },
 }
 
 /// Row k of a pyramid: the tangent and its sign, or the normal alone.
@@ -91,8 +94,8 @@ fn stiffness([time, ratio]: [f64; 2], d1: f64, timestep: f64) -> [f64; 2] {
 }
 
 /// (1 − d) / d × `diagonal`, the regularisation R of a row.
-fn regularization<N: Number>(impedance: N, diagonal: f64) -> N {
-    ((N::one() - impedance) / impedance * N::constant(diagonal)).max(N::constant(LEAST))
+fn regularization<N: Number>(impedance: N, diagonal: N) -> N {
+    ((N::one() - impedance) / impedance * diagonal).max(N::constant(LEAST))
 }
 
 /// What does not depend on the state: the pairs of geoms.
@@ -108,14 +111,14 @@ impl Constraints {
     }
 
     /// The constraints in a state.
-    pub fn rows<N: Number>(&self, model: &Model, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
+    pub fn rows<N: Number>(&self, model: &Model, scales: &Scales<N>, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
         let addresses = model.addresses();
         let mut rows = Vec::new();
         for (joint, address) in model.joints.iter().zip(&addresses) {
             for k in (0..joint.kind.freedoms()).filter(|_| joint.friction_loss > 0.0 && !model.without.friction_loss) {
                 let (d, d1) = impedance(joint.friction_solimp, N::zero());
                 let [_, damping] = stiffness(joint.friction_solref, d1, model.timestep);
-                let weight = N::one() / regularization(d, joint.inverse_weights[k]);
+                let weight = N::one() / regularization(d, N::constant(joint.inverse_weights[k]));
                 let freedom = address.v + k;
                 rows.push(Constraint { kind: Kind::Friction { freedom, reference: -(N::constant(damping) * v[freedom]), most: joint.friction_loss }, weight });
             }
@@ -131,30 +134,30 @@ impl Constraints {
                 let (d, d1) = impedance(joint.limit_solimp, position);
                 let [spring, damping] = stiffness(joint.limit_solref, d1, model.timestep);
                 let reference = -(N::constant(damping) * (sign * v[address.v])) - N::constant(spring) * d * position;
-                let weight = N::select(position.less(N::zero()), N::one() / regularization(d, joint.inverse_weights[0]), N::zero());
+                let weight = N::select(position.less(N::zero()), N::one() / regularization(d, N::constant(joint.inverse_weights[0])), N::zero());
                 rows.push(Constraint { kind: Kind::Limit { freedom: address.v, sign, reference }, weight });
             }
         }
         for pair in &self.pairs {
             N::section(|| format!("Contact of {} and {}", model.geom_label(pair.geoms[0]), model.geom_label(pair.geoms[1])));
-            rows.extend(contacts(model, pose, pair).iter().map(|contact| touching(model, pose, pair, contact, v)));
+            rows.extend(contacts(model, pose, pair).iter().map(|contact| touching(model, scales, pose, pair, contact, v)));
         }
         rows
     }
 }
 
 /// The constraint of a contact.
-fn touching<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair, contact: &Contact<N>, v: &[N]) -> Constraint<N> {
+fn touching<N: Number>(model: &Model, scales: &Scales<N>, pose: &Pose<N>, pair: &Pair, contact: &Contact<N>, v: &[N]) -> Constraint<N> {
     let bodies = pair.geoms.map(|g| model.geoms[g].body);
     let jacobians: Vec<Row<N>> = contact.axes.iter().map(|&axis| jacobian(model, pose, bodies, contact.points, axis)).collect();
     let position = contact.distance - N::constant(pair.margin);
     let (d, d1) = impedance(pair.solimp, position);
     let [spring, damping] = stiffness(pair.solref, d1, model.timestep);
-    let diagonal: f64 = bodies.iter().map(|&b| model.bodies[b].inverse_weight).sum();
-    let friction = pair.friction;
+    let diagonal = N::constant(bodies.iter().map(|&b| model.bodies[b].inverse_weight).sum());
+    let friction = (N::constant(pair.friction) * scales.friction).max(N::constant(LEAST_FRICTION));
     let regular = if pair.condim > 1 {
         // All edges of a pyramid have the regularisation of its first one.
-        regularization(d, diagonal * (1.0 + friction * friction)) * N::constant(2.0 * friction * friction / model.impratio)
+        regularization(d, diagonal * (N::one() + friction * friction)) * (friction * friction * N::constant(2.0 / model.impratio))
     } else {
         regularization(d, diagonal)
     };
@@ -325,7 +328,7 @@ pub fn contact_force<N: Number>(constraints: &[Constraint<N>], a: &[N], body: us
             let of_rows: Vec<N> = residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect();
             let mut force = times(contact.axes[0], sum(of_rows.iter().copied()));
             for k in 1..jacobians.len() {
-                let along = N::constant(*friction) * sum(of_tangent(jacobians, &of_rows, k).into_iter().map(signed));
+                let along = *friction * sum(of_tangent(jacobians, &of_rows, k).into_iter().map(signed));
                 force = plus(force, times(contact.axes[k], along));
             }
             let force = if side == 0 { force.map(|x| -x) } else { force };
@@ -347,7 +350,7 @@ fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
         Kind::Contact { jacobians, offsets, friction, .. } => {
             let along = |k: usize| sum(jacobians[k].iter().map(|&(i, x)| x * a[i])) + offsets[k];
             let normal = along(0);
-            let edge = |(edge, _): (Edge, f64)| edge.map_or(normal, |(k, sign)| normal + N::constant(sign * friction) * along(k));
+            let edge = |(edge, _): (Edge, f64)| edge.map_or(normal, |(k, sign)| normal + N::constant(sign) * (*friction * along(k)));
             Constraint::edges(jacobians).into_iter().map(edge).collect()
         }
     }
@@ -397,7 +400,7 @@ fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces:
         Kind::Friction { freedom, .. } => gradient[*freedom] = gradient[*freedom] + forces[0],
         Kind::Contact { jacobians, friction, .. } => {
             let mut along = vec![sum(forces.iter().copied())];
-            along.extend((1..jacobians.len()).map(|k| N::constant(*friction) * sum(of_tangent(jacobians, forces, k).into_iter().map(signed))));
+            along.extend((1..jacobians.len()).map(|k| *friction * sum(of_tangent(jacobians, forces, k).into_iter().map(signed))));
             for (row, force) in jacobians.iter().zip(along) {
                 row.iter().for_each(|&(i, x)| gradient[i] = gradient[i] + x * force);
             }
@@ -415,8 +418,8 @@ fn add_curvature<N: Number>(matrix: &mut Symmetric<N>, constraint: &Constraint<N
             for k in 1..jacobians.len() {
                 let of = of_tangent(jacobians, curvatures, k);
                 if !of.is_empty() {
-                    add_outer(matrix, &jacobians[k], &jacobians[k], N::constant(friction * friction) * sum(of.iter().map(|&(_, d)| d)));
-                    let mixed = N::constant(*friction) * sum(of.into_iter().map(signed));
+                    add_outer(matrix, &jacobians[k], &jacobians[k], (*friction * *friction) * sum(of.iter().map(|&(_, d)| d)));
+                    let mixed = *friction * sum(of.into_iter().map(signed));
                     add_outer(matrix, &jacobians[0], &jacobians[k], mixed);
                     add_outer(matrix, &jacobians[k], &jacobians[0], mixed);
                 }

@@ -3,8 +3,9 @@
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Body, JointKind, Model};
 use crate::physics::number::Number;
+use crate::physics::scales::Scales;
 use crate::physics::solve::Symmetric;
-use crate::physics::spatial::{Force, Inertia, Matrix, Motion, Vector, apply, constant, cross, fixed_rotation, null, plus, product, transposed};
+use crate::physics::spatial::{Force, Inertia, Matrix, Motion, Vector, apply, constant, cross, fixed_rotation, null, plus, product, times, transposed};
 use std::f64::consts::PI;
 
 /// M a = force, without constraints.
@@ -18,21 +19,21 @@ pub struct Smooth<N> {
 
 impl<N: Number> Smooth<N> {
     /// In a pose, with velocities `v` and controls `u`.
-    pub fn new(model: &Model, pose: &Pose<N>, q: &[N], v: &[N], u: &[N]) -> Self {
+    pub fn new(model: &Model, scales: &Scales<N>, pose: &Pose<N>, q: &[N], v: &[N], u: &[N]) -> Self {
         N::section(|| "Inertias".into());
         let inertias = inertias(model, pose);
         N::section(|| "Velocities".into());
         let velocities = velocities(model, pose, v);
         N::section(|| "Mass matrix".into());
-        let mass = mass_matrix(model, pose, &inertias);
+        let mass = mass_matrix(model, scales, pose, &inertias);
         N::section(|| "Forces of gravity and of velocities".into());
-        let mut force: Vec<N> = bias(model, pose, &inertias, &velocities, v).into_iter().map(|bias| -bias).collect();
+        let mut force: Vec<N> = bias(model, scales, pose, &inertias, &velocities, v).into_iter().map(|bias| -(bias * scales.mass)).collect();
         N::section(|| "Springs, dampers, medium and actuators".into());
-        add_passive(model, q, v, &mut force);
+        add_passive(model, scales, q, v, &mut force);
         if model.density > 0.0 || model.viscosity > 0.0 {
             add_medium(model, pose, &velocities, &mut force);
         }
-        for (total, actuated) in force.iter_mut().zip(actuation(model, q, v, u)) {
+        for (total, actuated) in force.iter_mut().zip(actuation(model, scales, q, v, u)) {
             *total = *total + actuated;
         }
         for (i, force) in force.iter().enumerate() {
@@ -66,7 +67,7 @@ pub fn velocities<N: Number>(model: &Model, pose: &Pose<N>, v: &[N]) -> Vec<Moti
 }
 
 /// Composite rigid bodies (Featherstone 2008, section 6.2).
-fn mass_matrix<N: Number>(model: &Model, pose: &Pose<N>, inertias: &[Inertia<N>]) -> Symmetric<N> {
+fn mass_matrix<N: Number>(model: &Model, scales: &Scales<N>, pose: &Pose<N>, inertias: &[Inertia<N>]) -> Symmetric<N> {
     let mut composite = inertias.to_vec();
     for b in (1..model.bodies.len()).rev() {
         let parent = model.bodies[b].parent;
@@ -78,19 +79,19 @@ fn mass_matrix<N: Number>(model: &Model, pose: &Pose<N>, inertias: &[Inertia<N>]
     for (joint, address) in model.joints.iter().zip(model.addresses()) {
         for i in address.v..address.v + joint.kind.freedoms() {
             let momentum = composite[joint.body].apply(pose.axes[i]);
-            mass.add(i, i, pose.axes[i].dot(momentum) + N::constant(joint.armature));
+            mass.add(i, i, pose.axes[i].dot(momentum) * scales.mass + N::constant(joint.armature) * scales.armature);
             for k in model.chain(Some(i)).skip(1) {
-                mass.add(i, k, pose.axes[k].dot(momentum));
+                mass.add(i, k, pose.axes[k].dot(momentum) * scales.mass);
             }
         }
     }
     mass
 }
 
-/// The forces of gravity and of velocities, by the recursion of Newton and Euler (Featherstone 2008, section 5.3).
-fn bias<N: Number>(model: &Model, pose: &Pose<N>, inertias: &[Inertia<N>], velocities: &[Motion<N>], v: &[N]) -> Vec<N> {
+/// The forces of gravity and of velocities with the model's own masses, by the recursion of Newton and Euler (Featherstone 2008, section 5.3).
+fn bias<N: Number>(model: &Model, scales: &Scales<N>, pose: &Pose<N>, inertias: &[Inertia<N>], velocities: &[Motion<N>], v: &[N]) -> Vec<N> {
     let addresses = model.addresses();
-    let mut accelerations = vec![Motion { angular: null(), linear: constant(model.gravity.map(|g| -g)) }];
+    let mut accelerations = vec![Motion { angular: null(), linear: times(constant(model.gravity.map(|g| -g)), scales.gravity) }];
     let mut forces = vec![Force { torque: null(), force: null() }];
     for (b, body) in model.bodies.iter().enumerate().skip(1) {
         let (mut velocity, mut acceleration) = (velocities[body.parent], accelerations[body.parent]);
@@ -127,7 +128,7 @@ fn bias<N: Number>(model: &Model, pose: &Pose<N>, inertias: &[Inertia<N>], veloc
 }
 
 /// Springs and dampers.
-fn add_passive<N: Number>(model: &Model, q: &[N], v: &[N], force: &mut [N]) {
+fn add_passive<N: Number>(model: &Model, scales: &Scales<N>, q: &[N], v: &[N], force: &mut [N]) {
     for (joint, address) in model.joints.iter().zip(model.addresses()) {
         if joint.stiffness != 0.0 && joint.kind != JointKind::Free {
             let stretched = q[address.q] - N::constant(joint.spring_reference[0]);
@@ -135,7 +136,7 @@ fn add_passive<N: Number>(model: &Model, q: &[N], v: &[N], force: &mut [N]) {
         }
         for i in address.v..address.v + joint.kind.freedoms() {
             if joint.damping != 0.0 {
-                force[i] = force[i] - N::constant(joint.damping) * v[i];
+                force[i] = force[i] - N::constant(joint.damping) * scales.damping * v[i];
             }
         }
     }
@@ -169,7 +170,7 @@ fn add_medium<N: Number>(model: &Model, pose: &Pose<N>, velocities: &[Motion<N>]
 }
 
 /// The generalised forces of the actuators.
-fn actuation<N: Number>(model: &Model, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
+fn actuation<N: Number>(model: &Model, scales: &Scales<N>, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
     let addresses = model.addresses();
     let mut forces = vec![N::zero(); model.freedoms()];
     for (actuator, &control) in model.actuators.iter().zip(u) {
@@ -186,6 +187,7 @@ fn actuation<N: Number>(model: &Model, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
         if damping != 0.0 {
             force = force + N::constant(damping * actuator.gear) * v[address.v];
         }
+        let force = force * scales.gain;
         let force = actuator.force_range.map_or(force, |range| force.clamp(range));
         forces[address.v] = forces[address.v] + N::constant(actuator.gear) * force;
     }

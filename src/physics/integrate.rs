@@ -5,6 +5,7 @@ use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Integrator, JointKind, Model};
 use crate::physics::number::Number;
+use crate::physics::scales::Scales;
 use crate::physics::sense::{self, Computed, Sensor};
 use crate::physics::solve::Symmetric;
 use crate::physics::spatial::{Vector, cross, dot, plus, quaternion_product, times, unit};
@@ -36,19 +37,19 @@ impl<'a> Stepper<'a> {
 
     /// The acceleration (MuJoCo's `qacc`), m/s² and rad/s², for controls `u`.
     pub fn acceleration<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
-        self.forward(q, v, u).acceleration
+        self.forward(&Scales::none(), q, v, u).acceleration
     }
 
     /// What the sensors read in a state, with controls `u`.
-    pub fn sense<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
-        self.forward(q, v, u).sensed
+    pub fn sense<N: Number>(&self, scales: &Scales<N>, q: &[N], v: &[N], u: &[N]) -> Vec<N> {
+        self.forward(scales, q, v, u).sensed
     }
 
-    fn forward<N: Number>(&self, q: &[N], v: &[N], u: &[N]) -> Forward<N> {
+    fn forward<N: Number>(&self, scales: &Scales<N>, q: &[N], v: &[N], u: &[N]) -> Forward<N> {
         let pose = Pose::new(self.model, q);
-        let smooth = Smooth::new(self.model, &pose, q, v, u);
+        let smooth = Smooth::new(self.model, scales, &pose, q, v, u);
         N::section(|| "Constraints".into());
-        let constraints = self.constraints.rows(self.model, &pose, q, v);
+        let constraints = self.constraints.rows(self.model, scales, &pose, q, v);
         N::section(|| "Acceleration".into());
         let acceleration = constraint::acceleration(&smooth, &constraints);
         N::section(|| "Sensors".into());
@@ -58,22 +59,22 @@ impl<'a> Stepper<'a> {
     }
 
     /// One step of `timestep` seconds.
-    pub fn step<N: Number>(&self, state: &State<N>, u: &[N]) -> State<N> {
+    pub fn step<N: Number>(&self, scales: &Scales<N>, state: &State<N>, u: &[N]) -> State<N> {
         match self.model.integrator {
-            Integrator::Euler => self.euler(state, u),
-            Integrator::Rk4 => self.runge_kutta(state, u),
+            Integrator::Euler => self.euler(scales, state, u),
+            Integrator::Rk4 => self.runge_kutta(scales, state, u),
         }
     }
 
-    fn euler<N: Number>(&self, state: &State<N>, u: &[N]) -> State<N> {
+    fn euler<N: Number>(&self, scales: &Scales<N>, state: &State<N>, u: &[N]) -> State<N> {
         let h = self.model.timestep;
-        let Forward { mut acceleration, mass, sensed } = self.forward(&state.q, &state.v, u);
+        let Forward { mut acceleration, mass, sensed } = self.forward(scales, &state.q, &state.v, u);
         if self.model.euler_damping && self.model.joints.iter().any(|joint| joint.damping > 0.0) {
             // (M + h diag(damping)) a' = M a: the dampers' force at the end of the step.
             let force = mass.apply(&acceleration);
             let mut damped = mass;
             for (joint, address) in self.model.joints.iter().zip(self.model.addresses()) {
-                (address.v..address.v + joint.kind.freedoms()).for_each(|i| damped.add(i, i, N::constant(h * joint.damping)));
+                (address.v..address.v + joint.kind.freedoms()).for_each(|i| damped.add(i, i, N::constant(h * joint.damping) * scales.damping));
             }
             acceleration = damped.solve(&force);
         }
@@ -84,7 +85,7 @@ impl<'a> Stepper<'a> {
 
     /// Four stages at t, t + h/2, t + h/2, t + h. The rates of free joints' rotations are those of the rotation vector from the first stage (Munthe-Kaas, "High
     /// order Runge-Kutta methods on manifolds", 1999), as MuJoCo takes them since 4.0.
-    fn runge_kutta<N: Number>(&self, state: &State<N>, u: &[N]) -> State<N> {
+    fn runge_kutta<N: Number>(&self, scales: &Scales<N>, state: &State<N>, u: &[N]) -> State<N> {
         let h = self.model.timestep;
         // Of a stage: positions and velocities, and the rates that led to it; then the weighted sums of rates and accelerations, and what was sensed.
         let zeros = vec![N::zero(); state.v.len()];
@@ -98,7 +99,7 @@ impl<'a> Stepper<'a> {
             let outer = N::constant(1.0 / 6.0);
             let weight = N::select(is(1.0), N::select(is(3.0), outer, N::constant(1.0 / 3.0)), outer);
             let ahead = N::select(is(2.0), N::constant(h), N::constant(0.5 * h));
-            let Forward { acceleration, sensed, .. } = self.forward(&q, &v, u);
+            let Forward { acceleration, sensed, .. } = self.forward(scales, &q, &v, u);
             let next = advanced(&state.v, &acceleration, ahead);
             let next_rate = self.rates(&rate, &next, ahead);
             let rates = advanced(&rates, &rate, weight);

@@ -13,6 +13,7 @@ pub mod kinematics;
 pub mod model;
 pub mod number;
 pub mod print;
+pub mod scales;
 pub mod sense;
 pub mod solve;
 pub mod spatial;

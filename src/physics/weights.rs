@@ -3,6 +3,7 @@
 use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{JointKind, Model};
+use crate::physics::scales::Scales;
 use crate::physics::spatial::{column, dot, identity};
 
 /// Whether a body has nothing but slides along its axes, from where its parent is fixed. MuJoCo takes the mean of its inverse inertia over those alone.
@@ -25,7 +26,7 @@ pub fn set(model: &mut Model) {
     let n = model.freedoms();
     let reference: Vec<f64> = model.joints.iter().flat_map(|joint| joint.reference.clone()).collect();
     let pose = Pose::new(model, &reference);
-    let mass = Smooth::new(model, &pose, &reference, &vec![0.0; n], &vec![0.0; model.actuators.len()]).mass;
+    let mass = Smooth::new(model, &Scales::none(), &pose, &reference, &vec![0.0; n], &vec![0.0; model.actuators.len()]).mass;
     let solved = |right: &[f64]| mass.clone().solve(right);
     let unit = |i: usize| (0..n).map(|j| f64::from(u8::from(i == j))).collect::<Vec<_>>();
     let diagonal: Vec<f64> = (0..n).map(|i| solved(&unit(i))[i]).collect();

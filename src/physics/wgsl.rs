@@ -4,6 +4,8 @@ use crate::physics::integrate::{State, Stepper};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, Shape, identifier};
 use crate::physics::print;
+use crate::physics::number::Number;
+use crate::physics::scales::Scales;
 use crate::physics::sense::Sensor;
 use crate::physics::spatial::plus;
 use crate::physics::traced::{Traced, record};
@@ -14,8 +16,8 @@ use std::collections::HashSet;
 pub fn text(model: &Model, code: &str) -> String {
     let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let sensors: Vec<(String, Sensor)> = Sensor::all(model).into_iter().filter(|(name, _)| words.contains(name.as_str())).collect();
-    let writer = Text { model, stepper: Stepper::new(model, sensors.iter().map(|&(_, sensor)| sensor).collect()), sensors: &sensors };
-    let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants(&words) + &writer.structure() + &writer.start() + &writer.keys(&words) + &writer.step();
+    let writer = Text { model, stepper: Stepper::new(model, sensors.iter().map(|&(_, sensor)| sensor).collect()), sensors: &sensors, words: &words };
+    let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants() + &writer.structure() + &writer.start() + &writer.keys() + &writer.step();
     if words.contains("physics_sense") {
         text += &writer.sense();
     }
@@ -29,15 +31,22 @@ struct Text<'a> {
     model: &'a Model,
     stepper: Stepper<'a>,
     sensors: &'a [(String, Sensor)],
+    /// The words of the environment's code.
+    words: &'a HashSet<&'a str>,
 }
 
 impl Text<'_> {
-    fn constants(&self, words: &HashSet<&str>) -> String {
+    /// The factors that are parameters of the environment.
+    fn scales(&self) -> Scales<Traced> {
+        Scales::of(|name| if self.words.contains(name) { Traced::input(format!("parameters.{name}")).named(|| name.into()) } else { Traced::one() })
+    }
+
+    fn constants(&self) -> String {
         let mut text = format!("const PHYSICS_TIME_STEP: f32 = {:?};  // s\n", self.model.timestep as f32);
         for (joint, address) in self.model.joints.iter().zip(self.model.addresses()) {
             for (prefix, index) in [("Q", address.q), ("V", address.v)] {
                 let name = format!("{prefix}_{}", identifier(&joint.name).to_uppercase());
-                if words.contains(name.as_str()) {
+                if self.words.contains(name.as_str()) {
                     text += &format!("const {name} = {index}u;\n");
                 }
             }
@@ -70,11 +79,11 @@ impl Text<'_> {
     }
 
     /// The poses that the model has names for.
-    fn keys(&self, words: &HashSet<&str>) -> String {
+    fn keys(&self) -> String {
         let mut text = String::new();
         for key in &self.model.keys {
             let name = format!("physics_key_{}", identifier(&key.name));
-            if !words.contains(name.as_str()) {
+            if !self.words.contains(name.as_str()) {
                 continue;
             }
             text += &format!("\n// The key '{}' of the model. Nothing is sensed.\nfn {name}() -> Physics {{\n    var physics: Physics;\n", key.name);
@@ -113,7 +122,7 @@ impl Text<'_> {
     fn step(&self) -> String {
         let (trace, next) = record(|| {
             let (state, control) = self.state();
-            self.stepper.step(&state, &control)
+            self.stepper.step(&self.scales(), &state, &control)
         });
         let stored = |name: &str, values: &[Traced]| values.iter().enumerate().map(|(i, &value)| (format!("(*physics).{name}[{i}]"), value)).collect::<Vec<_>>();
         let outputs = [stored("q", &next.q), stored("v", &next.v), self.fields(&next.sensed)].concat();
@@ -128,7 +137,7 @@ impl Text<'_> {
     fn sense(&self) -> String {
         let (trace, sensed) = record(|| {
             let (State { q, v, .. }, _) = self.state();
-            self.stepper.sense(&q, &v, &vec![Traced::Constant(0.0); self.model.actuators.len()])
+            self.stepper.sense(&self.scales(), &q, &v, &vec![Traced::Constant(0.0); self.model.actuators.len()])
         });
         format!(
             "\n// Senses the state as it is, with controls of 0.\nfn physics_sense(physics: ptr<function, Physics>) {{\n{}}}\n",

@@ -2,6 +2,9 @@
 
 use crate::environment::{Stepped, step_with};
 use crate::harness::{plan, profile};
+use ppo_gpu::mjcf::compile;
+use ppo_gpu::physics::integrate::{State, Stepper};
+use ppo_gpu::physics::scales::Scales;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::environment::Environment;
 use serde::Deserialize;
@@ -120,4 +123,26 @@ fn mistakes_in_the_physics_are_found() {
         let errors = errors("mutant", &plan, &steps);
         assert!((0..4).any(|i| at(&errors[i], 1.0) > PERCENTILE[i]), "mutant {k} of the sum at byte {place}, {}", &source[place - 60..place + 40]);
     }
+}
+
+/// Factors of the robot's numbers are parameters that kernels read.
+#[test]
+fn factors_follow_the_reference() {
+    let factors = [("gravity", 0.8), ("mass", 1.25), ("friction", 0.75), ("damping", 1.5), ("armature", 0.5), ("gain", 0.9)];
+    let steps = recorded("hopper");
+    let set: Vec<String> = factors.iter().map(|(name, factor)| format!("env_parameters.{name}_scale={factor}")).collect();
+    let plan = plan(&format!("env=Hopper-v5 envs={} steps=1 minibatches=1 hidden=1 {}", steps.len(), set.join(" ")), profile("software"));
+    let xml = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders/robots/hopper.xml");
+    let model = compile::model(&xml).expect("a robot");
+    let stepper = Stepper::new(&model, Vec::new());
+    let scales = Scales::of(|name| factors.iter().find(|(factor, _)| name.strip_suffix("_scale") == Some(factor)).expect("a factor").1);
+    let (mut off, mut moved) = (Vec::new(), 0.0f64);
+    for (step, found) in steps.iter().zip(stepped(&plan, &steps)) {
+        let mut state = State { q: step.q.clone(), v: step.v.clone(), sensed: Vec::new() };
+        (0..4).for_each(|_| state = stepper.step(&scales, &state, &step.control));
+        off.push(far(&found.state[step.q.len()..step.q.len() + step.v.len()], &state.v));
+        moved = moved.max(state.v.iter().zip(&step.next_v).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max));
+    }
+    off.sort_by(f64::total_cmp);
+    assert!(at(&off, 0.99) <= PERCENTILE[1] && moved > 0.1, "{:e}, {moved}", at(&off, 0.99));
 }
