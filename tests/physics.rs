@@ -1,7 +1,7 @@
 //! The physics of rigid bodies, in f64, against what MuJoCo 4.0 recorded (`tests/conformance/bodies.py`).
 
-use ppo_gpu::physics::integrate::{State, Stepper};
 use ppo_gpu::mjcf::compile;
+use ppo_gpu::physics::integrate::{State, Stepper};
 use ppo_gpu::physics::scales::Scales;
 use serde::Deserialize;
 

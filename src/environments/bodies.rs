@@ -43,13 +43,20 @@ pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(Strin
         "mujoco" => {
             let Some((_, xml)) = ROBOTS.iter().find(|(known, _)| *known == name) else {
                 let names = ROBOTS.iter().map(|(name, _)| *name);
-                let help = format!("one of {}{}; the XML of another robot is imported with //! import mjcf FILE.xml", names.clone().collect::<Vec<_>>().join(", "), did_you_mean(name, names));
+                let help = format!(
+                    "one of {}{}; the XML of another robot is imported with //! import mjcf FILE.xml",
+                    names.clone().collect::<Vec<_>>().join(", "),
+                    did_you_mean(name, names)
+                );
                 return Err(error(format!("there is no robot '{name}'"), help));
             };
             compile::model_of(&format!("{name}.xml"), xml)?
         }
         _ if !name.ends_with(".xml") => {
-            return Err(error(format!("the import line names {name:?}, which is no XML file"), "write //! import mjcf PATH.xml, from the directory of this file".into()));
+            return Err(error(
+                format!("the import line names {name:?}, which is no XML file"),
+                "write //! import mjcf PATH.xml, from the directory of this file".into(),
+            ));
         }
         _ => {
             let file = Path::new(&place.path).with_file_name(name);

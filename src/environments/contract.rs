@@ -681,8 +681,13 @@ impl Parsed<'_> {
                     is_part && is_pointer(self.module, function, *argument)
                 };
                 if let Some(argument) = arguments.iter().find(|argument| to_part(argument)) {
-                    let line = function.expressions.get_span(*argument).to_range().and_then(|range| Some(self.file.source.get(..range.start)?.matches('\n').count() + 1));
-                    let help = "copy the part to a variable, pass on &variable, and copy it back: var part = (*state).part; change(&part); (*state).part = part;";
+                    let line = function
+                        .expressions
+                        .get_span(*argument)
+                        .to_range()
+                        .and_then(|range| Some(self.file.source.get(..range.start)?.matches('\n').count() + 1));
+                    let help =
+                        "copy the part to a variable, pass on &variable, and copy it back: var part = (*state).part; change(&part); (*state).part = part;";
                     return Err(self.file.error(line, "an argument points to a part of a variable".into(), help.into()));
                 }
             }

@@ -123,7 +123,10 @@ impl Compiler {
             _ => FromGeoms::WithoutInertial,
         };
         Ok(Compiler {
-            angles: Angles { unit: if settings.choice("angle", &["degree", "radian"])? == "degree" { std::f64::consts::PI / 180.0 } else { 1.0 }, sequence: sequence.into() },
+            angles: Angles {
+                unit: if settings.choice("angle", &["degree", "radian"])? == "degree" { std::f64::consts::PI / 180.0 } else { 1.0 },
+                sequence: sequence.into(),
+            },
             auto_limits: settings.choice("autolimits", &["true", "false"])? == "true",
             from_geoms,
             groups: settings.exactly::<2>("inertiagrouprange")?.unwrap_or([0.0, 5.0]),
@@ -285,7 +288,10 @@ impl Compiler {
         let linear = |name: &str| {
             let [first, rest @ ..] = e.at_most::<3>(name, [0.0; 3])?;
             if rest != [0.0; 2] || first < 0.0 {
-                return Err(element.error(format!("`{name}` is \"{}\"", e.get(name).unwrap_or_default()), "write one number that is not negative; polynomials are not supported"));
+                return Err(element.error(
+                    format!("`{name}` is \"{}\"", e.get(name).unwrap_or_default()),
+                    "write one number that is not negative; polynomials are not supported",
+                ));
             }
             Ok(first)
         };
@@ -353,7 +359,9 @@ impl Compiler {
             _ => {
                 let (what, instead) = if e.get("mesh").is_some() { ("mesh", "meshes") } else { (kind, "such shapes") };
                 if touches {
-                    let help = format!("set its contype and conaffinity to 0 if it is only seen, and let a sphere, capsule or box touch in its place; {instead} cannot touch");
+                    let help = format!(
+                        "set its contype and conaffinity to 0 if it is only seen, and let a sphere, capsule or box touch in its place; {instead} cannot touch"
+                    );
                     return Err(element.error(format!("a geom of the type {what} can touch others"), help));
                 }
                 let group = e.number("group", 0.0)?;
@@ -481,7 +489,9 @@ impl Compiler {
             if a + b_ < c || a + c < b_ || b_ + c < a {
                 if !self.balance {
                     let problem = format!("the body's principal moments of inertia are {a}, {b_}, {c}: one is more than the other two together");
-                    return Err(self.elements[b].error(problem, "no rigid body is like that: correct the <inertial>, or set balanceinertia=\"true\" in <compiler>"));
+                    return Err(
+                        self.elements[b].error(problem, "no rigid body is like that: correct the <inertial>, or set balanceinertia=\"true\" in <compiler>")
+                    );
                 }
                 part.moments = [(a + b_ + c) / 3.0; 3];
             }
@@ -518,7 +528,15 @@ impl Compiler {
                 return Err(element.error(format!("the actuator acts on a `{target}`"), "let it act on a joint: joint=\"NAME\""));
             }
         }
-        for (name, allowed) in [("dyntype", &["none"][..]), ("timeconst", &["0"]), ("dampratio", &["0"]), ("delay", &["0"]), ("nsample", &["0"]), ("actlimited", &["false", "auto"]), ("actdim", &["0", "-1"])] {
+        for (name, allowed) in [
+            ("dyntype", &["none"][..]),
+            ("timeconst", &["0"]),
+            ("dampratio", &["0"]),
+            ("delay", &["0"]),
+            ("nsample", &["0"]),
+            ("actlimited", &["false", "auto"]),
+            ("actdim", &["0", "-1"]),
+        ] {
             let help = if name == "dampratio" { "write kv, the damping itself" } else { "actuators have no states here: leave it out" };
             e.only(name, allowed, help)?;
         }
@@ -563,7 +581,8 @@ impl Compiler {
         if inherit > 0.0 {
             let of = &self.model.joints[joint];
             if !of.limited {
-                return Err(element.error(format!("the actuator inherits its range from '{name}', which has none"), "give the joint a range, or the actuator ctrlrange"));
+                return Err(element
+                    .error(format!("the actuator inherits its range from '{name}', which has none"), "give the joint a range, or the actuator ctrlrange"));
             }
             let [low, high] = of.range;
             let (middle, half) = (0.5 * (low + high), 0.5 * (high - low) * inherit);
@@ -606,7 +625,8 @@ impl Compiler {
                     return Err(element.error("the pair's friction differs with direction", "write two equal numbers"));
                 }
                 let solref = e.at_most("solref", SOLREF)?;
-                let pair = ExplicitPair { geoms, condim: self.condim(e)?, friction, solref, solimp: self.impedance(e, "solimp")?, margin: e.positive("margin", 0.0)? };
+                let pair =
+                    ExplicitPair { geoms, condim: self.condim(e)?, friction, solref, solimp: self.impedance(e, "solimp")?, margin: e.positive("margin", 0.0)? };
                 self.model.pairs.push(pair);
             }
             tag => return Err(element.error(format!("<{tag}> cannot be in <contact>"), "one of exclude, pair")),
@@ -652,7 +672,11 @@ fn options(option: &Element) -> Result<Model> {
     let integrator = match option.choice("integrator", &["Euler", "RK4", "implicit", "implicitfast"])? {
         "Euler" => Integrator::Euler,
         "RK4" => Integrator::Rk4,
-        other => return Err(option.error(format!("the integrator {other} is not supported"), "write integrator=\"Euler\" or \"RK4\"; Euler takes dampers implicitly, too")),
+        other => {
+            return Err(
+                option.error(format!("the integrator {other} is not supported"), "write integrator=\"Euler\" or \"RK4\"; Euler takes dampers implicitly, too")
+            );
+        }
     };
     let mut gravity = option.exactly::<3>("gravity")?.unwrap_or([0.0, 0.0, -9.81]);
     let mut euler_damping = true;
@@ -673,11 +697,9 @@ fn options(option: &Element) -> Result<Model> {
                 "constraint" if disabled => without = Without { contacts: true, limits: true, friction_loss: true },
                 // There are none.
                 "equality" => {}
-                "override" | "island" | "warmstart" | "sensor" | "energy" | "fwdinv" | "invdiscrete" | "multiccd" | "nativeccd" | "midphase" | "autoreset" | "sleep" => {
-                    if name == "override" && !disabled {
-                        return Err(flag.error("contacts are overridden", "leave `override` out"));
-                    }
-                }
+                "override" if !disabled => return Err(flag.error("contacts are overridden", "leave `override` out")),
+                "override" | "island" | "warmstart" | "sensor" | "energy" | "fwdinv" | "invdiscrete" | "multiccd" | "nativeccd" | "midphase" | "autoreset"
+                | "sleep" => {}
                 _ if disabled => return Err(flag.error(format!("`{name}` cannot be disabled"), "leave it out")),
                 _ => {}
             }

@@ -10,10 +10,13 @@ pub const MAIN: &str = "main";
 /// Tags of actuators, which share their defaults.
 pub const ACTUATORS: [&str; 4] = ["motor", "position", "velocity", "general"];
 
+/// Attributes, by the kind of element that they are of.
+type Class = HashMap<&'static str, Vec<(String, String)>>;
+
 /// Attributes by tag, by class.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
-    classes: HashMap<String, HashMap<&'static str, Vec<(String, String)>>>,
+    classes: HashMap<String, Class>,
 }
 
 /// The key of an element's defaults.

@@ -112,6 +112,7 @@ pub fn check(element: &Element) -> Result<()> {
 
 /// Whether an element `tendon` has only sums of joint positions that exert no force.
 fn is_idle_tendon(element: &Element) -> bool {
-    let idle = |tendon: &Element| tendon.tag == "fixed" && tendon.attributes.iter().all(|(name, _)| ["name", "class", "group", "user"].contains(&name.as_str()));
+    let idle =
+        |tendon: &Element| tendon.tag == "fixed" && tendon.attributes.iter().all(|(name, _)| ["name", "class", "group", "user"].contains(&name.as_str()));
     element.tag == "tendon" && element.children.iter().all(idle)
 }

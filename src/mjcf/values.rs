@@ -24,7 +24,9 @@ impl Element {
         let Some(text) = self.get(name) else { return Ok(None) };
         let parse = |word: &str| {
             let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
-            number.ok_or_else(|| self.error(format!("`{name}` of <{}> is \"{text}\", where {word} is not a finite number", self.tag), "write numbers with spaces between them"))
+            number.ok_or_else(|| {
+                self.error(format!("`{name}` of <{}> is \"{text}\", where {word} is not a finite number", self.tag), "write numbers with spaces between them")
+            })
         };
         Ok(Some(text.split_whitespace().map(parse).collect::<Result<_>>()?))
     }
@@ -112,7 +114,9 @@ impl Element {
         match range {
             _ if !enforced => Ok(None),
             None => Err(self.error(format!("`{flag}` of <{}> is true, and there is no `{name}`", self.tag), format!("write {name}=\"LOW HIGH\""))),
-            Some([low, high]) if low >= high => Err(self.error(format!("`{name}` of <{}> is from {low} to {high}", self.tag), "write the smaller number first")),
+            Some([low, high]) if low >= high => {
+                Err(self.error(format!("`{name}` of <{}> is from {low} to {high}", self.tag), "write the smaller number first"))
+            }
             range => Ok(range),
         }
     }
@@ -127,7 +131,12 @@ impl Element {
         if let [first, second, ..] = given[..] {
             return Err(self.error(format!("<{}> has an orientation by `{first}` and by `{second}`", self.tag), "write one of them"));
         }
-        let none = |name: &str| self.error(format!("`{name}` of <{}> is no direction: \"{}\"", self.tag, self.get(name).unwrap_or_default()), "write axes that are not null, and not parallel");
+        let none = |name: &str| {
+            self.error(
+                format!("`{name}` of <{}> is no direction: \"{}\"", self.tag, self.get(name).unwrap_or_default()),
+                "write axes that are not null, and not parallel",
+            )
+        };
         let null = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>() < 1e-28;
         if let Some([x, y, z, angle]) = self.exactly::<4>("axisangle")? {
             return if null(&[x, y, z]) { Err(none("axisangle")) } else { Ok(Some(about([x, y, z], angle * angles.unit))) };

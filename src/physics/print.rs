@@ -13,7 +13,18 @@ pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> String {
     let users = users(trace, &live, &places, outputs);
     let mut of_blocks = vec![Vec::new(); trace.blocks.len()];
     places.iter().enumerate().for_each(|(value, place)| place.iter().for_each(|&block| of_blocks[block].push(value)));
-    let mut printer = Printer { trace, live, places, users, of_blocks, texts: HashMap::new(), variables: HashMap::new(), names: HashMap::new(), text: String::new(), section: 0 };
+    let mut printer = Printer {
+        trace,
+        live,
+        places,
+        users,
+        of_blocks,
+        texts: HashMap::new(),
+        variables: HashMap::new(),
+        names: HashMap::new(),
+        text: String::new(),
+        section: 0,
+    };
     printer.block(0, outputs, 1);
     printer.text
 }
@@ -56,8 +67,7 @@ struct Live {
 
 impl Live {
     fn new(trace: &Trace, outputs: &[(String, Traced)]) -> Self {
-        let mut live =
-            Live { values: vec![false; trace.values.len()], variables: vec![false; trace.variables], blocks: vec![false; trace.blocks.len()] };
+        let mut live = Live { values: vec![false; trace.values.len()], variables: vec![false; trace.variables], blocks: vec![false; trace.blocks.len()] };
         live.blocks[0] = true;
         let mut assigned: Vec<Vec<(usize, Traced)>> = vec![Vec::new(); trace.variables];
         let mut conditions: Vec<Vec<usize>> = vec![Vec::new(); trace.blocks.len()];

@@ -430,7 +430,13 @@ impl Number for Traced {
 
     fn select(condition: Condition, yes: Self, no: Self) -> Self {
         match condition {
-            Condition::Constant(condition) => if condition { yes } else { no },
+            Condition::Constant(condition) => {
+                if condition {
+                    yes
+                } else {
+                    no
+                }
+            }
             _ if yes == no => yes,
             _ => with(|trace| trace.number(Operation::Select(condition, yes, no))),
         }
@@ -534,12 +540,7 @@ struct Mark {
 
 impl Trace {
     fn mark(&self) -> Mark {
-        Mark {
-            values: self.values.len(),
-            blocks: self.blocks.len(),
-            variables: self.variables,
-            statements: self.blocks[self.current].statements.len(),
-        }
+        Mark { values: self.values.len(), blocks: self.blocks.len(), variables: self.variables, statements: self.blocks[self.current].statements.len() }
     }
 
     /// Forgets what was recorded in the current block since `mark`.

@@ -3,8 +3,8 @@
 use crate::physics::integrate::{State, Stepper};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, Shape, identifier};
-use crate::physics::print;
 use crate::physics::number::Number;
+use crate::physics::print;
 use crate::physics::scales::Scales;
 use crate::physics::sense::Sensor;
 use crate::physics::spatial::plus;
@@ -124,7 +124,8 @@ impl Text<'_> {
             let (state, control) = self.state();
             self.stepper.step(&self.scales(), &state, &control)
         });
-        let stored = |name: &str, values: &[Traced]| values.iter().enumerate().map(|(i, &value)| (format!("(*physics).{name}[{i}]"), value)).collect::<Vec<_>>();
+        let stored =
+            |name: &str, values: &[Traced]| values.iter().enumerate().map(|(i, &value)| (format!("(*physics).{name}[{i}]"), value)).collect::<Vec<_>>();
         let outputs = [stored("q", &next.q), stored("v", &next.v), self.fields(&next.sensed)].concat();
         format!(
             "\n// {} seconds with constant controls, as MuJoCo 4.0 computes them.\nfn physics_step(physics: ptr<function, Physics>, control: array<f32, {}>) {{\n{}}}\n",
@@ -160,9 +161,10 @@ impl Text<'_> {
             }
             outputs
         });
-        let mut text = "\n//! import rays\n\n// The robot and its world, seen from `eye`, with `centre` in the middle; in `uv`, (0, 0) is the upper left corner.\n\
+        let mut text =
+            "\n//! import rays\n\n// The robot and its world, seen from `eye`, with `centre` in the middle; in `uv`, (0, 0) is the upper left corner.\n\
              fn physics_picture(physics: ptr<function, Physics>, uv: vec2<f32>, eye: vec3<f32>, centre: vec3<f32>) -> vec3<f32> {\n"
-            .to_string();
+                .to_string();
         for g in 0..geoms.len() {
             text += &format!("    var centre_{g}: vec3<f32>;\n    var axes_{g}: mat3x3<f32>;\n");
         }

@@ -14,9 +14,9 @@
 //! - [`metal`]: a C++ compiler on the types of the same kernels' MSL;
 //! - [`translation`]: every kernel on every backend's language, and under strict WebGPU rules.
 
+mod bodies;
 #[path = "../common/mod.rs"]
 mod common;
-mod bodies;
 mod conformance;
 mod environment;
 mod functions;
