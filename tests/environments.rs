@@ -516,6 +516,14 @@ const MISTAKES: &[Mistake] = &[
         &[("// Optional: the picture.", "fn env_action_mask(state: EnvState) -> array<bool, 4> {§\n    return array<bool, 4>();\n}\n// The picture.")],
         &["continuous actions cannot be masked", "help: remove env_action_mask"],
     ),
+    // A pointer to a part of a variable, which translators of WGSL cannot pass on.
+    continuous(
+        &[
+            ("    var s = *state;", "    clear(&(*state).velocity);§\n    var s = *state;"),
+            ("// A random point of the table", "fn clear(velocity: ptr<function, vec2<f32>>) {\n    *velocity = vec2(0.0);\n}\n// A random point of the table"),
+        ],
+        &["an argument points to a part of a variable", "help: copy the part to a variable"],
+    ),
     // Of sizes and constants.
     discrete(
         &[("OBSERVATION: u32 = 4u", "OBSERVATION: u32 = 5u"), ("return array<f32, OBSERVATION>(", "return array<f32, OBSERVATION>(§")],

@@ -57,7 +57,6 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
     }
     file.storable()?;
     file.loops_end()?;
-    file.points_to_variables()?;
     let action = match &actions {
         Actions::Discrete(_) => "u32".to_string(),
         Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
@@ -82,6 +81,7 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
     for name in by_pointer.iter().map(|reader| reader.name()).chain(["env_component"]) {
         file.leaves_the_state(name)?;
     }
+    file.points_to_variables()?;
     let solved_return = reflect::constant(&module, "SOLVED_RETURN").map(|value| value as f32);
     if solved_return.is_none() && file.file.line_of("const SOLVED_RETURN").is_some() {
         return Err(file.error("const SOLVED_RETURN", "`SOLVED_RETURN` is not a number with a type", "write const SOLVED_RETURN: f32 = 1.0;"));
