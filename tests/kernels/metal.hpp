@@ -74,6 +74,16 @@ using bool2 = vec<bool, 2>;
 using bool3 = vec<bool, 3>;
 using bool4 = vec<bool, 4>;
 
+// A vector in a structure whose next member begins where it ends.
+struct packed_float3 {
+    packed_float3() = default;
+    packed_float3(float3 v) : x(v.x), y(v.y), z(v.z) {}
+    operator float3() const { return float3(x, y, z); }
+    float &operator[](uint i) { return (&x)[i]; }
+    float operator[](uint i) const { return (&x)[i]; }
+    float x, y, z;
+};
+
 // The scalar of a type, and the same shape of another scalar.
 template <class T> struct Shape {
     using scalar = T;
