@@ -124,7 +124,7 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("childclass=\"leg\"", "childclass=\"legs\"", 13, "there is no class 'legs'", "did you mean 'leg'?"),
     ("axis=\"0 1 0\"", "axis=\"0 0 0\"", 14, "the joint's axis is null", "the direction that it turns about"),
     ("axis=\"0 1 0\"", "axis=\"0 1\"", 14, "`axis` of <joint> is \"0 1\", which has 2 numbers", "write 3"),
-    ("axis=\"0 1 0\"", "axis=\"0 1 o\"", 14, "where o is not a finite number", "numbers with spaces between them"),
+    ("axis=\"0 1 0\"", "axis=\"0 1 o\"", 14, "where o is not a finite number", "with spaces between them"),
     ("axis=\"0 1 0\"", "type=\"ball\"", 14, "ball joints are not supported", "three hinges"),
     ("<freejoint/>", "<freejoint/><joint/>", 11, "a body with a free joint has another joint", "remove the others"),
     ("<geom name=\"leg\"", "<freejoint/><geom name=\"leg\"", 15, "a body with a free joint has another joint", "remove the others"),
@@ -152,6 +152,25 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("angle=\"degree\"", "angle=\"degrees\"", 2, "`angle` of <compiler> is \"degrees\"", "did you mean 'degree'?"),
     ("<compiler angle=\"degree\"/>", "<include file=\"missing.xml\"/>", 2, "cannot include", "directory of this file"),
     ("<compiler angle=\"degree\"/>", "<include file=\"robot.xml\"/>", 2, "robot.xml is included a second time", "each file once"),
+    ("<compiler angle=\"degree\"/>", "<compiler autolimits=\"false\"/>", 14, "`range` of <joint> is given, and autolimits is false", "limited="),
+    (
+        "name=\"leg\" childclass",
+        "name=\"tru-nk\"/><body name=\"tru nk\" childclass",
+        13,
+        "'tru nk' and 'tru-nk', of two elements <body>, are the same name in WGSL",
+        "rename one",
+    ),
+    ("name=\"leg\" childclass", "name=\"world\" childclass", 13, "a body is called 'world'", "another name"),
+    ("name=\"leg\" childclass", "name=\"leg\" quat=\"1 0 0 0\" euler=\"0 0 0\" childclass", 13, "<body> has two orientations", "one of them"),
+    ("<joint name=\"hip\"", "<joint axis=\"0 1 0\"/><joint name=\"hip\"", 13, "the joints of body 'leg' move it alike", "armature"),
+    ("pos=\"0 0 1\"", "pos=\"0 0 1e300\"", 10, "1e300 is not a finite number that a device can hold", "up to 1e19"),
+    (
+        "<motor joint=\"hip\" ctrlrange=\"-1 1\"/>",
+        "<motor name=\"m\" joint=\"hip\"/><motor name=\"m\" joint=\"hip\"/>",
+        20,
+        "two elements <actuator> are called 'm'",
+        "a name of its own",
+    ),
     ("<compiler angle=\"degree\"/>", "<equality/>", 2, "equality constraints are not supported", "remove them"),
     ("</body>\n    </body>", "</body>", 17, "the file is not XML", "every element is closed"),
     ("range=\"-30 30\"", "range=\"-30 30", 15, "the file is not XML", "every value is in quotes"),
@@ -163,6 +182,9 @@ fn mistakes_in_a_robot_have_a_line_and_a_remedy() {
     let folder = tempfile::tempdir().expect("a directory");
     let path = folder.path().join("robot.xml");
     std::fs::write(&path, ROBOT).expect("a file");
+    compile::model(&path).expect("a robot without mistakes");
+    // What XML forbids in comments, and robots' files have.
+    std::fs::write(&path, ROBOT.replacen("  <default>", "  <!-- left -- right -->\n  <default>", 1)).expect("a file");
     compile::model(&path).expect("a robot without mistakes");
     for &(old, new, line, problem, remedy) in MISTAKES {
         assert!(ROBOT.contains(old), "{old}");

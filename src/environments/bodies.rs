@@ -73,7 +73,8 @@ pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(Strin
     if !all.ends_with('\n') {
         all.push('\n');
     }
-    all += &format!("{TEXT_OF}physics of {name}\n{}", wgsl::text(&model, &code(&text)));
+    let robot = Path::new(name).file_name().unwrap_or_default().display();
+    all += &format!("{TEXT_OF}physics of {robot} (MuJoCo 4.0)\n{}", wgsl::text(&model, &code(&text)));
     let sources = Sources::flattened(path, &all);
     Ok((all, sources))
 }

@@ -81,6 +81,10 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
 /// The error for a `name` that is neither a built-in environment's nor the path of a file that ends in `.wgsl`.
 fn no_such(name: &str) -> Error {
     let (path, file) = (Path::new(name), format!("{name}.wgsl"));
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("xml")) {
+        let help = format!("a task imports it: `ppo-gpu env new NAME --mjcf {name}` writes one, and `ppo-gpu env show {name}` describes the robot");
+        return Error::config("env", format!("{name} is a robot, not an environment"), help);
+    }
     if path.is_file() {
         return Error::config("env", format!("the name of the file {name} does not end in .wgsl"), "rename it, if it is an environment's WGSL");
     }

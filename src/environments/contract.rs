@@ -472,6 +472,9 @@ impl File<'_> {
             _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
+            p if is_unknown(p) && self.is_of_robot(p) => {
+                "check its spelling; `ppo-gpu env show ROBOT.xml` lists the names that a robot has, and docs/ROBOTS.md describes them"
+            }
             p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
             p if p.contains("conversions") || p.contains("can't work with") => {
                 "types are never converted silently: 1.0 is an f32, 1u a u32, 1 an i32; f32(n), u32(n) and i32(n) convert"
@@ -490,6 +493,13 @@ impl File<'_> {
         let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() && how.is_empty() { "" } else { "\n" }))
+    }
+
+    /// Whether an undeclared name looks like one that a robot brings.
+    fn is_of_robot(&self, problem: &str) -> bool {
+        const BEGINNINGS: [&str; 6] = ["body_", "site_", "joint_", "Q_", "V_", "physics_"];
+        let name = problem.split('`').nth(1).unwrap_or_default();
+        BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
     }
 
     /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.

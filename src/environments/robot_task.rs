@@ -1,6 +1,7 @@
 //! A first task for a robot: the file that `ppo-gpu env new NAME --mjcf FILE.xml` writes.
 
-use crate::physics::model::{Actuator, JointKind, Key, Model, identifier};
+use crate::physics::kinematics::Pose;
+use crate::physics::model::{Actuator, Joint, JointKind, Key, Model, identifier};
 
 /// Control steps a second, about.
 const RATE: f64 = 50.0;
@@ -10,14 +11,24 @@ const REACH: f64 = 0.5;
 /// The WGSL of an environment in which the robot of the file called `xml` stands and walks.
 pub fn wgsl(model: &Model, name: &str, xml: &str) -> String {
     let template = include_str!("template_robot.wgsl");
+    let root_body = model.joints[0].body;
+    let of_root = || model.joints.iter().filter(|joint| joint.body == root_body);
     let floating = model.joints[0].kind == JointKind::Free;
+    let slides = |joint: &Joint, axes: [usize; 2]| joint.kind == JointKind::Slide && axes.iter().any(|&k| joint.axis[k].abs() > 0.9);
+    // One that slides up and down, as planar robots do, can fall, too.
+    let stands = floating || model.bodies[root_body].parent == 0 && of_root().any(|joint| slides(joint, [2, 2]));
     let key = model.keys.iter().find(|key| !key.name.is_empty());
     let (positions, freedoms, controls) = (model.positions(), model.freedoms(), model.actuators.len());
     // Of the root: its direction downwards and its velocities, in place of its positions.
     let (first_q, first_v) = if floating { (7, 6) } else { (0, 0) };
     let (joints, speeds) = (positions - first_q, freedoms - first_v);
-    let root = identifier(&model.bodies[model.joints[0].body].label(model.joints[0].body));
+    let root = identifier(&model.bodies[root_body].label(root_body));
     let start: Vec<f64> = key.map_or_else(|| model.joints.iter().flat_map(|joint| joint.reference.clone()).collect(), |key| key.q.clone());
+    let pose = Pose::new(model, &start);
+    let height = pose.origins[root_body][2] + pose.positions[root_body][2];
+    // How far a robot has come is none of its business.
+    let seen = model.joints.iter().flat_map(|joint| vec![if joint.body == root_body && slides(joint, [0, 1]) { 0.0 } else { 1.0 }; joint.kind.positions()]);
+    let seen: Vec<f64> = seen.skip(first_q).collect();
     let list = |numbers: Vec<f64>| numbers.iter().map(|x| format!("{:?}", *x as f32)).collect::<Vec<_>>().join(", ");
     let (centres, scales): (Vec<f64>, Vec<f64>) = model.actuators.iter().enumerate().map(|(a, actuator)| reach(actuator, a, key)).unzip();
     let substeps = (1.0 / RATE / model.timestep).round().max(1.0);
@@ -35,19 +46,22 @@ pub fn wgsl(model: &Model, name: &str, xml: &str) -> String {
         ("SCALES", list(scales)),
         ("START", key.map_or("physics_start()".into(), |key| format!("physics_key_{}()", identifier(&key.name)))),
         ("START_Q", list(start[first_q..].to_vec())),
-        ("HEIGHT", format!("{:?}", start.get(2).copied().unwrap_or_default() as f32)),
+        ("SEEN", list(seen)),
+        ("HEIGHT", format!("{:?}", height as f32)),
         ("JOINTS", joints.to_string()),
         ("SPEEDS", speeds.to_string()),
         ("FIRST_Q", first_q.to_string()),
         ("FIRST_V", first_v.to_string()),
     ];
     let mut text = String::new();
-    // Parts for robots that are not fixed to the world, or for the others.
+    // Parts for robots with a free joint, for those that can fall, and for others.
     let mut wanted = true;
     for line in template.lines() {
         match line.trim() {
             "// {{IF FLOATING}}" => wanted = floating,
-            "// {{IF FIXED}}" => wanted = !floating,
+            "// {{IF PLANAR}}" => wanted = stands && !floating,
+            "// {{IF STANDING}}" => wanted = stands,
+            "// {{IF FIXED}}" => wanted = !stands,
             "// {{END}}" => wanted = true,
             _ if wanted => {
                 text += line;

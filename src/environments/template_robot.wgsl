@@ -1,6 +1,13 @@
+// {{IF STANDING}}
 // {{NAME}}: stand and walk at a given speed, with the robot in {{XML}}.
 // Actions: from -1 to 1 for each actuator; `control_of` says what they stand for. Observation: `env_observe`. Reward: for the speed, for being upright, and against
-// effort; `env_step` adds it up.
+// effort; `env_step` adds it up. The episode ends where the robot has fallen.
+// {{END}}
+// {{IF FIXED}}
+// {{NAME}}: hold the first pose, with the robot in {{XML}}, which is fixed to the world.
+// Actions: from -1 to 1 for each actuator; `control_of` says what they stand for. Observation: `env_observe`. Reward: for being near the pose, and against effort;
+// `env_step` adds it up.
+// {{END}}
 //
 // This file is a whole environment; change it into yours. `ppo-gpu env check THIS_FILE.wgsl` tries it, and `ppo-gpu env new NAME` writes an example that says
 // what any environment may use. What the robot adds (`ppo-gpu env show {{XML}}` lists its names):
@@ -30,26 +37,30 @@ const FIRST_Q: u32 = {{FIRST_Q}}u;
 const FIRST_V: u32 = {{FIRST_V}}u;
 // The pose to begin with.
 const START = array<f32, JOINTS>({{START_Q}});
+// 1 for positions that are observed, 0 for how far a robot on slides has come.
+const SEEN = array<f32, JOINTS>({{SEEN}});
 // The control of an action of 0, and what an action of 1 adds.
 const CENTRES = array<f32, CONTROLS>({{CENTRES}});
 const SCALES = array<f32, CONTROLS>({{SCALES}});
 
-// Numbers that can be set without editing the file: --env-parameters target_speed=1, or target_speed=[0,1] to draw it for each episode.
+// Numbers that can be set without editing the file: --env-parameters effort_weight=0, or effort_weight=[0,0.01] to draw it for each episode.
 struct EnvParameters {
+    // {{IF STANDING}}
     target_speed: f32,  // m/s, forwards
+    // {{END}}
     effort_weight: f32,
     change_weight: f32,  // against actions that change from step to step
     reset_noise: f32,    // rad, m, rad/s and m/s
-    // {{IF FLOATING}}
+    // {{IF STANDING}}
     fallen: f32,         // share of the first height below which the episode ends
     // {{END}}
 }
 
-// {{IF FLOATING}}
-const DEFAULT_PARAMETERS = EnvParameters(0.5, 0.002, 0.01, 0.05, 0.5);
+// {{IF STANDING}}
+const DEFAULT_PARAMETERS = EnvParameters(0.5, 0.002, 0.01, 0.05, 0.6);
 // {{END}}
 // {{IF FIXED}}
-const DEFAULT_PARAMETERS = EnvParameters(0.5, 0.002, 0.01, 0.05);
+const DEFAULT_PARAMETERS = EnvParameters(0.002, 0.01, 0.05);
 // {{END}}
 
 struct EnvState {
@@ -100,17 +111,25 @@ fn env_step(state: ptr<function, EnvState>, action: array<f32, CONTROLS>, rng: p
     *state = EnvState(physics, action);
     // {{IF FLOATING}}
     let speed = in_root(physics, physics.body_{{ROOT}}_velocity).x;
-    let upright = physics.body_{{ROOT}}_rotation[2].z;
-    let has_fallen = physics.q[2] < parameters.fallen * {{HEIGHT}} || upright < 0.3;
     // {{END}}
-    // {{IF FIXED}}
+    // {{IF PLANAR}}
     let speed = physics.body_{{ROOT}}_velocity.x;
-    let upright = 1.0;
-    let has_fallen = false;
     // {{END}}
+    // {{IF STANDING}}
+    let upright = physics.body_{{ROOT}}_rotation[2].z;
+    let has_fallen = physics.body_{{ROOT}}_position.z < parameters.fallen * {{HEIGHT}} || upright < 0.3;
     let error = speed - parameters.target_speed;
     let reward = exp(-4.0 * error * error) + 0.5 * upright - parameters.effort_weight * effort - parameters.change_weight * change;
     return Outcome(select(reward, 0.0, has_fallen), has_fallen);
+    // {{END}}
+    // {{IF FIXED}}
+    var error = 0.0;
+    for (var i = 0u; i < JOINTS; i++) {
+        let difference = physics.q[i + FIRST_Q] - START[i];
+        error += difference * difference;
+    }
+    return Outcome(exp(-error) - parameters.effort_weight * effort - parameters.change_weight * change, false);
+    // {{END}}
 }
 
 fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
@@ -129,7 +148,7 @@ fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {
     n = 9u;
     // {{END}}
     for (var i = 0u; i < JOINTS; i++) {
-        observation[n + i] = state.physics.q[i + FIRST_Q] - START[i];
+        observation[n + i] = SEEN[i] * (state.physics.q[i + FIRST_Q] - START[i]);
     }
     n += JOINTS;
     for (var i = 0u; i < SPEEDS; i++) {

@@ -7,12 +7,12 @@ use crate::mjcf::inertia::{Part, moments, placed, principal, together, volume};
 use crate::mjcf::schema;
 use crate::mjcf::values::Angles;
 use crate::physics::collide::{is_supported, pairs};
-use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site, Without};
+use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site, Without, identifier};
 use crate::physics::spatial::{apply, dot, quaternion_product, rotation, unit};
 use crate::physics::weights;
 use crate::support::error::Result;
 use crate::support::text::did_you_mean;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Impedance that elements have unless they say otherwise.
@@ -40,19 +40,39 @@ pub fn model_of(name: &str, text: &str) -> Result<Model> {
 
 fn of_root(root: &Element) -> Result<Model> {
     schema::check(root)?;
-    root.all("worldbody").try_for_each(|world| unique(world, &mut HashSet::new()))?;
+    unique(root, &mut HashMap::new())?;
     Compiler::new(root)?.compile(root)
 }
 
-/// Refuses names that two things of a kind have.
-fn unique<'a>(element: &'a Element, seen: &mut HashSet<(&'a str, &'a str)>) -> Result<()> {
-    let kind = element.tag.trim_start_matches("free");
-    if let Some(name) = element.get("name").filter(|_| ["body", "joint", "geom", "site"].contains(&kind))
-        && !seen.insert((kind, name))
-    {
-        return Err(element.error(format!("two elements <{kind}> are called '{name}'"), "give each a name of its own"));
+/// Refuses names that two things of a kind have, and those that become the same in WGSL.
+fn unique<'a>(element: &'a Element, seen: &mut HashMap<(&'a str, String), &'a str>) -> Result<()> {
+    let kind = match element.tag.as_str() {
+        "freejoint" => "joint",
+        tag if ACTUATORS.contains(&tag) => "actuator",
+        tag => tag,
+    };
+    if let Some(name) = element.get("name").filter(|_| ["body", "joint", "geom", "site", "actuator", "key"].contains(&kind)) {
+        // Constants have the names of joints in capitals. Geoms and actuators have none.
+        let shown = match kind {
+            "joint" => identifier(name).to_uppercase(),
+            "body" | "site" | "key" => identifier(name),
+            _ => name.into(),
+        };
+        if kind == "body" && name == "world" {
+            return Err(element.error("a body is called 'world', as the world itself", "give it another name"));
+        }
+        match seen.insert((kind, shown), name) {
+            Some(other) if other == name => return Err(element.error(format!("two elements <{kind}> are called '{name}'"), "give each a name of its own")),
+            Some(other) => {
+                let problem = format!("'{name}' and '{other}', of two elements <{kind}>, are the same name in WGSL");
+                return Err(
+                    element.error(problem, "rename one: in WGSL, what is neither letter nor digit becomes an underscore, and joints are written in capitals")
+                );
+            }
+            None => {}
+        }
     }
-    element.children.iter().try_for_each(|child| unique(child, seen))
+    element.children.iter().filter(|child| child.tag != "default").try_for_each(|child| unique(child, seen))
 }
 
 /// Whether a body's inertia comes from its geoms.
@@ -164,6 +184,7 @@ impl Compiler {
         }
         self.colliders()?;
         weights::set(&mut self.model);
+        self.regular()?;
         for element in merged(root, "keyframe").children {
             self.key(&element)?;
         }
@@ -177,6 +198,9 @@ impl Compiler {
     fn body(&mut self, element: &Element, parent: Option<usize>, around: Pose, class: &str) -> Result<()> {
         element.only("mocap", &["false"], "give the body joints, or move its parent")?;
         element.only("gravcomp", &["0", "0.0"], "leave it out")?;
+        if element.get("quat").is_some() && ["axisangle", "xyaxes", "zaxis", "euler"].iter().any(|name| element.get(name).is_some()) {
+            return Err(element.error("<body> has two orientations", "write one of them"));
+        }
         let class = self.class(element, class)?;
         let (position, orientation) = within(around, element.pose(&self.angles)?);
         let index = self.model.bodies.len();
@@ -458,6 +482,23 @@ impl Compiler {
         let (position, orientation) = within(frame, pose);
         self.model.sites.push(Site { name: e.get("name").unwrap_or_default().into(), body, position, orientation });
         Ok(())
+    }
+
+    /// Refuses joints that move a body alike, so that its accelerations are not defined.
+    fn regular(&self) -> Result<()> {
+        // Of a singular matrix, a pivot is 0 or what rounding left of it.
+        const MOST: f64 = 1e12;
+        let fits = |weight: &f64| weight.is_finite() && *weight < MOST;
+        match self.model.joints.iter().find(|joint| !joint.inverse_weights.iter().all(fits)) {
+            None => Ok(()),
+            Some(joint) => {
+                let problem = format!(
+                    "the joints of body '{}' move it alike in the reference pose, or against no inertia",
+                    self.model.bodies[joint.body].label(joint.body)
+                );
+                Err(self.elements[joint.body].error(problem, "remove one of them, turn its axis, or give it armature"))
+            }
+        }
     }
 
     /// Refuses pairs of geoms for which there is no collider.

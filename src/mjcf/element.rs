@@ -87,7 +87,9 @@ fn file(path: &Path, files: &mut Files) -> Result<Element> {
 
 fn document(path: &Path, text: &str, files: &mut Files) -> Result<Element> {
     let name: Rc<str> = path.display().to_string().into();
-    let document = roxmltree::Document::parse(text).map_err(|problem| {
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    let text = without_comments(text);
+    let document = roxmltree::Document::parse_with_options(&text, options).map_err(|problem| {
         // The library's message ends with the place.
         let message = problem.to_string();
         let message = message.rsplit_once(" at ").map_or(message.as_str(), |(message, _)| message);
@@ -96,6 +98,19 @@ fn document(path: &Path, text: &str, files: &mut Files) -> Result<Element> {
         Error::Environment { path: name.to_string(), line, problem: format!("the file is not XML: {message}"), help }
     })?;
     element(document.root_element(), &name, path, files, 0)
+}
+
+/// `text` with spaces in place of comments. XML allows no `--` in them, and robots' files have it.
+fn without_comments(text: &str) -> String {
+    let mut blank = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("<!--") {
+        let end = rest[start..].find("-->").map_or(rest.len(), |end| start + end + 3);
+        blank += &rest[..start];
+        blank.extend(rest[start..end].chars().map(|c| if c == '\n' { c } else { ' ' }));
+        rest = &rest[end..];
+    }
+    blank + rest
 }
 
 fn element(node: roxmltree::Node, name: &Rc<str>, path: &Path, files: &mut Files, depth: usize) -> Result<Element> {
@@ -124,10 +139,13 @@ fn included(include: &Element, path: &Path, files: &mut Files) -> Result<Vec<Ele
     let Some(wanted) = include.get("file") else {
         return Err(include.error("<include> names no file", "write <include file=\"PATH.xml\"/>"));
     };
-    let path = path.with_file_name(wanted);
+    // From the directory of this file, or of the robot's own.
+    let beside = path.with_file_name(wanted);
+    let from_main = files.as_ref().and_then(|files| files.first()).map(|main| main.with_file_name(wanted));
+    let path = from_main.filter(|other| !beside.exists() && other.exists()).unwrap_or(beside);
     let resolved = files::resolve(&path).map_err(|error| {
         let problem = format!("cannot include {}: {error}", path.display());
-        include.error(problem, "the path begins in the directory of this file")
+        include.error(problem, "the path begins in the directory of this file, or of the robot's own")
     })?;
     let Some(read) = files else {
         return Err(include.error("this text cannot include other files", "write it to a file"));

@@ -6,6 +6,9 @@ use crate::physics::spatial::unit;
 use crate::support::error::Result;
 use crate::support::text::did_you_mean;
 
+/// The largest number that a model may have: products of two fit into an f32.
+const LARGEST: f64 = 1e19;
+
 /// How angles are written.
 #[derive(Debug, Clone)]
 pub struct Angles {
@@ -23,9 +26,12 @@ impl Element {
     pub fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let parse = |word: &str| {
-            let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
+            let number = word.parse::<f64>().ok().filter(|number| number.abs() <= LARGEST);
             number.ok_or_else(|| {
-                self.error(format!("`{name}` of <{}> is \"{text}\", where {word} is not a finite number", self.tag), "write numbers with spaces between them")
+                self.error(
+                    format!("`{name}` of <{}> is \"{text}\", where {word} is not a finite number that a device can hold", self.tag),
+                    "write numbers up to 1e19, with spaces between them",
+                )
             })
         };
         Ok(Some(text.split_whitespace().map(parse).collect::<Result<_>>()?))
@@ -112,6 +118,9 @@ impl Element {
             _ => auto && range.is_some(),
         };
         match range {
+            Some(_) if !auto && self.get(flag).is_none() => {
+                Err(self.error(format!("`{name}` of <{}> is given, and autolimits is false", self.tag), format!("write {flag}=\"true\" or \"false\"")))
+            }
             _ if !enforced => Ok(None),
             None => Err(self.error(format!("`{flag}` of <{}> is true, and there is no `{name}`", self.tag), format!("write {name}=\"LOW HIGH\""))),
             Some([low, high]) if low >= high => {

@@ -305,7 +305,7 @@ fn label(name: &str, index: usize) -> String {
 
 /// A name of a model as a part of WGSL identifiers.
 pub fn identifier(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+    name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
 }
 
 impl Model {

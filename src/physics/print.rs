@@ -305,7 +305,9 @@ impl Printer<'_> {
         // Inputs are in none.
         if known.section != self.section && known.section > 0 {
             self.section = known.section;
-            let title = format!("// {}", self.trace.sections[known.section]);
+            // Names in it may contain anything.
+            let title: String = self.trace.sections[known.section].chars().map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c }).collect();
+            let title = format!("// {title}");
             self.line(depth, &title);
         }
         let name = self.name(known.name.as_deref().unwrap_or("x"));

@@ -152,11 +152,18 @@ fn new(name: String, continuous: bool, mjcf: Option<PathBuf>) -> Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let directory = directory.canonicalize().map_err(|error| Error::file("create", &path, error))?;
     let file = absolute(&xml)?;
-    let imported = file.strip_prefix(&directory).unwrap_or(&file).display().to_string();
+    let imported = relative(&file, &directory).display().to_string().replace(std::path::MAIN_SEPARATOR, "/");
     create(&path, &robot_task::wgsl(&model, &name, &imported))?;
     create(&config, &robot_task::config(&shown.to_string()))?;
     let config = config.display();
     print(&format!("wrote {shown} and {config}\n\n  ppo-gpu env check {shown}      tries it\n  ppo-gpu --config {config}    trains on it\n"))
+}
+
+/// The path of a file from a directory, both absolute.
+fn relative(file: &Path, directory: &Path) -> PathBuf {
+    let common = file.components().zip(directory.components()).take_while(|(a, b)| a == b).count();
+    let up = directory.components().skip(common).map(|_| std::path::Component::ParentDir);
+    up.chain(file.components().skip(common)).collect()
 }
 
 fn exists(path: &Path) -> Error {
