@@ -489,7 +489,7 @@ impl Compiler {
         // Of a singular matrix, a pivot is 0 or what rounding left of it.
         const MOST: f64 = 1e12;
         let fits = |weight: &f64| weight.is_finite() && *weight < MOST;
-        match self.model.joints.iter().find(|joint| !joint.inverse_weights.iter().all(fits)) {
+        match self.model.joints.iter().rev().find(|joint| !joint.inverse_weights.iter().all(fits)) {
             None => Ok(()),
             Some(joint) => {
                 let problem = format!(
