@@ -23,7 +23,7 @@ pub fn wgsl(model: &Model, name: &str, xml: &str) -> String {
     let (first_q, first_v) = if floating { (7, 6) } else { (0, 0) };
     let (joints, speeds) = (positions - first_q, freedoms - first_v);
     let root = identifier(&model.bodies[root_body].label(root_body));
-    let start: Vec<f64> = key.map_or_else(|| model.joints.iter().flat_map(|joint| joint.reference.clone()).collect(), |key| key.q.clone());
+    let start: Vec<f64> = key.map_or_else(|| model.reference(), |key| key.q.clone());
     let pose = Pose::new(model, &start);
     let height = pose.origins[root_body][2] + pose.positions[root_body][2];
     // How far a robot has come is none of its business.

@@ -683,7 +683,7 @@ impl Compiler {
             }
             Ok(numbers)
         };
-        let reference: Vec<f64> = self.model.joints.iter().flat_map(|joint| joint.reference.clone()).collect();
+        let reference = self.model.reference();
         let mut q = list("qpos", reference.len(), reference.clone())?;
         for (joint, address) in self.model.joints.iter().zip(self.model.addresses()).filter(|(joint, _)| joint.kind == JointKind::Free) {
             let turn = &mut q[address.q + 3..address.q + joint.kind.positions()];

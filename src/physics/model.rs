@@ -331,6 +331,11 @@ impl Model {
         self.joints.iter().map(|joint| joint.kind.freedoms()).sum()
     }
 
+    /// The positions of the reference pose.
+    pub fn reference(&self) -> Vec<f64> {
+        self.joints.iter().flat_map(|joint| joint.reference.iter().copied()).collect()
+    }
+
     /// Number of positions.
     pub fn positions(&self) -> usize {
         self.joints.iter().map(|joint| joint.kind.positions()).sum()

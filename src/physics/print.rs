@@ -31,15 +31,11 @@ pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> String {
 
 /// The numbers and conditions that something uses, by index of their values.
 fn operands(operation: Operation) -> impl Iterator<Item = usize> {
-    let number = |number: Traced| match number {
-        Traced::Constant(_) => None,
-        Traced::Value(value) => Some(value),
-    };
     let found = match operation {
         Operation::Input(_) | Operation::Read(..) => [None; 3],
-        Operation::Unary(_, a) => [number(a), None, None],
-        Operation::Binary(_, a, b) => [number(a), number(b), None],
-        Operation::Select(condition, a, b) => [of_condition(condition), number(a), number(b)],
+        Operation::Unary(_, a) => [of_number(a), None, None],
+        Operation::Binary(_, a, b) => [of_number(a), of_number(b), None],
+        Operation::Select(condition, a, b) => [of_condition(condition), of_number(a), of_number(b)],
     };
     found.into_iter().flatten()
 }

@@ -24,7 +24,7 @@ fn only_slides(model: &Model, b: usize) -> bool {
 /// Sets `inverse_weight` of bodies and `inverse_weights` of joints (MuJoCo's `body_invweight0` and `dof_invweight0`).
 pub fn set(model: &mut Model) {
     let n = model.freedoms();
-    let reference: Vec<f64> = model.joints.iter().flat_map(|joint| joint.reference.clone()).collect();
+    let reference = model.reference();
     let pose = Pose::new(model, &reference);
     let mass = Smooth::new(model, &Scales::none(), &pose, &reference, &vec![0.0; n], &vec![0.0; model.actuators.len()]).mass;
     let solved = |right: &[f64]| mass.clone().solve(right);

@@ -72,7 +72,7 @@ impl Text<'_> {
 
     fn start(&self) -> String {
         let mut text = "\n// The reference pose, at rest. Nothing is sensed.\nfn physics_start() -> Physics {\n    var physics: Physics;\n".to_string();
-        for (i, position) in self.model.joints.iter().flat_map(|joint| &joint.reference).enumerate().filter(|(_, position)| **position != 0.0) {
+        for (i, position) in self.model.reference().iter().enumerate().filter(|(_, position)| **position != 0.0) {
             text += &format!("    physics.q[{i}] = {:?};\n", *position as f32);
         }
         text + "    return physics;\n}\n"
