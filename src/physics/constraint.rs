@@ -5,7 +5,7 @@ use crate::physics::collide::{Contact, Pair, contacts, pairs};
 use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{JointKind, Model};
-use crate::physics::number::Number;
+use crate::physics::number::{Number, split};
 use crate::physics::scales::Scales;
 use crate::physics::solve::Symmetric;
 use crate::physics::spatial::{Force, Vector, cross, dot, minus, plus, times};
@@ -16,9 +16,11 @@ const LEAST: f64 = 1e-15;
 const LEAST_FRICTION: f64 = 1e-5;
 /// Most rounds of Newton's method. They end when no constraint begins or ends.
 const MOST_ROUNDS: usize = 100;
-/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then their length
-/// is searched for. With friction loss that is common, so that it is done from the first round on.
+/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then those that
+/// are too long are shortened. With friction loss that is common, so that it is done from the first round on.
 const FULL_STEPS: f64 = 8.0;
+/// A step is too long where the cost rises at its end by more than this part of how it fell at its beginning. At the minimum along the step, that is rounding: 1e-6.
+const LEAST_RISE: f64 = 1e-3;
 /// Rows whose state one number holds: it counts to 2^24 exactly.
 const ROWS_OF_MASK: usize = 24;
 
@@ -180,6 +182,11 @@ fn jacobian<N: Number>(model: &Model, pose: &Pose<N>, bodies: [usize; 2], points
     factors.into_iter().enumerate().filter_map(|(i, factor)| factor.filter(|x| !x.is_zero()).map(|x| (i, x))).collect()
 }
 
+/// The inner product.
+fn inner<N: Number>(a: &[N], b: &[N]) -> N {
+    sum(a.iter().zip(b).map(|(&a, &b)| a * b))
+}
+
 fn sum<N: Number>(terms: impl Iterator<Item = N>) -> N {
     terms.reduce(|a, b| a + b).unwrap_or(N::zero())
 }
@@ -207,70 +214,41 @@ pub fn acceleration<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>]
     // Without friction loss, no constraint acts at first: if none does at the start, that is the minimum.
     let lossy = constraints.iter().any(|constraint| matches!(constraint.kind, Kind::Friction { .. }));
     state.extend((0..masks).map(|_| N::constant(if lossy { -1.0 } else { 0.0 })));
-    // How many rounds there were.
-    state.push(N::zero());
-    let before_search = N::constant(if lossy { -0.5 } else { FULL_STEPS - 0.5 });
-    let slope_at = |a: &[N]| slope(smooth, constraints, a, masks);
-    let difference = |a: &[N], b: &[N]| sum(a.iter().zip(b).map(|(&a, &b)| (a - b).abs()));
+    // The last step, how steeply the cost fell at its beginning, for all of it, and how many rounds there were.
+    state.extend(vec![N::zero(); n]);
+    state.extend([N::one(), N::zero()]);
+    let free_rounds = N::constant(if lossy { -0.5 } else { FULL_STEPS - 0.5 });
+    let lengths = [n, masks, n, 1, 1];
     let examine = |state: &[N]| {
-        let slope = slope_at(&state[..n]);
-        (difference(&slope.masks, &state[n..n + masks]).less(N::constant(0.5)), slope)
+        let [a, before, ..] = split(state, lengths);
+        let slope = slope(smooth, constraints, &a, masks);
+        let changes = sum(slope.masks.iter().zip(&before).map(|(&a, &b)| (a - b).abs()));
+        (changes.less(N::constant(0.5)), slope)
     };
     let advance = |state: &mut [N], slope: Slope<N>| {
-        let mut curvature = smooth.mass.clone();
-        for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
-            add_curvature(&mut curvature, constraint, of_rows);
-        }
-        let step = curvature.solve(&slope.gradient);
-        let mut next: Vec<N> = state.iter().zip(&step).map(|(&a, &step)| a - step).collect();
-        next.extend(&slope.masks);
-        N::branch(before_search.less(state[n + masks]), &mut next, |next| {
-            // Only a full step that stays on its piece of the cost leads to the minimum.
-            let stays = difference(&slope_at(&next[..n]).masks, &slope.masks).less(N::constant(0.5));
-            let length = N::select(stays, N::one(), best_length(smooth, constraints, [&state[..n], &next[..n]], &step));
-            (0..n).for_each(|i| next[i] = state[i] - length * step[i]);
-            next[n..].iter_mut().for_each(|mask| *mask = N::select(stays, *mask, -N::one()));
+        let [a, _, last, fall, rounds] = split(state, lengths);
+        let rise = N::select(free_rounds.less(rounds[0]), -inner(&slope.gradient, &last), N::zero());
+        // Where the cost rises again, the step was too long: back to where a slope that changes evenly would be 0. From there, only another full step can be the last.
+        let kept = fall[0] / (fall[0] + rise);
+        let back = a.iter().zip(&last).map(|(&a, &step)| a + (N::one() - kept) * step).collect();
+        let shorter = last.iter().map(|&step| kept * step).collect();
+        let mut next = [back, vec![-N::one(); masks], shorter, vec![kept * fall[0]]].concat();
+        N::branch(rise.less(N::constant(LEAST_RISE) * fall[0]), &mut next, |next| {
+            let mut curvature = smooth.mass.clone();
+            for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
+                add_curvature(&mut curvature, constraint, of_rows);
+            }
+            let step = curvature.solve(&slope.gradient);
+            let ahead = a.iter().zip(&step).map(|(&a, &step)| a - step).collect();
+            let fall = inner(&slope.gradient, &step);
+            next.copy_from_slice(&[ahead, slope.masks, step, vec![fall]].concat());
         });
-        state[..n + masks].copy_from_slice(&next);
-        state[n + masks] = state[n + masks] + N::one();
+        state[..next.len()].copy_from_slice(&next);
+        state[next.len()] = rounds[0] + N::one();
     };
     N::repeat(MOST_ROUNDS, &mut state, examine, advance);
     state.truncate(n);
     state
-}
-
-/// The length of a step from `a` against `step`, up to 1, that leads to the least cost; a full one leads to `ahead`. Its slope along the step is piecewise linear and rises, so that Newton's method in
-/// brackets finds where it is 0.
-fn best_length<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], [a, ahead]: [&[N]; 2], step: &[N]) -> N {
-    const MOST: usize = 30;
-    const PRECISION: f64 = 1e-6;
-    let dot = |x: &[N], y: &[N]| sum(x.iter().zip(y).map(|(&x, &y)| x * y));
-    let of_mass = smooth.mass.apply(step);
-    let smooth_slope = dot(step, &smooth.force) - dot(a, &of_mass);
-    let smooth_curvature = dot(step, &of_mass);
-    let rows: Vec<Vec<(N, N)>> =
-        constraints.iter().map(|row| residuals(row, a).into_iter().zip(residuals(row, ahead)).map(|(r, full)| (r, full - r)).collect()).collect();
-    // The length, and what it is between.
-    let mut state = [N::one(), N::zero(), N::one()];
-    let examine = |state: &[N]| {
-        let length = state[0];
-        let (mut slope, mut curvature) = (smooth_slope + length * smooth_curvature, smooth_curvature);
-        for (constraint, rows) in constraints.iter().zip(&rows) {
-            for (r, &(residual, change)) in rows.iter().enumerate() {
-                let pushed = push(constraint, r, residual + length * change);
-                slope = slope + pushed.force * change;
-                curvature = curvature + pushed.curvature * change * change;
-            }
-        }
-        let short = slope.less(N::zero());
-        let [low, high] = [N::select(short, length, state[1]), N::select(short, state[2], length)];
-        let next = length - slope / curvature;
-        let middle = (low + high) * N::constant(0.5);
-        let next = N::select(low.less(next), N::select(next.less(high), next, middle), middle);
-        ((next - length).abs().less(N::constant(PRECISION) * length), [next, low, high])
-    };
-    N::repeat(MOST, &mut state, examine, |state, next| state.copy_from_slice(&next));
-    state[0]
 }
 
 fn slope<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], masks: usize) -> Slope<N> {

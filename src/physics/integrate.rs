@@ -4,7 +4,7 @@ use crate::physics::constraint::{self, Constraints};
 use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Integrator, JointKind, Model};
-use crate::physics::number::Number;
+use crate::physics::number::{Number, split};
 use crate::physics::scales::Scales;
 use crate::physics::sense::{self, Computed, Sensor};
 use crate::physics::solve::Symmetric;
@@ -148,15 +148,6 @@ struct Forward<N> {
     acceleration: Vec<N>,
     mass: Symmetric<N>,
     sensed: Vec<N>,
-}
-
-/// The parts of a list, by their lengths.
-fn split<N: Copy, const COUNT: usize>(all: &[N], lengths: [usize; COUNT]) -> [Vec<N>; COUNT] {
-    let mut start = 0;
-    lengths.map(|length| {
-        start += length;
-        all[start - length..start].to_vec()
-    })
 }
 
 /// x + rate × seconds.

@@ -71,6 +71,15 @@ pub trait Number: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Sel
     }
 }
 
+/// The parts of a list, by their lengths.
+pub fn split<N: Copy, const COUNT: usize>(all: &[N], lengths: [usize; COUNT]) -> [Vec<N>; COUNT] {
+    let mut start = 0;
+    lengths.map(|length| {
+        start += length;
+        all[start - length..start].to_vec()
+    })
+}
+
 impl Number for f64 {
     type Condition = bool;
 

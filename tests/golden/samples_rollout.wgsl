@@ -106,24 +106,29 @@ fn act_and_step(
         store_action(b * ACTION_WORDS, action, legal);
         transitions[b] = Transition(log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
     }
-    if (observes && truncated && FINAL_ROWS > 0u) {
-        var observation = observation_of(state);
-        store_observation(s, STEPS + 1u + t / EPISODE_LIMIT, n, lane, &observation);
-    }
     note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
     // Finite rewards may still add up to a return that is not finite.
     note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*episode).sum.value)));
     let choice = choice_without_legal(legal);
     note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
-    // Start a new episode.
-    if (terminated || truncated) {
-        *state = begin_episode(agent, time + 1u, n);
-        *episode = NEW_EPISODE;
-    }
-    if (observes && t + 1u == STEPS) {
-        var observation = observation_of(state);
-        store_observation(s, STEPS, n, lane, &observation);
+    // Start a new episode. The last observations of a truncated one and of the rollout are stored by the same instructions, which may be many.
+    var row = STEPS + 1u + t / EPISODE_LIMIT;
+    var wanted = truncated && FINAL_ROWS > 0u;
+    loop {
+        if (observes && wanted) {
+            var observation = observation_of(state);
+            store_observation(s, row, n, lane, &observation);
+        }
+        if (row == STEPS) {
+            break;
+        }
+        if (terminated || truncated) {
+            *state = begin_episode(agent, time + 1u, n);
+            *episode = NEW_EPISODE;
+        }
+        row = STEPS;
+        wanted = t + 1u == STEPS;
     }
 }
 
