@@ -1,15 +1,15 @@
 //! Numbers with a bound on the error of a single-precision program for long computations: the step of rigid bodies.
 //!
 //! The running bound of [`crate::reference::tracked`] takes the errors of an operation's operands as unrelated, and grows without limit where they are not:
-//! in the factors of a mass matrix, or over the stages of a step. Here a number carries its error in [`SAMPLES`] programs instead, to the first order in all
-//! errors before it (Parker, "Monte Carlo arithmetic", 1997, linearised). Each operation of these programs has the largest error that it may have, with a sign drawn
-//! from its result: equal results are rounded equally. What is lost to the first order, such as the product of two errors, is bounded and counts as an error
-//! of the operation.
+//! in the factors of a mass matrix, or over the stages of a step. Here a number carries its error in sixteen programs instead, to the first order in all
+//! errors before it (Parker, "Monte Carlo arithmetic", 1997, linearised). Each operation of these programs has the largest error that it may have, with a sign
+//! drawn from its result: equal results are rounded equally. What is lost to the first order, such as the product of two errors, is bounded and counts as an
+//! error of the operation.
 //!
-//! The root mean square of the samples estimates σ, σ² being the sum of the squares of what each operation's largest error does to a number. If the errors of operations
-//! are independent and have mean 0, they add up to more than tσ with a probability of at most 2 exp(−t²/2) (Hoeffding's inequality; Higham and Mary, "A new
-//! approach to probabilistic rounding error analysis", 2019, use it likewise). [`DEVIATIONS`] is t. So the bound is no certainty; it is wrong where a device's errors
-//! have a preferred sign and add up, which tests would notice. The sum of all errors' sizes, which is certain to the first order, is 10 to 30 times as much for robots.
+//! The root mean square of the sixteen errors estimates σ, where σ² is the sum of the squares of what each operation's largest error does to a number. If the errors
+//! of operations are independent and have mean 0, they add up to more than tσ with a probability of at most 2 exp(−t²/2) (Hoeffding's inequality; Higham and
+//! Mary, "A new approach to probabilistic rounding error analysis", 2019, use it likewise). The bound is 6σ. It is no certainty: a device whose errors prefer a
+//! sign might exceed it. For steps of Gymnasium's robots, the sum of all sizes, which is certain to the first order, is half as much to twice as much.
 //!
 //! Operations are assumed to be as exact as [`crate::reference::tracked`] says.
 
@@ -21,7 +21,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 #[cfg(test)]
 mod tests;
 
-/// Programs whose errors a number knows. The estimate of σ is off by more than half of it for one number in a thousand.
+/// Programs whose errors a number knows. The estimate of σ is less than half of it for one number in a thousand.
 const SAMPLES: usize = 16;
 /// Bound on an error, as a multiple of its standard deviation: 3e-8 of errors are larger.
 const DEVIATIONS: f64 = 6.0;
