@@ -31,17 +31,14 @@ fn uniform(stream: &mut Stream, low: f32, high: f32) -> f32 {
 fn solve(matrix: &[Vec<f32>], right: &[f32]) -> Vec<f32> {
     let (mut rows, mut x) = (matrix.to_vec(), right.to_vec());
     for k in (0..x.len()).rev() {
+        let row = rows[k].clone();
         for i in 0..k {
-            let factor = rows[k][i] / rows[k][k];
-            for j in 0..=i {
-                rows[i][j] -= factor * rows[k][j];
-            }
+            let factor = row[i] / row[k];
+            rows[i].iter_mut().zip(&row).for_each(|(entry, other)| *entry -= factor * other);
             x[i] -= factor * x[k];
+            rows[k][i] = factor;
         }
-        for i in 0..k {
-            rows[k][i] /= rows[k][k];
-        }
-        x[k] /= rows[k][k];
+        x[k] /= row[k];
     }
     for k in 0..x.len() {
         for i in 0..k {
