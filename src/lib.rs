@@ -8,7 +8,7 @@
 //! made, and change without notice. Each imports only those to its left (a test reads the imports):
 //!
 //! `support` ← `spec` ← `physics` ← `mjcf` ← `program` ← `wgsl` ← `environments` ← `device` ← `train` ← `play` ← `check` ← `run` ← `bench` ← `cli`,
-//! and `reference` imports `support`, `spec` and `program`.
+//! and `reference` imports `support`, `spec`, `physics` and `program`.
 
 #[doc(hidden)]
 pub mod bench;

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The folders, from left to right.
 const ORDER: &[&str] = &["support", "spec", "physics", "mjcf", "program", "wgsl", "environments", "device", "train", "play", "check", "run", "bench", "cli"];
 /// The folders that `reference` imports, and those that import it.
-const OF_REFERENCE: [&[&str]; 2] = [&["support", "spec", "program"], &["check"]];
+const OF_REFERENCE: [&[&str]; 2] = [&["support", "spec", "physics", "program"], &["check"]];
 /// Crates that are named in some folders only.
 const CRATES: &[(&str, &[&str])] = &[
     ("wgpu", &["device", "train", "play", "check", "run", "bench", "cli"]),

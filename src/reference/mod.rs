@@ -1,7 +1,7 @@
 //! The specification as a program: plain sequential Rust, one file for each kernel, with the kernel's name.
 //!
 //! It walks the same programs as the device ([`crate::program::schedule`]) over the same buffers ([`memory`]), either in plain `f64` or in numbers
-//! with error bounds for single precision ([`tracked`]). When a kernel makes a decision, the reference makes the same one, or reports that
+//! with error bounds for single precision ([`tracked`]; for the step of rigid bodies [`sampled`]). When a kernel makes a decision, the reference makes the same one, or reports that
 //! rounding could decide it either way ([`Ambiguous`]).
 
 pub mod adam;
@@ -25,6 +25,7 @@ pub mod real;
 pub mod report;
 pub mod reset;
 pub mod rollout;
+pub mod sampled;
 pub mod sum_gradient;
 #[cfg(test)]
 mod tests;
