@@ -50,6 +50,7 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
         "sum_gradient" => (0, 4 * (rows * columns + plan.tape.rows * taped + plan.gradient_columns())),
         // Reads the gradient; reads and writes parameters and both moments.
         "adam" => (0, 4 * plan.network.padded_parameters() * 7),
+        "bound_deviations" => (0, 8 * (plan.environment.actions.outputs() - plan.network.weighted)),
         "learn" => {
             let samples = plan.learn_steps * plan.minibatch;
             (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * plan.network.padded_parameters() * 6)

@@ -80,6 +80,9 @@ pub fn training(plan: &Plan) -> Program {
             }
             then(kernel::sum_gradient(plan), step);
             then(kernel::adam(plan), step);
+            if plan.bounds_deviations() {
+                then(kernel::bound_deviations(plan), step);
+            }
         }
     }
     // Update the moments of the observations, by which the next rollout is normalised.

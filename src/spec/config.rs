@@ -177,6 +177,10 @@ keys! {
         value_coef: PerAgent = PerAgent::Same(0.5), in number(0.0, 1e6), "COEF", "1.0";
         /// Maximum global norm of an agent's gradient; a longer gradient is scaled down to it
         max_grad_norm: PerAgent = PerAgent::Same(0.5), in positive(1e30), "NORM", "1.0";
+        /// Least logarithm of the standard deviations of continuous actions: a smaller one is set to it after each gradient step; no effect on discrete actions
+        log_std_min: Option<PerAgent> = None, in optional(number(-LARGEST_LOG_STD, LARGEST_LOG_STD)), "LOG", "-2.0";
+        /// Largest logarithm of the standard deviations of continuous actions: a larger one is set to it after each gradient step; no effect on discrete actions
+        log_std_max: Option<PerAgent> = None, in optional(number(-LARGEST_LOG_STD, LARGEST_LOG_STD)), "LOG", "1.0";
         /// Skip the remaining gradient steps of an update once a minibatch's approximate KL divergence exceeds 1.5 times this
         target_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.02";
         /// Normalise the advantages of each minibatch to mean 0 and deviation 1; a minibatch of one sample is left as it is
@@ -212,6 +216,9 @@ keys! {
     }
 }
 
+/// e^20 is 5e8: a deviation beyond this, or below its inverse, is 0 or infinite beside the actions of any environment.
+const LARGEST_LOG_STD: f64 = 20.0;
+
 impl Config {
     /// Checks what does not depend on anything derived.
     pub(super) fn check(&self) -> Result<()> {
@@ -223,6 +230,13 @@ impl Config {
                 let problem = format!("{} values for {} agents", list.len(), self.agents);
                 let or_agents = if list.is_empty() { String::new() } else { format!("; or set agents = {}", list.len()) };
                 return Err(Error::config(name, problem, format!("give one value, or exactly {}{or_agents}", self.agents)));
+            }
+        }
+        for ((low_name, low), (high_name, high)) in [(("log_std_min", &self.log_std_min), ("log_std_max", &self.log_std_max))] {
+            let (Some(low), Some(high)) = (low, high) else { continue };
+            if let Some(s) = (0..self.agents as usize).find(|&s| low.of(s) > high.of(s)) {
+                let problem = format!("{} is greater than {high_name}, which is {}", typed(low.of(s)), typed(high.of(s)));
+                return Err(Error::config(low_name, problem, nearest(typed(high.of(s)))));
             }
         }
         Ok(())
@@ -351,6 +365,7 @@ mod tests {
             value_coef: PerAgent::Same(2.0),
             max_grad_norm: PerAgent::Same(1e30),
             target_kl: Some(PerAgent::Each(vec![0.01, 0.5])),
+            log_std_min: Some(PerAgent::Each(vec![-4.0, -3.5])),
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),
             tuning: "tile=8".into(),
@@ -441,6 +456,9 @@ mod tests {
             (&["max_grad_norm=1e-50"], "max_grad_norm: 1e-50 is 0 in the 32 bits of the device", "give a number from 1e-37 on"),
             (&["clip=1e7"], "clip: 10000000 is out of range (greater than 0, up to 1000000)", "nearest that works: 1000000"),
             (&["agents=3", "clip=1,2"], "clip: 2 values for 3 agents", "give one value, or exactly 3; or set agents = 2"),
+            (&["log_std_min=-21"], "log_std_min: -21 is out of range (-20 to 20)", "nearest that works: -20"),
+            (&["log_std_min=1", "log_std_max=0.5"], "log_std_min: 1 is greater than log_std_max, which is 0.5", "nearest that works: 0.5"),
+            (&["agents=2", "log_std_min=-3,1", "log_std_max=0"], "log_std_min: 1 is greater than log_std_max, which is 0", "nearest that works: 0"),
             (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),
         ] {

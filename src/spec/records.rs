@@ -137,6 +137,14 @@ records! {
         fault: u32,
     }
 
+    /// What an agent is kept within while it learns, written once by the host. An element of `bounds`.
+    Bounds {
+        /// Least logarithm of the standard deviations of actions; the least f32 for no such bound.
+        log_std_min: f32,
+        /// Largest logarithm of them; the largest f32 for no such bound.
+        log_std_max: f32,
+    }
+
     /// One step of one environment, without its observation and action. An element of `transitions`.
     Transition {
         /// log π of the action, in nats.

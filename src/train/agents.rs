@@ -5,8 +5,10 @@ use crate::device::gpu::Gpu;
 use crate::environments::contract;
 use crate::program::plan::{NORMALIZER_COUNT, Plan};
 use crate::program::schedule::Program;
+use crate::spec::config::PerAgent;
 use crate::spec::random::seed_words;
-use crate::spec::records::{Agent, Normalizer, RunningSum};
+use crate::spec::network::ACTOR;
+use crate::spec::records::{Agent, Bounds, Normalizer, RunningSum};
 use crate::support::error::Result;
 use crate::support::fault;
 use bytemuck::Zeroable;
@@ -37,6 +39,33 @@ pub fn agent_rows(plan: &Plan) -> Vec<Agent> {
         .collect()
 }
 
+/// What agent `s` is kept within.
+fn bounds_of(plan: &Plan, s: usize) -> Bounds {
+    let or = |bound: &Option<PerAgent>, none: f32| bound.as_ref().map_or(none, |bound| bound.of(s) as f32);
+    Bounds { log_std_min: or(&plan.config.log_std_min, f32::MIN), log_std_max: or(&plan.config.log_std_max, f32::MAX) }
+}
+
+/// Brings parameters of all agents, `[s][P]`, within their bounds, as the kernel `bound_deviations` does after each gradient step.
+fn bound_deviations(plan: &Plan, params: &mut [f32]) {
+    if !plan.bounds_deviations() {
+        return;
+    }
+    let (network, head) = (&plan.network, plan.network.layers[plan.network.layers.len() - 1]);
+    for (s, params) in params.chunks_exact_mut(network.padded_parameters()).enumerate() {
+        let Bounds { log_std_min, log_std_max } = bounds_of(plan, s);
+        (network.weighted..network.heads[ACTOR]).for_each(|k| {
+            let log_std = &mut params[ACTOR * network.block() + head.bias(k)];
+            *log_std = log_std.clamp(log_std_min, log_std_max);
+        });
+    }
+}
+
+/// Writes parameters of all agents, `[s][P]`, within their bounds.
+pub(crate) fn write_params(engine: &Engine, plan: &Plan, mut params: Vec<f32>) {
+    bound_deviations(plan, &mut params);
+    engine.write("params", bytemuck::cast_slice(&params));
+}
+
 /// [`Engine::new`], with errors in terms of the environment's file where they concern it.
 ///
 /// # Errors
@@ -45,12 +74,15 @@ pub(crate) fn engine(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineO
     Engine::new(gpu, plan, program, options).map_err(|error| contract::with_parameters(plan, error))
 }
 
-/// Writes the initial state of a run: the given agents, no faults, initial parameters.
+/// Writes the initial state of a run: the given agents, their bounds, no faults, initial parameters.
 pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("agents", bytemuck::cast_slice(agents));
     engine.write("faults", &vec![fault::NONE; plan.agents]);
-    let params: Vec<f32> = (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect();
-    engine.write("params", bytemuck::cast_slice(&params));
+    if plan.bounds_deviations() {
+        let bounds: Vec<Bounds> = (0..plan.agents).map(|s| bounds_of(plan, s)).collect();
+        engine.write("bounds", bytemuck::cast_slice(&bounds));
+    }
+    write_params(engine, plan, (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect());
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
 }
 

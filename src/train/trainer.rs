@@ -15,7 +15,7 @@ use crate::spec::records::{Agent, MetricsRow};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
-use crate::train::agents::{self, agent_rows, upload};
+use crate::train::agents::{self, agent_rows, upload, write_params};
 use crate::train::checkpoint::Checkpoint;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -315,9 +315,10 @@ impl Trainer {
     /// Agent s takes those of agent s, or every agent those of the given agent.
     pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
         let (agents, sources) = (checkpoint.agents(), (0..self.plan.agents).map(|s| from.unwrap_or(s)).collect::<Vec<_>>());
-        for name in ["params", "first_moments", "second_moments", "normalizers"] {
+        for name in ["first_moments", "second_moments", "normalizers"] {
             self.engine.write(name, &checkpoint.words_of(name, &sources));
         }
+        write_params(&self.engine, &self.plan, bytemuck::pod_collect_to_vec(&checkpoint.words_of("params", &sources)));
         let rows: Vec<Agent> = agent_rows(&self.plan).into_iter().zip(sources).map(|(row, s)| row.with_gradient_steps_of(&agents[s])).collect();
         self.engine.write("agents", bytemuck::cast_slice(&rows));
     }

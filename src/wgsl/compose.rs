@@ -24,6 +24,7 @@ shared!(
     "adam_step",
     "add_tile",
     "agent",
+    "bounds",
     "canary",
     "categorical",
     "dispatch",
