@@ -50,6 +50,8 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
         "sum_gradient" => (0, 4 * (rows * columns + plan.tape.rows * taped + plan.gradient_columns())),
         // Reads the gradient; reads and writes parameters and both moments.
         "adam" => (0, 4 * plan.network.padded_parameters() * 7),
+        // A few words each.
+        "adapt_rate" => (0, 64),
         "bound_deviations" => (0, 8 * (plan.environment.actions.outputs() - plan.network.weighted)),
         "learn" => {
             let samples = plan.learn_steps * plan.minibatch;

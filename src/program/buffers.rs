@@ -185,7 +185,7 @@ macro_rules! buffers {
 
 buffers! {
     #[kept] agents [Agents]: Agent, "hyper-parameters of each agent, and its counters";
-    #[kept] bounds [Agents]: Bounds if |plan| plan.bounds_deviations(), "what each agent is kept within: the logarithms of its standard deviations";
+    #[kept] bounds [Agents]: Bounds if |plan| plan.acts_between_steps(), "what each agent is kept within: its learning rate, the KL divergence, the logarithms of its standard deviations";
     #[kept] faults [Agents]: u32, "code of the first thing that went wrong, 0xffffffff while nothing did";
     #[kept] params [Agents, Parameters]: f32, "parameters, actor then critic, rows padded to 4 columns";
     #[kept] first_moments [Agents, Parameters]: f32, "Adam's running mean of gradients";

@@ -180,7 +180,7 @@ impl Plan {
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
         // What happens to an agent between gradient steps is a kernel of its own.
-        let apart = bounds_deviations(config, &environment);
+        let apart = config.desired_kl.is_some() || bounds_deviations(config, &environment);
         let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes) && !apart;
         // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
         // the rounds of all loops of a dispatch together.
@@ -318,6 +318,16 @@ impl Plan {
     /// Whether the logarithms of standard deviations are kept within bounds.
     pub fn bounds_deviations(&self) -> bool {
         bounds_deviations(&self.config, &self.environment)
+    }
+
+    /// Whether the learning rate adapts to the KL divergence.
+    pub fn adapts_rate(&self) -> bool {
+        self.config.desired_kl.is_some()
+    }
+
+    /// Whether kernels keep agents within their bounds between gradient steps.
+    pub fn acts_between_steps(&self) -> bool {
+        self.adapts_rate() || self.bounds_deviations()
     }
 
     /// Words of an action's mask: a bit for each output of the actor; none where every action is legal.

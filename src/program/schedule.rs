@@ -79,6 +79,9 @@ pub fn training(plan: &Plan) -> Program {
                 }
             }
             then(kernel::sum_gradient(plan), step);
+            if plan.adapts_rate() {
+                then(kernel::adapt_rate(plan), step);
+            }
             then(kernel::adam(plan), step);
             if plan.bounds_deviations() {
                 then(kernel::bound_deviations(plan), step);

@@ -5,6 +5,7 @@
 //! rounding could decide it either way ([`Ambiguous`]).
 
 pub mod adam;
+pub mod adapt_rate;
 pub mod bound_deviations;
 pub mod compare;
 pub mod decision;

@@ -101,7 +101,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         }
         prepared.trainer.restore(checkpoint);
         // A checkpoint from before a rollback has a larger learning rate.
-        prepared.trainer.set_learning_rates(&config.lr)?;
+        set_rates(&mut prepared.trainer, &config.lr, &saved.manifest.rollbacks, checkpoint.updates)?;
         let updates = checkpoint.updates;
         if checkpoint.agents().iter().all(Agent::has_stopped) {
             prepared
@@ -358,8 +358,9 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
     for Divergence { agent, update, what, .. } in &diverged {
         let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
+        let rate = if config.desired_kl.is_some() { "half of its learning rate".into() } else { format!("a learning rate of {rate:e}") };
         recorder.display.note(&format!(
-            "agent {agent} diverged in update {update}: {what}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
+            "agent {agent} diverged in update {update}: {what}. Back to update {} with {rate} ({count} of {})",
             last.updates, config.rollbacks
         ));
     }
@@ -367,8 +368,21 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr_before: all(&config.lr), lr: all(&lr) });
     directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
     trainer.restore(&last);
-    trainer.set_learning_rates(&lr)?;
+    set_rates(trainer, &lr, &manifest.rollbacks, last.updates)?;
     Ok(true)
+}
+
+/// Gives the agents, which are in the state after `updates` updates, the learning rates `lr` of the run's configuration. Rates that adapt to the KL divergence
+/// are part of the state: they are halved as often as rollbacks have halved the configuration's since then.
+fn set_rates(trainer: &mut Trainer, lr: &PerAgent, rollbacks: &[Rollback], updates: u32) -> Result<()> {
+    if !trainer.plan().adapts_rate() || updates == 0 {
+        return trainer.set_learning_rates(lr);
+    }
+    let later = || rollbacks.iter().filter(|rollback| rollback.to_update >= updates);
+    // 0 stays 0.
+    let factor = |s: usize| later().map(|rollback| if rollback.lr[s] < rollback.lr_before[s] { rollback.lr[s] / rollback.lr_before[s] } else { 1.0 }).product();
+    let factors: Vec<f64> = (0..trainer.plan().agents).map(factor).collect();
+    trainer.scale_learning_rates(&factors, lr)
 }
 
 /// How often a checkpoint is made by default.

@@ -183,6 +183,14 @@ keys! {
         log_std_max: Option<PerAgent> = None, in optional(number(-LARGEST_LOG_STD, LARGEST_LOG_STD)), "LOG", "1.0";
         /// Skip the remaining gradient steps of an update once a minibatch's approximate KL divergence exceeds 1.5 times this
         target_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.02";
+        /// Adapt the learning rate, of each agent by itself, so that the policy moves by about this approximate KL divergence in an update: before each
+        /// gradient step the rate is divided by 1.5 if the minibatch's divergence is above twice this, and multiplied by 1.5 if it is below half of this, but
+        /// not 0; lr is where it starts, and anneal_lr multiplies it as ever
+        desired_kl: Option<PerAgent> = None, in optional(positive(1e15)), "KL", "0.01";
+        /// Where desired_kl stops lowering the learning rate
+        lr_min: PerAgent = PerAgent::Same(1e-5), in number(0.0, 100.0), "RATE", "1e-6";
+        /// Where desired_kl stops raising the learning rate
+        lr_max: PerAgent = PerAgent::Same(1e-2), in number(0.0, 100.0), "RATE", "1e-3";
         /// Normalise the advantages of each minibatch to mean 0 and deviation 1; a minibatch of one sample is left as it is
         normalize_advantages: bool = true, "BOOL", "false";
         /// Normalise each component of the observation by its running mean and deviation, clipped to +-10
@@ -232,7 +240,11 @@ impl Config {
                 return Err(Error::config(name, problem, format!("give one value, or exactly {}{or_agents}", self.agents)));
             }
         }
-        for ((low_name, low), (high_name, high)) in [(("log_std_min", &self.log_std_min), ("log_std_max", &self.log_std_max))] {
+        let ranges = [
+            (("log_std_min", self.log_std_min.as_ref()), ("log_std_max", self.log_std_max.as_ref())),
+            (("lr_min", Some(&self.lr_min)), ("lr_max", Some(&self.lr_max))),
+        ];
+        for ((low_name, low), (high_name, high)) in ranges {
             let (Some(low), Some(high)) = (low, high) else { continue };
             if let Some(s) = (0..self.agents as usize).find(|&s| low.of(s) > high.of(s)) {
                 let problem = format!("{} is greater than {high_name}, which is {}", typed(low.of(s)), typed(high.of(s)));
@@ -365,6 +377,7 @@ mod tests {
             value_coef: PerAgent::Same(2.0),
             max_grad_norm: PerAgent::Same(1e30),
             target_kl: Some(PerAgent::Each(vec![0.01, 0.5])),
+            desired_kl: Some(PerAgent::Each(vec![0.01, 0.02])),
             log_std_min: Some(PerAgent::Each(vec![-4.0, -3.5])),
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),
@@ -459,6 +472,8 @@ mod tests {
             (&["log_std_min=-21"], "log_std_min: -21 is out of range (-20 to 20)", "nearest that works: -20"),
             (&["log_std_min=1", "log_std_max=0.5"], "log_std_min: 1 is greater than log_std_max, which is 0.5", "nearest that works: 0.5"),
             (&["agents=2", "log_std_min=-3,1", "log_std_max=0"], "log_std_min: 1 is greater than log_std_max, which is 0", "nearest that works: 0"),
+            (&["lr_min=0.02"], "lr_min: 0.02 is greater than lr_max, which is 0.01", "nearest that works: 0.01"),
+            (&["desired_kl=0"], "desired_kl: 0 is out of range", "give a number greater than 0, up to 1e15"),
             (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),
         ] {

@@ -107,7 +107,7 @@ metrics! {
     explained_variance: f32 as "number_or_null" = raw.explained_variance, "fraction", "rises towards 1; at or below 0 the critic is of no use", "train/explained_variance";
     /// global norm of the gradient before clipping, mean over gradient steps
     grad_norm: f32 as "number_or_null" = raw.grad_norm, "", "steady; often far above max_grad_norm: lower lr", "train/grad_norm";
-    /// Adam's learning rate in this update
+    /// Adam's learning rate in this update (with desired_kl, in its last gradient step)
     learning_rate: f32 as "number_or_null" = raw.learning_rate, "", "", "train/learning_rate";
     /// gradient steps made in this update; fewer than epochs * minibatches if target_kl ended it early
     gradient_steps: u32 = raw.gradient_steps, "steps", "", "train/gradient_steps";

@@ -101,7 +101,7 @@ records! {
         seed: [u32; 2],
         /// Seed of the environment parameters that outlast an episode, low and high word. It stays the agent's own when it plays with other seeds.
         world: [u32; 2],
-        /// Adam's learning rate before annealing.
+        /// Adam's learning rate before annealing. With `desired_kl`, that of the last gradient step.
         lr: f32,
         /// Discount.
         gamma: f32,
@@ -143,6 +143,12 @@ records! {
         log_std_min: f32,
         /// Largest logarithm of them; the largest f32 for no such bound.
         log_std_max: f32,
+        /// Approximate KL divergence, in nats, to which the learning rate adapts; the largest f32 if it does not.
+        desired_kl: f32,
+        /// Least learning rate that it adapts to.
+        lr_min: f32,
+        /// Largest learning rate that it adapts to.
+        lr_max: f32,
     }
 
     /// One step of one environment, without its observation and action. An element of `transitions`.

@@ -42,7 +42,14 @@ pub fn agent_rows(plan: &Plan) -> Vec<Agent> {
 /// What agent `s` is kept within.
 fn bounds_of(plan: &Plan, s: usize) -> Bounds {
     let or = |bound: &Option<PerAgent>, none: f32| bound.as_ref().map_or(none, |bound| bound.of(s) as f32);
-    Bounds { log_std_min: or(&plan.config.log_std_min, f32::MIN), log_std_max: or(&plan.config.log_std_max, f32::MAX) }
+    let config = &plan.config;
+    Bounds {
+        log_std_min: or(&config.log_std_min, f32::MIN),
+        log_std_max: or(&config.log_std_max, f32::MAX),
+        desired_kl: or(&config.desired_kl, f32::MAX),
+        lr_min: config.lr_min.of(s) as f32,
+        lr_max: config.lr_max.of(s) as f32,
+    }
 }
 
 /// Brings parameters of all agents, `[s][P]`, within their bounds, as the kernel `bound_deviations` does after each gradient step.
@@ -52,7 +59,7 @@ fn bound_deviations(plan: &Plan, params: &mut [f32]) {
     }
     let (network, head) = (&plan.network, plan.network.layers[plan.network.layers.len() - 1]);
     for (s, params) in params.chunks_exact_mut(network.padded_parameters()).enumerate() {
-        let Bounds { log_std_min, log_std_max } = bounds_of(plan, s);
+        let Bounds { log_std_min, log_std_max, .. } = bounds_of(plan, s);
         (network.weighted..network.heads[ACTOR]).for_each(|k| {
             let log_std = &mut params[ACTOR * network.block() + head.bias(k)];
             *log_std = log_std.clamp(log_std_min, log_std_max);
@@ -78,7 +85,7 @@ pub(crate) fn engine(gpu: &Gpu, plan: &Plan, program: Program, options: &EngineO
 pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("agents", bytemuck::cast_slice(agents));
     engine.write("faults", &vec![fault::NONE; plan.agents]);
-    if plan.bounds_deviations() {
+    if plan.acts_between_steps() {
         let bounds: Vec<Bounds> = (0..plan.agents).map(|s| bounds_of(plan, s)).collect();
         engine.write("bounds", bytemuck::cast_slice(&bounds));
     }

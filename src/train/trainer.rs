@@ -268,11 +268,27 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn set_learning_rates(&mut self, lr: &PerAgent) -> Result<()> {
+        self.change_rates(|s, _| lr.of(s) as f32)?;
+        self.plan.config.lr = lr.clone();
+        Ok(())
+    }
+
+    /// Multiplies the agents' learning rates by these factors, from the next update on, where `desired_kl` adapts them; `lr` is the configuration's from now on.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn scale_learning_rates(&mut self, factors: &[f64], lr: &PerAgent) -> Result<()> {
+        self.change_rates(|s, rate| (f64::from(rate) * factors[s]) as f32)?;
+        self.plan.config.lr = lr.clone();
+        Ok(())
+    }
+
+    /// Gives each agent the learning rate that `rate` makes of its number and its present rate.
+    fn change_rates(&mut self, rate: impl Fn(usize, f32) -> f32) -> Result<()> {
         let words = self.engine.read("agents")?;
         let mut rows: Vec<Agent> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * Agent::WORDS]);
-        rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = lr.of(s) as f32);
+        rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = rate(s, row.lr));
         self.engine.write("agents", bytemuck::cast_slice(&rows));
-        self.plan.config.lr = lr.clone();
         Ok(())
     }
 
