@@ -59,6 +59,7 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
         }
         "observation_moments" => (0, plan.batch * observation),
         "update_normalizers" => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
+        "rescale_values" => (0, plan.envs * 32),
         // How far `report` reads depends on how many episodes ended, and of other kernels nothing is known.
         _ => (0, 0),
     };

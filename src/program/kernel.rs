@@ -102,6 +102,7 @@ kernels! {
     learn "the work of the last three for several minibatches, where these are small" |plan| (Team { lanes: NETWORKS * plan.lanes, samples: plan.tile }, plan.learn_steps.min(1), 1);
     observation_moments "mean and deviation of the rollout's observations, in parts" |plan| (REDUCE, plan.observation_parts, 1);
     update_normalizers "merges them, and discounted returns, into running moments" |_| (REDUCE, 1, 1);
+    rescale_values "merges targets into running moments, and rescales the critic's last layer" |plan| (REDUCE, usize::from(plan.config.normalize_values), 1);
     report "one row of metrics for each agent; advances the counters" |_| (REDUCE, 1, 1);
 }
 

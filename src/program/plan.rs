@@ -492,6 +492,7 @@ impl Plan {
             ("DETERMINISTIC", Bool(self.deterministic)),
             ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
             ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
+            ("NORMALIZE_VALUES", Bool(self.config.normalize_values)),
             ("NORMALIZE_ADVANTAGES", Bool(self.normalizes_advantages())),
             ("NORMALIZER_EPSILON", F32(NORMALIZER_EPSILON)),
             ("OBSERVATION_CLIP", F32(OBSERVATION_CLIP)),

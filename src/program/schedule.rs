@@ -95,6 +95,10 @@ pub fn training(plan: &Plan) -> Program {
     if plan.normalizers() > 0 {
         then(kernel::update_normalizers(plan), 0);
     }
+    // Update the moments by which values are normalised from then on, and the critic with them.
+    if plan.config.normalize_values {
+        then(kernel::rescale_values(plan), 0);
+    }
     // Report one row for each agent and advance the counters.
     then(kernel::report(plan), 0);
     program

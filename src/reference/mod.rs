@@ -25,6 +25,7 @@ pub mod observation_moments;
 pub mod policy;
 pub mod real;
 pub mod report;
+pub mod rescale_values;
 pub mod reset;
 pub mod rollout;
 pub mod sum_gradient;

@@ -187,6 +187,7 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
             ("the action", environment.actions.describe()),
             ("normalize_observations", config.normalize_observations.to_string()),
             ("normalize_rewards", config.normalize_rewards.to_string()),
+            ("normalize_values", config.normalize_values.to_string()),
         ]
     };
     for ((key, new), (_, old)) in of(child).into_iter().zip(of(parent)) {
@@ -359,10 +360,9 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     for Divergence { agent, update, what, .. } in &diverged {
         let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
         let rate = if config.desired_kl.is_some() { "half of its learning rate".into() } else { format!("a learning rate of {rate:e}") };
-        recorder.display.note(&format!(
-            "agent {agent} diverged in update {update}: {what}. Back to update {} with {rate} ({count} of {})",
-            last.updates, config.rollbacks
-        ));
+        recorder
+            .display
+            .note(&format!("agent {agent} diverged in update {update}: {what}. Back to update {} with {rate} ({count} of {})", last.updates, config.rollbacks));
     }
     let all = |lr: &PerAgent| (0..config.agents as usize).map(|s| lr.of(s)).collect();
     manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr_before: all(&config.lr), lr: all(&lr) });

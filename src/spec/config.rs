@@ -197,6 +197,9 @@ keys! {
         normalize_observations: bool = false, "BOOL", "true";
         /// Divide rewards by the running deviation of the discounted return
         normalize_rewards: bool = false, "BOOL", "true";
+        /// Let the critic predict values that are normalised by the running mean and deviation of their targets, and rescale its last layer after each update so
+        /// that new moments change no value (PopArt); value_clip and the value loss are in units of that deviation
+        normalize_values: bool = false, "BOOL", "true";
     }
     "Device" {
         /// Graphics API: auto, vulkan, metal, dx12 or gl

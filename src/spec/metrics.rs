@@ -95,7 +95,7 @@ metrics! {
     mean_length: Option<f32> = (raw.window > 0).then_some(raw.mean_length), "steps", "", "rollout/ep_len_mean";
     /// clipped surrogate loss, mean over the update's gradient steps
     policy_loss: f32 as "number_or_null" = raw.policy_loss, "", "small and mostly below 0; its size says little", "train/policy_gradient_loss";
-    /// half the mean squared error of the values (with value_clip, the larger of the clipped and the unclipped error), mean over gradient steps
+    /// half the mean squared error of the values (with value_clip, the larger of the clipped and the unclipped error; with normalize_values, of normalised ones), mean over gradient steps
     value_loss: f32 as "number_or_null" = raw.value_loss, "return^2", "falls once returns stop rising", "train/value_loss";
     /// mean entropy of the policy, mean over gradient steps
     entropy: f32 as "number_or_null" = raw.entropy, "nat", "falls slowly from ln(actions); near 0 early: exploration has ended", "train/entropy";

@@ -169,9 +169,9 @@ records! {
     Sample {
         /// Advantage, not normalised.
         advantage: f32,
-        /// Target of the value: advantage plus value.
+        /// Target of the value: advantage plus value, normalised if values are.
         value_target: f32,
-        /// Value under the critic of the rollout.
+        /// Value under the critic of the rollout, normalised if values are.
         value: f32,
         /// log π of the action under the policy of the rollout, in nats.
         log_prob: f32,
@@ -213,7 +213,7 @@ records! {
         return_m2: f32,
     }
 
-    /// Running moments for normalising a component of the observation, or the reward. An element of `normalizers`.
+    /// Running moments for normalising a component of the observation, or the reward; or values. An element of `normalizers`, or of `value_normalizers`.
     Normalizer {
         /// Number of values so far; starts at a fraction of one.
         count: RunningSum,

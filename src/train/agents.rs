@@ -6,8 +6,8 @@ use crate::environments::contract;
 use crate::program::plan::{NORMALIZER_COUNT, Plan};
 use crate::program::schedule::Program;
 use crate::spec::config::PerAgent;
-use crate::spec::random::seed_words;
 use crate::spec::network::ACTOR;
+use crate::spec::random::seed_words;
 use crate::spec::records::{Agent, Bounds, Normalizer, RunningSum};
 use crate::support::error::Result;
 use crate::support::fault;
@@ -91,9 +91,12 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     }
     write_params(engine, plan, (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect());
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
+    if plan.config.normalize_values {
+        engine.write("value_normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents]));
+    }
 }
 
-/// The normaliser before any observation.
+/// A normaliser before the first rollout: it changes nothing.
 const INITIAL_NORMALIZER: Normalizer = Normalizer {
     count: RunningSum { value: NORMALIZER_COUNT, error: 0.0 },
     mean: RunningSum { value: 0.0, error: 0.0 },

@@ -292,6 +292,7 @@ mod tests {
             ("env_lanes", vec![3, 8, 7], Dtype::U32),
             ("env_statistics", vec![3, 8, 9], Dtype::U32),
             ("normalizers", vec![3, 5 * 7], Dtype::F32),
+            ("value_normalizers", vec![3, 0], Dtype::F32),
             ("recent", vec![3, 100 * 2], Dtype::F32),
         ];
         assert_eq!(tensors, expected);

@@ -331,7 +331,7 @@ impl Trainer {
     /// Agent s takes those of agent s, or every agent those of the given agent.
     pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
         let (agents, sources) = (checkpoint.agents(), (0..self.plan.agents).map(|s| from.unwrap_or(s)).collect::<Vec<_>>());
-        for name in ["first_moments", "second_moments", "normalizers"] {
+        for name in ["first_moments", "second_moments", "normalizers", "value_normalizers"] {
             self.engine.write(name, &checkpoint.words_of(name, &sources));
         }
         write_params(&self.engine, &self.plan, bytemuck::pod_collect_to_vec(&checkpoint.words_of("params", &sources)));

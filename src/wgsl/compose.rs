@@ -35,6 +35,7 @@ shared!(
     "grid",
     "head_slopes",
     "legal",
+    "merged_normalizer",
     "minibatch",
     "moments_of",
     "moments_of_advantages",
