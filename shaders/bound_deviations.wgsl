@@ -13,8 +13,9 @@
 @compute @workgroup_size(LANES)
 fn bound_deviations(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let s = place_of(workgroup).s;
+    let bound = bounds[s];
     for (var k = HEAD_WEIGHTED + lane; k < LOGITS; k += LANES) {
         let p = s * PARAMETERS + HEAD_FIRST + k;
-        params[p] = clamp(params[p], bounds[s].log_std_min, bounds[s].log_std_max);
+        params[p] = clamp(params[p], bound.log_std_min, bound.log_std_max);
     }
 }

@@ -314,7 +314,8 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
         0 => Saving::Period(CHECKPOINT_PERIOD),
         updates => Saving::Updates(updates),
     };
-    let mut saved = None;
+    // The state that a rollback went back to is saved already, with the learning rates of before.
+    let mut saved = manifest.rollbacks.iter().map(|rollback| rollback.to_update).find(|&updates| updates > 0 && updates == trainer.updates());
     let outcome = trainer.run_saving(saving, &mut |Update { rows, checkpoint }| {
         let flow = recorder.observe(&rows);
         if let Some(checkpoint) = checkpoint {
@@ -378,11 +379,15 @@ fn set_rates(trainer: &mut Trainer, lr: &PerAgent, rollbacks: &[Rollback], updat
     if !trainer.plan().adapts_rate() || updates == 0 {
         return trainer.set_learning_rates(lr);
     }
-    let later = || rollbacks.iter().filter(|rollback| rollback.to_update >= updates);
-    // 0 stays 0.
-    let factor = |s: usize| later().map(|rollback| if rollback.lr[s] < rollback.lr_before[s] { rollback.lr[s] / rollback.lr_before[s] } else { 1.0 }).product();
-    let factors: Vec<f64> = (0..trainer.plan().agents).map(factor).collect();
+    let factors: Vec<f64> = (0..trainer.plan().agents).map(|s| lowered_since(rollbacks, updates, s)).collect();
     trainer.scale_learning_rates(&factors, lr)
+}
+
+/// The factor by which rollbacks to the state after `updates` updates, and to later ones, have lowered the learning rate of agent `s`.
+fn lowered_since(rollbacks: &[Rollback], updates: u32, s: usize) -> f64 {
+    // A rate of 0 stays 0.
+    let factor = |rollback: &Rollback| if rollback.lr[s] < rollback.lr_before[s] { rollback.lr[s] / rollback.lr_before[s] } else { 1.0 };
+    rollbacks.iter().filter(|rollback| rollback.to_update >= updates).map(factor).product()
 }
 
 /// How often a checkpoint is made by default.
@@ -588,6 +593,14 @@ mod tests {
 
     fn plan() -> Plan {
         Plan::new(&Config { agents: 2, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together")
+    }
+
+    #[test]
+    fn rates_of_a_state_are_lowered_by_the_rollbacks_to_it_and_to_later_ones() {
+        let rollback = |to_update, lr_before: [f64; 2], lr: [f64; 2]| Rollback { to_update, diverged: vec![], lr_before: lr_before.into(), lr: lr.into() };
+        let rollbacks = [rollback(4, [0.5, 0.0], [0.25, 0.0]), rollback(6, [0.25, 0.0], [0.125, 0.0]), rollback(6, [0.125, 0.0], [0.125, 0.0])];
+        let of = |updates| [0, 1].map(|s| lowered_since(&rollbacks, updates, s));
+        assert_eq!([of(7), of(6), of(5), of(4), of(3)], [[1.0; 2], [0.5, 1.0], [0.5, 1.0], [0.25, 1.0], [0.25, 1.0]]);
     }
 
     fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32, window: u32, stopped: u32) -> Row {

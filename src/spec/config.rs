@@ -186,7 +186,7 @@ keys! {
         /// Adapt the learning rate, of each agent by itself, so that the policy moves by about this approximate KL divergence in an update: before each
         /// gradient step the rate is divided by 1.5 if the minibatch's divergence is above twice this, and multiplied by 1.5 if it is below half of this, but
         /// not 0; lr is where it starts, and anneal_lr multiplies it as ever
-        desired_kl: Option<PerAgent> = None, in optional(positive(1e15)), "KL", "0.01";
+        desired_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.01";
         /// Where desired_kl stops lowering the learning rate
         lr_min: PerAgent = PerAgent::Same(1e-5), in number(0.0, 100.0), "RATE", "1e-6";
         /// Where desired_kl stops raising the learning rate
@@ -476,7 +476,7 @@ mod tests {
             (&["log_std_min=1", "log_std_max=0.5"], "log_std_min: 1 is greater than log_std_max, which is 0.5", "nearest that works: 0.5"),
             (&["agents=2", "log_std_min=-3,1", "log_std_max=0"], "log_std_min: 1 is greater than log_std_max, which is 0", "nearest that works: 0"),
             (&["lr_min=0.02"], "lr_min: 0.02 is greater than lr_max, which is 0.01", "nearest that works: 0.01"),
-            (&["desired_kl=0"], "desired_kl: 0 is out of range", "give a number greater than 0, up to 1e15"),
+            (&["desired_kl=0"], "desired_kl: 0 is out of range", "give a number greater than 0, up to 1e30"),
             (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),
         ] {

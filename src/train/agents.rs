@@ -39,17 +39,19 @@ pub fn agent_rows(plan: &Plan) -> Vec<Agent> {
         .collect()
 }
 
-/// What agent `s` is kept within.
-fn bounds_of(plan: &Plan, s: usize) -> Bounds {
-    let or = |bound: &Option<PerAgent>, none: f32| bound.as_ref().map_or(none, |bound| bound.of(s) as f32);
+/// The rows of `bounds`.
+pub fn bounds(plan: &Plan) -> Vec<Bounds> {
     let config = &plan.config;
-    Bounds {
-        log_std_min: or(&config.log_std_min, f32::MIN),
-        log_std_max: or(&config.log_std_max, f32::MAX),
-        desired_kl: or(&config.desired_kl, f32::MAX),
-        lr_min: config.lr_min.of(s) as f32,
-        lr_max: config.lr_max.of(s) as f32,
-    }
+    let or = |bound: &Option<PerAgent>, s: usize, none: f32| bound.as_ref().map_or(none, |bound| bound.of(s) as f32);
+    (0..plan.agents)
+        .map(|s| Bounds {
+            log_std_min: or(&config.log_std_min, s, f32::MIN),
+            log_std_max: or(&config.log_std_max, s, f32::MAX),
+            desired_kl: or(&config.desired_kl, s, f32::MAX),
+            lr_min: config.lr_min.of(s) as f32,
+            lr_max: config.lr_max.of(s) as f32,
+        })
+        .collect()
 }
 
 /// Brings parameters of all agents, `[s][P]`, within their bounds, as the kernel `bound_deviations` does after each gradient step.
@@ -58,11 +60,10 @@ fn bound_deviations(plan: &Plan, params: &mut [f32]) {
         return;
     }
     let (network, head) = (&plan.network, plan.network.layers[plan.network.layers.len() - 1]);
-    for (s, params) in params.chunks_exact_mut(network.padded_parameters()).enumerate() {
-        let Bounds { log_std_min, log_std_max, .. } = bounds_of(plan, s);
+    for (params, bounds) in params.chunks_exact_mut(network.padded_parameters()).zip(bounds(plan)) {
         (network.weighted..network.heads[ACTOR]).for_each(|k| {
             let log_std = &mut params[ACTOR * network.block() + head.bias(k)];
-            *log_std = log_std.clamp(log_std_min, log_std_max);
+            *log_std = log_std.clamp(bounds.log_std_min, bounds.log_std_max);
         });
     }
 }
@@ -86,8 +87,7 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
     engine.write("agents", bytemuck::cast_slice(agents));
     engine.write("faults", &vec![fault::NONE; plan.agents]);
     if plan.acts_between_steps() {
-        let bounds: Vec<Bounds> = (0..plan.agents).map(|s| bounds_of(plan, s)).collect();
-        engine.write("bounds", bytemuck::cast_slice(&bounds));
+        engine.write("bounds", bytemuck::cast_slice(&bounds(plan)));
     }
     write_params(engine, plan, (0..plan.agents).flat_map(|s| plan.network.initial_parameters(plan.seed(s))).collect());
     engine.write("normalizers", bytemuck::cast_slice(&vec![INITIAL_NORMALIZER; plan.agents * plan.normalizers()]));
@@ -97,7 +97,7 @@ pub(crate) fn upload(engine: &Engine, plan: &Plan, agents: &[Agent]) {
 }
 
 /// A normaliser before the first rollout: it changes nothing.
-const INITIAL_NORMALIZER: Normalizer = Normalizer {
+pub(crate) const INITIAL_NORMALIZER: Normalizer = Normalizer {
     count: RunningSum { value: NORMALIZER_COUNT, error: 0.0 },
     mean: RunningSum { value: 0.0, error: 0.0 },
     variance: RunningSum { value: 1.0, error: 0.0 },

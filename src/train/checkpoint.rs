@@ -274,6 +274,24 @@ mod tests {
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
 
+    /// A version that did not know a buffer wrote none, and a run that does not use it can go on without.
+    #[test]
+    fn buffers_of_no_words_may_be_missing_in_a_file() {
+        let config = Config { agents: 3, envs: 8, hidden: vec![4], ..Config::default() };
+        let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
+        let words = KEPT.iter().map(|name| vec![0; Buffer::named(name).words(&plan)]).collect();
+        let whole = Checkpoint::new(&plan, 3, words, 1.5, None);
+        let without = |name: &str| {
+            let mut part = whole.clone();
+            part.words.remove(name).expect("a buffer");
+            Checkpoint::from_bytes(&part.to_bytes(&plan), &plan)
+        };
+        for name in ["bounds", "value_normalizers"] {
+            assert_eq!(without(name).as_ref(), Ok(&whole), "{name}");
+        }
+        assert_eq!(without("recent"), Err("it has no tensor `recent`".into()));
+    }
+
     /// Names, shapes and types follow from the memory map. If one of these changes, files of other versions cannot be read: it is a new format.
     #[test]
     fn a_file_of_this_format_holds_these_tensors() {
