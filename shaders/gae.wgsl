@@ -3,7 +3,10 @@
 // The reward of a truncated step gains gamma V(last observation) unless time limits count as termination (Pardo et al. 2018).
 // If rewards are normalised, each is divided by the running deviation of R_t = gamma R_{t-1} + r_t, R being 0 before an episode (Engstrom et al. 2020);
 // `update_normalizers` reads the moments of R over this rollout.
-// One lane: one environment, T steps. Reads agents, transitions, values, normalizers. Writes samples, env_statistics, faults. Twin: src/reference/gae.rs.
+// If values are normalised, V = mean + deviation * output of the critic. Samples have the output, and as their target (A + V - mean) / deviation, which is
+// output + A / deviation. `rescale_values` reads the moments of A + V over this rollout.
+// One lane: one environment, T steps. Reads agents, transitions, values, normalizers, value_normalizers. Writes samples, env_statistics, faults.
+// Twin: src/reference/gae.rs.
 
 //! import grid
 //! import agent
@@ -22,9 +25,12 @@
 @group(0) @binding(4) var<storage, read_write> env_statistics: array<EnvStatistics>;     // [s][n]
 @group(0) @binding(5) var<storage, read> normalizers: array<Normalizer>;                 // [s][O+1]
 @group(0) @binding(6) var<storage, read_write> faults: array<atomic<u32>>;               // [s]
+@group(0) @binding(7) var<storage, read> value_normalizers: array<Normalizer>;           // [s]
 
 // Steps that a lane reads at once: the loads of one do not depend on the step before it, but a loop of single steps would wait for each of them.
 const AHEAD: u32 = 8u;
+
+var<private> value_normalizer: Normalizer;  // if values are normalised
 
 // What a lane carries from a step to the one before it.
 struct Carried {
@@ -67,19 +73,22 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
             }
         }
     }
+    if (NORMALIZE_VALUES) {
+        value_normalizer = value_normalizers[s];
+    }
     let value_base = s * VALUE_ROWS * ENVS + n;
-    var carried = Carried(values[value_base + STEPS * ENVS], 0.0, 0u, MomentsOf(0.0, 0.0, 0.0), MomentsOf(0.0, 0.0, 0.0));
+    var carried = Carried(value_of(values[value_base + STEPS * ENVS]), 0.0, 0u, MomentsOf(0.0, 0.0, 0.0), MomentsOf(0.0, 0.0, 0.0));
     for (var end = STEPS; end > 0u; end -= min(end, AHEAD)) {
         var seen: array<Transition, AHEAD>;  // steps end - 1, end - 2 and so on
-        var value: array<f32, AHEAD>;
+        var output: array<f32, AHEAD>;
         for (var k = 0u; k < AHEAD; k++) {
             let t = end - min(end, k + 1u);
             seen[k] = transitions[(s * STEPS + t) * ENVS + n];
-            value[k] = values[value_base + t * ENVS];
+            output[k] = values[value_base + t * ENVS];
         }
         for (var k = 0u; k < AHEAD; k++) {
             if (k < end) {
-                step_back(s, n, end - 1u - k, seen[k], value[k], gamma, decay, reward_scale, &carried);
+                step_back(s, n, end - 1u - k, seen[k], output[k], gamma, decay, reward_scale, &carried);
             }
         }
     }
@@ -90,19 +99,24 @@ fn gae(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_in
 }
 
 fn step_back(
-    s: u32, n: u32, t: u32, transition: Transition, value: f32, gamma: f32, decay: f32, reward_scale: f32, carried: ptr<function, Carried>
+    s: u32, n: u32, t: u32, transition: Transition, output: f32, gamma: f32, decay: f32, reward_scale: f32, carried: ptr<function, Carried>
 ) {
     var reward = transition.reward;
     if (NORMALIZE_REWARDS) {
         reward *= reward_scale;
     }
     if (FINAL_ROWS > 0u && (transition.ending & TRUNCATED) != 0u) {
-        reward += gamma * values[(s * VALUE_ROWS + STEPS + 1u + t / EPISODE_LIMIT) * ENVS + n];
+        reward += gamma * value_of(values[(s * VALUE_ROWS + STEPS + 1u + t / EPISODE_LIMIT) * ENVS + n]);
     }
+    let value = value_of(output);
     let ended = (transition.ending & ENDED) != 0u;
     let delta = reward + gamma * select((*carried).value, 0.0, ended) - value;
     let advantage = delta + decay * select((*carried).advantage, 0.0, ended);
-    samples[(s * STEPS + t) * ENVS + n] = Sample(advantage, advantage + value, value, transition.log_prob);
+    var value_target = advantage + value;
+    if (NORMALIZE_VALUES) {
+        value_target = output + advantage * value_normalizer.scale;
+    }
+    samples[(s * STEPS + t) * ENVS + n] = Sample(advantage, value_target, output, transition.log_prob);
     if (!is_finite(value)) {
         atomicMin(&faults[s], FAULT_VALUE);
     }
@@ -113,4 +127,12 @@ fn step_back(
         value, advantage, (*carried).episodes + select(0u, 1u, ended), moments_push((*carried).targets, advantage + value),
         moments_push((*carried).advantages, advantage)
     );
+}
+
+// The value that an output of the critic stands for.
+fn value_of(output: f32) -> f32 {
+    if (NORMALIZE_VALUES) {
+        return value_normalizer.mean.value + output / value_normalizer.scale;
+    }
+    return output;
 }

@@ -1,6 +1,4 @@
-// Merges the rollout's observations and discounted returns into the running moments that normalise the next rollout (Chan, Golub and LeVeque 1979):
-//   n = n_a + n_b;  w = n_b / n;  d = mean_b - mean_a;  mean = mean_a + w d;  variance = (1 - w) variance_a + w variance_b + w (1 - w) d^2.
-// Late in a run w is so small that single floats would no longer change, so all three are running sums.
+// Merges the rollout's observations and discounted returns into the running moments that normalise the next rollout (shaders/shared/merged_normalizer.wgsl).
 // Nothing changes once the agent has stopped or has a fault. Moments that would overflow are a fault of the observation or the return.
 // One workgroup: one agent. Reads agents, observation_parts, env_statistics. Writes normalizers, faults. Twin: src/reference/update_normalizers.rs.
 
@@ -11,7 +9,7 @@
 //! import reduce_moments
 //! import env_statistics
 //! import fault
-//! import normalizer
+//! import merged_normalizer
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                       // [s]
 @group(0) @binding(1) var<storage, read> observation_parts: array<vec2<f32>>;        // [s][part][O]
@@ -66,19 +64,4 @@ fn store(i: u32, normalizer: Normalizer, s: u32, fault: u32) {
     } else {
         atomicMin(&faults[s], fault);
     }
-}
-
-// `old` merged with `count` more values, whose mean is `rise` above the old one, with this variance.
-fn merged(old: Normalizer, count: f32, rise: f32, variance: f32) -> Normalizer {
-    let all = running_sum_plus(old.count, count);
-    let share = count / all.value;
-    let kept = old.count.value / all.value;
-    let spread = share * kept * rise * rise;
-    // If the new values outweigh the old ones, the difference of the variances may consist only of rounding errors.
-    let replaced = RunningSum(kept * old.variance.value + share * variance + spread, 0.0);
-    var after = running_sum_plus(old.variance, share * (variance - old.variance.value) + spread);
-    if (share > 0.75) {
-        after = replaced;
-    }
-    return Normalizer(all, running_sum_plus(old.mean, share * rise), after, 1.0 / sqrt(after.value + NORMALIZER_EPSILON));
 }

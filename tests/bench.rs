@@ -35,7 +35,17 @@ fn debug_builds_are_refused_and_release_builds_report() {
         .iter()
         .copied()
         .filter(|kernel| {
-            !["reset", "minibatch_parts", "weight_gradient", "observation_moments", "update_normalizers"].contains(kernel) && !unused.contains(kernel)
+            let others = [
+                "reset",
+                "minibatch_parts",
+                "weight_gradient",
+                "adapt_rate",
+                "bound_deviations",
+                "observation_moments",
+                "update_normalizers",
+                "rescale_values",
+            ];
+            !others.contains(kernel) && !unused.contains(kernel)
         })
         .collect();
     assert_eq!(names, expected, "the kernels of an update");

@@ -348,9 +348,9 @@ fn repeated_flags_are_merged_or_refused() {
 fn every_key_has_a_flag_and_a_line_in_the_configuration() {
     let desk = Desk::new();
     let help = desk.expect(DONE, "--help").stdout;
-    let config = desk
-        .expect(DONE, "inspect config --target-return 1 --agents 2 --lr 1e-3,0.1 --hidden 7 --seed 9000000000000000000 --activation relu --target-kl 0.1")
-        .stdout;
+    // Those without a default, and some others.
+    let given = "--target-return 1 --target-kl 0.1 --desired-kl 0.01 --log-std-min -1 --log-std-max 1,2 --agents 2 --lr 1e-3,0.1 --hidden 7 --activation relu";
+    let config = desk.expect(DONE, &format!("inspect config {given} --seed 9000000000000000000")).stdout;
     for key in KEYS {
         let flag = format!("--{} ", key.name.replace('_', "-"));
         assert!(help.contains(&format!("{flag}<{}>", key.value)) || help.contains(&format!("{flag}[<{}>]", key.value)), "{flag} is missing:\n{help}");

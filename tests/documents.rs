@@ -181,7 +181,7 @@ fn buffers_hold_what_the_bindings_say() {
             let views: &[&str] = match (buffer.name, buffer.element.name()) {
                 // Bits, where each component is 0 or 1.
                 ("observations", "f32") => &["f32", "u32"],
-                ("faults", "u32") => &["atomic<u32>"],
+                ("faults", "u32") => &["atomic<u32>", "u32"],
                 (_, "f32") => &["f32", "vec4<f32>"],
                 (_, other) => &[other],
             };

@@ -116,6 +116,7 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
         "env=Probe/Masked hidden=8,5",
         "env=Pendulum-v1 hidden=17,9 normalize_observations=true normalize_rewards=true",
+        "env=Pendulum-v1 hidden=7 normalize_values=true log_std_max=-0.5",
     ] {
         let (plan, checkpoint) = learned(gpu(), keys);
         let environment: &Environment = &plan.environment;
@@ -149,7 +150,9 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
                 .collect();
             let [actor, critic] = [ACTOR, CRITIC].map(|network| dense::forward(&plan.network, network, &block, seen.clone()).head);
             near(outputs, &actor[..actions.outputs()], keys);
-            near(&[*value], &critic[..1], keys);
+            let value_normalizers: Vec<Normalizer> = bytemuck::pod_collect_to_vec(&checkpoint.words_of("value_normalizers", &[agent]));
+            let value_of = |output: f64| value_normalizers.first().map_or(output, |of| f64::from(of.mean.value) + output / f64::from(of.scale));
+            near(&[*value], &[value_of(critic[0])], keys);
             let legal = |k: usize| masks.get(i).is_none_or(|mask| mask[k]);
             let best = |first: usize, count: usize| {
                 let mut among = (first..first + count).filter(|&k| legal(k));
@@ -177,6 +180,10 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
         let layer = plan.network.layers[0];
         assert_eq!(weight.shape(), [layer.outputs, inputs]);
         let values: Vec<f32> = bytemuck::pod_collect_to_vec(weight.data());
+        if plan.config.log_std_max.is_some() {
+            let log_std: Vec<f32> = bytemuck::pod_collect_to_vec(tensors.tensor("log_std").unwrap().data());
+            assert!(log_std.iter().all(|&value| value <= -0.5), "{log_std:?}");
+        }
         for k in 0..layer.outputs {
             for m in 0..inputs {
                 assert_eq!(f64::from(values[k * inputs + m]), block[plan.network.block() + layer.weight(m, k)]);

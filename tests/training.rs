@@ -11,7 +11,7 @@ use ppo_gpu::program::plan::Plan;
 use ppo_gpu::spec::config::Config;
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::metrics::Row;
-use ppo_gpu::spec::records::MetricsRow;
+use ppo_gpu::spec::records::{MetricsRow, Normalizer};
 use ppo_gpu::support::fault::Divergence;
 use ppo_gpu::train::trainer::{Saving, Trainer};
 use ppo_gpu::{Error, Player, PlayerOptions, Result};
@@ -122,7 +122,11 @@ fn gradient_steps_of_a_dispatch_do_not_change_results() {
 #[test]
 fn an_update_reads_only_checkpointed_buffers_of_earlier_ones() {
     for env in KINDS {
-        for keys in ["", "agents=2 normalize_observations=true normalize_rewards=true target_kl=0.01 anneal_clip=true"] {
+        for keys in [
+            "",
+            "agents=2 normalize_observations=true normalize_rewards=true target_kl=0.01 anneal_clip=true",
+            "agents=2 normalize_values=true desired_kl=0.001,0.1 log_std_max=-0.01",
+        ] {
             let config = config(None, &format!("{SMALL} env={env} {keys}"));
             let (mut rows, mut checkpoints) = (Vec::new(), Vec::new());
             let mut whole = trainer_of(&config, "auto");
@@ -526,5 +530,118 @@ fn cartpole_is_learned() {
         let env_steps = u64::from(last.update) * u64::from(config.envs) * u64::from(config.steps);
         assert!(last.mean_return.unwrap() >= 475.0 && last.window == 100, "mean return {:?} after {env_steps} steps", last.mean_return);
         assert!(env_steps <= 800_000);
+    }
+}
+
+// ---- agents that are kept within bounds
+
+/// Trains, and returns for each update the logarithms of each agent's standard deviations.
+fn log_stds(trainer: &mut Trainer) -> Vec<Vec<Vec<f32>>> {
+    let plan = trainer.plan().clone();
+    let head = plan.network.layers[plan.network.layers.len() - 1];
+    let of = |params: &[f32]| (plan.network.weighted..plan.environment.actions.outputs()).map(|k| params[head.bias(k)]).collect();
+    let of_agents = |params: Vec<f32>| params.chunks(plan.network.padded_parameters()).map(of).collect();
+    let mut all = vec![of_agents(trainer.parameters().unwrap())];
+    trainer
+        .run_saving(Saving::Updates(1), &mut |update| {
+            all.extend(update.checkpoint.map(|checkpoint| of_agents(checkpoint.parameters())));
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    all
+}
+
+/// An entropy bonus draws the deviations of Probe/Target up, and its reward draws them down. Whichever does, each agent's stay within its own bounds from
+/// the beginning, reach the one they are drawn to, and leave it when they are drawn back.
+#[test]
+fn deviations_stay_within_their_bounds_and_are_not_stuck_there() {
+    let keys = "env=Probe/Target envs=64 steps=16 minibatches=4 epochs=4 hidden=8 lr=1e-2 anneal_lr=false agents=2 total_steps=40960";
+    let bounds = "log_std_min=-0.5,-0.25 log_std_max=-0.125,0.25";
+    let (low, high) = ([-0.5, -0.25], [-0.125, 0.25]);
+    let check = |all: &[Vec<Vec<f32>>], reached: [f32; 2]| {
+        for (s, reached) in reached.into_iter().enumerate() {
+            assert!(all.iter().flat_map(|agents| &agents[s]).all(|value| (low[s]..=high[s]).contains(value)), "agent {s}: {all:?}");
+            // A bound is a float, and projected to it exactly; which dimensions are there after the last step is chance.
+            assert!((0..2).all(|d| all.iter().any(|agents| agents[s][d] == reached)), "agent {s} does not reach {reached}: {all:?}");
+        }
+    };
+    let mut wide = trainer_of(&config(None, &format!("{keys} {bounds} entropy_coef=1")), "auto");
+    let all = log_stds(&mut wide);
+    // It begins at 0, which is above one agent's largest.
+    assert_eq!(all[0], [[-0.125; 2], [0.0; 2]]);
+    check(&all, high);
+    let mut narrow = trainer_of(&config(None, &format!("{keys} {bounds} entropy_coef=0")), "auto");
+    narrow.adopt(&wide.checkpoint().unwrap(), None);
+    check(&log_stds(&mut narrow), low);
+    // What is adopted is brought within the bounds at once.
+    let mut other = trainer_of(&config(None, &format!("{keys} log_std_min=0.5 entropy_coef=0 total_steps=1024")), "auto");
+    other.adopt(&narrow.checkpoint().unwrap(), Some(0));
+    assert!(log_stds(&mut other).iter().flatten().flatten().all(|&value| value == 0.5));
+    // Without bounds they go further, or this would show nothing.
+    let free = log_stds(&mut trainer_of(&config(None, &format!("{keys} entropy_coef=1 total_steps=20480")), "auto"));
+    assert!(free.last().unwrap().iter().flatten().all(|&value| value > 0.25), "{free:?}");
+    let free = log_stds(&mut trainer_of(&config(None, &format!("{keys} entropy_coef=0")), "auto"));
+    assert!(free.last().unwrap().iter().flatten().all(|&value| value < -0.5), "{free:?}");
+}
+
+/// Every divergence is above the desired one of the first agent, and below that of the second: their rates change by 1.5 in each gradient step but an update's
+/// first, up to their bounds. The third one's follows its own divergence, the same beside others as alone.
+#[test]
+fn learning_rates_follow_the_divergence() {
+    let keys = format!("{SMALL} env=Probe/Target anneal_lr=false total_steps=1536");
+    let together = format!("{keys} agents=3 desired_kl=1e-9,1e9,0.01 lr_min=1e-4 lr_max=2e-2");
+    let mut trainer = trainer_of(&config(None, &together), "auto");
+    let rows = train(&mut trainer).unwrap();
+    let rates = |s: u32| rows.iter().filter(|row| row.agent == s).map(|row| row.learning_rate).collect::<Vec<f32>>();
+    let chain = |factor: f32| (0..5).fold(3e-3f32, |rate, _| (rate * factor).clamp(1e-4, 2e-2));
+    // A device's product of two floats is rounded to nearest, and so is this.
+    assert_eq!((rates(0)[0], rates(1)[0]), (chain(1.0 / 1.5), chain(1.5)));
+    assert_eq!((rates(0)[2..].to_vec(), rates(1)[2..].to_vec()), (vec![1e-4; 6], vec![2e-2; 6]));
+    assert!(rates(2).iter().any(|&rate| rate != 3e-3) && rates(2) != rates(0) && rates(2) != rates(1), "{:?}", rates(2));
+    assert!(rows.iter().all(|row| row.gradient_steps == 6));
+    let (alone, rows_alone) = outcome(&format!("{keys} seed=2 desired_kl=0.01 lr_min=1e-4 lr_max=2e-2"));
+    let parameters = trainer.parameters().unwrap();
+    assert_eq!(parameters[2 * alone.len()..].iter().map(|value| value.to_bits()).collect::<Vec<_>>(), alone);
+    assert_eq!(rows_alone.len(), 8);
+    // The rate is part of the state.
+    let saved: Vec<f32> = trainer.checkpoint().unwrap().agents().iter().map(|agent| agent.lr).collect();
+    assert_eq!(saved, [0, 1, 2].map(|s| *rates(s).last().unwrap()));
+    // Annealing multiplies it: in the last of 8 updates by 1/8.
+    let annealed = train(&mut trainer_of(&config(None, &format!("{together} anneal_lr=true")), "auto")).unwrap();
+    assert_eq!(annealed.iter().filter(|row| row.agent == 1).map(|row| row.learning_rate).next_back(), Some(2e-2 * 0.125));
+}
+
+/// One step that pays 4,000 or 6,000, as observed.
+const LARGE: &str = "
+//! import rng
+const OBSERVATION: u32 = 1u;
+const ACTIONS: u32 = 2u;
+const TIME_LIMIT: u32 = 1u;
+struct EnvState { x: f32 }
+fn env_reset(rng: ptr<function, Rng>) -> EnvState { return EnvState(select(-1.0, 1.0, rng_below(rng, 2u) == 1u)); }
+fn env_step(state: ptr<function, EnvState>, action: u32, rng: ptr<function, Rng>) -> Outcome { return Outcome(5000.0 + 1000.0 * (*state).x, true); }
+fn env_observe(state: EnvState) -> array<f32, OBSERVATION> { return array(state.x); }
+";
+
+/// A critic whose outputs have to grow to thousands at a learning rate of 0.01 has not begun to tell two values apart when one that predicts normalised values
+/// explains them.
+#[test]
+fn large_values_are_learned_where_values_are_normalised() {
+    for (normalizes, expected) in [(true, 0.95..=1.0), (false, -1.0..=0.5)] {
+        let keys = format!("envs=32 steps=16 minibatches=4 epochs=4 hidden=16 agents=2 lr=1e-2 total_steps=10240 normalize_values={normalizes}");
+        let plan = Plan::with_environment(&config(None, &keys), Environment::parse("large", LARGE).unwrap(), profile("auto")).unwrap();
+        let mut trainer = Trainer::new(gpu(), plan).unwrap();
+        let rows = train(&mut trainer).unwrap();
+        let last = &rows[rows.len() - 2..];
+        assert!(last.iter().all(|row| expected.contains(&row.explained_variance)), "{normalizes}: {:?}", last.iter().map(|row| row.explained_variance));
+        if normalizes {
+            let words = trainer.checkpoint().unwrap().words("value_normalizers").to_vec();
+            let normalizers: Vec<Normalizer> = bytemuck::pod_collect_to_vec(&words);
+            for normalizer in normalizers {
+                // Of 10,240 values of 5,000 +- 1,000: five standard errors of the mean are 50. The first, of mean 0 and variance 1, counts for 1e-4.
+                assert!((normalizer.mean.value - 5000.0).abs() < 50.0, "{normalizer:?}");
+                assert!((1.0 / normalizer.scale - 1000.0).abs() < 10.0, "{normalizer:?}");
+            }
+        }
     }
 }

@@ -50,12 +50,16 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
         "sum_gradient" => (0, 4 * (rows * columns + plan.tape.rows * taped + plan.gradient_columns())),
         // Reads the gradient; reads and writes parameters and both moments.
         "adam" => (0, 4 * plan.network.padded_parameters() * 7),
+        // A few words each.
+        "adapt_rate" => (0, 64),
+        "bound_deviations" => (0, 8 * (plan.environment.actions.outputs() - plan.network.weighted)),
         "learn" => {
             let samples = plan.learn_steps * plan.minibatch;
             (6 * (actor + critic) * samples, samples * NETWORKS * (observation + action + sample) + 4 * plan.network.padded_parameters() * 6)
         }
         "observation_moments" => (0, plan.batch * observation),
         "update_normalizers" => (0, plan.envs * 32 + plan.observation_parts * 2 * observation),
+        "rescale_values" => (0, plan.envs * 32),
         // How far `report` reads depends on how many episodes ended, and of other kernels nothing is known.
         _ => (0, 0),
     };

@@ -19,11 +19,12 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Configurations that together cover every kernel: each kind of action, masks, full normalisation, and the networks that most people train.
-const SUBJECTS: [(&str, &str); 4] = [
+const SUBJECTS: [(&str, &str); 5] = [
     ("one choice, many environments", "env=CartPole-v1 envs=4096"),
     ("several choices, few environments", "env=Probe/Choice hidden=16"),
     ("choices that may be illegal", "env=Probe/Masked hidden=16 activation=relu"),
     ("continuous actions, everything normalised", "env=Probe/Target hidden=16 normalize_observations=true normalize_rewards=true target_kl=0.01"),
+    ("agents that are kept within bounds, normalised values", "env=Probe/Target hidden=8 desired_kl=0.01 log_std_min=-1.0 normalize_values=true"),
 ];
 /// What is trained twice, and must come to the same bits: the default network on a GPU. Software drivers, which take seconds to compile it, get a smaller one.
 const TWICE: &str = "envs=64 steps=32 agents=2 total_steps=8192";

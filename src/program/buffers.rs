@@ -2,7 +2,7 @@
 
 use crate::program::plan::{Plan, WINDOW};
 use crate::spec::network::NETWORKS;
-use crate::spec::records::{Agent, EnvStatistics, Losses, MetricsRow, Normalizer, Sample, Stored, Transition, Type};
+use crate::spec::records::{Agent, Bounds, EnvStatistics, Losses, MetricsRow, Normalizer, Sample, Stored, Transition, Type};
 
 /// One buffer. Its name is the same in WGSL, here, in the reference and in the documents.
 pub struct Buffer {
@@ -185,6 +185,7 @@ macro_rules! buffers {
 
 buffers! {
     #[kept] agents [Agents]: Agent, "hyper-parameters of each agent, and its counters";
+    #[kept] bounds [Agents]: Bounds if |plan| plan.acts_between_steps(), "what each agent is kept within: its learning rate, the KL divergence, the logarithms of its standard deviations";
     #[kept] faults [Agents]: u32, "code of the first thing that went wrong, 0xffffffff while nothing did";
     #[kept] params [Agents, Parameters]: f32, "parameters, actor then critic, rows padded to 4 columns";
     #[kept] first_moments [Agents, Parameters]: f32, "Adam's running mean of gradients";
@@ -193,11 +194,12 @@ buffers! {
     observations [Agents, ObservationRows, Environments, ObservationWords]: f32, "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1";
     actions [Agents, Steps, Environments, ActionWords]: u32, "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not";
     transitions [Agents, Steps, Environments]: Transition, "log-probability of the action, reward, how the step ended, return and length so far";
-    values [Agents, ObservationRows, Environments]: f32, "value of each row of observations";
-    samples [Agents, Steps, Environments]: Sample, "advantage, target, value and log-probability: what a gradient step reads of a step";
+    values [Agents, ObservationRows, Environments]: f32, "value of each row of observations, normalised if values are";
+    samples [Agents, Steps, Environments]: Sample, "advantage, target, value and log-probability: what a gradient step reads of a step; target and value are normalised if values are";
     #[kept] env_statistics [Agents, Environments]: EnvStatistics, "episodes finished in the rollout; mean and squared deviations of targets, advantages and, where rewards are normalised, discounted returns";
     observation_parts [Agents, ObservationParts, Components]: [f32; 2] if |plan| plan.config.normalize_observations, "mean and squared deviations of parts of the rollout's observations";
     #[kept] normalizers [Agents, Normalized]: Normalizer, "running moments that each component of the observation, and the reward, is normalised by";
+    #[kept] value_normalizers [Agents]: Normalizer if |plan| plan.config.normalize_values, "running moments of the targets, that values are normalised by";
     moment_parts [Agents, Epochs, Minibatches, MomentParts]: [f32; 2] if |plan| plan.moment_parts > 1, "mean and squared deviations of parts of each minibatch's advantages";
     moments [Agents, Epochs, Minibatches]: [f32; 2], "mean and standard deviation of each minibatch's advantages";
     tape [Agents, Networks, TapeTiles, TapeUnits, Tile]: f32 if |plan| plan.tape.units > 0, "inputs of wide layers, and the loss's slopes at their outputs, for each sample of a pass";

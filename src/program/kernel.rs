@@ -96,10 +96,13 @@ kernels! {
     weight_gradient "gradients of the weights of wide layers, from what `gradient` left on the tape"
         |plan| (Team { lanes: tape::LANES, samples: tape::LANES }, plan.tape.rows * plan.tape.blocks, NETWORKS);
     sum_gradient "adds the rows in fixed order; squared norm of the parts" |plan| (REDUCE, plan.norm_parts, 1);
+    adapt_rate "adapts the learning rate to the KL divergence" |_| (REDUCE, 1, 1);
     adam "clips by global norm and makes one Adam step" |plan| (REDUCE, (plan.network.padded_parameters() / 4).div_ceil(REDUCE.lanes), 1);
+    bound_deviations "keeps the logarithms of standard deviations within their bounds" |_| (REDUCE, 1, 1);
     learn "the work of the last three for several minibatches, where these are small" |plan| (Team { lanes: NETWORKS * plan.lanes, samples: plan.tile }, plan.learn_steps.min(1), 1);
     observation_moments "mean and deviation of the rollout's observations, in parts" |plan| (REDUCE, plan.observation_parts, 1);
     update_normalizers "merges them, and discounted returns, into running moments" |_| (REDUCE, 1, 1);
+    rescale_values "merges targets into running moments, and rescales the critic's last layer" |_| (REDUCE, 1, 1);
     report "one row of metrics for each agent; advances the counters" |_| (REDUCE, 1, 1);
 }
 

@@ -179,7 +179,9 @@ impl Plan {
         let passes = tiles.div_ceil(gradient_rows * tiles_per_pass);
         let gradient_steps = config.epochs as usize * minibatches;
         let most_learned = (profile.tiles_learned as usize).min(loops) / tiles;
-        let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes);
+        // What happens to an agent between gradient steps is a kernel of its own.
+        let apart = config.desired_kl.is_some() || bounds_deviations(config, &environment);
+        let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes) && !apart;
         // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
         // the rounds of all loops of a dispatch together.
         let most_steps = if lanes_are_units && environment.loops && !environment.built_in {
@@ -311,6 +313,21 @@ impl Plan {
     /// Running moments of each agent: one for each component of the observation, and one for the return; none where nothing is normalised.
     pub fn normalizers(&self) -> usize {
         if self.config.normalize_observations || self.config.normalize_rewards { self.environment.observation + 1 } else { 0 }
+    }
+
+    /// Whether the logarithms of standard deviations are kept within bounds.
+    pub fn bounds_deviations(&self) -> bool {
+        bounds_deviations(&self.config, &self.environment)
+    }
+
+    /// Whether the learning rate adapts to the KL divergence.
+    pub fn adapts_rate(&self) -> bool {
+        self.config.desired_kl.is_some()
+    }
+
+    /// Whether kernels keep agents within their bounds between gradient steps.
+    pub fn acts_between_steps(&self) -> bool {
+        self.adapts_rate() || self.bounds_deviations()
     }
 
     /// Words of an action's mask: a bit for each output of the actor; none where every action is legal.
@@ -475,6 +492,7 @@ impl Plan {
             ("DETERMINISTIC", Bool(self.deterministic)),
             ("NORMALIZE_OBSERVATIONS", Bool(self.config.normalize_observations)),
             ("NORMALIZE_REWARDS", Bool(self.config.normalize_rewards)),
+            ("NORMALIZE_VALUES", Bool(self.config.normalize_values)),
             ("NORMALIZE_ADVANTAGES", Bool(self.normalizes_advantages())),
             ("NORMALIZER_EPSILON", F32(NORMALIZER_EPSILON)),
             ("OBSERVATION_CLIP", F32(OBSERVATION_CLIP)),
@@ -554,6 +572,12 @@ pub enum Constant {
 /// At most `most` parts of `n` things that are equally long, save the last; none is empty.
 fn equal_parts(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most))
+}
+
+/// Whether the logarithms of standard deviations are kept within bounds.
+fn bounds_deviations(config: &Config, environment: &Environment) -> bool {
+    let actions = &environment.actions;
+    (config.log_std_min.is_some() || config.log_std_max.is_some()) && actions.weighted() < actions.outputs()
 }
 
 /// The divisor of `n` nearest to `wish`; the smaller one of two.

@@ -79,7 +79,13 @@ pub fn training(plan: &Plan) -> Program {
                 }
             }
             then(kernel::sum_gradient(plan), step);
+            if plan.adapts_rate() {
+                then(kernel::adapt_rate(plan), step);
+            }
             then(kernel::adam(plan), step);
+            if plan.bounds_deviations() {
+                then(kernel::bound_deviations(plan), step);
+            }
         }
     }
     // Update the moments of the observations, by which the next rollout is normalised.
@@ -88,6 +94,10 @@ pub fn training(plan: &Plan) -> Program {
     }
     if plan.normalizers() > 0 {
         then(kernel::update_normalizers(plan), 0);
+    }
+    // Update the moments by which values are normalised from then on, and the critic with them.
+    if plan.config.normalize_values {
+        then(kernel::rescale_values(plan), 0);
     }
     // Report one row for each agent and advance the counters.
     then(kernel::report(plan), 0);

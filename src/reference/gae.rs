@@ -2,6 +2,7 @@
 //! δ_t = r_t + γ·(1 − ended_t)·V_(t+1) − V_t, Â_t = δ_t + γλ·(1 − ended_t)·Â_(t+1), target_t = Â_t + V_t.
 //!
 //! Where rewards are normalised, each is divided by the running deviation of R_t = γ·R_(t−1) + r_t, R being 0 before an episode (Engstrom et al. 2020).
+//! Where values are normalised, V = μ + σ·output of the critic; samples have the output, and output + Â/σ, which is (Â + V − μ)/σ, as its target.
 //! The reward of a truncated step gains γ·V(last observation), unless time limits count as termination (Pardo et al. 2018).
 
 use crate::program::plan::Plan;
@@ -29,7 +30,12 @@ pub fn gae<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory<R>) -> Result<
 /// The rollout of environment `n` of agent `s`.
 fn environment<R: Real>(plan: &Plan, agent: &Agent, s: usize, n: usize, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
     let (gamma, i) = (R::from_f32(agent.gamma), s * plan.envs + n);
-    let value_of = |memory: &Memory<R>, row: usize| memory.buffer("values").f(layouts::value(plan, s, row, n));
+    let normalizer = plan.config.normalize_values.then(|| RunningMoments::read_from(memory.buffer("value_normalizers"), s));
+    let output_of = |memory: &Memory<R>, row: usize| memory.buffer("values").f(layouts::value(plan, s, row, n));
+    let value_of = |memory: &Memory<R>, row: usize| {
+        let output = output_of(memory, row);
+        normalizer.map_or(output, |normalizer| normalizer.mean.value + output / normalizer.scale)
+    };
     let (mut discounted, mut returns, mut reward_scale) = (RunningSum::zero(), Vec::new(), R::one());
     if plan.config.normalize_rewards {
         reward_scale = RunningMoments::read(plan, memory, s, plan.environment.observation).scale;
@@ -69,11 +75,13 @@ fn environment<R: Real>(plan: &Plan, agent: &Agent, s: usize, n: usize, memory: 
         let delta = reward + gamma * next_value - value;
         let advantage = delta + gamma * R::from_f32(agent.gae_lambda) * next_advantage;
         let target = advantage + value;
+        let output = output_of(memory, t);
+        let value_target = normalizer.map_or(target, |normalizer| output + advantage * normalizer.scale);
 
         let samples = memory.buffer_mut("samples");
         samples.write(word!(Sample[b].advantage), advantage);
-        samples.write(word!(Sample[b].value_target), target);
-        samples.write(word!(Sample[b].value), value);
+        samples.write(word!(Sample[b].value_target), value_target);
+        samples.write(word!(Sample[b].value), output);
         samples.write(word!(Sample[b].log_prob), log_prob);
         let site = Site { kernel: "gae", agent: s, index: t * plan.envs + n };
         fault::check(memory, site, value, fault::VALUE, "whether the value is finite")?;

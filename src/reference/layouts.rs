@@ -115,7 +115,11 @@ pub struct RunningMoments<R> {
 impl<R: Real> RunningMoments<R> {
     /// Those of component `k` of agent `s`'s observations, or, after the last one, of its discounted returns.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, k: usize) -> Self {
-        let (normalizers, i) = (memory.buffer("normalizers"), s * plan.normalizers() + k);
+        Self::read_from(memory.buffer("normalizers"), s * plan.normalizers() + k)
+    }
+
+    /// Those of element `i` of some normalisers.
+    pub fn read_from(normalizers: &Cells<R>, i: usize) -> Self {
         RunningMoments {
             count: RunningSum::read(normalizers, word!(Normalizer[i].count)),
             mean: RunningSum::read(normalizers, word!(Normalizer[i].mean)),
@@ -126,7 +130,11 @@ impl<R: Real> RunningMoments<R> {
 
     /// Stores them where [`RunningMoments::read`] finds them.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, k: usize) {
-        let (normalizers, i) = (memory.buffer_mut("normalizers"), s * plan.normalizers() + k);
+        self.write_to(memory.buffer_mut("normalizers"), s * plan.normalizers() + k);
+    }
+
+    /// Stores them where [`RunningMoments::read_from`] finds them.
+    pub fn write_to(&self, normalizers: &mut Cells<R>, i: usize) {
         self.count.write(normalizers, word!(Normalizer[i].count));
         self.mean.write(normalizers, word!(Normalizer[i].mean));
         self.variance.write(normalizers, word!(Normalizer[i].variance));

@@ -5,6 +5,8 @@
 //! rounding could decide it either way ([`Ambiguous`]).
 
 pub mod adam;
+pub mod adapt_rate;
+pub mod bound_deviations;
 pub mod compare;
 pub mod decision;
 pub mod dense;
@@ -23,6 +25,7 @@ pub mod observation_moments;
 pub mod policy;
 pub mod real;
 pub mod report;
+pub mod rescale_values;
 pub mod reset;
 pub mod rollout;
 pub mod sampled;

@@ -4,14 +4,16 @@ use crate::program::buffers::BUFFERS;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::program::schedule::{self, Step};
+use crate::reference::layouts::RunningMoments;
 use crate::reference::memory::{Cell, Memory};
 use crate::reference::real::Real;
 use crate::reference::tracked::Tracked;
 use crate::reference::walk::run;
-use crate::reference::{fault, layouts, loss};
+use crate::reference::{dense, fault, layouts, loss};
 use crate::spec::config::{Activation, Config, PerAgent, TimeLimit};
+use crate::spec::network::CRITIC;
 use crate::spec::records::{Losses, MetricsRow, Sample, Transition, word};
-use crate::train::agents::agent_rows;
+use crate::train::agents::{INITIAL_NORMALIZER, agent_rows};
 
 fn config() -> Config {
     Config { envs: 3, steps: 35, agents: 2, minibatches: 5, epochs: 2, hidden: vec![7, 6], ..Config::default() }
@@ -33,6 +35,8 @@ fn memory<R: Real>(plan: &Plan) -> Memory<R> {
         words.get_mut(name).unwrap().fill(0);
     }
     words.get_mut("faults").unwrap().fill(fault::NONE);
+    let normalizers = vec![INITIAL_NORMALIZER; if plan.config.normalize_values { plan.agents } else { 0 }];
+    words.insert("value_normalizers", bytemuck::pod_collect_to_vec(&normalizers));
     Memory::from_words(words)
 }
 
@@ -159,6 +163,49 @@ fn check_gradient(config: &Config) {
         }
     }
     assert!(largest > 0.05, "slopes of at most {largest} test nothing");
+}
+
+/// The critic's head and the moments change together, and no value with them; samples hold what is normalised by the moments of before.
+#[test]
+fn new_moments_change_no_value() {
+    let plan = plan(&Config { normalize_values: true, ..config() });
+    let (program, mut memory) = (schedule::training(&plan), memory::<f64>(&plan));
+    walk(&plan, &mut memory, &program.once);
+    let value = |memory: &Memory<f64>, s: usize, i: usize| {
+        let parameters = plan.network.padded_parameters();
+        let params = memory.buffer("params").reals(s * parameters..(s + 1) * parameters);
+        let observation = layouts::stored_observation(&plan, memory, layouts::observation(&plan, s, i / plan.envs, i % plan.envs));
+        let normalizer = RunningMoments::read_from(memory.buffer("value_normalizers"), s);
+        normalizer.mean.value + dense::forward(&plan.network, CRITIC, &params, observation).head[0] / normalizer.scale
+    };
+    let all = |memory: &Memory<f64>| (0..plan.agents * plan.batch).map(|i| value(memory, i / plan.batch, i % plan.batch)).collect::<Vec<_>>();
+    for update in 0..3 {
+        let before = (0..plan.agents).map(|s| RunningMoments::read_from(memory.buffer("value_normalizers"), s)).collect::<Vec<_>>();
+        let (mut values, mut changed) = (Vec::new(), Vec::new());
+        for &Step::Dispatch(dispatch) in &program.update {
+            if dispatch.kernel == "rescale_values" {
+                values = all(&memory);
+            }
+            run(&plan, dispatch, &mut memory).unwrap();
+            if dispatch.kernel == "rescale_values" {
+                changed = all(&memory);
+            }
+        }
+        let largest = values.iter().zip(&changed).map(|(a, b)| (a - b).abs() / (1.0 + a.abs())).fold(0.0, f64::max);
+        assert!(largest < 1e-12, "update {update}: a value changed by {largest}");
+        for (s, old) in before.iter().enumerate() {
+            let new = RunningMoments::read_from(memory.buffer("value_normalizers"), s);
+            assert!(new.mean.value != old.mean.value && new.scale != old.scale, "update {update} changes the moments");
+            for b in s * plan.batch..(s + 1) * plan.batch {
+                let sample = |field: usize| memory.buffer("samples").f(b * Sample::WORDS + field);
+                let error = (sample(word!(Sample.value_target)) - sample(word!(Sample.value))) / old.scale - sample(word!(Sample.advantage));
+                assert!(error.abs() < 1e-10, "{error}");
+            }
+        }
+    }
+    // Every reward is 1, and episodes of poles that nobody balances take about 20 steps.
+    let moments = RunningMoments::read_from(memory.buffer("value_normalizers"), 0);
+    assert!((2.0..20.0).contains(&moments.mean.value) && (0.05..1.0).contains(&moments.scale), "{moments:?}");
 }
 
 #[test]

@@ -49,19 +49,38 @@ pub fn update_normalizers<R: Real>(plan: &Plan, _index: u32, memory: &mut Memory
 }
 
 /// Moments that are to be merged into running ones.
-struct Added<R> {
+pub struct Added<R> {
     /// Number of values.
-    count: usize,
+    pub count: usize,
     /// Their mean less the running one.
-    rise: R,
+    pub rise: R,
     /// Their variance.
-    variance: R,
+    pub variance: R,
 }
 
-/// mean = mean_a + w·d, variance = (1 − w)·variance_a + w·variance_b + w·(1 − w)·d², where d = mean_b − mean_a and w = n_b/(n_a + n_b). Merges the site's
-/// moments, unless they would not be finite.
+/// Merges the site's moments, unless they would not be finite.
 fn merge<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, added: Added<R>, fault: fault::Fault) -> Result<(), Ambiguous> {
-    let old = RunningMoments::read(plan, memory, site.agent, site.index);
+    let after = merged(RunningMoments::read(plan, memory, site.agent, site.index), added, site)?;
+    if are_finite(memory, site, &after, fault)? {
+        after.write(plan, memory, site.agent, site.index);
+    }
+    Ok(())
+}
+
+/// Whether moments are finite; notes `fault` for the site's agent where they are not.
+///
+/// # Errors
+/// When rounding could decide it either way.
+pub fn are_finite<R: Real>(memory: &mut Memory<R>, site: Site, moments: &RunningMoments<R>, fault: fault::Fault) -> Result<bool, Ambiguous> {
+    let mean = fault::check(memory, site, moments.mean.value, fault, "whether the mean is finite")?;
+    Ok(fault::check(memory, site, moments.variance.value, fault, "whether the variance is finite")? && mean)
+}
+
+/// mean = mean_a + w·d, variance = (1 − w)·variance_a + w·variance_b + w·(1 − w)·d², where d = mean_b − mean_a and w = n_b/(n_a + n_b).
+///
+/// # Errors
+/// When rounding could decide either way how variances are merged.
+pub fn merged<R: Real>(old: RunningMoments<R>, added: Added<R>, site: Site) -> Result<RunningMoments<R>, Ambiguous> {
     let count = R::from_f64(added.count as f64);
     let all = old.count.plus(count);
     let (share, kept) = (count / all.value, old.count.value / all.value);
@@ -72,17 +91,10 @@ fn merge<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, added: Added<
     } else {
         old.variance.plus(share * (added.variance - old.variance.value) + spread)
     };
-    let after = RunningMoments {
+    Ok(RunningMoments {
         count: all,
         mean: old.mean.plus(share * added.rise),
         variance,
         scale: R::one() / (variance.value + R::from_f32(NORMALIZER_EPSILON)).sqrt(),
-    };
-    let finite = |x: R, quantity| site.decide(x.finite(), quantity);
-    if finite(after.mean.value, "whether the mean is finite")? && finite(after.variance.value, "whether the variance is finite")? {
-        after.write(plan, memory, site.agent, site.index);
-    } else if fault.code() < memory.buffer("faults").u(site.agent) {
-        memory.buffer_mut("faults").write_word(site.agent, fault.code());
-    }
-    Ok(())
+    })
 }

@@ -7,8 +7,8 @@ use crate::reference::environments::twin::twin;
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::reference::{
-    adam, evaluate, gae, gradient, learn, minibatch_moments, minibatch_parts, observation_moments, report, reset, rollout, sum_gradient, update_normalizers,
-    weight_gradient,
+    adam, adapt_rate, bound_deviations, evaluate, gae, gradient, learn, minibatch_moments, minibatch_parts, observation_moments, report, rescale_values, reset,
+    rollout, sum_gradient, update_normalizers, weight_gradient,
 };
 
 /// Whether the reference covers the kernel called `name`: all kernels, except steps of environments that it does not know.
@@ -38,5 +38,5 @@ fn done_by<R: Real>(name: &str) -> Option<Done<R>> {
     macro_rules! kernels {
         ($($name:ident)*) => { match name { $(stringify!($name) => Some($name::$name),)* _ => None } };
     }
-    kernels!(reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adam learn observation_moments update_normalizers report)
+    kernels!(reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report)
 }

@@ -101,7 +101,7 @@ pub fn resume(path: &Path, which: Which, changes: &toml::Table, observers: Obser
         }
         prepared.trainer.restore(checkpoint);
         // A checkpoint from before a rollback has a larger learning rate.
-        prepared.trainer.set_learning_rates(&config.lr)?;
+        set_rates(&mut prepared.trainer, &config.lr, &saved.manifest.rollbacks, checkpoint.updates)?;
         let updates = checkpoint.updates;
         if checkpoint.agents().iter().all(Agent::has_stopped) {
             prepared
@@ -187,6 +187,7 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
             ("the action", environment.actions.describe()),
             ("normalize_observations", config.normalize_observations.to_string()),
             ("normalize_rewards", config.normalize_rewards.to_string()),
+            ("normalize_values", config.normalize_values.to_string()),
         ]
     };
     for ((key, new), (_, old)) in of(child).into_iter().zip(of(parent)) {
@@ -313,7 +314,8 @@ fn attempt(trainer: &mut Trainer, directory: &Directory, manifest: &Manifest, re
         0 => Saving::Period(CHECKPOINT_PERIOD),
         updates => Saving::Updates(updates),
     };
-    let mut saved = None;
+    // The state that a rollback went back to is saved already, with the learning rates of before.
+    let mut saved = manifest.rollbacks.iter().map(|rollback| rollback.to_update).find(|&updates| updates > 0 && updates == trainer.updates());
     let outcome = trainer.run_saving(saving, &mut |Update { rows, checkpoint }| {
         let flow = recorder.observe(&rows);
         if let Some(checkpoint) = checkpoint {
@@ -358,17 +360,34 @@ fn go_back(trainer: &mut Trainer, directory: &Directory, manifest: &mut Manifest
     let lr = if config.agents == 1 { PerAgent::Same(halved(0)) } else { PerAgent::Each((0..config.agents as usize).map(halved).collect()) };
     for Divergence { agent, update, what, .. } in &diverged {
         let (count, rate) = (manifest.rollbacks.len() + 1, lr.of(*agent as usize));
-        recorder.display.note(&format!(
-            "agent {agent} diverged in update {update}: {what}. Back to update {} with a learning rate of {rate:e} ({count} of {})",
-            last.updates, config.rollbacks
-        ));
+        let rate = if config.desired_kl.is_some() { "half of its learning rate".into() } else { format!("a learning rate of {rate:e}") };
+        recorder
+            .display
+            .note(&format!("agent {agent} diverged in update {update}: {what}. Back to update {} with {rate} ({count} of {})", last.updates, config.rollbacks));
     }
     let all = |lr: &PerAgent| (0..config.agents as usize).map(|s| lr.of(s)).collect();
     manifest.rollbacks.push(Rollback { to_update: last.updates, diverged, lr_before: all(&config.lr), lr: all(&lr) });
     directory.write_run(manifest, &Config { lr: lr.clone(), ..config })?;
     trainer.restore(&last);
-    trainer.set_learning_rates(&lr)?;
+    set_rates(trainer, &lr, &manifest.rollbacks, last.updates)?;
     Ok(true)
+}
+
+/// Gives the agents, which are in the state after `updates` updates, the learning rates `lr` of the run's configuration. Rates that adapt to the KL divergence
+/// are part of the state: they are halved as often as rollbacks have halved the configuration's since then.
+fn set_rates(trainer: &mut Trainer, lr: &PerAgent, rollbacks: &[Rollback], updates: u32) -> Result<()> {
+    if !trainer.plan().adapts_rate() || updates == 0 {
+        return trainer.set_learning_rates(lr);
+    }
+    let factors: Vec<f64> = (0..trainer.plan().agents).map(|s| lowered_since(rollbacks, updates, s)).collect();
+    trainer.scale_learning_rates(&factors, lr)
+}
+
+/// The factor by which rollbacks to the state after `updates` updates, and to later ones, have lowered the learning rate of agent `s`.
+fn lowered_since(rollbacks: &[Rollback], updates: u32, s: usize) -> f64 {
+    // A rate of 0 stays 0.
+    let factor = |rollback: &Rollback| if rollback.lr[s] < rollback.lr_before[s] { rollback.lr[s] / rollback.lr_before[s] } else { 1.0 };
+    rollbacks.iter().filter(|rollback| rollback.to_update >= updates).map(factor).product()
 }
 
 /// How often a checkpoint is made by default.
@@ -574,6 +593,14 @@ mod tests {
 
     fn plan() -> Plan {
         Plan::new(&Config { agents: 2, ..Config::default() }, Profile::named("gpu").expect("a profile")).expect("the defaults fit together")
+    }
+
+    #[test]
+    fn rates_of_a_state_are_lowered_by_the_rollbacks_to_it_and_to_later_ones() {
+        let rollback = |to_update, lr_before: [f64; 2], lr: [f64; 2]| Rollback { to_update, diverged: vec![], lr_before: lr_before.into(), lr: lr.into() };
+        let rollbacks = [rollback(4, [0.5, 0.0], [0.25, 0.0]), rollback(6, [0.25, 0.0], [0.125, 0.0]), rollback(6, [0.125, 0.0], [0.125, 0.0])];
+        let of = |updates| [0, 1].map(|s| lowered_since(&rollbacks, updates, s));
+        assert_eq!([of(7), of(6), of(5), of(4), of(3)], [[1.0; 2], [0.5, 1.0], [0.5, 1.0], [0.25, 1.0], [0.25, 1.0]]);
     }
 
     fn row(plan: &Plan, agent: u32, update: u32, mean_return: f32, window: u32, stopped: u32) -> Row {

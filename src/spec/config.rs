@@ -177,14 +177,29 @@ keys! {
         value_coef: PerAgent = PerAgent::Same(0.5), in number(0.0, 1e6), "COEF", "1.0";
         /// Maximum global norm of an agent's gradient; a longer gradient is scaled down to it
         max_grad_norm: PerAgent = PerAgent::Same(0.5), in positive(1e30), "NORM", "1.0";
+        /// Least logarithm of the standard deviations of continuous actions: a smaller one is set to it after each gradient step; no effect on discrete actions
+        log_std_min: Option<PerAgent> = None, in optional(number(-LARGEST_LOG_STD, LARGEST_LOG_STD)), "LOG", "-2.0";
+        /// Largest logarithm of the standard deviations of continuous actions: a larger one is set to it after each gradient step; no effect on discrete actions
+        log_std_max: Option<PerAgent> = None, in optional(number(-LARGEST_LOG_STD, LARGEST_LOG_STD)), "LOG", "1.0";
         /// Skip the remaining gradient steps of an update once a minibatch's approximate KL divergence exceeds 1.5 times this
         target_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.02";
+        /// Adapt the learning rate, of each agent by itself, so that the policy moves by about this approximate KL divergence in an update: before each
+        /// gradient step the rate is divided by 1.5 if the minibatch's divergence is above twice this, and multiplied by 1.5 if it is below half of this, but
+        /// not 0; lr is where it starts, and anneal_lr multiplies it as ever
+        desired_kl: Option<PerAgent> = None, in optional(positive(1e30)), "KL", "0.01";
+        /// Where desired_kl stops lowering the learning rate
+        lr_min: PerAgent = PerAgent::Same(1e-5), in number(0.0, 100.0), "RATE", "1e-6";
+        /// Where desired_kl stops raising the learning rate
+        lr_max: PerAgent = PerAgent::Same(1e-2), in number(0.0, 100.0), "RATE", "1e-3";
         /// Normalise the advantages of each minibatch to mean 0 and deviation 1; a minibatch of one sample is left as it is
         normalize_advantages: bool = true, "BOOL", "false";
         /// Normalise each component of the observation by its running mean and deviation, clipped to +-10
         normalize_observations: bool = false, "BOOL", "true";
         /// Divide rewards by the running deviation of the discounted return
         normalize_rewards: bool = false, "BOOL", "true";
+        /// Let the critic predict values that are normalised by the running mean and deviation of their targets, and rescale its last layer after each update so
+        /// that new moments change no value (PopArt); value_clip and the value loss are in units of that deviation
+        normalize_values: bool = false, "BOOL", "true";
     }
     "Device" {
         /// Graphics API: auto, vulkan, metal, dx12 or gl
@@ -212,6 +227,9 @@ keys! {
     }
 }
 
+/// e^20 is 5e8: a deviation beyond this, or below its inverse, is 0 or infinite beside the actions of any environment.
+const LARGEST_LOG_STD: f64 = 20.0;
+
 impl Config {
     /// Checks what does not depend on anything derived.
     pub(super) fn check(&self) -> Result<()> {
@@ -223,6 +241,17 @@ impl Config {
                 let problem = format!("{} values for {} agents", list.len(), self.agents);
                 let or_agents = if list.is_empty() { String::new() } else { format!("; or set agents = {}", list.len()) };
                 return Err(Error::config(name, problem, format!("give one value, or exactly {}{or_agents}", self.agents)));
+            }
+        }
+        let ranges = [
+            (("log_std_min", self.log_std_min.as_ref()), ("log_std_max", self.log_std_max.as_ref())),
+            (("lr_min", Some(&self.lr_min)), ("lr_max", Some(&self.lr_max))),
+        ];
+        for ((low_name, low), (high_name, high)) in ranges {
+            let (Some(low), Some(high)) = (low, high) else { continue };
+            if let Some(s) = (0..self.agents as usize).find(|&s| low.of(s) > high.of(s)) {
+                let problem = format!("{} is greater than {high_name}, which is {}", typed(low.of(s)), typed(high.of(s)));
+                return Err(Error::config(low_name, problem, nearest(typed(high.of(s)))));
             }
         }
         Ok(())
@@ -351,6 +380,8 @@ mod tests {
             value_coef: PerAgent::Same(2.0),
             max_grad_norm: PerAgent::Same(1e30),
             target_kl: Some(PerAgent::Each(vec![0.01, 0.5])),
+            desired_kl: Some(PerAgent::Each(vec![0.01, 0.02])),
+            log_std_min: Some(PerAgent::Each(vec![-4.0, -3.5])),
             adapter: "a \"quoted\" name".into(),
             profile: "small".into(),
             tuning: "tile=8".into(),
@@ -441,6 +472,11 @@ mod tests {
             (&["max_grad_norm=1e-50"], "max_grad_norm: 1e-50 is 0 in the 32 bits of the device", "give a number from 1e-37 on"),
             (&["clip=1e7"], "clip: 10000000 is out of range (greater than 0, up to 1000000)", "nearest that works: 1000000"),
             (&["agents=3", "clip=1,2"], "clip: 2 values for 3 agents", "give one value, or exactly 3; or set agents = 2"),
+            (&["log_std_min=-21"], "log_std_min: -21 is out of range (-20 to 20)", "nearest that works: -20"),
+            (&["log_std_min=1", "log_std_max=0.5"], "log_std_min: 1 is greater than log_std_max, which is 0.5", "nearest that works: 0.5"),
+            (&["agents=2", "log_std_min=-3,1", "log_std_max=0"], "log_std_min: 1 is greater than log_std_max, which is 0", "nearest that works: 0"),
+            (&["lr_min=0.02"], "lr_min: 0.02 is greater than lr_max, which is 0.01", "nearest that works: 0.01"),
+            (&["desired_kl=0"], "desired_kl: 0 is out of range", "give a number greater than 0, up to 1e30"),
             (&["lr=[]"], "lr: 0 values for 1 agents", "give one value, or exactly 1"),
             (&["backend=metl"], "backend: there is no 'metl'", "one of auto, vulkan, metal, dx12, gl; did you mean 'metal'?"),
         ] {

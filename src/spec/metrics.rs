@@ -95,7 +95,7 @@ metrics! {
     mean_length: Option<f32> = (raw.window > 0).then_some(raw.mean_length), "steps", "", "rollout/ep_len_mean";
     /// clipped surrogate loss, mean over the update's gradient steps
     policy_loss: f32 as "number_or_null" = raw.policy_loss, "", "small and mostly below 0; its size says little", "train/policy_gradient_loss";
-    /// half the mean squared error of the values (with value_clip, the larger of the clipped and the unclipped error), mean over gradient steps
+    /// half the mean squared error of the values (with value_clip, the larger of the clipped and the unclipped error; with normalize_values, of normalised ones), mean over gradient steps
     value_loss: f32 as "number_or_null" = raw.value_loss, "return^2", "falls once returns stop rising", "train/value_loss";
     /// mean entropy of the policy, mean over gradient steps
     entropy: f32 as "number_or_null" = raw.entropy, "nat", "falls slowly from ln(actions); near 0 early: exploration has ended", "train/entropy";
@@ -107,7 +107,7 @@ metrics! {
     explained_variance: f32 as "number_or_null" = raw.explained_variance, "fraction", "rises towards 1; at or below 0 the critic is of no use", "train/explained_variance";
     /// global norm of the gradient before clipping, mean over gradient steps
     grad_norm: f32 as "number_or_null" = raw.grad_norm, "", "steady; often far above max_grad_norm: lower lr", "train/grad_norm";
-    /// Adam's learning rate in this update
+    /// Adam's learning rate in this update (with desired_kl, in its last gradient step)
     learning_rate: f32 as "number_or_null" = raw.learning_rate, "", "", "train/learning_rate";
     /// gradient steps made in this update; fewer than epochs * minibatches if target_kl ended it early
     gradient_steps: u32 = raw.gradient_steps, "steps", "", "train/gradient_steps";

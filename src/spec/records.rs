@@ -101,7 +101,7 @@ records! {
         seed: [u32; 2],
         /// Seed of the environment parameters that outlast an episode, low and high word. It stays the agent's own when it plays with other seeds.
         world: [u32; 2],
-        /// Adam's learning rate before annealing.
+        /// Adam's learning rate before annealing. With `desired_kl`, that of the last gradient step.
         lr: f32,
         /// Discount.
         gamma: f32,
@@ -137,6 +137,20 @@ records! {
         fault: u32,
     }
 
+    /// What an agent is kept within while it learns, written once by the host. An element of `bounds`.
+    Bounds {
+        /// Least logarithm of the standard deviations of actions; the least f32 for no such bound.
+        log_std_min: f32,
+        /// Largest logarithm of them; the largest f32 for no such bound.
+        log_std_max: f32,
+        /// Approximate KL divergence, in nats, to which the learning rate adapts; the largest f32 if it does not.
+        desired_kl: f32,
+        /// Least learning rate that it adapts to.
+        lr_min: f32,
+        /// Largest learning rate that it adapts to.
+        lr_max: f32,
+    }
+
     /// One step of one environment, without its observation and action. An element of `transitions`.
     Transition {
         /// log π of the action, in nats.
@@ -155,9 +169,9 @@ records! {
     Sample {
         /// Advantage, not normalised.
         advantage: f32,
-        /// Target of the value: advantage plus value.
+        /// Target of the value: advantage plus value, normalised if values are.
         value_target: f32,
-        /// Value under the critic of the rollout.
+        /// Value under the critic of the rollout, normalised if values are.
         value: f32,
         /// log π of the action under the policy of the rollout, in nats.
         log_prob: f32,
@@ -199,7 +213,7 @@ records! {
         return_m2: f32,
     }
 
-    /// Running moments for normalising a component of the observation, or the reward. An element of `normalizers`.
+    /// Running moments for normalising a component of the observation, or the reward; or values. An element of `normalizers`, or of `value_normalizers`.
     Normalizer {
         /// Number of values so far; starts at a fraction of one.
         count: RunningSum,

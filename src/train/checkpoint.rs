@@ -203,8 +203,16 @@ impl Checkpoint {
         }
         let mut words = BTreeMap::new();
         for &name in KEPT {
-            let tensor = file.tensor(name).map_err(|_| format!("it has no tensor `{name}`"))?;
             let wanted = shape(plan, name);
+            let tensor = match file.tensor(name) {
+                Ok(tensor) => tensor,
+                // Of a version that did not know the buffer, which this run does not use either.
+                Err(_) if wanted.contains(&0) => {
+                    words.insert(name, Vec::new());
+                    continue;
+                }
+                Err(_) => return Err(format!("it has no tensor `{name}`")),
+            };
             if tensor.shape() != wanted || tensor.dtype() != dtype(name) {
                 let problem = format!("`{name}` is {:?} of {}, and this run's is {wanted:?} of {}", tensor.shape(), tensor.dtype(), dtype(name));
                 return Err(problem + ": it belongs to another run");
@@ -266,6 +274,24 @@ mod tests {
     use crate::program::profile::Profile;
     use crate::spec::config::Config;
 
+    /// A version that did not know a buffer wrote none, and a run that does not use it can go on without.
+    #[test]
+    fn buffers_of_no_words_may_be_missing_in_a_file() {
+        let config = Config { agents: 3, envs: 8, hidden: vec![4], ..Config::default() };
+        let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
+        let words = KEPT.iter().map(|name| vec![0; Buffer::named(name).words(&plan)]).collect();
+        let whole = Checkpoint::new(&plan, 3, words, 1.5, None);
+        let without = |name: &str| {
+            let mut part = whole.clone();
+            part.words.remove(name).expect("a buffer");
+            Checkpoint::from_bytes(&part.to_bytes(&plan), &plan)
+        };
+        for name in ["bounds", "value_normalizers"] {
+            assert_eq!(without(name).as_ref(), Ok(&whole), "{name}");
+        }
+        assert_eq!(without("recent"), Err("it has no tensor `recent`".into()));
+    }
+
     /// Names, shapes and types follow from the memory map. If one of these changes, files of other versions cannot be read: it is a new format.
     #[test]
     fn a_file_of_this_format_holds_these_tensors() {
@@ -276,6 +302,7 @@ mod tests {
         let tensors: Vec<(&str, Vec<usize>, Dtype)> = KEPT.iter().map(|&name| (name, shape(&plan, name), dtype(name))).collect();
         let expected = [
             ("agents", vec![3, 22], Dtype::U32),
+            ("bounds", vec![3, 0], Dtype::F32),
             ("faults", vec![3, 1], Dtype::U32),
             ("params", vec![3, parameters], Dtype::F32),
             ("first_moments", vec![3, parameters], Dtype::F32),
@@ -283,6 +310,7 @@ mod tests {
             ("env_lanes", vec![3, 8, 7], Dtype::U32),
             ("env_statistics", vec![3, 8, 9], Dtype::U32),
             ("normalizers", vec![3, 5 * 7], Dtype::F32),
+            ("value_normalizers", vec![3, 0], Dtype::F32),
             ("recent", vec![3, 100 * 2], Dtype::F32),
         ];
         assert_eq!(tensors, expected);

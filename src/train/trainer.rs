@@ -15,7 +15,7 @@ use crate::spec::records::{Agent, MetricsRow};
 use crate::support::error::{DeviceFailure, Error, Result};
 use crate::support::fault::{self, Divergence};
 use crate::support::statistics::mean;
-use crate::train::agents::{self, agent_rows, upload};
+use crate::train::agents::{self, agent_rows, upload, write_params};
 use crate::train::checkpoint::Checkpoint;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -268,11 +268,27 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`] when the device failed.
     pub fn set_learning_rates(&mut self, lr: &PerAgent) -> Result<()> {
+        self.change_rates(|s, _| lr.of(s) as f32)?;
+        self.plan.config.lr = lr.clone();
+        Ok(())
+    }
+
+    /// Multiplies the agents' learning rates by these factors, from the next update on, where `desired_kl` adapts them; `lr` is the configuration's from now on.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device failed.
+    pub fn scale_learning_rates(&mut self, factors: &[f64], lr: &PerAgent) -> Result<()> {
+        self.change_rates(|s, rate| (f64::from(rate) * factors[s]) as f32)?;
+        self.plan.config.lr = lr.clone();
+        Ok(())
+    }
+
+    /// Gives each agent the learning rate that `rate` makes of its number and its present rate.
+    fn change_rates(&mut self, rate: impl Fn(usize, f32) -> f32) -> Result<()> {
         let words = self.engine.read("agents")?;
         let mut rows: Vec<Agent> = bytemuck::pod_collect_to_vec(&words[..self.plan.agents * Agent::WORDS]);
-        rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = lr.of(s) as f32);
+        rows.iter_mut().enumerate().for_each(|(s, row)| row.lr = rate(s, row.lr));
         self.engine.write("agents", bytemuck::cast_slice(&rows));
-        self.plan.config.lr = lr.clone();
         Ok(())
     }
 
@@ -315,9 +331,10 @@ impl Trainer {
     /// Agent s takes those of agent s, or every agent those of the given agent.
     pub fn adopt(&mut self, checkpoint: &Checkpoint, from: Option<usize>) {
         let (agents, sources) = (checkpoint.agents(), (0..self.plan.agents).map(|s| from.unwrap_or(s)).collect::<Vec<_>>());
-        for name in ["params", "first_moments", "second_moments", "normalizers"] {
+        for name in ["first_moments", "second_moments", "normalizers", "value_normalizers"] {
             self.engine.write(name, &checkpoint.words_of(name, &sources));
         }
+        write_params(&self.engine, &self.plan, bytemuck::pod_collect_to_vec(&checkpoint.words_of("params", &sources)));
         let rows: Vec<Agent> = agent_rows(&self.plan).into_iter().zip(sources).map(|(row, s)| row.with_gradient_steps_of(&agents[s])).collect();
         self.engine.write("agents", bytemuck::cast_slice(&rows));
     }

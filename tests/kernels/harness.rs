@@ -77,6 +77,9 @@ pub fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'st
         "gae" if plan.config.normalize_rewards => &["env_statistics", "faults"],
         "gae" | "sum_gradient" => &["faults"],
         "update_normalizers" => &["normalizers", "faults"],
+        "adapt_rate" => &["agents"],
+        "bound_deviations" => &["params"],
+        "rescale_values" => &["value_normalizers", "params", "faults"],
         "reset" => &["faults"],
         // The first pass overwrites, later ones add.
         "gradient" | "weight_gradient" if (index as usize).is_multiple_of(plan.passes) => &[],

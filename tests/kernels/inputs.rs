@@ -7,7 +7,7 @@ use ppo_gpu::spec::environment::Actions;
 use ppo_gpu::spec::network::NETWORKS;
 use ppo_gpu::spec::random::Stream;
 use ppo_gpu::spec::records::{EnvStatistics, Episode, Losses, Normalizer, RunningSum, Sample, Stored, Transition, word};
-use ppo_gpu::train::agents::agent_rows;
+use ppo_gpu::train::agents::{agent_rows, bounds};
 
 /// A source of test numbers.
 pub struct Source(Stream);
@@ -183,7 +183,17 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     losses.iter_mut().enumerate().filter(|(i, _)| i % Losses::WORDS == word!(Losses.step_skipped)).for_each(|(i, mark)| {
         *mark = if i / Losses::WORDS % plan.gradient_steps() >= skipped_from { 1f32.to_bits() } else { 0 };
     });
+    if plan.adapts_rate() {
+        // In turn agents that target_kl stopped at every step, and at none. Divergences that are 0, too small, neither, and too large.
+        for (i, loss) in losses.chunks_exact_mut(Losses::WORDS).enumerate() {
+            let (s, step) = (i / plan.gradient_steps(), i % plan.gradient_steps());
+            let desired = plan.config.desired_kl.as_ref().unwrap().of(s) as f32;
+            loss[word!(Losses.approx_kl)] = ([0.0, 0.3, 1.2, 2.5][source.below(4) as usize] * desired).to_bits();
+            loss[word!(Losses.step_skipped)] = if step >= s % (plan.gradient_steps() + 1) { 1f32.to_bits() } else { 0 };
+        }
+    }
     words.insert("losses", losses);
+    words.insert("bounds", if plan.acts_between_steps() { words_in(&bounds(plan)) } else { Vec::new() });
     words.insert(
         "observation_parts",
         (0..count("observation_parts") / 2).flat_map(|_| [source.between(-1.0, 1.0), source.between(0.0, 20.0)].map(f32::to_bits)).collect(),
@@ -197,6 +207,8 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     };
     let normalizers: Vec<Normalizer> = (0..count("normalizers") / Normalizer::WORDS).map(|i| normalizer(source, i)).collect();
     words.insert("normalizers", words_in(&normalizers));
+    let of_values: Vec<Normalizer> = (0..count("value_normalizers") / Normalizer::WORDS).map(|_| normalizer(source, 1)).collect();
+    words.insert("value_normalizers", words_in(&of_values));
     words.insert("recent", source.floats(count("recent"), 0.0, 500.0));
     words.insert("metrics", source.floats(count("metrics"), 0.0, 1.0));
     words.insert("tape", source.floats(count("tape"), -1.0, 1.0));

@@ -64,6 +64,17 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
              target_kl=0.02,0.03 agents=2 total_steps=9000 seed=22",
             profile("gpu"),
         ),
+        (
+            "kept within bounds",
+            "env=Probe/Target envs=29 steps=5 minibatches=5 epochs=2 hidden=9 agents=3 lr=1e-3,9e-3,1.2e-5 desired_kl=0.05,0.2,0.1 log_std_min=-0.1,-0.05,-3.0 \
+             log_std_max=0.05,0.1,-0.02 normalize_values=true normalize_rewards=true total_steps=9000 seed=27",
+            profile("software"),
+        ),
+        (
+            "kept within bounds on a GPU",
+            "envs=31 steps=70 minibatches=2 hidden=8 desired_kl=0.02 target_kl=0.05 normalize_values=true total_steps=9000 agents=4 seed=28",
+            profile("gpu"),
+        ),
         ("a wide layer", "envs=49 steps=2 minibatches=1 epochs=1 hidden=190,140 total_steps=9000 agents=2 seed=26", two_rows),
         ("many rows of blocks", "envs=841 steps=5 minibatches=1 epochs=1 hidden=5 total_steps=90000 agents=2 seed=24", profile("gpu")),
         ("many environments", "envs=301 steps=2 minibatches=7 hidden=4 total_steps=90000 agents=2", profile("gpu")),
@@ -117,7 +128,7 @@ macro_rules! agrees {
     ($($kernel:ident)*) => { $(#[test] fn $kernel() { agrees(stringify!($kernel)); })* };
 }
 
-agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adam learn observation_moments update_normalizers report }
+agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report }
 
 /// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
 /// for each.
@@ -231,6 +242,9 @@ fn plans_are_ragged() {
     at_once(&|plan| plan.network.weighted < plan.network.heads[0]);
     at_once(&|plan| plan.mask_words() > 0);
     any(&|plan| plan.final_rows == 0);
+    any(&|plan| plan.final_rows > 0 && plan.config.normalize_values && plan.config.value_clip);
+    any(&|plan| plan.adapts_rate() && plan.config.target_kl.is_some());
+    any(&|plan| plan.adapts_rate() && plan.bounds_deviations());
     any(&|plan| plan.observation_parts > 1 && plan.config.normalize_observations && plan.batch % plan.observation_parts != 0);
     any(&|plan| !plan.batch.is_power_of_two());
     any(&|plan| plan.network.layers.iter().any(|layer| layer.inputs * layer.outputs > plan.profile.straight_line_limit && layer.outputs > 128));

@@ -50,6 +50,12 @@ fn updates_agree_kernel_by_kernel() {
             profile("software"),
             3,
         ),
+        (
+            "env=Probe/Target envs=20 steps=6 minibatches=4 epochs=2 hidden=16 agents=2 total_steps=3000 lr=1e-2 seed=5 desired_kl=0.01,1.0 lr_max=0.05 \
+             log_std_max=-0.005 normalize_values=true",
+            profile("software"),
+            3,
+        ),
         ("envs=4 steps=32 minibatches=4 epochs=2 hidden=40,24 total_steps=1280 seed=1", profile("software"), 2),
     ] {
         let plan = plan(assignments, profile);

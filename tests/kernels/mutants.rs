@@ -40,6 +40,8 @@ enum Text {
     Continuous,
     /// With everything normalised, and target_kl.
     Normalized,
+    /// With agents that are kept within bounds, and values normalised.
+    Bounded,
     /// With observations stored as bits.
     Bits,
     /// Where gradient steps are made at once: two at a time, so that what is carried from one to the next counts.
@@ -76,6 +78,10 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::BlocksOfBits => "env=2048 hidden=9,5",
         Text::Wide | Text::WideTiles | Text::WideSubgroups => "hidden=165,157",
         Text::Parts => "envs=1802 minibatches=2",
+        Text::Bounded => {
+            "env=Probe/Target agents=8 log_std_min=-0.1,-0.05,-0.1,-0.1,-0.1,-0.1,-0.1,-0.1 log_std_max=0.05,0.1,0.05,0.05,0.05,0.05,0.05,0.05 \
+             lr=3e-4 lr_min=2.5e-4 lr_max=4e-4 desired_kl=0.2 target_kl=0.1 normalize_values=true"
+        }
         Text::Normalized => "normalize_observations=true normalize_rewards=true target_kl=0.01 steps=25",
     };
     let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
@@ -220,7 +226,7 @@ mutants! { Normalized:
     distance_from_the_old_mean_forgotten update_normalizers 0 "share * kept * rise * rise" => "0.0", Value;
     mean_replaced update_normalizers 0 "running_sum_plus(old.mean, share * rise)" => "running_sum_plus(old.mean, rise)", Value;
     returns_not_reset gae 0 "                discounted = RunningSum(0.0, 0.0);" => "", Value;
-    bootstrapped_value_scaled_too gae 0 "reward += gamma * values" => "reward += reward_scale * gamma * values", Value;
+    bootstrapped_value_scaled_too gae 0 "reward += gamma * value_of" => "reward += reward_scale * gamma * value_of", Value;
     skipped_steps_made adam 1 "&& !skipped && fault" => "&& fault", Foreign;
     squared_deviations_scaled_once update_normalizers 0 "all.m2 / all.count / (old.scale * old.scale)" => "all.m2 / all.count / old.scale", Value;
     later_parts_forgotten update_normalizers 0 "part_ < OBSERVATION_PARTS" => "part_ < 1u", Value;
@@ -241,6 +247,35 @@ mutants! { Normalized:
     deviations_from_the_mean_before observation_moments 0 "a.m2 + delta * (x - mean)" => "a.m2 + delta * delta", Value;
     deviations_of_lanes_means_forgotten observation_moments 0 "mine.m2 + mine.count * delta * delta" => "mine.m2", Value;
     last_part_counted_in_full update_normalizers 0 "min(OBSERVATION_PART, BATCH - part_ * OBSERVATION_PART)" => "OBSERVATION_PART", Value;
+}
+
+mutants! { Bounded:
+    upper_bound_forgotten bound_deviations 0 "clamp(params[p], bound.log_std_min, bound.log_std_max)" => "max(params[p], bound.log_std_min)", Value;
+    lower_bound_forgotten bound_deviations 0 "clamp(params[p], bound.log_std_min, bound.log_std_max)" => "min(params[p], bound.log_std_max)", Value;
+    bounds_of_the_first_agent bound_deviations 0 "let bound = bounds[s];" => "let bound = bounds[0];", Value;
+    means_bounded_too bound_deviations 0 "k = HEAD_WEIGHTED + lane" => "k = lane", Foreign;
+    last_deviation_not_bounded bound_deviations 0 "k < LOGITS" => "k + 1u < LOGITS", Value;
+    rate_not_lowered adapt_rate 0 "min(lr, max(lr * INVERSE, bound.lr_min))" => "lr", Word;
+    rate_not_raised adapt_rate 0 "max(lr, min(lr * FACTOR, bound.lr_max))" => "lr", Word;
+    rate_lowered_too_far adapt_rate 0 "max(lr * INVERSE, bound.lr_min)" => "lr * INVERSE", Word;
+    rate_raised_too_far adapt_rate 0 "min(lr * FACTOR, bound.lr_max)" => "lr * FACTOR", Word;
+    rate_lowered_too_soon adapt_rate 0 "2.0 * bound.desired_kl" => "bound.desired_kl", Foreign;
+    no_divergence_taken_for_a_small_one adapt_rate 0 "kl > 0.0 && " => "", Foreign;
+    divergence_of_the_first_step adapt_rate 1 "let kl = losses[of_step" => "let kl = losses[s * EPOCHS * MINIBATCHES * LOSSES", Word;
+    rate_adapted_after_skipped_steps adapt_rate 1 "if (skipped || " => "if (", Foreign;
+    bias_not_shifted rescale_values 0 "select(0.0, shift, row == 0u)" => "0.0", Value;
+    weights_shifted_too rescale_values 0 "select(0.0, shift, row == 0u)" => "shift", Value;
+    ratio_of_scales_inverted rescale_values 0 "after.scale / old.scale" => "old.scale / after.scale", Value;
+    actor_rescaled rescale_values 0 "s * PARAMETERS + BLOCK + HEAD_FIRST" => "s * PARAMETERS + HEAD_FIRST", Foreign;
+    last_unit_not_rescaled rescale_values 0 "row < HEAD_ROWS" => "row + 1u < HEAD_ROWS", Value;
+    moments_of_targets_forgotten rescale_values 0 "value_normalizers[s] = after;" => "", Value;
+    targets_of_a_lane_counted_once rescale_values 0 "MomentsOf(f32(STEPS), statistics.target_mean" => "MomentsOf(1.0, statistics.target_mean", Value;
+    target_not_normalised gae 0 "output + advantage * value_normalizer.scale" => "advantage + value", Value;
+    advantage_of_a_target_not_normalised gae 0 "output + advantage * value_normalizer.scale" => "output + advantage", Value;
+    mean_of_values_forgotten gae 0 "value_normalizer.mean.value + output" => "output", Value;
+    bootstrapped_value_normalised gae 0 "gamma * value_of(values[(s" => "gamma * (values[(s", Value;
+    last_value_normalised gae 0 "Carried(value_of(values[" => "Carried((values[", Value;
+    value_for_the_output gae 0 "value_target, output, transition.log_prob" => "value_target, value, transition.log_prob", Value;
 }
 
 mutants! { Bits:

@@ -18,6 +18,15 @@ pub(super) struct Dense {
     pub(super) bias: Vec<f32>,
 }
 
+impl Dense {
+    /// Makes values of normalised ones.
+    fn denormalize(&mut self, normalizer: &Normalizer) {
+        let (mean, deviation) = (f64::from(normalizer.mean.value), 1.0 / f64::from(normalizer.scale));
+        self.weights.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * deviation) as f32);
+        self.bias.iter_mut().for_each(|bias| *bias = (f64::from(*bias) * deviation + mean) as f32);
+    }
+}
+
 /// How a component of the observation is normalised: `clamp((x - mean) * scale, -10, 10)`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Normalization {
@@ -40,6 +49,7 @@ pub struct Policy {
     pub(super) activation: Activation,
     pub(super) normalization: Option<Normalization>,
     pub(super) actor: Vec<Dense>,
+    /// Its outputs are values, also where the critic was trained to predict normalised ones.
     pub(super) critic: Vec<Dense>,
     /// Logarithms of the standard deviations of continuous actions.
     pub(super) log_std: Vec<f32>,
@@ -66,6 +76,11 @@ impl Policy {
             };
             network.layers.iter().enumerate().map(layer).collect()
         };
+        let mut critic = layers(CRITIC);
+        if config.normalize_values {
+            let normalizers: Vec<Normalizer> = bytemuck::pod_collect_to_vec(&checkpoint.words_of("value_normalizers", &[agent]));
+            critic.iter_mut().last().expect("a network has a head").denormalize(&normalizers[0]);
+        }
         let head = network.layers[network.layers.len() - 1];
         let log_std = (actions.weighted()..actions.outputs()).map(|k| params[ACTOR * network.block() + head.bias(k)]).collect();
         let normalization = config.normalize_observations.then(|| {
@@ -83,7 +98,7 @@ impl Policy {
             activation: config.activation,
             normalization,
             actor: layers(ACTOR),
-            critic: layers(CRITIC),
+            critic,
             log_std,
         })
     }
