@@ -157,7 +157,7 @@ fn feet(model: &Model, pose: &Pose<f64>, root_body: usize, reach: f64) -> Vec<us
 pub fn config(wgsl: &str, task: Task) -> String {
     let sizes = match task {
         Task::Walk => "envs = 256\nsteps = 64\nminibatches = 16\nepochs = 5\nlr = 1e-3\ngamma = 0.99\nentropy_coef = 0.0\n",
-        Task::Joystick => "envs = 256\nsteps = 32\nminibatches = 8\nepochs = 5\nhidden = [128, 128]\nlr = 1e-3\ngamma = 0.99\nentropy_coef = 0.0\n",
+        Task::Joystick => "envs = 256\nsteps = 32\nminibatches = 8\nepochs = 5\nlr = 1e-3\ngamma = 0.99\nentropy_coef = 0.0\n",
     };
     format!(
         "# Train with: ppo-gpu --config THIS_FILE.toml\n\nenv = \"{wgsl}\"\n{sizes}normalize_observations = true\nnormalize_rewards = true\ntotal_steps = 10_000_000\n"

@@ -89,7 +89,7 @@ struct EnvParameters {
     velocity_weight: f32 = 1.0,  // for the commanded velocity
     turn_weight: f32 = 0.5,  // for the commanded rate of turning
     bounce_weight: f32 = 0.5,  // against vertical velocity, (m/s)^2
-    roll_weight: f32 = 0.05,  // against rolling and pitching, (rad/s)^2
+    roll_weight: f32 = 0.02,  // against rolling and pitching, (rad/s)^2
     tilt_weight: f32 = 5.0,  // against leaning, the square of its sine
     pose_weight: f32 = 0.5,  // for being near the first pose
     torque_weight: f32 = 0.02,  // against squared torques
