@@ -6,7 +6,7 @@
 // {{IF JOYSTICK}}
 // {{NAME}}: follow commands (speeds forwards and to the left, and the rate of turning to the left) with the robot in {{XML}}.
 // Actions: from -1 to 1 for each actuator; `control_of` says what they stand for. Observation: `env_observe`. Reward: `env_step` adds up terms of the quadrupeds
-// of legged_gym (Rudin et al. 2022, table 3) and of MuJoCo Playground's Go1JoystickFlatTerrain (Zakka et al. 2025). The episode ends where the robot has fallen.
+// of legged_gym (Rudin et al. 2022) and of MuJoCo Playground's Go1JoystickFlatTerrain (Zakka et al. 2025). The episode ends where the robot has fallen.
 // {{END}}
 // {{IF FIXED}}
 // {{NAME}}: hold the first pose, with the robot in {{XML}}, which is fixed to the world.
