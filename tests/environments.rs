@@ -294,6 +294,24 @@ fn a_new_environment_passes_its_check_and_trains() {
 }
 
 #[test]
+fn a_task_for_a_robot_passes_its_check() {
+    let desk = Desk::new();
+    desk.write("dog.xml", std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/robots/dog.xml")).unwrap());
+    let outcome = desk.expect(DONE, "env new mine --mjcf dog.xml --task joystick");
+    assert!(outcome.stdout.contains("wrote mine.wgsl and mine.toml") && outcome.stdout.contains("ppo-gpu --config mine.toml"), "{outcome}");
+    let report = desk.expect(DONE, "env check mine.wgsl");
+    for part in ["compiles; 30 observations, 6 continuous actions, time limit 1000 steps", "resets vary", "it can be drawn"] {
+        assert!(report.stdout.contains(part), "`{part}` is missing\n{report}");
+    }
+    let summary = desk.expect(DONE, &format!("--config mine.toml {TWO_UPDATES} --json --env-parameters push_speed=[0,1],action_delay=[0,2]")).json();
+    assert_eq!(summary["config"]["env"], "mine.wgsl");
+    for (arguments, message) in [("--task joystick", "--mjcf"), ("--task fly --mjcf dog.xml", "possible values: walk, joystick")] {
+        desk.expect(REFUSED, &format!("env new other {arguments}")).says(&[message]);
+    }
+    assert_eq!(desk.names(), ["dog.xml", "mine.toml", "mine.wgsl", "run"]);
+}
+
+#[test]
 fn a_file_that_exists_is_not_overwritten() {
     let desk = Desk::new();
     desk.write("mine.wgsl", "// a day's work\n");

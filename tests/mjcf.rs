@@ -1,6 +1,6 @@
 //! The compiler of robots' XML files, against MuJoCo's own (`tests/conformance/bodies.py`).
 
-use ppo_gpu::environments::robot_task;
+use ppo_gpu::environments::robot_task::{self, Task};
 use ppo_gpu::mjcf::compile;
 use ppo_gpu::physics::model::{Body, Model};
 use ppo_gpu::physics::spatial::{Matrix, product, rotation, transposed};
@@ -219,18 +219,45 @@ fn mistakes_in_a_robots_import_have_a_line_and_a_remedy() {
     }
 }
 
-/// What `env new NAME --mjcf FILE.xml` writes compiles, for a robot that floats and for one that does not.
+/// What `env new NAME --mjcf FILE.xml` writes compiles, for robots that float and for one that does not.
 #[test]
 fn tasks_for_robots_keep_the_contract() {
     let folder = tempfile::tempdir().expect("a directory");
-    for (name, floats) in [("dog", true), ("arm", false), ("zoo", true)] {
+    for (name, task, floats) in
+        [("dog", Task::Walk, true), ("arm", Task::Walk, false), ("zoo", Task::Walk, true), ("dog", Task::Joystick, true), ("zoo", Task::Joystick, true)]
+    {
         let xml = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/conformance/robots/{name}.xml"));
         let model = compile::model(&xml).expect("a robot");
         let path = folder.path().join(format!("{name}.wgsl"));
-        std::fs::write(&path, robot_task::wgsl(&model, name, &xml.display().to_string())).expect("a file");
+        std::fs::write(&path, robot_task::wgsl(&model, name, &xml.display().to_string(), task).expect("a task")).expect("a file");
         let environment = Environment::named(&path.display().to_string()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
         let expected = if floats { 9 + model.positions() - 7 + model.freedoms() - 6 } else { model.positions() + model.freedoms() } + model.actuators.len();
-        assert_eq!((environment.observation, environment.pictured), (expected, true), "{name}");
+        let commands = if task == Task::Joystick { 3 } else { 0 };
+        assert_eq!((environment.observation, environment.pictured), (expected + commands, true), "{name}");
         assert!(!environment.source.contains("{{"), "{name}");
+        let standard = |name: &str| environment.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.default);
+        assert_eq!(["observation_noise", "action_delay", "mass_scale"].map(standard), [Some(0.0), Some(0.0), Some(1.0)], "{name}");
+        assert_eq!(standard("push_speed"), floats.then_some(0.0), "{name}");
     }
+}
+
+/// A planar robot is pushed along its slide; a robot that cannot move freely has no joystick; feet are what the floor would touch first; a pose without controls
+/// is its own target.
+#[test]
+fn tasks_suit_their_robots() {
+    let task = |xml: &Path, task: Task| robot_task::wgsl(&compile::model(xml).expect("a robot"), "task", "robot.xml", task);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let planar = task(&root.join("shaders/robots/walker2d.xml"), Task::Walk).expect("a task");
+    assert!(planar.contains("(*physics).v[0] += select(-parameters.push_speed, parameters.push_speed"), "{planar}");
+    let error = task(&root.join("tests/conformance/robots/arm.xml"), Task::Joystick).expect_err("an arm");
+    assert!(error.to_string().contains("has no free joint at its first body") && error.help().contains("leave out --task"), "{error}");
+    let dog = root.join("tests/conformance/robots/dog.xml");
+    assert!(task(&dog, Task::Joystick).expect("a task").contains("const FEET: u32 = 2u;  // front_calf, rear_calf\n"));
+    let folder = tempfile::tempdir().expect("a directory");
+    let posed = folder.path().join("dog.xml");
+    let key = "<keyframe><key name=\"low\" qpos=\"0 0 0.2 1 0 0 0 0.1 0.6 -1.2 0.2 0 -1\"/></keyframe></mujoco>";
+    std::fs::write(&posed, std::fs::read_to_string(dog).expect("the dog").replace("</mujoco>", key)).expect("a file");
+    // The second position actuator has a gear of 2, and a range of 1.5; the last two are no position actuators.
+    let posed = task(&posed, Task::Walk).expect("a task");
+    assert!(posed.contains("const CENTRES = array<f32, CONTROLS>(0.1, 1.2, -1.2, 0.2, 0.0, 0.0);\n"), "{posed}");
 }

@@ -15,6 +15,8 @@ pub struct Smooth<N> {
     pub mass: Symmetric<N>,
     /// Generalised force of gravity, velocities, springs, dampers, the medium and actuators.
     pub force: Vec<N>,
+    /// The part of it that actuators exert.
+    pub actuation: Vec<N>,
 }
 
 impl<N: Number> Smooth<N> {
@@ -33,13 +35,14 @@ impl<N: Number> Smooth<N> {
         if model.density > 0.0 || model.viscosity > 0.0 {
             add_medium(model, pose, &velocities, &mut force);
         }
-        for (total, actuated) in force.iter_mut().zip(actuation(model, scales, q, v, u)) {
+        let actuation = actuation(model, scales, q, v, u);
+        for (total, &actuated) in force.iter_mut().zip(&actuation) {
             *total = *total + actuated;
         }
         for (i, force) in force.iter().enumerate() {
             force.named(|| format!("force_{i}"));
         }
-        Smooth { mass, force }
+        Smooth { mass, force, actuation }
     }
 }
 

@@ -33,10 +33,12 @@ pub enum Sensor {
     ContactTorque(usize),
     /// Force of all constraints along a joint that is a slide or hinge (`qfrc_constraint`), N or N m.
     ConstraintForce(usize),
+    /// Force of all actuators along a joint that is a slide or hinge (`qfrc_actuator`), N or N m.
+    ActuatorForce(usize),
 }
 
 impl Sensor {
-    /// The sensors that a model has, with the names of their fields: `body_NAME_position`, `site_NAME_velocity`, `joint_NAME_constraint_force` and so on. What has
+    /// The sensors that a model has, with the names of their fields: `body_NAME_position`, `site_NAME_velocity`, `joint_NAME_actuator_force` and so on. What has
     /// no name goes by its index.
     pub fn all(model: &Model) -> Vec<(String, Sensor)> {
         let of_frame = |name: String, frame: Frame| {
@@ -55,6 +57,7 @@ impl Sensor {
         }
         for (j, joint) in model.joints.iter().enumerate().filter(|(_, joint)| joint.kind.freedoms() == 1) {
             sensors.push((format!("joint_{}_constraint_force", joint.label(j)), Sensor::ConstraintForce(j)));
+            sensors.push((format!("joint_{}_actuator_force", joint.label(j)), Sensor::ActuatorForce(j)));
         }
         sensors
     }
@@ -64,7 +67,7 @@ impl Sensor {
         match self {
             Sensor::Position(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) | Sensor::ContactForce(_) | Sensor::ContactTorque(_) => 3,
             Sensor::Rotation(_) => 9,
-            Sensor::ConstraintForce(_) => 1,
+            Sensor::ConstraintForce(_) | Sensor::ActuatorForce(_) => 1,
         }
     }
 }
@@ -77,6 +80,8 @@ pub struct Computed<'a, N: Number> {
     pub constraints: &'a [Constraint<N>],
     /// Velocities.
     pub v: &'a [N],
+    /// The generalised forces of actuators.
+    pub actuation: &'a [N],
     /// The acceleration under them.
     pub acceleration: &'a [N],
 }
@@ -123,6 +128,7 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
                 let forces = constraint::forces(computed.constraints, computed.acceleration);
                 found.push(forces[model.addresses()[j].v]);
             }
+            Sensor::ActuatorForce(j) => found.push(computed.actuation[model.addresses()[j].v]),
         }
     }
     found

@@ -31,6 +31,7 @@ mod mutants;
 mod probe;
 mod races;
 mod randomness;
+mod robot_tasks;
 mod simt;
 mod spirv;
 mod translation;

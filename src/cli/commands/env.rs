@@ -5,7 +5,8 @@ use crate::cli::arguments::whole;
 use crate::cli::call::{Call, Flags, Perform, print};
 use crate::cli::png;
 use crate::device::gpu::Gpu;
-use crate::environments::{built_in, robot_task};
+use crate::environments::built_in;
+use crate::environments::robot_task::{self, Task};
 use crate::mjcf::compile;
 use crate::physics::wgsl;
 use crate::play::picture::{MOST_SIZE, Picture};
@@ -55,9 +56,12 @@ enum Topic {
         /// With continuous actions.
         #[arg(long)]
         continuous: bool,
-        /// A task for the robot in this MJCF file: to stand and to walk; NAME.toml trains on it.
+        /// A task for the robot in this MJCF file; NAME.toml trains on it.
         #[arg(long, value_name = "FILE", conflicts_with = "continuous")]
         mjcf: Option<PathBuf>,
+        /// The robot's task: to stand and walk forwards, or to follow commanded velocities.
+        #[arg(long, value_name = "TASK", default_value = "walk", value_parser = ["walk", "joystick"], requires = "mjcf")]
+        task: String,
     },
     /// Try an environment: does it compile, and does it behave?
     Check {
@@ -103,7 +107,10 @@ impl Perform for Env {
                     (false, false) => environment.to_text(),
                 })?;
             }
-            Topic::New { name, continuous, mjcf } => new(name, continuous, mjcf)?,
+            Topic::New { name, continuous, mjcf, task } => {
+                let task = if task == "joystick" { Task::Joystick } else { Task::Walk };
+                new(name, continuous, mjcf.map(|xml| (xml, task)))?;
+            }
             Topic::Check { name } => {
                 let environment = Environment::named(&name)?;
                 environment.check_reads(&config)?;
@@ -125,7 +132,7 @@ fn list(json: bool) -> Result<()> {
 }
 
 /// Writes an example to `NAME.wgsl`; for a robot, to `NAME.toml`, too.
-fn new(name: String, continuous: bool, mjcf: Option<PathBuf>) -> Result<()> {
+fn new(name: String, continuous: bool, robot: Option<(PathBuf, Task)>) -> Result<()> {
     let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
     if path.file_name().is_none_or(|name| name == ".wgsl") {
         return Err(Error::config(
@@ -135,7 +142,7 @@ fn new(name: String, continuous: bool, mjcf: Option<PathBuf>) -> Result<()> {
         ));
     }
     let shown = path.display();
-    let Some(xml) = mjcf else {
+    let Some((xml, task)) = robot else {
         create(&path, built_in::template(continuous))?;
         return print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"));
     };
@@ -153,8 +160,8 @@ fn new(name: String, continuous: bool, mjcf: Option<PathBuf>) -> Result<()> {
     let directory = directory.canonicalize().map_err(|error| Error::file("create", &path, error))?;
     let file = absolute(&xml)?;
     let imported = relative(&file, &directory).display().to_string().replace(std::path::MAIN_SEPARATOR, "/");
-    create(&path, &robot_task::wgsl(&model, &name, &imported))?;
-    create(&config, &robot_task::config(&shown.to_string()))?;
+    create(&path, &robot_task::wgsl(&model, &name, &imported, task)?)?;
+    create(&config, &robot_task::config(&shown.to_string(), task))?;
     let config = config.display();
     print(&format!("wrote {shown} and {config}\n\n  ppo-gpu env check {shown}      tries it\n  ppo-gpu --config {config}    trains on it\n"))
 }
