@@ -8,7 +8,7 @@ use ppo_gpu::device::gpu::Gpu;
 use ppo_gpu::play::export::policy::Policy;
 use ppo_gpu::program::plan::{OBSERVATION_CLIP, Plan};
 use ppo_gpu::reference::dense;
-use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::config::{Config, Onto};
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::network::{ACTOR, CRITIC};
 use ppo_gpu::spec::records::{Normalizer, word};
@@ -116,6 +116,7 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
         "env=PlanarQuadrotor-v0 hidden=16 activation=relu normalize_observations=true",
         "env=Probe/Masked hidden=8,5",
         "env=Pendulum-v1 hidden=17,9 normalize_observations=true normalize_rewards=true",
+        "env=Pendulum-v1 hidden=8 actions=scale",
     ] {
         let (plan, checkpoint) = learned(gpu(), keys);
         let environment: &Environment = &plan.environment;
@@ -162,6 +163,12 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
                 ppo_gpu::spec::environment::Actions::MultiDiscrete(counts) => {
                     let firsts = counts.iter().scan(0, |first, count| Some(std::mem::replace(first, *first + count)));
                     firsts.zip(counts).map(|(first, &count)| best(first, count)).collect()
+                }
+                ppo_gpu::spec::environment::Actions::Continuous { low, high } if plan.config.actions == Onto::Scale => {
+                    // Torques of up to 2 in either direction: twice what is between -1 and 1.
+                    assert_eq!((low[0], high[0]), (-2.0, 2.0));
+                    near(action, &[2.0 * f64::from(outputs[0]).clamp(-1.0, 1.0)], keys);
+                    action.clone()
                 }
                 ppo_gpu::spec::environment::Actions::Continuous { low, high } => {
                     outputs.iter().zip(low.iter().zip(high)).map(|(mean, (&low, &high))| mean.clamp(low, high)).collect()

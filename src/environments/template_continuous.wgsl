@@ -24,7 +24,8 @@
 // How many numbers an agent observes.
 const OBSERVATION: u32 = 6u;
 
-// The least and the most of each number of an action. The agent's actions are clipped to these bounds before env_step sees them.
+// The least and the most of each number of an action. The agent's actions are clipped to these bounds before env_step sees them. An agent begins with actions
+// around 0, most of them between -1 and 1: for other bounds, train with `--actions scale`, which maps -1 to 1 linearly onto them.
 // For discrete actions see `ppo-gpu env new NAME`.
 const ACTION_LOW = array(-1.0f, -1.0f);
 const ACTION_HIGH = array(1.0f, 1.0f);

@@ -185,6 +185,7 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
             ("activation", format!("{:?}", config.activation).to_lowercase()),
             ("the observation", plural(environment.observation, "component", "components")),
             ("the action", environment.actions.describe()),
+            ("actions", format!("{:?}", config.actions).to_lowercase()),
             ("normalize_observations", config.normalize_observations.to_string()),
             ("normalize_rewards", config.normalize_rewards.to_string()),
         ]

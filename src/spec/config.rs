@@ -11,7 +11,7 @@ use std::fmt::Display;
 
 use crate::spec::tuning::{AUTO, Tuning};
 use crate::spec::values::KeyType;
-pub use crate::spec::values::{Activation, OnDivergence, Per, PerAgent, Setting, TimeLimit};
+pub use crate::spec::values::{Activation, Onto, OnDivergence, Per, PerAgent, Setting, TimeLimit};
 
 /// One configuration key.
 pub struct Key {
@@ -143,6 +143,9 @@ keys! {
         /// Meaning of an episode's time limit: 'bootstrap' (not an end of the task: the value of the last observation is added to the reward) or 'terminal' (an
         /// end, as in PureJaxRL and CleanRL)
         time_limit: TimeLimit = TimeLimit::Bootstrap, "MODE", "terminal";
+        /// How continuous actions are brought within the environment's bounds: 'clip' (values beyond them become the bounds) or 'scale' (values from -1 to 1,
+        /// to which others are clipped, are mapped linearly onto the bounds, as in rl_games)
+        actions: Onto = Onto::Clip, "MODE", "scale";
     }
     "Networks" {
         /// Widths of the hidden layers, the same for actor and critic, e.g. 64,64

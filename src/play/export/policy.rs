@@ -1,7 +1,7 @@
 //! The policy and value function of one agent, without training state.
 
 use crate::program::plan::OBSERVATION_CLIP;
-use crate::spec::config::{Activation, Config};
+use crate::spec::config::{Activation, Config, Onto};
 use crate::spec::environment::{Actions, Environment};
 use crate::spec::network::{ACTOR, CRITIC, Network};
 use crate::spec::records::Normalizer;
@@ -36,6 +36,7 @@ pub struct Policy {
     /// The observation's axes.
     pub(super) shape: Vec<usize>,
     pub(super) actions: Actions,
+    pub(super) onto: Onto,
     pub(super) masked: bool,
     pub(super) activation: Activation,
     pub(super) normalization: Option<Normalization>,
@@ -79,6 +80,7 @@ impl Policy {
             updates: checkpoint.updates,
             shape: environment.shape.clone(),
             actions: actions.clone(),
+            onto: config.actions,
             masked: environment.masked,
             activation: config.activation,
             normalization,
@@ -93,9 +95,12 @@ impl Policy {
         self.actor[0].inputs
     }
 
-    /// The observation's axes as other programs read them, by the name in the files' metadata: `[10,10,4]`.
-    pub(super) fn shape_entry(&self) -> (String, String) {
-        ("observation_shape".into(), serde_json::json!(self.shape).to_string())
+    /// What other programs read of a policy, by its name in the files' metadata: the observation's axes, `[10,10,4]`; and "scale" if means from -1 to 1 stand
+    /// for the bounds of continuous actions.
+    pub(super) fn entries(&self) -> Vec<(String, String)> {
+        let shape = ("observation_shape", serde_json::json!(self.shape).to_string());
+        let scaled = (self.onto == Onto::Scale).then(|| ("actions", "scale".to_string()));
+        [shape].into_iter().chain(scaled).map(|(key, value)| (key.to_string(), value)).collect()
     }
 
     /// A description in one line.
@@ -109,9 +114,10 @@ impl Policy {
         let actions = self.actions.describe();
         let world: Vec<String> = self.world.iter().map(|(name, value)| format!(", {name} = {value}")).collect();
         let masked = if self.masked { "; where a mask leaves no action of a choice, that choice is -1 (as a u32: 0xffffffff)" } else { "" };
+        let scaled = if self.onto == Onto::Scale { "; means are clipped to -1 and 1, which are mapped linearly onto the bounds of actions" } else { "" };
         let (version, world) = (env!("CARGO_PKG_VERSION"), world.concat());
         // It may be a file, whose name may have line breaks.
         let environment = self.environment.replace(char::is_control, " ");
-        format!("ppo-gpu {version}, {environment}{world} after {} updates: {actions}, {activation}{normalized}{masked}", self.updates)
+        format!("ppo-gpu {version}, {environment}{world} after {} updates: {actions}, {activation}{normalized}{masked}{scaled}", self.updates)
     }
 }

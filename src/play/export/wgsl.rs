@@ -2,7 +2,7 @@
 
 use crate::play::export::policy::{Dense, Policy};
 use crate::program::plan::OBSERVATION_CLIP;
-use crate::spec::config::Activation;
+use crate::spec::config::{Activation, Onto};
 use crate::spec::environment::{Actions, product};
 use std::fmt::Write;
 use std::ops::Range;
@@ -138,9 +138,21 @@ fn action(policy: &Policy) -> String {
         }
         Actions::Continuous { low, high } => {
             let dims = low.len();
-            let parts: Vec<String> = (0..dims).map(|d| format!("clamp(o[{d}], {}, {})", number(low[d]), number(high[d]))).collect();
+            let within = |d: usize| match policy.onto {
+                Onto::Clip => format!("o[{d}]"),
+                Onto::Scale => format!(
+                    "(0.5 - 0.5 * clamp(o[{d}], -1.0, 1.0)) * {} + (0.5 + 0.5 * clamp(o[{d}], -1.0, 1.0)) * {}",
+                    number(low[d]),
+                    number(high[d])
+                ),
+            };
+            let parts: Vec<String> = (0..dims).map(|d| format!("clamp({}, {}, {})", within(d), number(low[d]), number(high[d]))).collect();
             let result = format!("array<f32, {dims}>");
-            format!("// The mean, within the bounds.\n{}    return {result}({});\n}}\n", begin(&result), parts.join(", "))
+            let comment = match policy.onto {
+                Onto::Clip => "The mean, within the bounds",
+                Onto::Scale => "The mean, of which -1 and 1 stand for the bounds",
+            };
+            format!("// {comment}.\n{}    return {result}({});\n}}\n", begin(&result), parts.join(", "))
         }
     }
 }
