@@ -84,13 +84,14 @@ impl Report {
     }
 }
 
-/// Steps `environment` with an untrained policy, twice from the same seed, and reports findings.
+/// Steps `environment` with an untrained policy, twice from the same seed, and reports findings. Observations are those of its file, whatever history the
+/// configuration asks for.
 ///
 /// # Errors
 /// Those of [`Plan::with_environment`] and [`Engine::new`].
 pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Report> {
     let steps = (FLOATS / ENVS / environment.observation).clamp(*STEPS.start(), *STEPS.end());
-    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
+    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], observation_history: 1, ..config.clone() };
     let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
     let options = EngineOptions { checked: true, ..EngineOptions::default() };
     let engine = agents::engine(gpu, &plan, schedule::playing(&plan), &options)?;

@@ -22,6 +22,7 @@
 //     //! data PATH.safetensors    as a line of its own: the arrays in that file, each a function: heights(row, column); heights_shape[0] is its length
 
 // How many numbers an agent observes.
+// Optional: `const PRIVILEGED_OBSERVATION: u32 = 1u;` keeps the last of them, here one, from the policy: only the value network sees it.
 const OBSERVATION: u32 = 6u;
 
 // The least and the most of each number of an action. The agent's actions are clipped to these bounds before env_step sees them. An agent begins with actions

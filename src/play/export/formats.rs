@@ -9,8 +9,10 @@ use std::collections::HashMap;
 
 impl Policy {
     /// As an ONNX model (opset 17): `observation` `[batch, O]` to `action` (the most probable one: `[batch]` or `[batch, D]` of int64, or `[batch, D]` of
-    /// float within its bounds), `logits` `[batch, A]` or `mean` and `log_std` `[batch, D]`, and `value` `[batch, 1]`. Where some actions are not legal,
+    /// float within its bounds), `logits` `[batch, A]` or `mean` and `log_std` `[batch, D]`, and `value` `[batch, 1]`. Where components of the environment's
+    /// observation are privileged, `observation` is without them, and there is no `value`; the metadata `privileged_observation` is their number. Where some actions are not legal,
     /// `action_mask` `[batch, A]` says which are. The metadata `observation_shape`, `[10,10,4]`, has the axes of an observation, the last one the fastest;
+    /// `observation_history`, K, is there if an observation consists of the environment's last K, the oldest first, and the first one K times after a reset;
     /// `actions`, `scale`, is there if the policy was trained so: `action` is then `mean` clipped to -1 and 1 and scaled to the bounds.
     #[cfg(feature = "onnx")]
     pub fn to_onnx(&self) -> Vec<u8> {

@@ -242,8 +242,9 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
     graph.input("observation", FLOAT, policy.observation());
     let mut x = "observation";
     if let Some(normalization) = &policy.normalization {
-        graph.floats("observation_mean", &[normalization.mean.len()], &normalization.mean);
-        graph.floats("observation_scale", &[normalization.scale.len()], &normalization.scale);
+        let seen = policy.observation();
+        graph.floats("observation_mean", &[seen], &normalization.mean[..seen]);
+        graph.floats("observation_scale", &[seen], &normalization.scale[..seen]);
         graph.floats("least_observation", &[], &[-OBSERVATION_CLIP]);
         graph.floats("most_observation", &[], &[OBSERVATION_CLIP]);
         graph.node("Sub", &[x, "observation_mean"], "centred", &[]);
@@ -299,8 +300,11 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
             graph.output("logits", FLOAT, Some(outputs));
         }
     }
-    graph.network("critic", &policy.critic, policy.activation, x, "value");
-    graph.output("value", FLOAT, Some(1));
+    // It would need what the policy does not see.
+    if policy.privileged == 0 {
+        graph.network("critic", &policy.critic, policy.activation, x, "value");
+        graph.output("value", FLOAT, Some(1));
+    }
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "ppo-gpu".into(),
@@ -316,6 +320,7 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::play::export::policy::Normalization;
     use std::collections::HashMap;
 
     /// What the encoded `model` makes of one row of each input, by the definitions of the operators that policies with continuous actions use.
@@ -365,6 +370,8 @@ mod tests {
             world: Vec::new(),
             updates: 1,
             shape: vec![2],
+            history: 1,
+            privileged: 0,
             actions: Actions::Continuous { low: vec![-3.0, 2.0], high: vec![5.0, 2.5] },
             onto,
             masked: false,
@@ -374,6 +381,20 @@ mod tests {
             critic: vec![diagonal(2, 1, 2.0)],
             log_std: vec![-1.0, 0.5],
         }
+    }
+
+    /// What the policy observes is normalised by its own moments, and nothing asks for more.
+    #[test]
+    fn a_policy_needs_no_privileged_components() {
+        let normalization = Normalization { mean: vec![1.0, 2.0, 50.0], variance: vec![0.0; 3], scale: vec![2.0, 0.5, 50.0] };
+        let policy = Policy { privileged: 1, normalization: Some(normalization), critic: vec![diagonal(3, 1, 1.0)], ..policy(Onto::Clip) };
+        let model = model(&policy);
+        let found = outputs(&model, &[("observation", vec![3.0, 8.0])]);
+        assert_eq!((found["mean"].as_slice(), found.contains_key("value")), (&[4.0, 3.0][..], false));
+        let model = ModelProto::decode(model.as_slice()).expect("a model");
+        let entries: Vec<(&str, &str)> = model.metadata_props.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
+        assert_eq!(entries, [("observation_shape", "[2]"), ("privileged_observation", "1")]);
+        assert!(model.doc_string.contains("all but the environment's last 1 components"), "{}", model.doc_string);
     }
 
     #[test]
