@@ -1,5 +1,6 @@
 // Adds the rows of partial gradients in fixed order; keeps the mean losses and the squared norm of each part of the gradient.
-// Weights to outputs that are only biases (logarithms of standard deviations) stay 0: their gradient is dropped here.
+// Weights to outputs that are only biases (logarithms of standard deviations) stay 0, and so do the actor's from privileged components of the observation: their
+// gradient is dropped here.
 // index = gradient step. One lane: four columns, R / SUM_SLICES rows; the first lanes of a workgroup add the slices. Reads partials, tape_sums. Writes gradients, norms, losses. Twin: src/reference/sum_gradient.rs.
 
 //! import dispatch
@@ -63,8 +64,12 @@ fn sum_gradient(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invo
     }
 }
 
-// The gradient in `column` (of four), 0 for weights that are fixed: in rows of the actor's head after the first, its bias, from output HEAD_WEIGHTED on.
+// The gradient in `column` (of four), 0 for weights that are fixed: in rows of the actor's head after the first, its bias, from output HEAD_WEIGHTED on; and in
+// the rows of its first layer that begin at floats UNSEEN_FIRST to UNSEEN_END.
 fn without_fixed(sum: vec4<f32>, column: u32) -> vec4<f32> {
+    if (UNSEEN_FIRST < UNSEEN_END && column >= UNSEEN_FIRST / 4u && column < UNSEEN_END / 4u) {
+        return vec4(0.0);
+    }
     if (HEAD_WEIGHTED == LOGITS) {
         return sum;
     }

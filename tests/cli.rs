@@ -619,7 +619,7 @@ fn damaged_configuration_files_are_read_or_refused() {
         ((z ^ (z >> 31)) % below as u64) as usize
     };
     let (mut read, mut refused) = (0, 0);
-    for case in 0..40 {
+    for case in 0..60 {
         let mut bytes = whole.clone();
         match case % 5 {
             0 => bytes.truncate(random(bytes.len())),

@@ -434,7 +434,7 @@ const OBSERVATION: &str = "const OBSERVATION: u32 = 4u;\n";
 const BEFORE_RESET: &str = "// The first state of an episode.\n";
 
 const MISSING_FUNCTION: Mistake =
-    discrete(&[("fn env_step(", "fn env_stap(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `env_stap` in line 65?)"]);
+    discrete(&[("fn env_step(", "fn env_stap(")], &["there is no function `env_step`", "help: write fn env_step(", "(or is it `env_stap` in line 66?)"]);
 const SYNTAX: Mistake = discrete(
     // The compiler misses the semicolon where the next statement begins.
     &[("    s.ball_row += 1;\n    if", "    s.ball_row += 1\n    if§")],
@@ -585,6 +585,30 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(&[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(1u, 1u, 2u, 2u, 1u);§\n")], &["has 5 axes", "help: 2 to 4"]),
     discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst PRIVILEGED_OBSERVATION: u32 = 4u;§\n")],
+        &["`PRIVILEGED_OBSERVATION` is 4, and `OBSERVATION` is 4: the policy would see nothing", "help: `OBSERVATION` counts all components"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst PRIVILEGED_OBSERVATION: u32 = 0u;§\n")],
+        &["`PRIVILEGED_OBSERVATION` is 0", "help: remove it if the policy sees the whole observation"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst PRIVILEGED_OBSERVATION = 1;§\n")],
+        &["`PRIVILEGED_OBSERVATION` has no type", "const PRIVILEGED_OBSERVATION: u32 = 3u;"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst PRIVILEGED_OBSERVATION: f32 = 1.0;§\n")],
+        &["`PRIVILEGED_OBSERVATION` is of type f32", "const PRIVILEGED_OBSERVATION: u32 = 3u;"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2u, 2u);\nconst PRIVILEGED_OBSERVATION: u32 = 1u;§\n")],
+        &["an observation with axes has no privileged components", "help: remove OBSERVATION_SHAPE"],
+    ),
+    discrete(
+        &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst PRIVILEGED_OBSERVATIONS: u32 = 1u;§\n")],
+        &["`const PRIVILEGED_OBSERVATIONS` is not used", "did you mean 'PRIVILEGED_OBSERVATION'?"],
+    ),
+    discrete(
         &[(OBSERVATION, "const OBSERVATION: u32 = 4u;\nconst OBSERVATION_SHAPE = array(2u, 0u);§\n")],
         &["axis 1 of `OBSERVATION_SHAPE` is 0", "help: an axis has a length of at least 1"],
     ),
@@ -672,10 +696,10 @@ const MISTAKES: &[Mistake] = &[
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 4§")], &["no number `OBSERVATION`", "with its type: const OBSERVATION: u32"]),
     discrete(&[("OBSERVATION: u32 = 4u", "OBSERVATION = 0u§")], &["`OBSERVATION` is 0", "help: a whole number from 1 on"]),
     discrete(&[("ACTIONS: u32 = 3u", "ACTIONS: u32 = 0u§")], &["`ACTIONS` is 0", "help: a whole number from 1 on"]),
-    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 34?)"]),
+    discrete(&[("const TIME_LIMIT", "const TIMELIMIT")], &["no number `TIME_LIMIT`", "(or is it `TIMELIMIT` in line 35?)"]),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
-        &["`ACTIONS`", "(or is it `ACTION` in line 30?)"],
+        &["`ACTIONS`", "(or is it `ACTION` in line 31?)"],
     ),
     discrete(
         &[("const ACTIONS: u32 = 3u;", ""), ("array<bool, ACTIONS> {", "array<bool, ACTIONS> {§")],
@@ -688,9 +712,9 @@ const MISTAKES: &[Mistake] = &[
     ),
     discrete(
         &[("const ACTIONS: ", "const ACTION: "), ("array<bool, ACTIONS> {", "array<bool, 3> {"), ("array<bool, ACTIONS>(", "array<bool, 3>(")],
-        &["nothing says what an action is", "(or is it `ACTION` in line 30?)"],
+        &["nothing says what an action is", "(or is it `ACTION` in line 31?)"],
     ),
-    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 59?)"]),
+    discrete(&[("fn env_reset(", "fn env_rest(")], &["there is no function `env_reset`", "(or is it `env_rest` in line 60?)"]),
     discrete(
         &[("struct EnvState {", "struct Catch {"), (BEFORE_RESET, "alias EnvState = Catch;§\n")],
         &["`EnvState` is an alias", "help: give the structure itself this name: struct EnvState { ... }"],

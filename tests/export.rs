@@ -8,7 +8,7 @@ use ppo_gpu::device::gpu::Gpu;
 use ppo_gpu::play::export::policy::Policy;
 use ppo_gpu::program::plan::{OBSERVATION_CLIP, Plan};
 use ppo_gpu::reference::dense;
-use ppo_gpu::spec::config::Config;
+use ppo_gpu::spec::config::{Config, Onto};
 use ppo_gpu::spec::environment::Environment;
 use ppo_gpu::spec::network::{ACTOR, CRITIC};
 use ppo_gpu::spec::records::{Normalizer, word};
@@ -37,7 +37,8 @@ fn learned(gpu: &Gpu, keys: &str) -> (Plan, Checkpoint) {
 
 /// Outputs of the actor, value, and most probable action (as floats) for each observation, computed by the WGSL on the device.
 fn on_device(gpu: &Gpu, policy: &Policy, plan: &Plan, observations: &[f32], masks: &[Vec<bool>]) -> Vec<(Vec<f32>, f32, Vec<f32>)> {
-    let (inputs, outputs, dims) = (plan.environment.observation, plan.environment.actions.outputs(), plan.environment.actions.dims());
+    let (inputs, seen, outputs, dims) =
+        (plan.environment.observation, plan.environment.seen(), plan.environment.actions.outputs(), plan.environment.actions.dims());
     let width = outputs + 1 + dims;
     let mask = masks.iter().map(|mask| format!("array<bool, {outputs}>({})", mask.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     let masks = if masks.is_empty() {
@@ -59,7 +60,10 @@ fn on_device(gpu: &Gpu, policy: &Policy, plan: &Plan, observations: &[f32], mask
             fn main(@builtin(workgroup_id) group: vec3<u32>) {{
                 let i = group.x;
                 {setup}
-                let outputs = policy_outputs(observations[i]);
+                var seen: array<f32, {seen}>;
+                var observation = observations[i];
+                for (var k = 0u; k < {seen}u; k++) {{ seen[k] = observation[k]; }}
+                let outputs = policy_outputs(seen);
                 var all = outputs;
                 for (var k = 0u; k < POLICY_OUTPUTS; k++) {{ results[i * {width}u + k] = all[k]; }}
                 results[i * {width}u + POLICY_OUTPUTS] = policy_value(observations[i]);
@@ -117,6 +121,10 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
         "env=Probe/Masked hidden=8,5",
         "env=Pendulum-v1 hidden=17,9 normalize_observations=true normalize_rewards=true",
         "env=Pendulum-v1 hidden=7 normalize_values=true log_std_max=-0.5",
+        "env=Pendulum-v1 hidden=8 actions=scale",
+        "env=Probe/Privileged hidden=7,5 normalize_observations=true",
+        "env=Probe/Privileged hidden=7 normalize_observations=true observation_history=3",
+        "env=CartPole-v1 hidden=6 observation_history=2",
     ] {
         let (plan, checkpoint) = learned(gpu(), keys);
         let environment: &Environment = &plan.environment;
@@ -165,6 +173,12 @@ fn exported_wgsl_and_tensors_compute_the_trained_policy() {
                 ppo_gpu::spec::environment::Actions::MultiDiscrete(counts) => {
                     let firsts = counts.iter().scan(0, |first, count| Some(std::mem::replace(first, *first + count)));
                     firsts.zip(counts).map(|(first, &count)| best(first, count)).collect()
+                }
+                ppo_gpu::spec::environment::Actions::Continuous { low, high } if plan.config.actions == Onto::Scale => {
+                    // Torques of up to 2 in either direction: twice what is between -1 and 1.
+                    assert_eq!((low[0], high[0]), (-2.0, 2.0));
+                    near(action, &[2.0 * f64::from(outputs[0]).clamp(-1.0, 1.0)], keys);
+                    action.clone()
                 }
                 ppo_gpu::spec::environment::Actions::Continuous { low, high } => {
                     outputs.iter().zip(low.iter().zip(high)).map(|(mean, (&low, &high))| mean.clamp(low, high)).collect()

@@ -163,3 +163,12 @@ fn target_tests_the_normal_distribution() {
     let probe = Probe { env: "Probe/Target", keys: "", updates: 80, mean_return: -0.02..=0.0, value: |_| Some(0.0), off: 0.1 };
     probe.isolates(Broken::Text("log_prob_slope * z * inverse", "-log_prob_slope * z * inverse"));
 }
+
+/// Without the observation before.
+#[test]
+fn memory_is_about_the_history_of_observations() {
+    // At the first step both observations are the signal; at the second the older one is.
+    let value = |o: &[f32]| (o.len() == 2).then(|| if o[1] == 0.0 { 1.0 } else { 0.99 });
+    let probe = Probe { env: "Probe/Memory", keys: "observation_history=2", updates: 80, mean_return: 0.95..=1.0, value, off: 0.1 };
+    probe.isolates(Broken::Key("observation_history=1"));
+}

@@ -1,6 +1,6 @@
 // The policy of environments with continuous actions: a normal distribution with independent dimensions. The head's first ACTION_DIMS outputs are the means;
 // the next are the logarithms of the standard deviations, which are only biases and so do not depend on the observation. Actions are stored as sampled, and
-// clipped to the environment's bounds only when they are passed to it. Twin: src/reference/policy.rs.
+// brought within the environment's bounds only when they are passed to it. Twin: src/reference/policy.rs.
 
 //! import legal
 //! import head_slopes
@@ -79,12 +79,16 @@ fn choice_without_legal(legal: Legal) -> u32 {
     return EVERY_CHOICE;
 }
 
-// The action passed to the environment.
+// The action passed to the environment: clipped to its bounds; or, if scaled, clipped to -1 and 1, which become exactly the bounds.
 fn action_taken(action: Action) -> array<f32, ACTION_DIMS> {
     var least = ACTION_LEAST;
     var most = ACTION_MOST;
     var taken = action.values;
     for (var d = 0u; d < ACTION_DIMS; d++) {
+        if (SCALED_ACTIONS) {
+            let half = 0.5 * clamp(taken[d], -1.0, 1.0);
+            taken[d] = (0.5 - half) * least[d] + (0.5 + half) * most[d];
+        }
         taken[d] = clamp(taken[d], least[d], most[d]);
     }
     return taken;

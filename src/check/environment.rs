@@ -7,7 +7,7 @@ use crate::play::player::{self, Player};
 use crate::program::plan::Plan;
 use crate::program::schedule::{self, Step};
 use crate::reference::layouts;
-use crate::spec::config::Config;
+use crate::spec::config::{Config, Onto};
 use crate::spec::environment::{Actions, Environment};
 use crate::spec::records::{Transition, word};
 use crate::spec::sources::{Place, code};
@@ -84,13 +84,14 @@ impl Report {
     }
 }
 
-/// Steps `environment` with an untrained policy, twice from the same seed, and reports findings.
+/// Steps `environment` with an untrained policy, twice from the same seed, and reports findings. Observations are those of its file, whatever history the
+/// configuration asks for.
 ///
 /// # Errors
 /// Those of [`Plan::with_environment`] and [`Engine::new`].
 pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Report> {
     let steps = (FLOATS / ENVS / environment.observation).clamp(*STEPS.start(), *STEPS.end());
-    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], ..config.clone() };
+    let config = Config { envs: ENVS as u32, steps: steps as u32, minibatches: 1, agents: 1, hidden: vec![8], observation_history: 1, ..config.clone() };
     let plan = Plan::with_environment(&config, environment.clone(), gpu.profile(&config.profile))?;
     let options = EngineOptions { checked: true, ..EngineOptions::default() };
     let engine = agents::engine(gpu, &plan, schedule::playing(&plan), &options)?;
@@ -209,9 +210,10 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
     }
     if let Actions::Continuous { low, high } = &environment.actions {
         let off = |d: &usize| low[*d] > -USUAL_BOUND || high[*d] < USUAL_BOUND || low[*d] < -MOST_BOUND || high[*d] > MOST_BOUND;
-        if let Some(d) = (0..low.len()).find(off) {
+        // Scaled, an agent's range is that of the bounds.
+        if let Some(d) = (0..low.len()).find(off).filter(|_| plan.config.actions == Onto::Clip) {
             let bounds = format!("dimension {d} of the action lies between {} and {}", low[d], high[d]);
-            let advice = "declare bounds of about -1 and 1, and scale the action in env_step";
+            let advice = "declare bounds of about -1 and 1, and scale the action in env_step, or train with actions = \"scale\"";
             say(
                 Note,
                 "const ACTION_LOW",

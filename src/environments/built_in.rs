@@ -62,6 +62,8 @@ built_in! {
     "Probe/TimeLimit" "probe_time_limit";
     "Probe/Masked" "probe_masked";
     "Probe/Target" "probe_target";
+    "Probe/Privileged" "probe_privileged";
+    "Probe/Memory" "probe_memory";
 }
 
 /// Ranges of the built-in environments' parameters, by name, within which every environment stays finite: what is divided by is positive, probabilities end at

@@ -5,21 +5,19 @@ use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::data::{Array, Data, data_lines};
-use crate::spec::environment::{self, Actions, Environment, Parameter, StateReader};
+use crate::spec::environment::{self, Actions, Environment, MOST_OBSERVATION, Parameter, StateReader};
 use crate::spec::sources::{Place, Sources, code};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name, plural};
 use crate::wgsl::branches::{Endless, endless, statements};
 use crate::wgsl::environment::data;
-use crate::wgsl::{compose, reflect};
+use crate::wgsl::{compose, history, reflect};
 use naga::keywords::wgsl::{BUILTIN_IDENTIFIERS, RESERVED};
 use naga::{Expression, Function, Handle, Module, ScalarKind, Statement, Type, TypeInner};
 use std::ops::RangeInclusive;
 
 /// Most words of state: it lives in an invocation's registers or stack.
 const MOST_STATE_WORDS: usize = 1024;
-/// Most floats of an observation.
-const MOST_OBSERVATION: usize = 4096;
 /// Axes of an observation with a shape.
 const AXES: RangeInclusive<usize> = 2..=4;
 /// Most outputs of the actor.
@@ -40,6 +38,7 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
 
     let observation = file.count("OBSERVATION", MOST_OBSERVATION)?;
     let shape = file.shape(observation)?;
+    let privileged = file.privileged(observation, &shape)?;
     let time_limit = file.count("TIME_LIMIT", u32::MAX as usize)? as u32;
     let actions = file.actions()?;
     if actions.outputs() > MOST_OUTPUTS {
@@ -57,11 +56,7 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
     }
     file.storable()?;
     file.loops_end()?;
-    let action = match &actions {
-        Actions::Discrete(_) => "u32".to_string(),
-        Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
-        Actions::Continuous { low, .. } => format!("array<f32, {}>", low.len()),
-    };
+    let action = actions.wgsl_type();
     let observed = format!("array<f32, {observation}>");
     let mask = format!("array<bool, {}>", actions.outputs());
     let generator = "ptr<function, Rng>";
@@ -91,7 +86,9 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
         name: name.into(),
         source: source.into(),
         observation,
+        history: 1,
         shape,
+        privileged,
         masked,
         pictured,
         parameters: file.parameters()?,
@@ -168,12 +165,13 @@ pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
 /// The error for an environment that compiles by itself, but not as part of `kernel`, whose full text is `composed`. `why` is an additional
 /// explanation.
 fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str, report: &str, why: &str) -> Error {
-    let Environment { name, source, sources, data, .. } = environment;
+    let Environment { name, sources, data, .. } = environment;
+    let source = &history::text(environment);
     let file = File { name, source, code: &code(source), sources, data };
     let problem = cause(composed).map_or_else(|| first_line(report), |(_, problem)| problem);
     // The file begins further down in the kernel; a clash of names is reported at the file's own declaration.
     let offset = composed.find(file.source).map_or(0, |start| composed[..start].lines().count());
-    let lines = file.source.lines().count();
+    let lines = environment.source.lines().count();
     let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=lines).contains(line));
     let report = file.sources.in_report(report, offset + 1..offset + 1 + lines);
     let named = || {
@@ -209,10 +207,14 @@ pub fn with_parameters(plan: &Plan, error: Error) -> Error {
 /// Code that is compiled together with the file to read it: substitutes for declarations of the kernels.
 const PRELUDE: &str = "\n//! import rng\n//! import outcome\n";
 
+/// The constant with the number of privileged components of an observation.
+const PRIVILEGED: &str = "PRIVILEGED_OBSERVATION";
+
 /// What a file may declare for the program: keywords and names.
-const CONTRACT: [(&str, &str); 17] = [
+const CONTRACT: [(&str, &str); 18] = [
     ("const", "OBSERVATION"),
     ("const", "OBSERVATION_SHAPE"),
+    ("const", PRIVILEGED),
     ("const", "ACTIONS"),
     ("const", "ACTION_COUNTS"),
     ("const", "ACTION_LOW"),
@@ -629,6 +631,35 @@ impl Parsed<'_> {
             return error(problem, "their product must be OBSERVATION: correct an axis, or OBSERVATION");
         }
         Ok(axes)
+    }
+
+    /// The last components of an observation of `observation` components, and of this shape, that the policy does not see.
+    fn privileged(&self, observation: usize, shape: &[usize]) -> Result<usize> {
+        if self.file.line_of_declaration("const", PRIVILEGED).is_none() {
+            return Ok(0);
+        }
+        let error = |problem: String, help: String| Err(self.error(&format!("const {PRIVILEGED}"), problem, help));
+        let example = format!("write a whole number with its type: const {PRIVILEGED}: u32 = 3u;");
+        let Some((_, constant)) = self.module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(PRIVILEGED)) else {
+            return error(format!("`{PRIVILEGED}` has no type"), example);
+        };
+        let Some(count) = reflect::constant(self.module, PRIVILEGED).filter(|_| self.type_name(constant.ty) == "u32").map(|count| count as usize) else {
+            return error(format!("`{PRIVILEGED}` is of type {}", self.type_name(constant.ty)), example);
+        };
+        if count == 0 {
+            return error(format!("`{PRIVILEGED}` is 0"), "remove it if the policy sees the whole observation".into());
+        }
+        if count >= observation {
+            let problem = format!("`{PRIVILEGED}` is {count}, and `OBSERVATION` is {observation}: the policy would see nothing");
+            let help =
+                "`OBSERVATION` counts all components, the privileged ones, which are the last, among them: declare fewer of these, or add some before them";
+            return error(problem, help.into());
+        }
+        if shape.len() > 1 {
+            let problem = "an observation with axes has no privileged components".into();
+            return error(problem, "remove OBSERVATION_SHAPE: what the policy sees does not have this shape".into());
+        }
+        Ok(count)
     }
 
     /// The actions that the constants declare.

@@ -75,6 +75,7 @@ impl Environment {
             "summary": self.summary(),
             "observations": self.observation,
             "shape": self.shape,
+            "privileged": self.privileged,
             "actions": self.actions.describe(),
             "masked": self.masked,
             "time_limit": (self.time_limit < u32::MAX).then_some(self.time_limit),

@@ -22,9 +22,11 @@
 //     //! data PATH.safetensors    as a line of its own: the arrays in that file, each a function: heights(row, column); heights_shape[0] is its length
 
 // How many numbers an agent observes.
+// Optional: `const PRIVILEGED_OBSERVATION: u32 = 1u;` keeps the last of them, here one, from the policy: only the value network sees it.
 const OBSERVATION: u32 = 6u;
 
-// The least and the most of each number of an action. The agent's actions are clipped to these bounds before env_step sees them.
+// The least and the most of each number of an action. The agent's actions are clipped to these bounds before env_step sees them. An agent begins with actions
+// around 0, most of them between -1 and 1: for other bounds, train with `--actions scale`, which maps -1 to 1 linearly onto them.
 // For discrete actions see `ppo-gpu env new NAME`.
 const ACTION_LOW = array(-1.0f, -1.0f);
 const ACTION_HIGH = array(1.0f, 1.0f);

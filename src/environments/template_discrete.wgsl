@@ -23,6 +23,7 @@
 
 // How many numbers an agent observes.
 // Optional, where they form a grid: its 2 to 4 axes, the last one the fastest, as in `const OBSERVATION_SHAPE = array(10u, 10u, 4u);`.
+// Optional: `const PRIVILEGED_OBSERVATION: u32 = 1u;` keeps the last of them, here one, from the policy: only the value network sees it.
 const OBSERVATION: u32 = 4u;
 
 // How many actions there are to choose from. For several choices at once write, say, `const ACTION_COUNTS = array(3u, 5u);` instead; `action` is then an

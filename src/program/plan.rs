@@ -4,8 +4,8 @@ use crate::program::blocks::{self, Team};
 use crate::program::lanes::{self, Mapping};
 use crate::program::profile::Profile;
 use crate::program::tape::{self, Rows, Tape, Taped};
-use crate::spec::config::{Config, TimeLimit};
-use crate::spec::environment::Environment;
+use crate::spec::config::{Config, Onto, TimeLimit};
+use crate::spec::environment::{Actions, Environment};
 use crate::spec::metrics::Row;
 use crate::spec::network::{NETWORKS, Network};
 use crate::spec::random;
@@ -101,8 +101,13 @@ impl Plan {
     /// [`Error::Config`] when sizes do not fit together, with the nearest value that does.
     pub fn with_environment(config: &Config, environment: Environment, profile: Profile) -> Result<Plan> {
         environment.check_parameters(config)?;
+        let environment = environment.with_history(config.observation_history as usize)?;
+        if config.actions == Onto::Scale && !matches!(environment.actions, Actions::Continuous { .. }) {
+            let problem = format!("the actions of {} are choices, which have no bounds to be scaled to", environment.name);
+            return Err(Error::config("actions", problem, "leave it out, or write actions = \"clip\""));
+        }
         let episode_limit = environment.episode_limit(config);
-        let network = Network::new(environment.observation, &config.hidden, environment.actions.outputs(), environment.actions.weighted(), config.activation);
+        let network = Network::of(config, &environment);
         let (envs, steps, minibatches) = (config.envs as usize, config.steps as usize, config.minibatches as usize);
         let batch = envs * steps;
         if !batch.is_multiple_of(minibatches) {
@@ -442,10 +447,13 @@ impl Plan {
             ("HEAD", u(head.columns() / 4)),
             ("HEAD_FIRST", u(head.offset)),
             ("HEAD_WEIGHTED", u(self.network.weighted)),
+            ("UNSEEN_FIRST", u(self.network.unseen().start)),
+            ("UNSEEN_END", u(self.network.unseen().end)),
             ("LOGITS", u(self.environment.actions.outputs())),
             ("ACTION_DIMS", u(self.environment.actions.dims())),
             ("ACTION_WORDS", u(self.action_words())),
             ("MASK_WORDS", u(self.mask_words())),
+            ("SCALED_ACTIONS", Bool(self.config.actions == Onto::Scale)),
             ("ONE_AGENT", Bool(self.agents == 1)),
             ("ENVS", u(self.envs)),
             ("STEPS", u(self.steps)),

@@ -4,6 +4,7 @@ use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
+use crate::spec::config::Onto;
 use crate::spec::environment::Actions;
 use crate::spec::random::Stream;
 use std::ops::Range;
@@ -51,13 +52,18 @@ impl<R> Action<R> {
 
 impl<R: Real> Action<R> {
     /// The action passed to the environment: continuous values within their bounds.
-    pub fn taken(&self, actions: &Actions) -> Action<R> {
-        match (self, actions) {
-            (Action::Values(values), Actions::Continuous { low, high }) => {
-                Action::Values(values.iter().zip(low.iter().zip(high)).map(|(value, (&low, &high))| value.clamp(R::from_f32(low), R::from_f32(high))).collect())
-            }
-            _ => self.clone(),
-        }
+    pub fn taken(&self, plan: &Plan) -> Action<R> {
+        let (Action::Values(values), Actions::Continuous { low, high }) = (self, &plan.environment.actions) else { return self.clone() };
+        let within = |(&value, (&low, &high)): (&R, (&f32, &f32))| {
+            let (low, high, one) = (R::from_f32(low), R::from_f32(high), R::one());
+            let value = match plan.config.actions {
+                Onto::Clip => value,
+                // The point that lies between the bounds as the clipped value lies between -1 and 1.
+                Onto::Scale => (low * (one - value.clamp(-one, one)) + high * (one + value.clamp(-one, one))) * R::from_f64(0.5),
+            };
+            value.clamp(low, high)
+        };
+        Action::Values(values.iter().zip(low.iter().zip(high)).map(within).collect())
     }
 
     /// Reads step `b`'s action, and which ones were legal: as many truth values as the actor has outputs, or none where every action is.

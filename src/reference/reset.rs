@@ -2,6 +2,7 @@
 
 use crate::program::plan::Plan;
 use crate::reference::decision::Ambiguous;
+use crate::reference::environments::history::History;
 use crate::reference::environments::state::State;
 use crate::reference::environments::twin::{Twin, twin};
 use crate::reference::layouts::{self, RunningSum};
@@ -31,6 +32,7 @@ impl<R: Real> EnvLane<R> {
     /// When the reference does not know the environment.
     pub fn begin(plan: &Plan, seed: u64, time: u32, n: usize) -> Self {
         let state = (twin_of(plan).reset)(&mut Stream::new(seed, random::RESET, time, n as u32));
+        let state = if plan.environment.history > 1 { Box::new(History::begin(&plan.environment, state)) } else { state };
         EnvLane { state, episode_return: RunningSum::zero(), episode_length: 0 }
     }
 
@@ -41,11 +43,10 @@ impl<R: Real> EnvLane<R> {
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
         let (lanes, first) = (memory.buffer("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
         let episode = first + plan.environment.state_words;
-        EnvLane {
-            state: (twin_of(plan).from_words)(&lanes.reals(first..episode)),
-            episode_return: RunningSum::read(lanes, episode + word!(Episode.sum)),
-            episode_length: lanes.u(episode + word!(Episode.steps)),
-        }
+        let own = episode - plan.environment.history_words();
+        let state = (twin_of(plan).from_words)(&lanes.reals(first..own));
+        let state = if plan.environment.history > 1 { Box::new(History::read(&plan.environment, state, &lanes.reals(own..episode))) } else { state };
+        EnvLane { state, episode_return: RunningSum::read(lanes, episode + word!(Episode.sum)), episode_length: lanes.u(episode + word!(Episode.steps)) }
     }
 
     /// Stores environment `n` of agent `s`.

@@ -57,7 +57,7 @@ fn advance<R: Real>(plan: &Plan, agent: &Agent, params: &[R], [s, t, n]: [usize;
     let action: Action<R> =
         if plan.deterministic { policy.mode(site)? } else { policy.sample(&mut Stream::new(seed, random::ACTION, time, n as u32), site)? };
     let log_prob = policy.log_prob(&action);
-    let outcome = env.state.step(&action.taken(actions), &mut Stream::new(seed, random::STEP, time, n as u32), site)?;
+    let outcome = env.state.step(&action.taken(plan), &mut Stream::new(seed, random::STEP, time, n as u32), site)?;
     env.episode_return = env.episode_return.plus(outcome.reward);
     env.episode_length += 1;
     // A step that terminates at the time limit counts as terminated: there is nothing to bootstrap from.

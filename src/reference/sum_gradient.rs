@@ -8,12 +8,20 @@ use crate::reference::real::Real;
 use crate::spec::network::{ACTOR, CRITIC};
 use crate::spec::records::{Losses, word};
 
-/// Whether `column` is a weight of the actor's head that is 0 and stays so.
+/// Whether `column` is a weight of the actor that is 0 and stays so: in its first layer, from a privileged component of the observation; in its head, to an
+/// output that is only a bias.
 fn is_fixed(plan: &Plan, column: usize) -> bool {
     let network = &plan.network;
+    let first = network.layers[0];
+    let row = (column - first.offset) / first.columns();
+    if column < first.offset + first.rows() * first.columns() && row > plan.environment.seen() {
+        return true;
+    }
     let head = network.layers[network.layers.len() - 1];
     let weights = head.offset + head.columns()..network.block();
-    weights.contains(&column) && (network.weighted..network.heads[ACTOR]).contains(&((column - head.offset) % head.columns()))
+    // What fills a row up has no gradient, either.
+    let has_biases_alone = network.weighted < network.heads[ACTOR];
+    has_biases_alone && weights.contains(&column) && (column - head.offset) % head.columns() >= network.weighted
 }
 
 /// Gradient step `index`. Writes `gradients`, `norms`, `losses` (all but the norm) and `faults`.

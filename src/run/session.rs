@@ -183,8 +183,11 @@ fn fits(parent: &Plan, child: &Plan, agent: Option<usize>) -> Result<()> {
         [
             ("hidden", format!("{:?}", config.hidden)),
             ("activation", format!("{:?}", config.activation).to_lowercase()),
+            ("observation_history", config.observation_history.to_string()),
             ("the observation", plural(environment.observation, "component", "components")),
+            ("the privileged part of the observation", plural(environment.privileged, "component", "components")),
             ("the action", environment.actions.describe()),
+            ("actions", format!("{:?}", config.actions).to_lowercase()),
             ("normalize_observations", config.normalize_observations.to_string()),
             ("normalize_rewards", config.normalize_rewards.to_string()),
             ("normalize_values", config.normalize_values.to_string()),

@@ -11,7 +11,7 @@ use std::fmt::Display;
 
 use crate::spec::tuning::{AUTO, Tuning};
 use crate::spec::values::KeyType;
-pub use crate::spec::values::{Activation, OnDivergence, Per, PerAgent, Setting, TimeLimit};
+pub use crate::spec::values::{Activation, OnDivergence, Onto, Per, PerAgent, Setting, TimeLimit};
 
 /// One configuration key.
 pub struct Key {
@@ -143,6 +143,12 @@ keys! {
         /// Meaning of an episode's time limit: 'bootstrap' (not an end of the task: the value of the last observation is added to the reward) or 'terminal' (an
         /// end, as in PureJaxRL and CleanRL)
         time_limit: TimeLimit = TimeLimit::Bootstrap, "MODE", "terminal";
+        /// How continuous actions are brought within the environment's bounds: 'clip' (values beyond them become the bounds) or 'scale' (values from -1 to 1,
+        /// to which others are clipped, are mapped linearly onto the bounds, as in rl_games)
+        actions: Onto = Onto::Clip, "MODE", "scale";
+        /// Observations that the networks see at once: the last ones, the oldest first; after a reset, the first one in place of those before it (as in
+        /// Gymnasium's FrameStackObservation and in Isaac Lab)
+        observation_history: u32 = 1, in integer(1, 4096), "K", "4";
     }
     "Networks" {
         /// Widths of the hidden layers, the same for actor and critic, e.g. 64,64

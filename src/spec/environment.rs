@@ -12,6 +12,9 @@ use crate::support::files;
 use crate::support::text::{did_you_mean, typed};
 use std::ops::Range;
 
+/// Most components of an observation.
+pub const MOST_OBSERVATION: usize = 4096;
+
 /// The kind of action.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Actions {
@@ -67,6 +70,15 @@ impl Actions {
             Some(first..*end)
         };
         counts.iter().scan(0, next).collect()
+    }
+
+    /// The type of an action in WGSL.
+    pub fn wgsl_type(&self) -> String {
+        match self {
+            Actions::Discrete(_) => "u32".into(),
+            Actions::MultiDiscrete(counts) => format!("array<u32, {}>", counts.len()),
+            Actions::Continuous { low, .. } => format!("array<f32, {}>", low.len()),
+        }
     }
 
     /// "2 actions", "5 x 5 actions", "1 continuous action".
@@ -152,10 +164,15 @@ pub struct Environment {
     pub sources: Sources,
     /// The arrays that its functions read.
     pub data: Data,
-    /// Observation size O (`OBSERVATION`).
+    /// Observation size O: that of the file (`OBSERVATION`), once for each of its history.
     pub observation: usize,
+    /// Observations that each observation consists of ([`Environment::with_history`]): first of all of them what the policy sees, the oldest first, then their
+    /// privileged components in the same order. 1 as declared by the file.
+    pub history: usize,
     /// The observation's axes (`OBSERVATION_SHAPE`), whose product is O; the last one is the fastest. One axis of O where none are declared.
     pub shape: Vec<usize>,
+    /// The last components of the observation that only the value network sees (`PRIVILEGED_OBSERVATION`); 0 where none are declared.
+    pub privileged: usize,
     /// The kind of action.
     pub actions: Actions,
     /// Whether it declares legal actions (`env_action_mask`).
@@ -175,7 +192,7 @@ pub struct Environment {
     pub lane_words: usize,
     /// Whether its observation consists of 0 and 1, read one component at a time (`env_component`), rather than as an array (`env_observe`).
     pub binary: bool,
-    /// The functions that take the state by pointer.
+    /// The functions of the file that take the state by pointer.
     pub by_pointer: Vec<StateReader>,
     /// Whether its code contains loops.
     pub loops: bool,
@@ -216,9 +233,64 @@ impl Environment {
         Error::Environment { path: self.name.clone(), line: None, problem: self.sentence(fault), help: fault.help() }
     }
 
-    /// The observation's axes, to stand behind its size: " (10 x 10 x 4)"; nothing if there is only one.
+    /// The observation's axes and privileged components, to stand behind its size: " (10 x 10 x 4)", " (the last 3 privileged)"; nothing if there is one axis
+    /// and the policy sees all of it.
     pub fn axes(&self) -> String {
-        if self.shape.len() > 1 { format!(" ({})", product(&self.shape)) } else { String::new() }
+        let axes = (self.shape.len() > 1).then(|| product(&self.shape));
+        let privileged = (self.privileged > 0).then(|| format!("the last {} privileged", self.privileged));
+        let parts: Vec<String> = axes.into_iter().chain(privileged).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    }
+
+    /// This environment, which its file declares, with observations that consist of the last `history` of the file's. The oldest is the first, and after a reset all
+    /// are the first one (Gymnasium's `FrameStackObservation`). They are a part of the state; [`crate::wgsl::history`] writes it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when there would be too many components.
+    pub fn with_history(self, history: usize) -> Result<Environment> {
+        if history == self.history {
+            return Ok(self);
+        }
+        assert_eq!(self.history, 1, "the environment of a file");
+        let observation = history * self.observation;
+        if observation > MOST_OBSERVATION {
+            let problem = format!("{history} observations of {} components are {observation} (at most {MOST_OBSERVATION})", self.observation);
+            return Err(Error::config("observation_history", problem, format!("nearest that works: {}", MOST_OBSERVATION / self.observation)));
+        }
+        let own = if self.shape.len() > 1 { self.shape.clone() } else { vec![self.observation] };
+        let all = Environment { observation, history, privileged: history * self.privileged, loops: true, ..self };
+        let words = all.history_words();
+        Ok(Environment {
+            shape: if all.privileged > 0 { vec![observation] } else { [vec![history], own].concat() },
+            state_words: all.state_words + words,
+            lane_words: all.lane_words + words,
+            ..all
+        })
+    }
+
+    /// Components of one of the observations of the history.
+    pub fn newest(&self) -> usize {
+        self.observation / self.history
+    }
+
+    /// Words of the state that one of the observations of the history takes.
+    pub fn frame_words(&self) -> usize {
+        if self.binary { self.newest().div_ceil(32) } else { self.newest() }
+    }
+
+    /// Words of the state that the history takes, filled up to whole vectors, so that nothing else of the state moves.
+    pub fn history_words(&self) -> usize {
+        if self.history > 1 { (self.history * self.frame_words()).next_multiple_of(4) } else { 0 }
+    }
+
+    /// Whether kernels pass the state to this function by pointer.
+    pub fn is_given_pointer(&self, reader: StateReader) -> bool {
+        self.history > 1 || self.by_pointer.contains(&reader)
+    }
+
+    /// Components of the observation that the policy sees, which come first.
+    pub fn seen(&self) -> usize {
+        self.observation - self.privileged
     }
 
     /// Steps after which an episode is truncated, as configured.

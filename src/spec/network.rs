@@ -5,8 +5,10 @@
 //! `outputs` columns padded to a multiple of four. Row 0 is the bias, row `m + 1` the weights of input `m`. Padding is 0 and
 //! stays 0: its gradient is 0.
 
-use crate::spec::config::Activation;
+use crate::spec::config::{Activation, Config};
+use crate::spec::environment::Environment;
 use crate::spec::random::Stream;
+use std::ops::Range;
 
 /// Networks of one agent: the actor is 0, the critic is 1.
 pub const NETWORKS: usize = 2;
@@ -53,6 +55,8 @@ impl Layer {
 pub struct Network {
     /// Layers from the observation to the head.
     pub layers: Vec<Layer>,
+    /// Components of the observation that the actor sees, which come first. Its weights from the others stay 0.
+    pub seen: usize,
     /// Outputs of each network's head: the policy's, and 1 value.
     pub heads: [usize; NETWORKS],
     /// The actor's outputs that depend on the observation, which come first. The others (logarithms of standard deviations) are only biases: their weights
@@ -63,6 +67,13 @@ pub struct Network {
 }
 
 impl Network {
+    /// The networks of an agent that `config` trains on `environment`.
+    pub fn of(config: &Config, environment: &Environment) -> Self {
+        let Environment { observation, actions, .. } = environment;
+        let network = Network::new(*observation, &config.hidden, actions.outputs(), actions.weighted(), config.activation);
+        Network { seen: environment.seen(), ..network }
+    }
+
     /// Networks from `observation` inputs through `hidden` widths to the actor's `outputs`, of which the first `weighted` depend on the observation, and one
     /// value.
     pub fn new(observation: usize, hidden: &[u32], outputs: usize, weighted: usize, activation: Activation) -> Self {
@@ -77,7 +88,7 @@ impl Network {
                 layer
             })
             .collect();
-        Network { layers, heads, weighted, activation }
+        Network { layers, seen: observation, heads, weighted, activation }
     }
 
     /// Floats in one network's padded block (Q).
@@ -93,6 +104,17 @@ impl Network {
     /// Parameters of an agent, padding excluded.
     pub fn parameters(&self) -> usize {
         (0..NETWORKS).map(|network| self.slots(network).count()).sum()
+    }
+
+    /// Inputs of layer `l` that `network` uses.
+    pub fn inputs(&self, network: usize, l: usize) -> usize {
+        if l == 0 && network == ACTOR { self.seen } else { self.layers[l].inputs }
+    }
+
+    /// Offsets inside the actor's block of the weights from components of the observation that it does not see: whole rows of the first layer.
+    pub fn unseen(&self) -> Range<usize> {
+        let first = &self.layers[0];
+        first.weight(self.seen, 0)..first.weight(first.inputs, 0)
     }
 
     /// Outputs of layer `l` that `network` uses.
@@ -112,7 +134,7 @@ impl Network {
         self.layers.iter().enumerate().flat_map(move |(l, layer)| {
             let (outputs, weighted) = (self.outputs(network, l), self.weighted(network, l));
             let used = move |row: usize| if row == 0 { outputs } else { weighted };
-            (0..layer.rows()).flat_map(move |row| (0..used(row)).map(move |k| base + layer.offset + row * layer.columns() + k))
+            (0..=self.inputs(network, l)).flat_map(move |row| (0..used(row)).map(move |k| base + layer.offset + row * layer.columns() + k))
         })
     }
 
@@ -128,10 +150,10 @@ impl Network {
                     (true, ACTOR) => 0.01,
                     (true, _) => 1.0,
                 };
-                let outputs = self.weighted(network, l);
+                let (inputs, outputs) = (self.inputs(network, l), self.weighted(network, l));
                 let mut stream = Stream::new(seed, crate::spec::random::INITIALISE, network as u32, l as u32);
-                let weights = orthogonal(layer.inputs, outputs, &mut stream);
-                for m in 0..layer.inputs {
+                let weights = orthogonal(inputs, outputs, &mut stream);
+                for m in 0..inputs {
                     for k in 0..outputs {
                         params[network * self.block() + layer.weight(m, k)] = (gain * weights[m * outputs + k]) as f32;
                     }
@@ -176,22 +198,34 @@ mod tests {
         assert_eq!(Network::new(3, &[64, 64], 2, 1, Activation::Tanh).parameters(), 2 * 4481 + 1);
     }
 
+    /// 9 - 4 = 5 components: (5 + 1) * 7 + (7 + 1) * 6 + (6 + 1) * 2 = 104; and (9 + 1) * 7 + (7 + 1) * 6 + (6 + 1) = 125 for the value.
+    #[test]
+    fn an_actor_has_no_parameters_for_what_it_does_not_see() {
+        let network = Network { seen: 5, ..Network::new(9, &[7, 6], 2, 2, Activation::Tanh) };
+        assert_eq!([ACTOR, CRITIC].map(|which| network.slots(which).count()), [104, 125]);
+        // Rows of 8 columns: the bias, then five that are seen.
+        assert_eq!(network.unseen(), 48..80);
+        assert!(network.slots(ACTOR).all(|slot| !network.unseen().contains(&slot)));
+    }
+
     #[test]
     fn initial_weights_are_orthogonal_with_the_gains_of_the_specification() {
-        for (observation, hidden, actions, weighted) in [(4, vec![64, 64], 2, 2), (7, vec![5, 9, 3], 6, 3), (400, vec![13], 1, 1)] {
-            let network = Network::new(observation, &hidden, actions, weighted, Activation::Relu);
+        for (observation, seen, hidden, actions, weighted) in
+            [(4, 4, vec![64, 64], 2, 2), (7, 7, vec![5, 9, 3], 6, 3), (400, 400, vec![13], 1, 1), (9, 5, vec![7, 6], 2, 2), (30, 1, vec![6], 4, 2)]
+        {
+            let network = Network { seen, ..Network::new(observation, &hidden, actions, weighted, Activation::Relu) };
             let params = network.initial_parameters(11);
             let mut real = vec![false; params.len()];
             for which in 0..NETWORKS {
                 network.slots(which).for_each(|slot| real[slot] = true);
                 for (l, layer) in network.layers.iter().enumerate() {
-                    let outputs = network.weighted(which, l);
+                    let (inputs, outputs) = (network.inputs(which, l), network.weighted(which, l));
                     let gain = if l + 1 < network.layers.len() { 2f64.sqrt() } else { [0.01, 1.0][which] };
                     let at = |m, k| f64::from(params[which * network.block() + layer.weight(m, k)]);
-                    let (count, length) = (layer.inputs.min(outputs), layer.inputs.max(outputs));
+                    let (count, length) = (inputs.min(outputs), inputs.max(outputs));
                     for a in 0..count {
                         for b in 0..count {
-                            let dot: f64 = (0..length).map(|i| if layer.inputs >= outputs { at(i, a) * at(i, b) } else { at(a, i) * at(b, i) }).sum();
+                            let dot: f64 = (0..length).map(|i| if inputs >= outputs { at(i, a) * at(i, b) } else { at(a, i) * at(b, i) }).sum();
                             let expected = if a == b { gain * gain } else { 0.0 };
                             // Entries are rounded to f32: each product is off by at most 2 * 2^-24 * |x||y|, and by Cauchy-Schwarz the sum of |x||y| is at most gain^2.
                             assert!((dot - expected).abs() <= 4.0 * 2f64.powi(-24) * gain * gain, "layer {l}: {dot} instead of {expected}");

@@ -45,6 +45,7 @@ key_types! {
     Vec<u32>: "whole numbers, as in 64,64";
     BTreeMap<String, Setting>: "parameters and their values, as in gravity=9.8";
     TimeLimit: "'bootstrap' or 'terminal'";
+    Onto: "'clip' or 'scale'";
     Activation: "'tanh' or 'relu'";
     OnDivergence: "'freeze' or 'rollback'";
 }
@@ -97,6 +98,17 @@ pub enum TimeLimit {
     Bootstrap,
     /// The same as termination, as PureJaxRL and CleanRL do.
     Terminal,
+}
+
+/// How a continuous action, as the policy samples it, becomes one within the environment's bounds. Probabilities are those of the sampled value either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Onto {
+    /// Values beyond a bound become the bound.
+    Clip,
+    /// Values are clipped to -1 and 1, which are mapped linearly onto the lower and the upper bound (rl_games with `clip_actions`; Gymnasium's `RescaleAction`
+    /// behind a clip).
+    Scale,
 }
 
 /// How to treat an agent with a fault: a quantity that is not finite, a state without a legal action.

@@ -1,7 +1,7 @@
 //! Composes a kernel's WGSL: its own file first, so that line numbers in errors stay correct, then its imports, then the plan's constants.
 //!
 //! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Six names are not files there: `environment`
-//! is the environment's file with [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
+//! is the environment's file, with its [`history`] and [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
 //! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is
 //! `reduce_subgroups`, and `squared_norm` likewise; the latter is `squared_norm_of_many` if the plan has many parts of it.
 
@@ -9,6 +9,7 @@ use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
 use crate::spec::environment::Actions;
 use crate::wgsl::environment;
+use crate::wgsl::history;
 use crate::wgsl::network::chosen::network_text;
 use crate::wgsl::network::products;
 use crate::wgsl::network::text::Forward;
@@ -115,7 +116,8 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
     let networks = network_text(plan);
     let lookup = |name: &str| match name {
         "environment" => {
-            Some(format!("{}\n// ---- parameters and legal actions\n\n{}", plan.environment.source, environment::glue(&plan.environment, &plan.config)))
+            let (text, glue) = (history::text(&plan.environment), environment::glue(&plan.environment, &plan.config));
+            Some(format!("{text}\n// ---- parameters and legal actions\n\n{glue}"))
         }
         "policy" => shared(match plan.environment.actions {
             Actions::Discrete(_) => "policy_discrete",

@@ -17,7 +17,7 @@ pub fn glue(environment: &Environment, config: &Config) -> String {
     });
     parameters(&mut w, environment, config);
     // Up to the state, which is passed as the function declares it.
-    let call = |reader: StateReader| format!("{}({}state", reader.name(), if environment.by_pointer.contains(&reader) { "" } else { "*" });
+    let call = |reader: StateReader| format!("{}({}state", reader.name(), if environment.is_given_pointer(reader) { "" } else { "*" });
     if !environment.binary {
         w.function("", "observation_of(state: ptr<function, EnvState>) -> Observation", |w| {
             line!(w, "return Observation({}));", call(StateReader::Observe));

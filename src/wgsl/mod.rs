@@ -4,6 +4,7 @@ pub(crate) mod branches;
 pub mod compose;
 mod divisions;
 pub mod environment;
+pub mod history;
 pub mod network;
 pub mod reflect;
 mod types;

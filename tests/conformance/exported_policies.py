@@ -4,7 +4,8 @@
 
 PPO_GPU is the program. Each RUN (CartPole-v1, Pendulum-v1 and so on) is exported, played for 100 episodes by onnxruntime with the most probable actions, and
 evaluated by `eval --deterministic`, 1,000 episodes. The confidence intervals (95 %) of the two means must overlap. The safetensors export is loaded,
-too, and its network computed by NumPy: its outputs must be those of the ONNX model, to 1e-5 of the largest.
+too, and its network computed by NumPy: its outputs must be those of the ONNX model, to 1e-5 of the largest. Actions of the ONNX model are applied as they are; a
+model with an `observation_history` is given that of Gymnasium's FrameStackObservation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def play(session: onnxruntime.InferenceSession, env: gymnasium.Env, seed: int) -
     observation, _ = env.reset(seed=seed)
     total, over = 0.0, False
     while not over:
-        (action,) = session.run(["action"], {"observation": np.asarray(observation, np.float32)[None]})
+        (action,) = session.run(["action"], {"observation": np.asarray(observation, np.float32).reshape(1, -1)})
         chosen = action[0] if isinstance(env.action_space, gymnasium.spaces.Box) else int(action[0])
         observation, reward, terminated, truncated, _ = env.step(chosen)
         total += float(reward)
@@ -62,8 +63,11 @@ def check(program: str, run: Path) -> None:
     returns, (low, high) = ours["agents"][0]["returns"], ours["agents"][0]["returns"]["confidence"]
 
     env = gymnasium.make(ours["env"])
+    history = int(session.get_modelmeta().custom_metadata_map.get("observation_history", 1))
+    if history > 1:
+        env = gymnasium.wrappers.FrameStackObservation(env, history)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(64, env.observation_space.shape[0])).astype(np.float32)
+    x = rng.normal(size=(64, int(np.prod(env.observation_space.shape)))).astype(np.float32)
     head = "mean" if isinstance(env.action_space, gymnasium.spaces.Box) else "logits"
     config = json.loads((run / "summary.json").read_text())["config"]
     for output, network in [(head, "actor"), ("value", "critic")]:

@@ -88,7 +88,7 @@ fn follows_gymnasium(env: &str, file: &str, angle: Option<usize>, own: f64) {
         let mut state = (twin::<Tracked>(env).unwrap().from_words)(&rounded);
         let action = if continuous { Action::Values(vec![Tracked { value: actions[i], error: 0.0 }]) } else { Action::Choices(vec![words[i]]) };
         let site = Site { kernel: "rollout", agent: 0, index: i };
-        let outcome = state.step(&action.taken(&plan.environment.actions), &mut Stream::new(0, 0, 0, 0), site).unwrap();
+        let outcome = state.step(&action.taken(&plan), &mut Stream::new(0, 0, 0, 0), site).unwrap();
         let mut close = |what: &str, k: usize, bound: Tracked, device: f32, outside: f64, slack: f64| {
             let difference = |x: f64| turned(if what == "variable" { k } else { usize::MAX }, x - outside).abs();
             assert!(difference(bound.value) <= slack, "{env}, step {i}, {what} {k}: the reference has {} and Gymnasium {outside}", bound.value);

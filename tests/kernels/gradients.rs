@@ -49,6 +49,8 @@ fn gradient_agrees_with_finite_differences() {
         ("env=Probe/Choice envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 4),
         ("env=Probe/Masked envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 5),
         ("env=Probe/Target envs=9 steps=4 minibatches=2 hidden=4 entropy_coef=0.1", 6),
+        ("env=Probe/Memory observation_history=2 envs=9 steps=4 minibatches=2 hidden=4", 8),
+        ("env=Probe/Privileged envs=9 steps=4 minibatches=2 hidden=4,3 entropy_coef=0.1", 7),
         ("envs=16 steps=5 minibatches=1 hidden=3,6,2 activation=relu value_coef=0.7 clip=0.1", 3),
     ] {
         let plan = Plan { learn_steps: 0, ..plan(assignments, profile("software")) };

@@ -100,6 +100,11 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else {
             env_lanes.extend(vec![0; lane - Episode::WORDS]);
         }
+        // The observations of a history, and what they are filled up with.
+        if twin.is_some() && plan.environment.history > 1 {
+            let observed: Vec<u32> = source.floats(plan.environment.observation, -1.0, 1.0);
+            env_lanes.extend(observed.into_iter().chain(std::iter::repeat(0)).take(plan.environment.history_words()));
+        }
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
         let sum = RunningSum { value: length as f32, error: source.between(-1e-6, 1e-6) };
         env_lanes.extend(words_in(&[Episode { sum, steps: length }]));

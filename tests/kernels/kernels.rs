@@ -47,6 +47,16 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
         ("masks on a GPU", "env=Probe/Masked envs=34 steps=6 minibatches=3 hidden=11 agents=2 total_steps=9000 seed=18", profile("gpu")),
         ("continuous", "env=Probe/Target envs=29 steps=5 minibatches=5 hidden=17,6 entropy_coef=0.1 agents=2 total_steps=9000 seed=19", profile("software")),
         ("continuous on a GPU", "env=Probe/Target envs=31 steps=4 minibatches=2 hidden=8 activation=relu total_steps=9000 seed=20", profile("gpu")),
+        ("scaled actions", "env=Pendulum-v1 actions=scale envs=27 steps=5 minibatches=3 hidden=6,5 total_steps=9000 seed=27", profile("software")),
+        ("scaled actions on a GPU", "env=Pendulum-v1 actions=scale envs=33 steps=4 minibatches=2 hidden=7 agents=2 total_steps=9000 seed=28", profile("gpu")),
+        ("privileged", "env=Probe/Privileged envs=23 steps=5 minibatches=5 hidden=9,6 agents=2 total_steps=9000 seed=29", profile("software")),
+        ("privileged on a GPU", "env=Probe/Privileged envs=31 steps=6 minibatches=2 hidden=7 normalize_observations=true total_steps=9000 seed=30", profile("gpu")),
+        ("a history", "observation_history=3 envs=11 steps=7 minibatches=7 hidden=6,5 agents=2 total_steps=9000 seed=31", profile("software")),
+        (
+            "a history with privileged components on a GPU",
+            "env=Probe/Privileged observation_history=3 normalize_observations=true envs=33 steps=4 minibatches=2 hidden=7 total_steps=9000 seed=32",
+            profile("gpu"),
+        ),
         (
             "everything normalised",
             "envs=131 steps=9 minibatches=3 hidden=6 normalize_observations=true normalize_rewards=true target_kl=0.01 anneal_clip=true anneal_entropy=true \

@@ -44,6 +44,14 @@ enum Text {
     Bounded,
     /// With observations stored as bits.
     Bits,
+    /// With privileged components of the observation.
+    Privileged,
+    /// The same, where gradient steps are made at once, in text that is written out for the plan's layers.
+    PrivilegedLearner,
+    /// With the last observations in each, in text that is written out for their number.
+    History,
+    /// With actions scaled to their bounds.
+    Scaled,
     /// Where gradient steps are made at once: two at a time, so that what is carried from one to the next counts.
     Learns,
     /// The same, in text that is written out for the plan's layers.
@@ -54,7 +62,7 @@ enum Text {
 fn mutant_plan(text: Text) -> Option<Plan> {
     let software = profile("software");
     let subgroup = if let Text::Samples = text { 0 } else { software.subgroup };
-    let learns = matches!(text, Text::Learns | Text::Learner);
+    let learns = matches!(text, Text::Learns | Text::Learner | Text::PrivilegedLearner);
     // `learn` takes all tiles of a minibatch as one row.
     let few_rows = if learns {
         software
@@ -73,6 +81,9 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Choices => "env=Probe/Choice",
         Text::Masks => "env=Probe/Masked",
         Text::Continuous => "env=Probe/Target",
+        Text::Privileged | Text::PrivilegedLearner => "env=Probe/Privileged envs=13 steps=9 minibatches=3",
+        Text::Scaled => "env=Pendulum-v1 actions=scale",
+        Text::History => "observation_history=3",
         Text::Bits => "env=2048",
         Text::Blocks => "hidden=11,18",
         Text::BlocksOfBits => "env=2048 hidden=9,5",
@@ -88,7 +99,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     let plan = Plan { learn_steps: if learns { plan.learn_steps.min(2) } else { 0 }, ..plan };
     let is_there = match text {
         Text::Units | Text::Bits => plan.lanes_are_units(),
-        Text::Learns | Text::Learner => plan.learn_steps > 0,
+        Text::Learns | Text::Learner | Text::PrivilegedLearner => plan.learn_steps > 0,
         Text::WideSubgroups => subgroup > 0,
         _ => true,
     };
@@ -117,7 +128,17 @@ fn caught(text: Text, kernel: &'static str, index: u32, from: &'static str, to: 
     assert!(
         matches!(
             text,
-            Text::Samples | Text::Bits | Text::Units | Text::Blocks | Text::BlocksOfBits | Text::Wide | Text::WideTiles | Text::WideSubgroups | Text::Learner
+            Text::Samples
+                | Text::Bits
+                | Text::Units
+                | Text::Blocks
+                | Text::BlocksOfBits
+                | Text::Wide
+                | Text::WideTiles
+                | Text::WideSubgroups
+                | Text::Learner
+                | Text::PrivilegedLearner
+                | Text::History
         ) || is_in_a_file(from),
         "no file of shaders/ contains `{from}`"
     );
@@ -213,6 +234,31 @@ mutants! { Continuous:
     density_without_its_norm gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
     deviation_depends_on_the_observation sum_gradient 0 "sum = without_fixed(sum, column);" => "", Value;
     entropy_slope_forgotten gradient 0 "(z * z - 1.0) + entropy_slope" => "(z * z - 1.0)", Value;
+}
+
+mutants! { Scaled:
+    actions_scaled_to_the_other_bound rollout 0 "(0.5 - half) * least[d]" => "(0.5 + half) * least[d]", Value;
+    actions_scaled_to_half_the_range rollout 0 "let half = 0.5 * clamp" => "let half = 0.25 * clamp", Value;
+    scaled_action_stored rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &action_rng)));", Value;
+}
+
+mutants! { History:
+    history_that_does_not_move rollout 0 "(*state).frames[0] = (*state).frames[1];" => "", Value;
+    history_without_the_newest rollout 0 "(*state).frames[2] = frame;" => "", Value;
+    history_with_the_observation_before_the_step rollout 0 "let outcome = env_step_now(&now, action, rng);" => "let before = EnvFrame(env_observe_now(now)); let outcome = env_step_now(&now, action, rng);\n(*state).frames[2] = before; (*state).now = now; return outcome;", Value;
+    history_that_begins_with_zeros reset 0 "state.frames[0] = frame;" => "", Value;
+    history_of_the_episode_before rollout 0 "state.frames[1] = frame;" => "state.frames[1].words[0] = frame.words[0];", Value;
+    history_in_the_other_order rollout 0 "observation[0u + k] = (*state).frames[0].words[k];" => "observation[0u + k] = (*state).frames[2].words[k];", Value;
+}
+
+mutants! { Privileged:
+    privileged_weights_learned sum_gradient 0 "column >= UNSEEN_FIRST / 4u" => "column > UNSEEN_END / 4u", Value;
+    weights_of_what_is_seen_fixed sum_gradient 0 "column >= UNSEEN_FIRST / 4u" => "column + 1u >= UNSEEN_FIRST / 4u", Value;
+    biases_behind_privileged_weights_fixed sum_gradient 0 "column < UNSEEN_END / 4u" => "column < UNSEEN_END / 4u + 1u", Value;
+}
+
+mutants! { PrivilegedLearner:
+    privileged_weights_learned_at_once learn 0 "sums_in0[1] = select(sums_in0[1], 0.0, network == 0u);" => "", Value;
 }
 
 mutants! { Normalized:

@@ -226,7 +226,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
     let network = &plan.network;
     let shape = |which: usize| {
         let widths: Vec<String> = (0..network.layers.len()).map(|l| network.outputs(which, l).to_string()).collect();
-        format!("{}-{}", environment.observation, widths.join("-"))
+        format!("{}-{}", network.inputs(which, 0), widths.join("-"))
     };
     let parameters = |which: usize| count(network.slots(which).count());
     text += "\nNetworks\n";

@@ -2,7 +2,7 @@
 
 use crate::play::export::policy::{Dense, Policy};
 use crate::program::plan::OBSERVATION_CLIP;
-use crate::spec::config::Activation;
+use crate::spec::config::{Activation, Onto};
 use crate::spec::environment::Actions;
 use prost::Message;
 
@@ -167,6 +167,21 @@ impl Graph {
         }
     }
 
+    /// Adds the values between the bounds `low` and `high` that `x` stands for, as kernels compute them: those from -1 to 1 are mapped linearly.
+    fn scaled(&mut self, x: &str) -> &'static str {
+        for (name, value) in [("minus_one", -1.0), ("one", 1.0), ("one_half", 0.5)] {
+            self.floats(name, &[], &[value]);
+        }
+        self.node("Clip", &[x, "minus_one", "one"], "unscaled", &[]);
+        self.node("Mul", &["unscaled", "one_half"], "half", &[]);
+        self.node("Sub", &["one_half", "half"], "share_of_low", &[]);
+        self.node("Add", &["one_half", "half"], "share_of_high", &[]);
+        self.node("Mul", &["share_of_low", "low"], "from_low", &[]);
+        self.node("Mul", &["share_of_high", "high"], "from_high", &[]);
+        self.node("Add", &["from_low", "from_high"], "scaled_mean", &[]);
+        "scaled_mean"
+    }
+
     fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) {
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, dims, FLOAT, raw_data);
@@ -227,8 +242,9 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
     graph.input("observation", FLOAT, policy.observation());
     let mut x = "observation";
     if let Some(normalization) = &policy.normalization {
-        graph.floats("observation_mean", &[normalization.mean.len()], &normalization.mean);
-        graph.floats("observation_scale", &[normalization.scale.len()], &normalization.scale);
+        let seen = policy.observation();
+        graph.floats("observation_mean", &[seen], &normalization.mean[..seen]);
+        graph.floats("observation_scale", &[seen], &normalization.scale[..seen]);
         graph.floats("least_observation", &[], &[-OBSERVATION_CLIP]);
         graph.floats("most_observation", &[], &[OBSERVATION_CLIP]);
         graph.node("Sub", &[x, "observation_mean"], "centred", &[]);
@@ -241,7 +257,8 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
             graph.network("actor", &policy.actor, policy.activation, x, "mean");
             graph.floats("low", &[low.len()], low);
             graph.floats("high", &[high.len()], high);
-            graph.node("Max", &["mean", "low"], "at_least_low", &[]);
+            let within = if policy.onto == Onto::Scale { graph.scaled("mean") } else { "mean" };
+            graph.node("Max", &[within, "low"], "at_least_low", &[]);
             graph.node("Min", &["at_least_low", "high"], "action", &[]);
             // The same for each row.
             graph.floats("log_stds", &[low.len()], &policy.log_std);
@@ -283,9 +300,11 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
             graph.output("logits", FLOAT, Some(outputs));
         }
     }
-    graph.network("critic", &policy.critic, policy.activation, x, "value");
-    graph.output("value", FLOAT, Some(1));
-    let (key, value) = policy.shape_entry();
+    // It would need what the policy does not see.
+    if policy.privileged == 0 {
+        graph.network("critic", &policy.critic, policy.activation, x, "value");
+        graph.output("value", FLOAT, Some(1));
+    }
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "ppo-gpu".into(),
@@ -293,7 +312,109 @@ pub(super) fn model(policy: &Policy) -> Vec<u8> {
         doc_string: policy.about(),
         graph: Some(graph.0),
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
-        metadata_props: vec![StringStringEntryProto { key, value }],
+        metadata_props: policy.entries().into_iter().map(|(key, value)| StringStringEntryProto { key, value }).collect(),
     };
     model.encode_to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::play::export::policy::Normalization;
+    use std::collections::HashMap;
+
+    /// What the encoded `model` makes of one row of each input, by the definitions of the operators that policies with continuous actions use.
+    fn outputs(model: &[u8], inputs: &[(&str, Vec<f32>)]) -> HashMap<String, Vec<f32>> {
+        let graph = ModelProto::decode(model).expect("a model").graph.expect("a graph");
+        let declared: Vec<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
+        assert_eq!(declared, inputs.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let mut values: HashMap<String, Vec<f32>> = inputs.iter().map(|(name, row)| (name.to_string(), row.clone())).collect();
+        for tensor in graph.initializer.iter().filter(|tensor| tensor.data_type == FLOAT) {
+            values.insert(tensor.name.clone(), tensor.raw_data.chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("4 bytes"))).collect());
+        }
+        for node in &graph.node {
+            let x: Vec<&Vec<f32>> = node.input.iter().map(|name| &values[name]).collect();
+            // A single number stands for any number of them.
+            let at = |of: usize, i: usize| x[of][i % x[of].len()];
+            let each = |f: &dyn Fn(usize) -> f32| (0..x.iter().map(|x| x.len()).max().unwrap_or(0)).map(f).collect::<Vec<f32>>();
+            let y = match node.op_type.as_str() {
+                "Gemm" => {
+                    assert_eq!(x[1].len(), x[0].len() * x[2].len(), "{}", node.name);
+                    (0..x[2].len()).map(|k| x[2][k] + x[0].iter().enumerate().map(|(m, x0)| x0 * x[1][m * x[2].len() + k]).sum::<f32>()).collect()
+                }
+                "Tanh" => each(&|i| at(0, i).tanh()),
+                "Relu" => each(&|i| at(0, i).max(0.0)),
+                "Add" => each(&|i| at(0, i) + at(1, i)),
+                "Sub" => each(&|i| at(0, i) - at(1, i)),
+                "Mul" => each(&|i| at(0, i) * at(1, i)),
+                "Max" => each(&|i| at(0, i).max(at(1, i))),
+                "Min" => each(&|i| at(0, i).min(at(1, i))),
+                "Clip" => each(&|i| at(0, i).clamp(x[1][0], x[2][0])),
+                other => panic!("{other} is not known here"),
+            };
+            values.insert(node.output[0].clone(), y);
+        }
+        graph.output.iter().map(|output| (output.name.clone(), values[&output.name].clone())).collect()
+    }
+
+    /// A layer whose output k is input k times `scale`; inputs and outputs beyond the fewer of the two have no part in it.
+    fn diagonal(inputs: usize, outputs: usize, scale: f32) -> Dense {
+        let weights = (0..inputs * outputs).map(|i| if i / outputs == i % outputs { scale } else { 0.0 }).collect();
+        Dense { inputs, outputs, weights, bias: vec![0.0; outputs] }
+    }
+
+    /// Two actions between bounds that are not those of the policy; the means are the observation.
+    fn policy(onto: Onto) -> Policy {
+        Policy {
+            environment: "Test".into(),
+            world: Vec::new(),
+            updates: 1,
+            shape: vec![2],
+            history: 1,
+            privileged: 0,
+            actions: Actions::Continuous { low: vec![-3.0, 2.0], high: vec![5.0, 2.5] },
+            onto,
+            masked: false,
+            activation: Activation::Relu,
+            normalization: None,
+            actor: vec![diagonal(2, 2, 1.0)],
+            critic: vec![diagonal(2, 1, 2.0)],
+            log_std: vec![-1.0, 0.5],
+        }
+    }
+
+    /// What the policy observes is normalised by its own moments, and nothing asks for more.
+    #[test]
+    fn a_policy_needs_no_privileged_components() {
+        let normalization = Normalization { mean: vec![1.0, 2.0, 50.0], variance: vec![0.0; 3], scale: vec![2.0, 0.5, 50.0] };
+        let policy = Policy { privileged: 1, normalization: Some(normalization), critic: vec![diagonal(3, 1, 1.0)], ..policy(Onto::Clip) };
+        let model = model(&policy);
+        let found = outputs(&model, &[("observation", vec![3.0, 8.0])]);
+        assert_eq!((found["mean"].as_slice(), found.contains_key("value")), (&[4.0, 3.0][..], false));
+        let model = ModelProto::decode(model.as_slice()).expect("a model");
+        let entries: Vec<(&str, &str)> = model.metadata_props.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
+        assert_eq!(entries, [("observation_shape", "[2]"), ("privileged_observation", "1")]);
+        assert!(model.doc_string.contains("all but the environment's last 1 components"), "{}", model.doc_string);
+    }
+
+    #[test]
+    fn actions_can_be_applied_as_they_are() {
+        for (onto, means, action) in [
+            (Onto::Clip, [0.5, 1.0], [0.5, 2.0]),
+            (Onto::Clip, [-9.0, 3.0], [-3.0, 2.5]),
+            // 0 stands for the middle, -1 and 1 for the bounds, and so does what lies beyond.
+            (Onto::Scale, [0.0, 0.0], [1.0, 2.25]),
+            (Onto::Scale, [0.5, -0.5], [3.0, 2.125]),
+            (Onto::Scale, [-1.0, 1.0], [-3.0, 2.5]),
+            (Onto::Scale, [7.0, -7.0], [5.0, 2.0]),
+        ] {
+            let model = model(&policy(onto));
+            let found = outputs(&model, &[("observation", means.to_vec())]);
+            assert_eq!((&found["action"], &found["mean"], &found["log_std"]), (&action.to_vec(), &means.to_vec(), &vec![-1.0, 0.5]), "{onto:?} {means:?}");
+            assert_eq!(found["value"], [2.0 * means[0]]);
+            let metadata = ModelProto::decode(model.as_slice()).expect("a model").metadata_props;
+            let entries: Vec<(&str, &str)> = metadata.iter().map(|entry| (entry.key.as_str(), entry.value.as_str())).collect();
+            assert_eq!(entries, [("observation_shape", "[2]"), ("actions", "scale")][..if onto == Onto::Scale { 2 } else { 1 }]);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::play::export::policy::{Dense, Policy};
 use crate::program::plan::OBSERVATION_CLIP;
-use crate::spec::config::Activation;
+use crate::spec::config::{Activation, Onto};
 use crate::spec::environment::{Actions, product};
 use std::fmt::Write;
 use std::ops::Range;
@@ -24,20 +24,27 @@ pub(super) fn functions(policy: &Policy) -> String {
         Activation::Tanh => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return tanh(clamp(x, vec4(-15.0), vec4(15.0)));\n}\n\n",
         Activation::Relu => "fn policy_activation(x: vec4<f32>) -> vec4<f32> {\n    return max(x, vec4(0.0));\n}\n\n",
     };
-    text += &input(policy, &observed);
+    text += &input(policy, "policy_input", inputs);
+    // Where the value depends on privileged components, too.
+    let of_value = policy.critic[0].inputs;
+    let value_input = if policy.privileged > 0 { "policy_value_input" } else { "policy_input" };
+    if policy.privileged > 0 {
+        text += &input(policy, value_input, of_value);
+    }
     for (name, layers) in [("actor", &policy.actor), ("critic", &policy.critic)] {
         for (l, dense) in layers.iter().enumerate() {
             text += &layer(&format!("policy_{name}_{l}"), dense, l + 1 < layers.len());
         }
     }
-    let chain = |name: &str, layers: &[Dense]| (0..layers.len()).fold("policy_input(observation)".to_string(), |x, l| format!("policy_{name}_{l}({x})"));
+    let chain = |name: &str, layers: &[Dense], input: &str| (0..layers.len()).fold(format!("{input}(observation)"), |x, l| format!("policy_{name}_{l}({x})"));
     let _ = write!(text, "// {}.\nfn policy_outputs(observation: {observed}) -> array<f32, {outputs}> {{\n", outputs_of(policy));
-    let _ = writeln!(text, "    var head = {};", chain("actor", &policy.actor));
+    let _ = writeln!(text, "    var head = {};", chain("actor", &policy.actor, "policy_input"));
     let heads = (0..policy.actions.weighted()).map(|k| format!("head[{}].{}", k / 4, XYZW[k % 4]));
     let all: Vec<String> = heads.chain(policy.log_std.iter().map(|&value| number(value))).collect();
     let _ = write!(text, "    return array<f32, {outputs}>({});\n}}\n\n", all.join(", "));
-    let _ = write!(text, "// The value of an observation.\nfn policy_value(observation: {observed}) -> f32 {{\n");
-    let _ = write!(text, "    var head = {};\n    return head[0].x;\n}}\n\n", chain("critic", &policy.critic));
+    let privileged = if policy.privileged > 0 { ", its privileged components, which are the last, included" } else { "" };
+    let _ = write!(text, "// The value of an observation{privileged}.\nfn policy_value(observation: array<f32, {of_value}>) -> f32 {{\n");
+    let _ = write!(text, "    var head = {};\n    return head[0].x;\n}}\n\n", chain("critic", &policy.critic, value_input));
     text + &action(policy)
 }
 
@@ -60,11 +67,10 @@ fn vector(values: impl Iterator<Item = f32>) -> String {
     format!("vec4({})", values.map(number).collect::<Vec<_>>().join(", "))
 }
 
-/// The networks' input for an observation: normalised if the policy was trained so, four components to a vector.
-fn input(policy: &Policy, observed: &str) -> String {
-    let inputs = policy.observation();
+/// A function for the networks' input for an observation of `inputs` components: normalised if the policy was trained so, four components to a vector.
+fn input(policy: &Policy, name: &str, inputs: usize) -> String {
     let vectors = inputs.div_ceil(4);
-    let mut text = format!("fn policy_input(observation: {observed}) -> array<vec4<f32>, {vectors}> {{\n    var o = observation;\n");
+    let mut text = format!("fn {name}(observation: array<f32, {inputs}>) -> array<vec4<f32>, {vectors}> {{\n    var o = observation;\n");
     let _ = writeln!(text, "    var x: array<vec4<f32>, {vectors}>;");
     for i in 0..vectors {
         let parts: Vec<String> = (4 * i..4 * i + 4).map(|k| if k < inputs { format!("o[{k}]") } else { "0.0".into() }).collect();
@@ -72,7 +78,7 @@ fn input(policy: &Policy, observed: &str) -> String {
         let value = match &policy.normalization {
             None => raw,
             Some(normalization) => {
-                let part = |values: &[f32]| vector((4 * i..4 * i + 4).map(|k| values.get(k).copied().unwrap_or(0.0)));
+                let part = |values: &[f32]| vector((4 * i..4 * i + 4).map(|k| if k < inputs { values[k] } else { 0.0 }));
                 let (mean, scale) = (part(&normalization.mean), part(&normalization.scale));
                 format!("clamp(({raw} - {mean}) * {scale}, vec4(-{OBSERVATION_CLIP:?}), vec4({OBSERVATION_CLIP:?}))")
             }
@@ -138,9 +144,19 @@ fn action(policy: &Policy) -> String {
         }
         Actions::Continuous { low, high } => {
             let dims = low.len();
-            let parts: Vec<String> = (0..dims).map(|d| format!("clamp(o[{d}], {}, {})", number(low[d]), number(high[d]))).collect();
+            let within = |d: usize| match policy.onto {
+                Onto::Clip => format!("o[{d}]"),
+                Onto::Scale => {
+                    format!("(0.5 - 0.5 * clamp(o[{d}], -1.0, 1.0)) * {} + (0.5 + 0.5 * clamp(o[{d}], -1.0, 1.0)) * {}", number(low[d]), number(high[d]))
+                }
+            };
+            let parts: Vec<String> = (0..dims).map(|d| format!("clamp({}, {}, {})", within(d), number(low[d]), number(high[d]))).collect();
             let result = format!("array<f32, {dims}>");
-            format!("// The mean, within the bounds.\n{}    return {result}({});\n}}\n", begin(&result), parts.join(", "))
+            let comment = match policy.onto {
+                Onto::Clip => "The mean, within the bounds",
+                Onto::Scale => "The mean, of which -1 and 1 stand for the bounds",
+            };
+            format!("// {comment}.\n{}    return {result}({});\n}}\n", begin(&result), parts.join(", "))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod acrobot;
 pub mod cartpole;
+pub mod history;
 pub mod mountain_car;
 pub mod pendulum;
 pub mod probes;

@@ -1,5 +1,6 @@
-//! Probe/Choice, Probe/Masked and Probe/Target: one-step tasks whose best policies and values are known (`shaders/envs/probe_*.wgsl` say which).
-//! They are the smallest tasks with several discrete actions, with masks and with continuous actions.
+//! Probe/Choice, Probe/Masked, Probe/Target, Probe/Privileged and Probe/Memory: tasks of one step or two whose best policies and values are known
+//! (`shaders/envs/probe_*.wgsl` say which). They are the smallest tasks with several discrete actions, with masks, with continuous actions, with privileged
+//! observations, and with something to remember.
 
 use crate::reference::decision::{Ambiguous, Site};
 use crate::reference::environments::state::{Outcome, State};
@@ -19,6 +20,8 @@ const MASKED_LEGAL: [u32; MASKED_SITUATIONS as usize] = [0b0_0100, 0b0_1001, 0b1
 const MASKED_ILLEGAL_PAY: f64 = 100.0;
 /// Both coordinates of Probe/Target's target lie within ± this.
 const TARGET_RANGE: f64 = 0.8;
+/// Probability of heads in Probe/Privileged.
+const HEADS: f32 = 0.75;
 
 /// One-hot of `situation`.
 fn one_hot<R: Real>(situation: u32, count: u32) -> Vec<R> {
@@ -156,6 +159,85 @@ impl<R: Real> State<R> for Target<R> {
     fn step(&mut self, action: &Action<R>, _stream: &mut Stream, _site: Site) -> Result<Outcome<R>, Ambiguous> {
         let (x, y) = (action.values()[0] - self.x, action.values()[1] - self.y);
         Ok(Outcome { reward: -(x * x + y * y), terminated: true })
+    }
+}
+
+/// Probe/Privileged: the coin that is bet on.
+#[derive(Debug, Clone, Copy)]
+pub struct Privileged<R> {
+    /// 1 for heads, -1 for tails.
+    pub coin: R,
+}
+
+impl<R: Real> Privileged<R> {
+    /// The state stored in one word.
+    ///
+    /// # Panics
+    /// When there is not one.
+    pub fn from_words(words: &[R]) -> Self {
+        let &[coin] = words else { panic!("{} words instead of Probe/Privileged's one", words.len()) };
+        Privileged { coin }
+    }
+
+    /// A random first state.
+    pub fn reset(stream: &mut Stream) -> Self {
+        Privileged { coin: if stream.uniform() < HEADS { R::one() } else { -R::one() } }
+    }
+}
+
+impl<R: Real> State<R> for Privileged<R> {
+    fn to_words(&self) -> Vec<R> {
+        vec![self.coin]
+    }
+
+    fn observe(&self) -> Vec<R> {
+        vec![R::one(), self.coin]
+    }
+
+    fn step(&mut self, action: &Action<R>, _stream: &mut Stream, _site: Site) -> Result<Outcome<R>, Ambiguous> {
+        Ok(Outcome { reward: if action.choice() == 1 { self.coin } else { -self.coin }, terminated: true })
+    }
+}
+
+/// Probe/Memory: the signal to remember.
+#[derive(Debug, Clone, Copy)]
+pub struct Signal<R> {
+    /// -1 or 1.
+    pub signal: R,
+    /// 1 if it is asked for, 0 while it is shown.
+    pub asked: R,
+}
+
+impl<R: Real> Signal<R> {
+    /// The state stored in two words.
+    ///
+    /// # Panics
+    /// When there are not two.
+    pub fn from_words(words: &[R]) -> Self {
+        let &[signal, asked] = words else { panic!("{} words instead of Probe/Memory's two", words.len()) };
+        Signal { signal, asked }
+    }
+
+    /// A random first state.
+    pub fn reset(stream: &mut Stream) -> Self {
+        Signal { signal: if stream.below(2) == 1 { R::one() } else { -R::one() }, asked: R::zero() }
+    }
+}
+
+impl<R: Real> State<R> for Signal<R> {
+    fn to_words(&self) -> Vec<R> {
+        vec![self.signal, self.asked]
+    }
+
+    fn observe(&self) -> Vec<R> {
+        vec![if self.asked.value() == 1.0 { R::zero() } else { self.signal }]
+    }
+
+    fn step(&mut self, action: &Action<R>, _stream: &mut Stream, _site: Site) -> Result<Outcome<R>, Ambiguous> {
+        let asked = self.asked.value() == 1.0;
+        let pay = if action.choice() == 1 { self.signal } else { -self.signal };
+        self.asked = R::one();
+        Ok(Outcome { reward: if asked { pay } else { R::zero() }, terminated: asked })
     }
 }
 

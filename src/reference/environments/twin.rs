@@ -37,4 +37,6 @@ twins! {
     "Probe/Choice" probes::Choice;
     "Probe/Masked" probes::Masked;
     "Probe/Target" probes::Target;
+    "Probe/Privileged" probes::Privileged;
+    "Probe/Memory" probes::Signal;
 }

@@ -201,12 +201,18 @@ pub(crate) fn select_into(w: &mut Writer, place: &str, value: &str, condition: &
     line!(w, "{place} = select({place}, {value}, {condition});");
 }
 
-/// Sets the gradient sums of fixed weights to 0: those of the actor's outputs that are only biases.
-pub(crate) fn drop_unweighted(w: &mut Writer, shape: &Shape) {
+/// Sets the gradient sums of fixed weights to 0: those of the actor's outputs that are only biases, and those from components of the observation that it does not
+/// see.
+pub(crate) fn drop_fixed(w: &mut Writer, shape: &Shape) {
     let (last, columns) = (shape.last(), vectors(shape.head().outputs));
     for b in 0..shape.blocks(last) {
         for k in shape.unweighted() {
             select_into(w, &element(&format!("sums_out{last}"), 4 * b * columns + k), "0.0", "network == 0u");
+        }
+    }
+    for b in 0..shape.blocks(1) {
+        for m in shape.unseen() {
+            select_into(w, &format!("sums_in0[{}]", b * shape.layers()[0].inputs + m), "0.0", "network == 0u");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Gradient steps in registers: parameters, moments and sums stay with their lanes for all steps of a dispatch.
 
 use crate::program::lanes::vectors;
-use crate::wgsl::network::units::held::{Array, FIRST_MOMENTS, HEAD_BIAS, SECOND_MOMENTS, WEIGHTS, arrays, drop_unweighted, select_into};
+use crate::wgsl::network::units::held::{Array, FIRST_MOMENTS, HEAD_BIAS, SECOND_MOMENTS, WEIGHTS, arrays, drop_fixed, select_into};
 use crate::wgsl::network::units::shape::Shape;
 use crate::wgsl::network::units::{backward, forward};
 use crate::wgsl::writer::{Writer, line};
@@ -57,7 +57,7 @@ fn sums(w: &mut Writer, shape: &Shape) {
     w.function("The sums of gradients begin at 0.", "sums_begin()", |w| arrays.iter().for_each(|array| array.clear(w, "sums_")));
     let comment = "The squared norm of the network's gradient, of which those of fixed weights are dropped.";
     w.function(comment, "sums_end(network: u32) -> f32", |w| {
-        drop_unweighted(w, shape);
+        drop_fixed(w, shape);
         w.line("var squares = vec4(0.0);");
         let (own, of_every_lane): (Vec<&Array>, Vec<&Array>) = arrays.iter().partition(|array| array.name != HEAD_BIAS);
         for vector in own.iter().flat_map(|array| array.vectors("sums_")) {

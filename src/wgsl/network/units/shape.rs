@@ -40,6 +40,11 @@ impl<'a> Shape<'a> {
         self.network.weighted..self.network.heads[ACTOR]
     }
 
+    /// Components of the observation that the actor does not see.
+    pub(crate) fn unseen(&self) -> Range<usize> {
+        self.network.seen..self.layers()[0].inputs
+    }
+
     /// Whether lanes keep layer `l`'s weights from each input, and the sums of their gradients.
     pub(crate) fn keeps_inputs(&self, l: usize) -> bool {
         l > 0 || !self.loops
