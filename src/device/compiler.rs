@@ -5,9 +5,20 @@ use crate::device::compiled::Compiled;
 use crate::device::gpu::Gpu;
 use crate::device::wait;
 use crate::support::error::{Error, Result};
-use crate::wgsl::reflect;
+use crate::wgsl::{loops, reflect};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, PoisonError};
+
+/// What of a kernel is not trusted, and compiled with bounds checks and bounded loops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// Nothing.
+    None,
+    /// The code of an environment: its indices, and its loops unless their form says that they end.
+    Environment,
+    /// All of it.
+    All,
+}
 
 /// Compiles kernels for a device.
 pub(super) struct Compiler<'a> {
@@ -19,37 +30,41 @@ pub(super) struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// The kernel `name` of this WGSL, compiled now or before. `checked`: with bounds checks and bounded loops.
+    /// The kernel `name` of this WGSL, compiled now or before.
     ///
     /// # Errors
     /// [`Error::Shader`] when it does not compile.
-    pub(super) fn compile(&self, name: &str, source: &str, checked: bool) -> Result<Arc<Compiled>> {
+    pub(super) fn compile(&self, name: &str, source: &str, checks: Checks) -> Result<Arc<Compiled>> {
         if self.anew {
-            return Ok(Arc::new(self.compile_now(name, source, checked)?));
+            return Ok(Arc::new(self.compile_now(name, source, checks)?));
         }
-        let slot = self.gpu.compiled.slot(Sha256::digest(format!("{name}\0{checked}\0{source}")).into());
+        let slot = self.gpu.compiled.slot(Sha256::digest(format!("{name}\0{checks:?}\0{source}")).into());
         let mut known = slot.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
             Some(compiled) => Ok(compiled.clone()),
-            None => Ok(known.insert(Arc::new(self.compile_now(name, source, checked)?)).clone()),
+            None => Ok(known.insert(Arc::new(self.compile_now(name, source, checks)?)).clone()),
         }
     }
 
-    fn compile_now(&self, name: &str, source: &str, checked: bool) -> Result<Compiled> {
+    fn compile_now(&self, name: &str, source: &str, checks: Checks) -> Result<Compiled> {
         let device = &self.gpu.device;
         // wgpu validates every module again; this cannot be turned off.
         let module = reflect::for_drivers(name, source)?;
+        let runtime_checks = match checks {
+            Checks::None => wgpu::ShaderRuntimeChecks::unchecked(),
+            Checks::Environment if loops::environment_ends(&module) => {
+                wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() }
+            }
+            Checks::Environment | Checks::All => wgpu::ShaderRuntimeChecks::checked(),
+        };
         // Group 1 is the same for all kernels: the number of the first part.
         let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
-        let module = if checked {
-            device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: these kernels are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, or has buffers that
-            // are made for its grid, and every loop in them ends; the shader tests run those that learn with guard words around every buffer.
-            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
-        };
+        // SAFETY: kernels without checks are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, or has buffers that
+        // are made for its grid, and every loop in them ends; the shader tests run those that learn with guard words around every buffer. Loops are not
+        // bounded around an environment's code whose own loops end.
+        let module = unsafe { device.create_shader_module_trusted(descriptor, runtime_checks) };
         let layout_entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,

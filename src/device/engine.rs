@@ -2,7 +2,7 @@
 
 use crate::device::cache::KernelCache;
 use crate::device::compiled::Compiled;
-use crate::device::compiler::Compiler;
+use crate::device::compiler::{Checks, Compiler};
 use crate::device::gpu::{ALIGNMENT, Gpu, check_plan};
 use crate::device::wait;
 use crate::program::kernel::Kernel;
@@ -109,12 +109,16 @@ impl Engine {
                 scope.spawn(move || {
                     let composed = compose::compose_with(kernel, plan, &program.constants);
                     // Text that a test rewrites may index anywhere, too.
-                    let checked = options.checked || options.rewrite.is_some() || composed.is_foreign(plan);
+                    let checks = match options.checked || options.rewrite.is_some() {
+                        true => Checks::All,
+                        false if composed.is_foreign(plan) => Checks::Environment,
+                        false => Checks::None,
+                    };
                     let source = match &options.rewrite {
                         Some(rewrite) => rewrite(kernel.name, composed.text),
                         None => composed.text,
                     };
-                    bind(gpu, kernel, compiler.compile(kernel.name, &source, checked)?, buffers, indices)
+                    bind(gpu, kernel, compiler.compile(kernel.name, &source, checks)?, buffers, indices)
                 })
             };
             let threads: Vec<_> = program.kernels.iter().map(bind).collect();

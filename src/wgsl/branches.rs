@@ -193,6 +193,20 @@ pub(super) fn note_calls(block: &Block, called: &mut HashSet<Handle<Function>>) 
     called.extend(statements(block).into_iter().filter_map(|statement| if let Statement::Call { function, .. } = statement { Some(*function) } else { None }));
 }
 
+/// The functions `env_*`, and those that they call.
+pub(super) fn of_environment(module: &Module) -> HashSet<Handle<Function>> {
+    let is_named = |function: &Function| function.name.as_deref().is_some_and(|name| name.starts_with("env_"));
+    let mut found: HashSet<Handle<Function>> = module.functions.iter().filter(|(_, function)| is_named(function)).map(|(handle, _)| handle).collect();
+    // A function is declared after those that it calls.
+    let handles: Vec<Handle<Function>> = module.functions.iter().map(|(handle, _)| handle).collect();
+    for handle in handles.into_iter().rev() {
+        if found.contains(&handle) {
+            note_calls(&module.functions[handle].body, &mut found);
+        }
+    }
+    found
+}
+
 /// The results of a block's statements.
 fn results(block: &Block) -> HashSet<Handle<Expression>> {
     let result = |statement: &Statement| match statement {

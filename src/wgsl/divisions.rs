@@ -2,11 +2,11 @@
 //! anything (`lp_build_div` in Mesa's gallivm returns an undefined value), and a run would learn from finite nonsense. Divisions become calls of the functions of
 //! shaders/shared/divide.wgsl, whose operands no driver knows.
 
-use crate::wgsl::branches::{blocks_mut, note_calls};
+use crate::wgsl::branches::{blocks_mut, of_environment};
 use naga::front::Typifier;
 use naga::proc::ResolveContext;
 use naga::{Arena, BinaryOperator, Block, Expression, Function, Handle, Literal, Module, Range, ScalarKind, Statement, TypeInner};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// What a division becomes: the function that is called, and its operands.
 type Calls = HashMap<Handle<Expression>, (Handle<Function>, [Handle<Expression>; 2])>;
@@ -19,19 +19,10 @@ pub(super) fn guard(module: &mut Module) {
     }
     helpers_first(module);
     let helpers = helpers(module);
-    let mut environment: HashSet<Handle<Function>> = module
-        .functions
-        .iter()
-        .filter(|(_, function)| function.name.as_deref().is_some_and(|name| name.starts_with("env_")))
-        .map(|(handle, _)| handle)
-        .collect();
-    // A function is declared after those that it calls.
-    let handles: Vec<Handle<Function>> = module.functions.iter().map(|(handle, _)| handle).collect();
-    for handle in handles.into_iter().rev().filter(|handle| !helpers.values().any(|helper| helper == handle)) {
-        if !environment.contains(&handle) {
+    for handle in of_environment(module) {
+        if helpers.values().any(|helper| *helper == handle) {
             continue;
         }
-        note_calls(&module.functions[handle].body, &mut environment);
         let calls = divisions(module, &module.functions[handle], &helpers);
         let function = &mut module.functions[handle];
         for (division, (helper, _)) in &calls {
@@ -164,18 +155,14 @@ mod tests {
 
     /// Divisions in functions `env_*` and in what they call: by what may be 0, and all others.
     fn counted(module: &Module) -> (usize, usize) {
-        let mut environment: HashSet<Handle<Function>> =
-            module.functions.iter().filter(|(_, function)| function.name.as_deref().is_some_and(|name| name.starts_with("env_"))).map(|(it, _)| it).collect();
         let mut counts = (0, 0);
-        let handles: Vec<_> = module.functions.iter().map(|(handle, _)| handle).collect();
-        for handle in handles.into_iter().rev().filter(|handle| !module.functions[*handle].name.as_deref().is_some_and(is_helper)) {
-            if environment.contains(&handle) {
-                let function = &module.functions[handle];
-                note_calls(&function.body, &mut environment);
-                for (_, expression) in function.expressions.iter() {
-                    if let Expression::Binary { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } = expression {
-                        if is_other_than_zero(module, &function.expressions, *right) { counts.1 += 1 } else { counts.0 += 1 }
-                    }
+        for function in of_environment(module).into_iter().map(|handle| &module.functions[handle]) {
+            if function.name.as_deref().is_some_and(is_helper) {
+                continue;
+            }
+            for (_, expression) in function.expressions.iter() {
+                if let Expression::Binary { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } = expression {
+                    if is_other_than_zero(module, &function.expressions, *right) { counts.1 += 1 } else { counts.0 += 1 }
                 }
             }
         }
