@@ -6,6 +6,8 @@ use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, identifier};
 use crate::physics::number::Number;
 use crate::physics::spatial::{Vector, null, plus, times};
+use std::cell::LazyCell;
+use std::collections::HashMap;
 
 /// A frame that moves with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,12 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
         Frame::Body(b) => (b, pose.positions[b]),
         Frame::Site(s) => (model.sites[s].body, pose.point(model.sites[s].body, model.sites[s].position)),
     };
-    let contact_force = |b: usize| constraint::contact_force(computed.constraints, computed.acceleration, b, centre(model, pose, b));
+    // Several sensors read parts of these, which are long.
+    let mut contact_forces = HashMap::new();
+    let mut contact_force = |b: usize| {
+        *contact_forces.entry(b).or_insert_with(|| constraint::contact_force(computed.constraints, computed.acceleration, b, centre(model, pose, b)))
+    };
+    let forces = LazyCell::new(|| constraint::forces(computed.constraints, computed.acceleration));
     let mut found = Vec::new();
     for &sensor in sensors {
         match sensor {
@@ -124,10 +131,7 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
             Sensor::AngularVelocity(frame) => found.extend(velocities(model, pose, computed.v)[place(frame).0].angular),
             Sensor::ContactForce(b) => found.extend(contact_force(b).force),
             Sensor::ContactTorque(b) => found.extend(contact_force(b).torque),
-            Sensor::ConstraintForce(j) => {
-                let forces = constraint::forces(computed.constraints, computed.acceleration);
-                found.push(forces[model.addresses()[j].v]);
-            }
+            Sensor::ConstraintForce(j) => found.push(forces[model.addresses()[j].v]),
             Sensor::ActuatorForce(j) => found.push(computed.actuation[model.addresses()[j].v]),
         }
     }
