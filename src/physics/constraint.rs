@@ -16,11 +16,13 @@ const LEAST: f64 = 1e-15;
 const LEAST_FRICTION: f64 = 1e-5;
 /// Most rounds of Newton's method. They end when no constraint begins or ends.
 const MOST_ROUNDS: usize = 100;
-/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then those that
-/// are too long are shortened. With friction loss that is common, so that it is done from the first round on.
+/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then those
+/// that are too long are shortened. With friction loss that is common, so that it is done from the first round on.
 const FULL_STEPS: f64 = 8.0;
 /// A step is too long where the cost rises at its end by more than this part of how it fell at its beginning. At the minimum along the step, that is rounding: 1e-6.
 const LEAST_RISE: f64 = 1e-3;
+/// At the minimum the cost does not fall, or seems to rise by rounding. This takes the place of what it falls by, so that nothing is divided by 0.
+const LEAST_FALL: f64 = 1e-30;
 /// Rows whose state one number holds: it counts to 2^24 exactly.
 const ROWS_OF_MASK: usize = 24;
 
@@ -227,13 +229,15 @@ pub fn acceleration<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>]
     };
     let advance = |state: &mut [N], slope: Slope<N>| {
         let [a, _, last, fall, rounds] = split(state, lengths);
+        let fall = fall[0].max(N::constant(LEAST_FALL));
         let rise = N::select(free_rounds.less(rounds[0]), -inner(&slope.gradient, &last), N::zero());
-        // Where the cost rises again, the step was too long: back to where a slope that changes evenly would be 0. From there, only another full step can be the last.
-        let kept = fall[0] / (fall[0] + rise);
+        // Where the cost rises again, the step was too long: back to where a slope that changes evenly would be 0. From there, only another full step can be
+        // the last.
+        let kept = fall / (fall + rise);
         let back = a.iter().zip(&last).map(|(&a, &step)| a + (N::one() - kept) * step).collect();
         let shorter = last.iter().map(|&step| kept * step).collect();
-        let mut next = [back, vec![-N::one(); masks], shorter, vec![kept * fall[0]]].concat();
-        N::branch(rise.less(N::constant(LEAST_RISE) * fall[0]), &mut next, |next| {
+        let mut next = [back, vec![-N::one(); masks], shorter, vec![kept * fall]].concat();
+        N::branch(rise.less(N::constant(LEAST_RISE) * fall), &mut next, |next| {
             let mut curvature = smooth.mass.clone();
             for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
                 add_curvature(&mut curvature, constraint, of_rows);

@@ -93,7 +93,8 @@ mod tests {
             ("x = turns(x);", false),
         ] {
             let source = format!(
-                "const N = 5u;\nfn reset(p: ptr<function, u32>) {{ *p = 0u; }}\nfn turns(a: u32) -> u32 {{ var x = a; loop {{ x++; if x > 9u {{ break; }} }} return x; }}\n\
+                "const N = 5u;\nfn reset(p: ptr<function, u32>) {{ *p = 0u; }}\n\
+                 fn turns(a: u32) -> u32 {{ var x = a; loop {{ x++; if x > 9u {{ break; }} }} return x; }}\n\
                  fn other() {{ loop {{ break; }} }}\nfn env_step(a: u32) -> u32 {{\nvar x = a;\n{body}\nreturn x;\n}}"
             );
             assert_eq!(environment_ends(&reflect::parse("main", &source).unwrap_or_else(|error| panic!("{body}: {}", error.help()))), ends, "{body}");
