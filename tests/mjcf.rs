@@ -1,5 +1,6 @@
 //! The compiler of robots' XML files, against MuJoCo's own (`tests/conformance/bodies.py`).
 
+use ppo_gpu::Error;
 use ppo_gpu::environments::robot_task::{self, Task};
 use ppo_gpu::mjcf::compile;
 use ppo_gpu::physics::model::{Body, Model};
@@ -177,6 +178,13 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("<mujoco>", "<robot>", 22, "the file is not XML", "every element is closed"),
 ];
 
+/// The error that a mistake leads to names the place, the problem and the remedy.
+fn check_message(mistake: &str, error: &Error, place: &str, problem: &str, remedy: &str) {
+    let message = error.to_string();
+    assert!(message.contains(&format!("{place}: ")) && message.contains(problem), "{mistake}: {message}");
+    assert!(error.help().contains(remedy), "{mistake}: {}", error.help());
+}
+
 #[test]
 fn mistakes_in_a_robot_have_a_line_and_a_remedy() {
     let folder = tempfile::tempdir().expect("a directory");
@@ -189,10 +197,7 @@ fn mistakes_in_a_robot_have_a_line_and_a_remedy() {
     for &(old, new, line, problem, remedy) in MISTAKES {
         assert!(ROBOT.contains(old), "{old}");
         std::fs::write(&path, ROBOT.replacen(old, new, 1)).expect("a file");
-        let error = compile::model(&path).expect_err(new);
-        let message = error.to_string();
-        assert!(message.contains(&format!("robot.xml:{line}: ")) && message.contains(problem), "{new}: {message}");
-        assert!(error.help().contains(remedy), "{new}: {}", error.help());
+        check_message(new, &compile::model(&path).expect_err(new), &format!("robot.xml:{line}"), problem, remedy);
     }
 }
 
@@ -212,10 +217,7 @@ fn mistakes_in_a_robots_import_have_a_line_and_a_remedy() {
         ("//! import mujoco ant\n//! import mujoco ant", "task.wgsl:3", "a second robot is imported", "import one"),
     ] {
         std::fs::write(&path, format!("// A task.\n{line}\nconst OBSERVATION: u32 = 1u;\n")).expect("a file");
-        let error = Environment::named(&path.display().to_string()).expect_err(line);
-        let message = error.to_string();
-        assert!(message.contains(&format!("{place}: ")) && message.contains(problem), "{line}: {message}");
-        assert!(error.help().contains(remedy), "{line}: {}", error.help());
+        check_message(line, &Environment::named(&path.display().to_string()).expect_err(line), place, problem, remedy);
     }
 }
 
