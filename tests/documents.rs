@@ -36,8 +36,9 @@ fn tables_in_the_documents_are_those_of_the_program() {
 fn modules() -> Vec<(Kernel, naga::Module)> {
     let config = Config { envs: 4, normalize_observations: true, normalize_rewards: true, ..Config::default() };
     let plan = Plan::new(&config, Profile::named("software").unwrap()).unwrap();
+    let split = Plan { splits_rollout: true, ..plan.clone() };
     let parsed = |plan: &Plan, kernel: Kernel| (kernel, reflect::parse(kernel.name, &compose::compose(kernel, plan).text).unwrap());
-    [plan, wide()].iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| parsed(plan, kernel))).collect()
+    [plan, split, wide()].iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| parsed(plan, kernel))).collect()
 }
 
 /// Name, offset in words and type of each field.
@@ -133,8 +134,10 @@ fn buffers_and_bindings_are_the_same_names() {
     let config = Config { envs: 4, hidden: vec![16], ..Config::default() };
     let plan = Plan::with_environment(&config, with_data(), Profile::named("software").unwrap()).unwrap();
     let plan = Plan { moment_parts: 2, ..plan };
+    let split = Plan { splits_rollout: true, ..plan.clone() };
     let mut used = std::collections::BTreeSet::new();
-    let kernels: Vec<_> = [&plan, &wide()].into_iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| (plan.clone(), kernel))).collect();
+    let kernels: Vec<_> =
+        [&plan, &split, &wide()].into_iter().flat_map(|plan| kernel::all(plan).into_iter().map(move |kernel| (plan.clone(), kernel))).collect();
     assert!(kernel::NAMES.iter().all(|name| kernels.iter().any(|(_, kernel)| kernel.name == *name)), "plans that every kernel can be written for");
     for (plan, kernel) in &kernels {
         let bindings = reflect::bindings(*kernel, plan).unwrap();

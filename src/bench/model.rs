@@ -166,7 +166,7 @@ impl Model {
         let mut times = vec![(work.bytes / self.gbytes * 1e-9, "memory")];
         let whole = |fraction: f64| work.operations / (fraction * self.gflops) * 1e-9;
         match (kernel, tile(plan, kernel)) {
-            ("rollout" | "evaluate" | "gradient" | "learn", None) => {
+            ("rollout" | "act" | "evaluate" | "gradient" | "learn", None) => {
                 let units = UNITS[usize::from(plan.lanes < 16)];
                 times.push((whole(if plan.lanes_are_units() { units } else { SAMPLES }), "arithmetic"));
             }
@@ -198,7 +198,7 @@ fn tile(plan: &Plan, kernel: &str) -> Option<(Team, usize, Tile)> {
     }
     let of = |team: Team, rows: Option<Rows>| Networks { team, network: &plan.network, packed: plan.packs_observations(), rows };
     match kernel {
-        "rollout" => Some((plan.rollout_team, plan.steps_per_dispatch, of(plan.rollout_team, None).forward(ACTOR))),
+        "rollout" | "act" => Some((plan.rollout_team, plan.steps_per_dispatch, of(plan.rollout_team, None).forward(ACTOR))),
         "evaluate" => Some((plan.evaluate_team(), plan.evaluate_rounds, of(plan.evaluate_team(), plan.activation_rows()).forward(CRITIC))),
         "gradient" => {
             let networks = of(plan.team(), plan.activation_rows());

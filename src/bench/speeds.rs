@@ -5,7 +5,7 @@ use crate::device::engine::EngineOptions;
 use crate::device::gpu::Gpu;
 use crate::program::kernel::{self, Kernel};
 use crate::program::plan::Plan;
-use crate::program::schedule::{Dispatch, Program};
+use crate::program::schedule::{self, Dispatch, Program, Step};
 use crate::support::error::Result;
 use crate::train::trainer::Trainer;
 use std::ops::ControlFlow;
@@ -50,8 +50,9 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let stepping = engine.beside(program, &EngineOptions::default())?;
     let environment = steps / stopwatch.seconds(&|pass, _| stepping.encode(pass, Dispatch { kernel: name, index: 0 }))?;
 
-    let rollout = engine.program().update_of("rollout");
-    let inference = steps / stopwatch.seconds(&|pass, r| engine.encode(pass, rollout[r % rollout.len()]))?;
+    let rollout = schedule::playing(plan).update;
+    let parts: Vec<&[Step]> = rollout.chunks_exact(if plan.splits_rollout { 3 } else { 1 }).collect();
+    let inference = steps / stopwatch.seconds(&|pass, r| parts[r % parts.len()].iter().for_each(|&Step::Dispatch(dispatch)| engine.encode(pass, dispatch)))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;
     let times = trainer.time_submissions()?;

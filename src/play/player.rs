@@ -132,7 +132,7 @@ impl Player {
     }
 
     async fn play(&mut self) -> Result<Played> {
-        let words = self.steps.after(&self.engine, &self.rollout, || "ran kernel `rollout`".into()).await?;
+        let words = self.steps.after(&self.engine, &self.rollout, || "played".into()).await?;
         let (faults, words) = (&words[0], &words[1]);
         let faults: Vec<Option<Fault>> = faults[..self.plan.agents].iter().map(|&code| Fault::of_code(code)).collect();
         // A driver that cuts loops short computes wrong results for every agent.
@@ -143,7 +143,7 @@ impl Player {
         // Lengths of episodes include the step itself.
         if transitions.iter().any(|transition| transition.episode_length == 0) {
             let message = "it executed nothing: steps that it was given are empty".into();
-            return Err(Error::Device { activity: "ran kernel `rollout`".into(), message, kind: DeviceFailure::Wrong });
+            return Err(Error::Device { activity: "played".into(), message, kind: DeviceFailure::Wrong });
         }
         self.rows.iter_mut().for_each(Agent::count_update);
         self.engine.write("agents", bytemuck::cast_slice(&self.rows));

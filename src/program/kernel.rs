@@ -85,7 +85,11 @@ macro_rules! kernels {
 kernels! {
     reset "starts an episode in every environment" of_environments;
     rollout "acts: policy forward, sampling, environment step, automatic reset"
-        |plan| (plan.rollout_team, plan.envs.div_ceil(plan.rollout_team.samples), 1);
+        |plan| (plan.rollout_team, if plan.splits_rollout { 0 } else { plan.envs.div_ceil(plan.rollout_team.samples) }, 1);
+    observe "begins new episodes and stores observations, where environments have much code" of_parts_of_rollout;
+    act "policy forward and sampling, for such environments"
+        |plan| (plan.rollout_team, if plan.splits_rollout { plan.envs.div_ceil(plan.rollout_team.samples) } else { 0 }, 1);
+    advance "the step of such environments" of_parts_of_rollout;
     evaluate "value of every observation of the rollout"
         |plan| (plan.evaluate_team(), (plan.value_rows() * plan.envs).div_ceil(plan.evaluate_team().samples * plan.evaluate_rounds), 1);
     gae "advantages and targets, backwards through time" of_environments;
@@ -109,6 +113,12 @@ kernels! {
 /// A lane for each environment.
 fn of_environments(plan: &Plan) -> (Team, usize, usize) {
     (Team { lanes: plan.env_lanes, samples: plan.env_lanes }, plan.envs.div_ceil(plan.env_lanes), 1)
+}
+
+/// The same, if the rollout is split.
+fn of_parts_of_rollout(plan: &Plan) -> (Team, usize, usize) {
+    let (team, groups, networks) = of_environments(plan);
+    (team, if plan.splits_rollout { groups } else { 0 }, networks)
 }
 
 /// `draw`: a picture of `size` x `size` pixels of the first environment of the first agent, a lane a pixel.

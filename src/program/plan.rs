@@ -54,6 +54,8 @@ pub struct Plan {
     /// Rows of `observations` and `values` that hold the last observations of truncated episodes: an environment truncates at most once in any
     /// `time_limit` consecutive steps, so step t uses row t / time_limit. None when time limits count as termination.
     pub final_rows: usize,
+    /// Whether `observe`, `act` and `advance` do the work of `rollout`: compilers take longer for a long environment and a network together than for each.
+    pub splits_rollout: bool,
     /// Environment steps in one rollout dispatch; divides T.
     pub steps_per_dispatch: usize,
     /// Lanes of a workgroup in which each has an environment.
@@ -189,7 +191,11 @@ impl Plan {
         let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes) && !apart;
         // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
         // the rounds of all loops of a dispatch together.
-        let most_steps = if lanes_are_units && environment.loops && !environment.built_in {
+        // Masks and bits are computed from the state, beside the network.
+        let splits_rollout = environment.source.len() > LONG_ENVIRONMENT && !environment.masked && !environment.binary;
+        let most_steps = if splits_rollout {
+            1
+        } else if lanes_are_units && environment.loops && !environment.built_in {
             1
         } else if lanes_are_units {
             (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32)
@@ -228,6 +234,7 @@ impl Plan {
             epochs: config.epochs as usize,
             updates: updates as u32,
             final_rows,
+            splits_rollout,
             steps_per_dispatch: largest_divisor_up_to(steps, most_steps),
             env_lanes,
             rollout_team: match (mapping, team) {
@@ -530,6 +537,8 @@ pub const NORMALIZER_EPSILON: f32 = 1e-8;
 pub const NORMALIZER_COUNT: f32 = 1e-4;
 /// Normalised observations are clipped to ± this (Huang et al. 2022).
 pub const OBSERVATION_CLIP: f32 = 10.0;
+/// Bytes of an environment's text, its physics included, from which its rollout is split.
+const LONG_ENVIRONMENT: usize = 65_536;
 /// Samples of a minibatch that justify one more part of its moments.
 const MOMENT_PART: usize = 2048;
 /// Most parts: a lane of a workgroup merges each.

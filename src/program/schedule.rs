@@ -108,7 +108,16 @@ pub fn training(plan: &Plan) -> Program {
 pub fn playing(plan: &Plan) -> Program {
     let mut program = Program::new(BUFFERS.iter().map(|buffer| (buffer.name, buffer.bytes(plan))).collect());
     program.first(kernel::reset(plan));
-    (0..plan.steps / plan.steps_per_dispatch).for_each(|part| program.then(kernel::rollout(plan), part));
+    if plan.splits_rollout {
+        for t in 0..plan.steps {
+            program.then(kernel::observe(plan), t);
+            program.then(kernel::act(plan), t);
+            program.then(kernel::advance(plan), t);
+        }
+        program.then(kernel::observe(plan), plan.steps);
+    } else {
+        (0..plan.steps / plan.steps_per_dispatch).for_each(|part| program.then(kernel::rollout(plan), part));
+    }
     program
 }
 

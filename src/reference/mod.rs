@@ -4,8 +4,10 @@
 //! with error bounds for single precision ([`tracked`]; for the step of rigid bodies [`sampled`]). When a kernel makes a decision, the reference makes the same one, or reports that
 //! rounding could decide it either way ([`Ambiguous`]).
 
+pub mod act;
 pub mod adam;
 pub mod adapt_rate;
+pub mod advance;
 pub mod bound_deviations;
 pub mod compare;
 pub mod decision;
@@ -22,6 +24,7 @@ pub mod memory;
 pub mod minibatch_moments;
 pub mod minibatch_parts;
 pub mod observation_moments;
+pub mod observe;
 pub mod policy;
 pub mod real;
 pub mod report;

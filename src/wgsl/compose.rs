@@ -1,7 +1,7 @@
 //! Composes a kernel's WGSL: its own file first, so that line numbers in errors stay correct, then its imports, then the plan's constants.
 //!
-//! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Six names are not files there: `environment`
-//! is the environment's file, with its [`history`] and [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `tile` and `learner`
+//! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Seven names are not files there: `environment`
+//! is the environment's file, with its [`history`] and [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `acting_network`, `tile` and `learner`
 //! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is
 //! `reduce_subgroups`, and `squared_norm` likewise; the latter is `squared_norm_of_many` if the plan has many parts of it.
 
@@ -28,6 +28,8 @@ shared!(
     "bounds",
     "canary",
     "categorical",
+    "choose",
+    "count_step",
     "dispatch",
     "divide",
     "env_lane",
@@ -35,6 +37,7 @@ shared!(
     "fault",
     "grid",
     "head_slopes",
+    "lane_fault",
     "legal",
     "merged_normalizer",
     "minibatch",
@@ -43,6 +46,7 @@ shared!(
     "network_input",
     "normalizer",
     "observation",
+    "observation_place",
     "opaque",
     "outcome",
     "part",
@@ -60,6 +64,7 @@ shared!(
     "squared_norm",
     "squared_norm_of_many",
     "squared_norm_subgroups",
+    "store_observation",
     "transition",
     "trigonometry",
     "whole",
@@ -125,6 +130,7 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
             Actions::Continuous { .. } => "policy_continuous",
         }),
         "network" => Some(networks.forward(Forward::Evaluate)),
+        "acting_network" => Some(networks.forward(Forward::Rollout)),
         "rollout_network" => Some(networks.forward(Forward::Rollout) + "\n" + networks.take()),
         "tile" => Some(networks.tile()),
         "products" => Some(products::text(plan)),

@@ -16,6 +16,10 @@
 //! import policy
 //! import rollout_network
 //! import normalizer
+//! import lane_fault
+//! import choose
+//! import count_step
+//! import store_observation
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
@@ -26,8 +30,6 @@
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
 @group(0) @binding(7) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
 @group(0) @binding(8) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
-
-var<private> lane_fault: u32;  // the first fault of the lane's environment
 
 @compute @workgroup_size(LANES)
 fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -85,36 +87,20 @@ fn act_and_step(
 ) {
     let observes = stored || (FOLLOWERS && n < ENVS);  // has a part in storing observations
     let time = time_of(agent, t);
-    var action_rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
+    let b = (s * STEPS + t) * ENVS + n;
     let legal = legal_actions(state);
-    let policy_ = policy(head, legal);
-    let action = act(policy_, legal, &action_rng);
-    let log_prob = policy_log_prob(policy_, action);
-
-    // Step.
+    let choice = choose(agent, time, n, head, legal);
     var step_rng = rng_stream(agent.seed, STEP_DOMAIN, time, n);
-    let outcome = env_step(state, action_taken(action), &step_rng);
-    (*episode).sum = running_sum_plus((*episode).sum, outcome.reward);
-    (*episode).steps += 1u;
-    let terminated = outcome.terminated;
-    let truncated = !terminated && (*episode).steps >= EPISODE_LIMIT;
-
-    // Store.
+    let outcome = env_step(state, action_taken(choice.action), &step_rng);
+    let ending = count_step(episode, outcome);
     if (stored) {
-        let b = (s * STEPS + t) * ENVS + n;
-        let ending = select(0u, TERMINATED, terminated) | select(0u, TRUNCATED, truncated);
-        store_action(b * ACTION_WORDS, action, legal);
-        transitions[b] = Transition(log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
+        store_action(b * ACTION_WORDS, choice.action, legal);
+        transitions[b] = Transition(choice.log_prob, outcome.reward, ending, (*episode).sum.value, (*episode).steps);
     }
-    note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
-    // Finite rewards may still add up to a return that is not finite.
-    note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*episode).sum.value)));
-    let choice = choice_without_legal(legal);
-    note_fault(select(FAULT_NO_LEGAL_ACTION + choice, NO_FAULT, choice == EVERY_CHOICE));
 
     // Start a new episode. The last observations of a truncated one and of the rollout are stored by the same instructions, which may be many.
     var row = STEPS + 1u + t / EPISODE_LIMIT;
-    var wanted = truncated && FINAL_ROWS > 0u;
+    var wanted = ending == TRUNCATED && FINAL_ROWS > 0u;
     loop {
         if (observes && wanted) {
             var observation = observation_of(state);
@@ -123,78 +109,12 @@ fn act_and_step(
         if (row == STEPS) {
             break;
         }
-        if (terminated || truncated) {
+        if (ending != 0u) {
             *state = begin_episode(agent, time + 1u, n);
             *episode = NEW_EPISODE;
         }
         row = STEPS;
         wanted = t + 1u == STEPS;
-    }
-}
-
-fn note_fault(fault: u32) {
-    lane_fault = min(lane_fault, fault);
-}
-
-// A sample of the policy; or the most probable action, if the plan is deterministic.
-fn act(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
-    if (DETERMINISTIC) {
-        return policy_mode(policy, legal);
-    }
-    return policy_sample(policy, legal, rng);
-}
-
-fn store_action(base: u32, action: Action, legal: Legal) {
-    // Software drivers do not remove a loop of one round.
-    if (ACTION_WORDS == 1u) {
-        actions[base] = action_word(action, 0u);
-        return;
-    }
-    for (var i = 0u; i < ACTION_WORDS - MASK_WORDS; i++) {
-        actions[base + i] = action_word(action, i);
-    }
-    var l = legal;
-    for (var i = 0u; i < MASK_WORDS; i++) {
-        actions[base + ACTION_WORDS - MASK_WORDS + i] = l.bits[i];
-    }
-}
-
-// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
-fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
-    let x = component_of(observation, k);
-    if (NORMALIZE_OBSERVATIONS) {
-        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
-        return (x - normalizer.mean.value) * normalizer.scale;
-    }
-    return x;
-}
-
-fn observation_place(s: u32, row: u32, n: u32) -> u32 {
-    return ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION_WORDS;
-}
-
-// Word `w` of an observation of bits.
-fn observation_word(observation: ptr<function, Observation>, w: u32) -> u32 {
-    var word = 0u;
-    for (var k = 0u; k < min(32u, OBSERVATION - 32u * w); k++) {
-        word |= select(0u, 1u, component_of(observation, 32u * w + k) != 0.0) << k;
-    }
-    return word;
-}
-
-// Lanes that follow the same environment share the words.
-fn store_observation(s: u32, row: u32, n: u32, lane: u32, observation: ptr<function, Observation>) {
-    let base = observation_place(s, row, n);
-    if (PACKED_OBSERVATIONS) {
-        for (var w = select(0u, lane / SAMPLES, FOLLOWERS); w < OBSERVATION_WORDS; w += select(1u, LANES / SAMPLES, FOLLOWERS)) {
-            observations[base + w] = observation_word(observation, w);
-        }
-        return;
-    }
-    for (var k = 0u; k < OBSERVATION; k++) {
-        let x = seen_component(s, observation, k);
-        observations[base + k] = bitcast<u32>(x);
-        note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
     }
 }
 
@@ -731,6 +651,124 @@ struct Normalizer {
     scale: f32,     // 1 / sqrt(variance + NORMALIZER_EPSILON)
 }
 
+// ---- lane_fault
+
+// The first thing that went wrong in the lane's environment during this dispatch.
+
+//! import fault
+
+var<private> lane_fault: u32;
+
+fn note_fault(fault: u32) {
+    lane_fault = min(lane_fault, fault);
+}
+
+// ---- choose
+
+// The choice of an action: a ~ pi(.|o), of the legal ones; or the most probable one, if the plan is deterministic. It is stored in `actions`.
+
+//! import lane_fault
+//! import policy
+
+struct Choice {
+    action: Action,
+    log_prob: f32,
+}
+
+fn choose(agent: Agent, time: u32, n: u32, head: array<vec4<f32>, HEAD>, legal: Legal) -> Choice {
+    var rng = rng_stream(agent.seed, ACTION_DOMAIN, time, n);
+    let policy_ = policy(head, legal);
+    let action = action_of(policy_, legal, &rng);
+    let log_prob = policy_log_prob(policy_, action);
+    note_fault(select(NO_FAULT, FAULT_POLICY_OUTPUT, !is_finite(policy_.entropy) || !is_finite(log_prob)));
+    let only = choice_without_legal(legal);
+    note_fault(select(FAULT_NO_LEGAL_ACTION + only, NO_FAULT, only == EVERY_CHOICE));
+    return Choice(action, log_prob);
+}
+
+fn action_of(policy: Policy, legal: Legal, rng: ptr<function, Rng>) -> Action {
+    if (DETERMINISTIC) {
+        return policy_mode(policy, legal);
+    }
+    return policy_sample(policy, legal, rng);
+}
+
+fn store_action(base: u32, action: Action, legal: Legal) {
+    // Software drivers do not remove a loop of one round.
+    if (ACTION_WORDS == 1u) {
+        actions[base] = action_word(action, 0u);
+        return;
+    }
+    for (var i = 0u; i < ACTION_WORDS - MASK_WORDS; i++) {
+        actions[base + i] = action_word(action, i);
+    }
+    var l = legal;
+    for (var i = 0u; i < MASK_WORDS; i++) {
+        actions[base + ACTION_WORDS - MASK_WORDS + i] = l.bits[i];
+    }
+}
+
+// ---- count_step
+
+// The end of an environment's step.
+
+//! import env_lane
+//! import lane_fault
+//! import outcome
+//! import transition
+
+// Counts a step of a running episode. The bits of `Transition.ending`: 0 if the episode goes on.
+fn count_step(episode: ptr<function, Episode>, outcome: Outcome) -> u32 {
+    (*episode).sum = running_sum_plus((*episode).sum, outcome.reward);
+    (*episode).steps += 1u;
+    // Finite rewards may still add up to a return that is not finite.
+    note_fault(select(NO_FAULT, FAULT_REWARD, !is_finite(outcome.reward) || !is_finite((*episode).sum.value)));
+    let truncated = !outcome.terminated && (*episode).steps >= EPISODE_LIMIT;
+    return select(0u, TERMINATED, outcome.terminated) | select(0u, TRUNCATED, truncated);
+}
+
+// ---- store_observation
+
+// Observations in `observations`: normalised, or as bits.
+
+//! import lane_fault
+//! import observation_place
+
+// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
+fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
+    let x = component_of(observation, k);
+    if (NORMALIZE_OBSERVATIONS) {
+        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
+        return (x - normalizer.mean.value) * normalizer.scale;
+    }
+    return x;
+}
+
+// Word `w` of an observation of bits.
+fn observation_word(observation: ptr<function, Observation>, w: u32) -> u32 {
+    var word = 0u;
+    for (var k = 0u; k < min(32u, OBSERVATION - 32u * w); k++) {
+        word |= select(0u, 1u, component_of(observation, 32u * w + k) != 0.0) << k;
+    }
+    return word;
+}
+
+// Lanes that follow the same environment share the words.
+fn store_observation(s: u32, row: u32, n: u32, lane: u32, observation: ptr<function, Observation>) {
+    let base = observation_place(s, row, n);
+    if (PACKED_OBSERVATIONS) {
+        for (var w = select(0u, lane / SAMPLES, FOLLOWERS); w < OBSERVATION_WORDS; w += select(1u, LANES / SAMPLES, FOLLOWERS)) {
+            observations[base + w] = observation_word(observation, w);
+        }
+        return;
+    }
+    for (var k = 0u; k < OBSERVATION; k++) {
+        let x = seen_component(s, observation, k);
+        observations[base + k] = bitcast<u32>(x);
+        note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
+    }
+}
+
 // ---- part
 
 // What tells the parts of a dispatch apart; see grid.wgsl.
@@ -1014,6 +1052,14 @@ fn stored_component(base: u32, k: u32) -> f32 {
         return f32((observations[base + k / 32u] >> (k % 32u)) & 1u);
     }
     return network_input(bitcast<f32>(observations[base + k]));
+}
+
+// ---- observation_place
+
+// Where the observation of environment n in a row of `observations` begins.
+
+fn observation_place(s: u32, row: u32, n: u32) -> u32 {
+    return ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION_WORDS;
 }
 
 // ---- opaque

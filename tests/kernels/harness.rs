@@ -65,6 +65,11 @@ pub fn compare(expected: &Memory<Tracked>, actual: &Words) -> Vec<Finding> {
     reference::compare::compare(expected, actual)
 }
 
+/// `plan` with its rollout split, as that of a long environment.
+pub fn split(plan: Plan) -> Plan {
+    Plan { splits_rollout: true, steps_per_dispatch: 1, ..plan }
+}
+
 /// The kernel called `name`.
 pub fn named(plan: &Plan, name: &str) -> Kernel {
     kernel::all(plan).into_iter().find(|kernel| kernel.name == name).unwrap_or_else(|| panic!("no kernel {name} in this plan"))
@@ -73,7 +78,8 @@ pub fn named(plan: &Plan, name: &str) -> Kernel {
 /// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.
 pub fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static str] {
     match kernel {
-        "rollout" => &["env_lanes", "faults"],
+        "rollout" | "observe" | "advance" => &["env_lanes", "faults"],
+        "act" => &["faults"],
         "gae" if plan.config.normalize_rewards => &["env_statistics", "faults"],
         "gae" | "sum_gradient" => &["faults"],
         "update_normalizers" => &["normalizers", "faults"],

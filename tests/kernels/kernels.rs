@@ -1,6 +1,6 @@
 //! Each kernel alone against its reference: ragged sizes, several shapes, activations, profiles, agents.
 
-use crate::harness::{check, config, describe, gpu, plan, profile, skip};
+use crate::harness::{check, config, describe, gpu, plan, profile, skip, split};
 use ppo_gpu::program::lanes::Mapping;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
@@ -93,13 +93,30 @@ pub fn plans() -> Vec<(&'static str, Plan)> {
     .into()
 }
 
+/// Plans whose rollout is split, as [`plans`] are: with each kind of action and layout, with and without rows of truncated episodes.
+fn split_plans() -> Vec<(&'static str, Plan)> {
+    [
+        ("a split rollout", "envs=9 steps=7 minibatches=7 hidden=6,5 agents=2 normalize_observations=true total_steps=9000 seed=33", profile("software")),
+        ("a split rollout on a GPU", "env=Probe/Target envs=140 steps=5 minibatches=2 hidden=7 time_limit=terminal total_steps=9000 seed=34", profile("gpu")),
+        (
+            "a split rollout with long episodes",
+            "env=Pendulum-v1 envs=11 steps=6 minibatches=2 hidden=9 observation_history=2 total_steps=9000 seed=35",
+            profile("small"),
+        ),
+        ("a split rollout of choices", "env=Probe/Choice envs=21 steps=9 minibatches=3 hidden=5 total_steps=9000 seed=36", profile("software")),
+    ]
+    .map(|(name, assignments, profile)| (name, split(plan(assignments, profile))))
+    .into()
+}
+
 /// Those of [`plans`] for `kernel`: where gradient steps can be made at once, two at a time, or each by kernels of its own; wide layers, which take long to
 /// compile, only for kernels that are others because of them.
 pub fn plans_of(kernel: &str) -> Vec<(&'static str, Plan)> {
     let at_once = kernel == "learn";
     let steps = |plan: &Plan| if at_once { 2 - plan.gradient_steps() % 2 } else { 0 };
     let taped = ["gradient", "weight_gradient", "sum_gradient"].contains(&kernel);
-    let plans = plans().into_iter().filter(|(_, plan)| (taped || plan.tape.units == 0) && (!at_once || plan.learn_steps > 0));
+    let all = if ["observe", "act", "advance"].contains(&kernel) { split_plans() } else { plans() };
+    let plans = all.into_iter().filter(|(_, plan)| (taped || plan.tape.units == 0) && (!at_once || plan.learn_steps > 0));
     plans.map(|(name, plan)| (name, Plan { learn_steps: steps(&plan), ..plan })).collect()
 }
 
@@ -138,7 +155,7 @@ macro_rules! agrees {
     ($($kernel:ident)*) => { $(#[test] fn $kernel() { agrees(stringify!($kernel)); })* };
 }
 
-agrees! { reset rollout evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report }
+agrees! { reset rollout observe act advance evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report }
 
 /// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
 /// for each.

@@ -1,6 +1,6 @@
 //! Whole updates in lock-step: before every dispatch the reference is given the device's own buffers, so that the first kernel that differs is the one named.
 
-use crate::harness::{GUARD, GUARD_WORDS, compare, describe, download, gpu, plan, profile, without_guard};
+use crate::harness::{GUARD, GUARD_WORDS, compare, describe, download, gpu, plan, profile, split, without_guard};
 use ppo_gpu::device::engine::EngineOptions;
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::schedule::{self, Step};
@@ -59,10 +59,16 @@ fn updates_agree_kernel_by_kernel() {
         ("envs=4 steps=32 minibatches=4 epochs=2 hidden=40,24 total_steps=1280 seed=1", profile("software"), 2),
     ] {
         let plan = plan(assignments, profile);
+        let split_too = assignments.starts_with("env=Probe/Target").then(|| split(plan.clone()));
         // One at a time where gradient steps can be made at once: rounding in one is magnified by the next.
         for learn_steps in 0..=plan.learn_steps.min(1) {
             let plan = Plan { learn_steps, ..plan.clone() };
             let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, learn_steps {learn_steps}: {message}"));
+            assert_eq!(checked, updates * schedule::training(&plan).update.len());
+        }
+        if let Some(plan) = split_too {
+            let plan = Plan { learn_steps: 0, ..plan };
+            let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, split: {message}"));
             assert_eq!(checked, updates * schedule::training(&plan).update.len());
         }
     }

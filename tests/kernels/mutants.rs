@@ -1,6 +1,6 @@
 //! Mutants: kernels broken on purpose, one line each, which the harness must catch, by the check meant to catch them; and the harness itself, broken.
 
-use crate::harness::{Check, Finding, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, named, plan, profile, skip};
+use crate::harness::{Check, Finding, GUARD, GUARD_WORDS, POISON, Words, check, compare, describe, named, plan, profile, skip, split};
 use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::profile::Profile;
 use ppo_gpu::program::schedule::Dispatch;
@@ -52,6 +52,8 @@ enum Text {
     History,
     /// With actions scaled to their bounds.
     Scaled,
+    /// With the rollout split.
+    Split,
     /// Where gradient steps are made at once: two at a time, so that what is carried from one to the next counts.
     Learns,
     /// The same, in text that is written out for the plan's layers.
@@ -84,6 +86,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
         Text::Privileged | Text::PrivilegedLearner => "env=Probe/Privileged envs=13 steps=9 minibatches=3",
         Text::Scaled => "env=Pendulum-v1 actions=scale",
         Text::History => "observation_history=3",
+        Text::Split => "env=Probe/Memory normalize_observations=true envs=31 steps=17",
         Text::Bits => "env=2048",
         Text::Blocks => "hidden=11,18",
         Text::BlocksOfBits => "env=2048 hidden=9,5",
@@ -97,6 +100,7 @@ fn mutant_plan(text: Text) -> Option<Plan> {
     };
     let plan = plan(&format!("envs=71 steps=5 minibatches=1 epochs=2 hidden=11,5 agents=2 total_steps=2000 entropy_coef=0.05 seed=9 {more}"), few_rows);
     let plan = Plan { learn_steps: if learns { plan.learn_steps.min(2) } else { 0 }, ..plan };
+    let plan = if text == Text::Split { split(plan) } else { plan };
     let is_there = match text {
         Text::Units | Text::Bits => plan.lanes_are_units(),
         Text::Learns | Text::Learner | Text::PrivilegedLearner => plan.learn_steps > 0,
@@ -185,8 +189,8 @@ mutants! { Common:
     annealing_forgotten adam 0 "select(1.0, remaining(agent), ANNEAL_LR)" => "1.0", Value;
     row_of_partials_left_out sum_gradient 0 "var row = lane / width" => "var row = 1u + lane / width", Value;
     losses_in_the_norm sum_gradient 0 "column < PARAMETERS / 4u && is_first)" => "column < columns && is_first)", Value;
-    log_prob_of_another_action rollout 0 "transitions[b] = Transition(log_prob," => "transitions[b] = Transition(policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)),", Value;
-    observation_after_the_step rollout 0 "// Store.\n    if (stored) {" => "if (stored) {\n var observation = observation_of(state);\n store_observation(s, t, n, lane, &observation);", Value;
+    log_prob_of_another_action rollout 0 "return Choice(action, log_prob);" => "return Choice(action, policy_log_prob(policy_, Action((action.choice + 1u) % LOGITS)));", Value;
+    observation_after_the_step rollout 0 "let ending = count_step(episode, outcome);\n    if (stored) {" => "let ending = count_step(episode, outcome);\n    if (stored) {\n var observation = observation_of(state);\n store_observation(s, t, n, lane, &observation);", Value;
     explained_variance_inverted report 0 "1.0 - advantages.m2 / targets.m2" => "1.0 - targets.m2 / max(advantages.m2, 1e-9)", Value;
     // Whole numbers.
     streams_that_do_not_tell_environments_apart reset 0 "RESET_DOMAIN, time, n)" => "RESET_DOMAIN, time, 0u)", Value;
@@ -208,7 +212,7 @@ mutants! { Common:
 
 mutants! { Samples:
     activation_slope_of_the_input gradient 0 "return 1.0 - h * h;" => "return 1.0 - h;", Value;
-    writes_the_next_step_too rollout 0 "store_action(b * ACTION_WORDS, action, legal);" => "store_action(b * ACTION_WORDS, action, legal); actions[b + ENVS] = 7u;", Foreign;
+    writes_the_next_step_too rollout 0 "store_action(b * ACTION_WORDS, choice.action, legal);" => "store_action(b * ACTION_WORDS, choice.action, legal); actions[b + ENVS] = 7u;", Foreign;
     later_pass_overwrites gradient 1 "select(0.0, partials[index], accumulate) + value" => "value", Value;
     first_pass_adds_to_what_was_there gradient 0 "select(0.0, partials[index], accumulate)" => "partials[index]", Unwritten;
     bias_left_out gradient 0 "+ unit, bias, accumulate, lane)" => "+ unit, 0.0, accumulate, lane)", Value;
@@ -221,6 +225,22 @@ mutants! { Choices:
     entropy_of_all_choices_in_each_slope gradient 0 "categorical_slope(p.log_probs[k], entropy, i == a.choices[d]" => "categorical_slope(p.log_probs[k], p.entropy, i == a.choices[d]", Value;
 }
 
+mutants! { Split:
+    episode_that_ended_at_once_goes_on observe 1 "ending, t > 0u)" => "ending, t > 1u)", Value;
+    ended_episode_goes_on observe 3 "ending != 0u" => "ending == TERMINATED", Value;
+    episode_begins_with_the_numbers_of_the_step_before observe 3 "begin_episode(agent, time, n)" => "begin_episode(agent, time - 1u, n)", Value;
+    new_episode_not_stored observe 3 "env_lanes[e] = EnvLane(state, NEW_EPISODE);" => "", Value;
+    last_observation_is_the_first_of_the_next_episode observe 3 "row == t && ending != 0u" => "ending != 0u", Value;
+    last_observation_of_other_steps observe 16 "before / EPISODE_LIMIT" => "t / EPISODE_LIMIT", Unwritten;
+    last_row_left_out observe 17 "observation_of(&state);" => "observation_of(&state); if (t == STEPS) { return; }", Unwritten;
+    action_for_the_next_observation act 1 "observation_place(s, t," => "observation_place(s, t + 1u,", Value;
+    action_with_the_numbers_of_the_next_step act 1 "time_of(agent, t), n, head" => "time_of(agent, t + 1u), n, head", Value;
+    last_environment_does_not_act act 0 "n < ENVS && (!SPARE_LANES" => "n + 1u < ENVS && (!SPARE_LANES", Unwritten;
+    return_for_the_reward advance 1 "transitions[b].reward = outcome.reward;" => "transitions[b].reward = episode.sum.value;", Value;
+    length_not_stored advance 1 "transitions[b].episode_length = episode.steps;" => "", Unwritten;
+    state_not_stored advance 1 "env_lanes[e] = EnvLane(state, episode);" => "", Value;
+}
+
 mutants! { Masks:
     illegal_actions_have_a_logit rollout 0 "const ILLEGAL_LOGIT: f32 = -1e30" => "const ILLEGAL_LOGIT: f32 = 0.0", Value;
     illegal_actions_in_the_softmax gradient 0 "return ((l.bits[k / 32u] >> (k % 32u)) & 1u) != 0u;" => "return true;", Value;
@@ -229,7 +249,7 @@ mutants! { Masks:
 }
 
 mutants! { Continuous:
-    clipped_action_stored rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &action_rng)));", Value;
+    clipped_action_stored rollout 0 "let action = action_of(policy_, legal, &rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &rng)));", Value;
     variance_for_deviation rollout 0 "exp(p.log_std[d]) * rng_normal(rng)" => "exp(2.0 * p.log_std[d] + 0.1) * rng_normal(rng)", Value;
     density_without_its_norm gradient 0 "0.5 * z * z + p.log_std[d] + HALF_LN_TAU" => "0.5 * z * z + HALF_LN_TAU", Value;
     deviation_depends_on_the_observation sum_gradient 0 "sum = without_fixed(sum, column);" => "", Value;
@@ -239,7 +259,7 @@ mutants! { Continuous:
 mutants! { Scaled:
     actions_scaled_to_the_other_bound rollout 0 "(0.5 - half) * least[d]" => "(0.5 + half) * least[d]", Value;
     actions_scaled_to_half_the_range rollout 0 "let half = 0.5 * clamp" => "let half = 0.25 * clamp", Value;
-    scaled_action_stored rollout 0 "let action = act(policy_, legal, &action_rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &action_rng)));", Value;
+    scaled_action_stored rollout 0 "let action = action_of(policy_, legal, &rng);" => "let action = Action(action_taken(policy_sample(policy_, legal, &rng)));", Value;
 }
 
 mutants! { History:

@@ -29,10 +29,12 @@ pub fn kernels() -> Result<String> {
         Ok(Plan { moment_parts: 2, ..Plan::new(&config, Profile::named(profile).expect("there is such a profile"))? })
     };
     let plans = [plan("gpu", &[256, 256])?, plan("software", &[16])?];
+    let split = Plan { splits_rollout: true, ..plans[1].clone() };
+    let plans = [&plans[0], &plans[1], &split];
     let mut rows = Vec::new();
     for name in kernel::NAMES {
         let named = |plan: &'_ _| kernel::all(plan).into_iter().find(|kernel| kernel.name == *name);
-        let (kernel, plan) = plans.iter().find_map(|plan| Some((named(plan)?, plan))).expect("a plan has it");
+        let (kernel, plan) = plans.iter().find_map(|&plan| Some((named(plan)?, plan))).expect("a plan has it");
         let bindings = reflect::bindings(kernel, plan)?;
         let names = |writable: bool| {
             let list = bindings.iter().filter(|binding| !binding.uniform && binding.writable == writable).map(|binding| format!("`{}`", binding.name));

@@ -255,7 +255,11 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
             &[[
                 "rollout",
                 &format!("{} of {}", plural(rollouts, "dispatch", "dispatches"), plural(plan.steps_per_dispatch, "step", "steps")),
-                &format!("in each update, {} lanes a workgroup", plan.rollout_team.lanes),
+                &format!(
+                    "in each update, {} lanes a workgroup{}",
+                    plan.rollout_team.lanes,
+                    if plan.splits_rollout { ", each by three kernels: `observe`, `act`, `advance`" } else { "" }
+                ),
             ]][..],
             &[[
                 "minibatch",
