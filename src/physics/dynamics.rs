@@ -1,7 +1,7 @@
 //! Unconstrained dynamics: the mass matrix, and all forces but those of constraints.
 
 use crate::physics::kinematics::Pose;
-use crate::physics::model::{Body, JointKind, Model};
+use crate::physics::model::{JointKind, Model};
 use crate::physics::number::Number;
 use crate::physics::scales::Scales;
 use crate::physics::solve::Symmetric;
@@ -48,14 +48,17 @@ impl<N: Number> Smooth<N> {
 
 /// The inertia of each body about the origin of its tree.
 fn inertias<N: Number>(model: &Model, pose: &Pose<N>) -> Vec<Inertia<N>> {
-    let of = |(b, body): (usize, &Body)| {
-        let axes: Matrix<f64> = fixed_rotation(body.inertia_orientation);
-        let principal: Matrix<f64> = std::array::from_fn(|i| std::array::from_fn(|j| axes[i][j] * body.inertia[j]));
-        let fixed = product(&principal, &transposed(&axes)).map(constant);
-        let turned = product(&product(&pose.rotations[b], &fixed), &transposed(&pose.rotations[b]));
-        Inertia::of_body(N::constant(body.mass), pose.point(b, body.inertia_position), &turned)
-    };
-    model.bodies.iter().enumerate().map(of).collect()
+    (0..model.bodies.len()).map(|b| inertia(model, pose, b, pose.point(b, model.bodies[b].inertia_position))).collect()
+}
+
+/// The inertia of body `b`, whose centre of mass is at `centre`, about the origin.
+pub(super) fn inertia<N: Number>(model: &Model, pose: &Pose<N>, b: usize, centre: Vector<N>) -> Inertia<N> {
+    let body = &model.bodies[b];
+    let axes: Matrix<f64> = fixed_rotation(body.inertia_orientation);
+    let principal: Matrix<f64> = std::array::from_fn(|i| std::array::from_fn(|j| axes[i][j] * body.inertia[j]));
+    let fixed = product(&principal, &transposed(&axes)).map(constant);
+    let turned = product(&product(&pose.rotations[b], &fixed), &transposed(&pose.rotations[b]));
+    Inertia::of_body(N::constant(body.mass), centre, &turned)
 }
 
 /// The velocity of each body (MuJoCo's `cvel`, about the origin of the tree).

@@ -53,7 +53,7 @@ impl<'a> Stepper<'a> {
         N::section(|| "Acceleration".into());
         let acceleration = constraint::acceleration(&smooth, &constraints);
         N::section(|| "Sensors".into());
-        let computed = Computed { pose: &pose, constraints: &constraints, v, actuation: &smooth.actuation, acceleration: &acceleration };
+        let computed = Computed { pose: &pose, constraints: &constraints, v, actuation: &smooth.actuation, acceleration: &acceleration, mass: scales.mass };
         let sensed = sense::read(self.model, &self.sensors, &computed);
         Forward { acceleration, mass: smooth.mass, sensed }
     }

@@ -1,11 +1,11 @@
 //! Sensors: what a forward computation leaves to be read, as MuJoCo's `mjData` does.
 
 use crate::physics::constraint::{self, Constraint};
-use crate::physics::dynamics::velocities;
+use crate::physics::dynamics::{inertia, velocities};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, identifier};
 use crate::physics::number::Number;
-use crate::physics::spatial::{Vector, null, plus, times};
+use crate::physics::spatial::{Inertia, Vector, minus, null, plus, times};
 use std::cell::LazyCell;
 use std::collections::HashMap;
 
@@ -29,6 +29,13 @@ pub enum Sensor {
     Velocity(Frame),
     /// Angular velocity, in the world's axes, rad/s.
     AngularVelocity(Frame),
+    /// Inertia of a body about the centre of mass of its tree, in the world's axes: xx, yy, zz, xy, xz, yz in kg m², mass times the centre of mass in kg m, mass
+    /// in kg (`cinert`).
+    Inertia(usize),
+    /// Angular velocity of a body, rad/s, and velocity of the point of it that is at the centre of mass of its tree, m/s, in the world's axes (`cvel`).
+    CentralVelocity(usize),
+    /// Centre of mass of a body and all bodies that it carries, in the world, m (`subtree_com`).
+    SubtreeCentre(usize),
     /// Force of all contacts on a body, in the world's axes, N (the second half of `cfrc_ext`).
     ContactForce(usize),
     /// Torque of all contacts on a body about the centre of mass of its tree, in the world's axes, N m (the first half of `cfrc_ext`).
@@ -52,6 +59,9 @@ impl Sensor {
             let name = format!("body_{}", identifier(&body.label(b)));
             sensors.push((format!("{name}_contact_force"), Sensor::ContactForce(b)));
             sensors.push((format!("{name}_contact_torque"), Sensor::ContactTorque(b)));
+            sensors.push((format!("{name}_cinert"), Sensor::Inertia(b)));
+            sensors.push((format!("{name}_cvel"), Sensor::CentralVelocity(b)));
+            sensors.push((format!("{name}_subtree_com"), Sensor::SubtreeCentre(b)));
             sensors.extend(of_frame(name, Frame::Body(b)));
         }
         for (s, site) in model.sites.iter().enumerate() {
@@ -67,10 +77,17 @@ impl Sensor {
     /// Its numbers.
     pub fn size(self) -> usize {
         match self {
-            Sensor::Position(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) | Sensor::ContactForce(_) | Sensor::ContactTorque(_) => 3,
+            Sensor::Inertia(_) => 10,
+            Sensor::CentralVelocity(_) => 6,
+            Sensor::Position(_) | Sensor::SubtreeCentre(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) | Sensor::ContactForce(_) | Sensor::ContactTorque(_) => 3,
             Sensor::Rotation(_) => 9,
             Sensor::ConstraintForce(_) | Sensor::ActuatorForce(_) => 1,
         }
+    }
+
+    /// Whether it depends on accelerations or controls.
+    pub fn is_of_forces(self) -> bool {
+        matches!(self, Sensor::ContactForce(_) | Sensor::ContactTorque(_) | Sensor::ConstraintForce(_) | Sensor::ActuatorForce(_))
     }
 }
 
@@ -86,12 +103,24 @@ pub struct Computed<'a, N: Number> {
     pub actuation: &'a [N],
     /// The acceleration under them.
     pub acceleration: &'a [N],
+    /// Factor of masses and inertias.
+    pub mass: N,
 }
 
 /// The centre of mass of the tree of body `b`, relative to its origin.
 fn centre<N: Number>(model: &Model, pose: &Pose<N>, b: usize) -> Vector<N> {
-    let roots = model.roots();
-    let bodies = || (0..roots.len()).filter(|&other| roots[other] == roots[b]);
+    centre_from(model, pose, model.roots()[b])
+}
+
+/// The centre of mass of body `first` and all that it carries, relative to the origin of its tree.
+fn centre_from<N: Number>(model: &Model, pose: &Pose<N>, first: usize) -> Vector<N> {
+    let carried = |mut b: usize| {
+        while b > first {
+            b = model.bodies[b].parent;
+        }
+        b == first
+    };
+    let bodies = || (0..model.bodies.len()).filter(|&other| carried(other));
     let total: f64 = bodies().map(|other| model.bodies[other].mass).sum();
     let share = |other: usize| times(pose.point(other, model.bodies[other].inertia_position), N::constant(model.bodies[other].mass / total));
     bodies().map(share).fold(null(), plus)
@@ -129,6 +158,18 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
                 found.extend(velocities(model, pose, computed.v)[b].at(point));
             }
             Sensor::AngularVelocity(frame) => found.extend(velocities(model, pose, computed.v)[place(frame).0].angular),
+            Sensor::Inertia(b) => {
+                let from_centre = minus(pose.point(b, model.bodies[b].inertia_position), centre(model, pose, b));
+                let Inertia { rotational: r, first, mass } = inertia(model, pose, b, from_centre);
+                let numbers = [r[0][0], r[1][1], r[2][2], r[0][1], r[0][2], r[1][2], first[0], first[1], first[2], mass];
+                found.extend(numbers.map(|number| number * computed.mass));
+            }
+            Sensor::CentralVelocity(b) => {
+                let velocity = velocities(model, pose, computed.v)[b];
+                found.extend(velocity.angular);
+                found.extend(velocity.at(centre(model, pose, b)));
+            }
+            Sensor::SubtreeCentre(b) => found.extend(plus(pose.origins[b], centre_from(model, pose, b))),
             Sensor::ContactForce(b) => found.extend(contact_force(b).force),
             Sensor::ContactTorque(b) => found.extend(contact_force(b).torque),
             Sensor::ConstraintForce(j) => found.push(forces[model.addresses()[j].v]),

@@ -12,14 +12,17 @@ use crate::physics::traced::{Traced, record};
 use std::collections::HashSet;
 
 /// Declarations for a model: `struct Physics`, `physics_start`, `physics_step`, and of the rest what `code`, that of an environment, mentions: constants
-/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_key_NAME`, `physics_sense` and `physics_picture`.
+/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_key_NAME`, `physics_sense`, `physics_sense_motion` and `physics_picture`.
 pub fn text(model: &Model, code: &str) -> String {
     let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let sensors: Vec<(String, Sensor)> = Sensor::all(model).into_iter().filter(|(name, _)| words.contains(name.as_str())).collect();
     let writer = Text { model, stepper: Stepper::new(model, sensors.iter().map(|&(_, sensor)| sensor).collect()), sensors: &sensors, words: &words };
     let mut text = "//! import trigonometry\n\n".to_string() + &writer.constants() + &writer.structure() + &writer.start() + &writer.keys() + &writer.step();
     if words.contains("physics_sense") {
-        text += &writer.sense();
+        text += &writer.sense("physics_sense", "Senses the state as it is, with controls of 0.", |_| true);
+    }
+    if words.contains("physics_sense_motion") {
+        text += &writer.sense("physics_sense_motion", "Senses the state as it is, but for forces, whose fields stay as they are.", |sensor| !sensor.is_of_forces());
     }
     if words.contains("physics_picture") {
         text += &writer.picture();
@@ -61,9 +64,10 @@ impl Text<'_> {
         );
         for (name, sensor) in self.sensors {
             let kind = match sensor.size() {
-                1 => "f32",
-                3 => "vec3<f32>",
-                _ => "mat3x3<f32>",
+                1 => "f32".into(),
+                3 => "vec3<f32>".into(),
+                9 => "mat3x3<f32>".into(),
+                numbers => format!("array<f32, {numbers}>"),
             };
             text += &format!("    {name}: {kind},\n");
         }
@@ -135,15 +139,14 @@ impl Text<'_> {
         )
     }
 
-    fn sense(&self) -> String {
+    fn sense(&self, name: &str, comment: &str, is_wanted: impl Fn(Sensor) -> bool) -> String {
         let (trace, sensed) = record(|| {
             let (State { q, v, .. }, _) = self.state();
             self.stepper.sense(&self.scales(), &q, &v, &vec![Traced::Constant(0.0); self.model.actuators.len()])
         });
-        format!(
-            "\n// Senses the state as it is, with controls of 0.\nfn physics_sense(physics: ptr<function, Physics>) {{\n{}}}\n",
-            print::body(&trace, &self.fields(&sensed))
-        )
+        let wanted = self.sensors.iter().flat_map(|&(_, sensor)| std::iter::repeat_n(is_wanted(sensor), sensor.size()));
+        let fields: Vec<_> = self.fields(&sensed).into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(field, _)| field).collect();
+        format!("\n// {comment}\nfn {name}(physics: ptr<function, Physics>) {{\n{}}}\n", print::body(&trace, &fields))
     }
 
     /// The geoms, as the ray sees them.

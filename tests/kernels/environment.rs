@@ -1,16 +1,15 @@
 //! The laws of CartPole, on the device.
 
-use crate::harness::{Words, plan, profile};
+use crate::harness::{Words, gpu, plan, profile, split};
 use crate::inputs::Source;
 use crate::probe::probe;
+use ppo_gpu::device::engine::{Engine, EngineOptions};
+use ppo_gpu::program::kernel;
 use ppo_gpu::program::plan::Plan;
+use ppo_gpu::program::schedule::{self, Program};
 use ppo_gpu::spec::records::{Transition, word};
-
-const HEAD: &str = "//! import rng\n//! import environment\n//! import env_lane\n//! import transition\n//! import policy\n\
-    @group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n\
-    @group(0) @binding(1) var<storage, read> actions: array<u32>;\n\
-    @group(0) @binding(2) var<storage, read_write> transitions: array<Transition>;\n\
-    @group(0) @binding(3) var<storage, read_write> observations: array<f32>;\n";
+use ppo_gpu::support::fault;
+use ppo_gpu::train::agents::agent_rows;
 
 /// What a step makes of a state: the next state, what is observed of it, the reward, whether the episode terminated.
 pub struct Stepped {
@@ -25,26 +24,29 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     step_with(&plan(&format!("env={env} envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software")), states, actions)
 }
 
-/// [`step`] by the environment of a plan.
+/// [`step`] by the environment of a plan of one step, in the kernels of a split rollout.
 pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
+    let plan = &split(plan.clone());
     let (state, lane, size) = (plan.environment.state_words, plan.environment.lane_words, plan.environment.observation);
+    let mut program = Program::new(schedule::playing(plan).buffers);
+    program.then(kernel::advance(plan), 0);
+    // As before a first step: nothing has ended, and the state is observed as it is.
+    program.then(kernel::observe(plan), 0);
+    let engine = Engine::new(gpu(), plan, program, &EngineOptions::default()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+    engine.write("agents", bytemuck::cast_slice(&agent_rows(plan)));
+    engine.write("faults", &[fault::NONE]);
     let padded = |values: &Vec<f32>| values.iter().map(|x| x.to_bits()).chain(vec![0; lane - state]).collect::<Vec<u32>>();
-    let given = Words::from([("env_lanes", states.iter().flat_map(padded).collect()), ("actions", actions.to_vec())]);
-    let dims = plan.environment.actions.dims();
-    let chosen = (0..dims).map(|k| format!("actions[n * {dims}u + {k}u]")).collect::<Vec<_>>().join(", ");
-    let body = "        var rng = rng_stream(vec2(1u, 2u), STEP_DOMAIN, 3u, n);\n        var state = env_lanes[n].state;\n        \
-         let outcome = env_step(&state, action_taken(action_from(array<u32, ACTION_WORDS>(CHOSEN))), &rng);\n        env_lanes[n].state = state;\n        \
-         var observation = observation_of(&state);\n        for (var k = 0u; k < OBSERVATION; k++) {\n            observations[n * OBSERVATION + k] = component_of(&observation, k);\n        }\n        \
-         transitions[n] = Transition(0.0, outcome.reward, select(0u, 1u, outcome.terminated), 0.0, 0u);\n";
-    let body = body.replace("CHOSEN", &chosen);
-    let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|wanted| probe(plan, HEAD, &body, &given, wanted));
+    engine.write("env_lanes", &states.iter().flat_map(padded).collect::<Vec<u32>>());
+    engine.write("actions", actions);
+    engine.run(&engine.program().update).unwrap();
+    let [states_after, observations, outcomes] = ["env_lanes", "observations", "transitions"].map(|name| engine.read(name).unwrap());
     let float = |word: &u32| f32::from_bits(*word);
     (0..states.len())
         .map(|i| Stepped {
             state: states_after[i * lane..][..state].iter().map(float).collect(),
             observation: observations[i * size..][..size].iter().map(float).collect(),
             reward: f32::from_bits(outcomes[word!(Transition[i].reward)]),
-            terminated: outcomes[word!(Transition[i].ending)] == Transition::TERMINATED,
+            terminated: outcomes[word!(Transition[i].ending)] & Transition::TERMINATED != 0,
         })
         .collect()
 }
