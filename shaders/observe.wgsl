@@ -1,7 +1,6 @@
-// The first part of step t = index, where the environment's code is long (`act` and `advance` follow): begins a new episode where step t - 1 ended one, and
-// stores o_t = observe(state) in row t. A truncated episode's last observation goes to row T + 1 + (t - 1) / EPISODE_LIMIT before that. After the last step,
-// index T does the same for row T.
-// One lane: one environment. Reads agents, transitions, normalizers. Writes env_lanes, observations, faults. Twin: src/reference/observe.rs.
+// Observations, where the environment's code is long (`act` and `advance` follow, `restart` is between). Index 2 t + 1: o_t = observe(state), in row t. Index 2 t,
+// before `restart`: the last observation of an episode that step t - 1 truncated, in row T + 1 + (t - 1) / EPISODE_LIMIT.
+// One lane: one environment. Reads agents, env_lanes, transitions, normalizers. Writes observations, faults. Twin: src/reference/observe.rs.
 
 //! import dispatch
 //! import grid
@@ -17,7 +16,7 @@
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
-@group(0) @binding(2) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(2) var<storage, read> env_lanes: array<EnvLane>;                // [s][n]
 @group(0) @binding(3) var<storage, read_write> observations: array<u32>;           // [s][T+1+F][n][O]
 @group(0) @binding(4) var<storage, read> transitions: array<Transition>;           // [s][t][n]
 @group(0) @binding(5) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
@@ -28,33 +27,20 @@ fn observe(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let place = place_of(workgroup);
     let s = place.s;
     let n = place.group * LANES + lane;
-    if (n >= ENVS) {
-        return;
-    }
-    let e = s * ENVS + n;
-    let t = dispatch.index;
-    let agent = agents[s];
-    let time = time_of(agent, t);
-    var state = env_lanes[e].state;
-    lane_fault = NO_FAULT;
-    vary_parameters(agent, time - env_lanes[e].episode.steps, n);
-    // No branch: Mesa's software driver compiles a kernel again for each value of a uniform that one depends on.
+    let e = s * ENVS + min(n, ENVS - 1u);
+    let t = dispatch.index / 2u;
+    let is_row_of_step = dispatch.index % 2u == 1u;
     let before = max(t, 1u) - 1u;
-    let ending = select(0u, transitions[(s * STEPS + before) * ENVS + n].ending, t > 0u);
-    // All observations are stored by the same instructions, which may be many.
-    var row = select(t, STEPS + 1u + before / EPISODE_LIMIT, ending == TRUNCATED && FINAL_ROWS > 0u);
-    loop {
-        if (row == t && ending != 0u) {
-            state = begin_episode(agent, time, n);
-            env_lanes[e] = EnvLane(state, NEW_EPISODE);
-        }
+    // No branch on the index alone: Mesa's software driver compiles a kernel again for each value of a uniform that a branch depends on.
+    let was_truncated = transitions[(s * STEPS + before) * ENVS + min(n, ENVS - 1u)].ending == TRUNCATED;
+    if (n < ENVS && (is_row_of_step || was_truncated)) {
+        let agent = agents[s];
+        lane_fault = NO_FAULT;
+        vary_parameters(agent, time_of(agent, t) - env_lanes[e].episode.steps, n);
+        var state = env_lanes[e].state;
         var observation = observation_of(&state);
-        store_observation(s, row, n, lane, &observation);
-        if (row == t) {
-            break;
-        }
-        row = t;
+        store_observation(s, select(STEPS + 1u + before / EPISODE_LIMIT, t, is_row_of_step), n, lane, &observation);
+        note_fault(environment_fault(agent.canary_rounds));
+        atomicMin(&faults[s], lane_fault);
     }
-    note_fault(environment_fault(agent.canary_rounds));
-    atomicMin(&faults[s], lane_fault);
 }

@@ -3,6 +3,7 @@
 use ppo_gpu::mjcf::compile;
 use ppo_gpu::physics::integrate::{State, Stepper};
 use ppo_gpu::physics::scales::Scales;
+use ppo_gpu::physics::sense::Sensor;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -19,6 +20,8 @@ struct Step {
     acceleration: Vec<f64>,
     next_q: Vec<f64>,
     next_v: Vec<f64>,
+    #[serde(default)]
+    observation: Vec<f64>,
 }
 
 fn farthest(found: &[f64], expected: &[f64]) -> f64 {
@@ -54,6 +57,54 @@ fn environment_steps_are_those_of_mujoco() {
         let allowed = [1e-11, 1e-12, 1e-10];
         let name = path.file_stem().expect("a name").display();
         assert!(worst.iter().zip(allowed).all(|(&worst, allowed)| worst < allowed), "{name}: acceleration, q and v differ by {worst:?}");
+    }
+}
+
+/// What Gymnasium's Humanoid-v5 observes beside positions and velocities: inertias and velocities of bodies about the centre of mass, torques of motors, and contacts.
+#[test]
+fn sensors_read_what_gymnasium_observes_of_the_humanoid() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = compile::model(&root.join("shaders/robots/humanoid.xml")).expect("a robot");
+    let text = std::fs::read_to_string(root.join("tests/conformance/bodies/humanoid.json")).expect("a recording");
+    let recorded: Recorded = serde_json::from_str(&text).expect("a recording");
+    let bodies = || 1..model.bodies.len();
+    let motors = (0..model.joints.len()).filter(|&j| model.joints[j].kind.freedoms() == 1).map(Sensor::ActuatorForce);
+    let contacts = bodies().flat_map(|b| [Sensor::ContactTorque(b), Sensor::ContactForce(b)]);
+    let sensors: Vec<Sensor> = bodies().map(Sensor::Inertia).chain(bodies().map(Sensor::CentralVelocity)).chain(motors).chain(contacts).collect();
+    let stepper = Stepper::new(&model, sensors);
+    let mut touched = 0;
+    for step in &recorded.steps {
+        let mut state = State { q: step.q.clone(), v: step.v.clone(), sensed: Vec::new() };
+        (0..recorded.frame_skip).for_each(|_| state = stepper.step(&Scales::none(), &state, &step.control));
+        let found = [&state.q[2..], &state.v, &state.sensed].concat();
+        assert_eq!((found.len(), step.observation.len()), (348, 348));
+        touched += usize::from(step.observation[270..].iter().any(|&force| force != 0.0));
+        for (k, (found, expected)) in found.iter().zip(&step.observation).enumerate() {
+            // Nine digits are recorded. Contact forces reach 1e4 N.
+            assert!((found - expected).abs() <= 1e-8 * expected.abs().max(1.0), "component {k}: {found}, recorded {expected}");
+        }
+    }
+    assert!(touched > 20, "{touched} states with contacts");
+}
+
+/// The centre of mass of what the torso carries is that of the whole robot: its bodies' shares, from their inertias.
+#[test]
+fn the_subtree_of_the_root_is_the_robot() {
+    let model = compile::model(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders/robots/humanoid.xml")).expect("a robot");
+    let q = model.reference();
+    let mut sensors = vec![Sensor::SubtreeCentre(1), Sensor::SubtreeCentre(6)];
+    sensors.extend((1..model.bodies.len()).map(Sensor::Inertia));
+    let stepper = Stepper::new(&model, sensors);
+    let sensed: Vec<f64> = stepper.sense(&Scales::none(), &q, &vec![0.0; model.freedoms()], &vec![0.0; model.actuators.len()]);
+    // About the centre of mass of the tree, all first moments cancel.
+    let inertias: Vec<&[f64]> = sensed[6..].chunks(10).collect();
+    for axis in 6..9 {
+        assert!(inertias.iter().map(|inertia| inertia[axis]).sum::<f64>().abs() < 1e-12);
+    }
+    // The sixth body, a foot, carries nothing: its share leads from the one centre to the other.
+    let foot = inertias[5];
+    for axis in 0..3 {
+        assert!((sensed[axis] + foot[6 + axis] / foot[9] - sensed[3 + axis]).abs() < 1e-12);
     }
 }
 

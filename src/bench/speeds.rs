@@ -51,7 +51,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, plan: &Plan) -> Result<S
     let environment = steps / stopwatch.seconds(&|pass, _| stepping.encode(pass, Dispatch { kernel: name, index: 0 }))?;
 
     let rollout = schedule::playing(plan).update;
-    let parts: Vec<&[Step]> = rollout.chunks_exact(if plan.splits_rollout { 3 } else { 1 }).collect();
+    let parts: Vec<&[Step]> = rollout.chunks_exact((rollout.len() * plan.steps_per_dispatch / plan.steps).max(1)).collect();
     let inference = steps / stopwatch.seconds(&|pass, r| parts[r % parts.len()].iter().for_each(|&Step::Dispatch(dispatch)| engine.encode(pass, dispatch)))?;
 
     let update_seconds = update_seconds(&mut trainer, stopwatch.budget())?;

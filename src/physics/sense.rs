@@ -79,7 +79,12 @@ impl Sensor {
         match self {
             Sensor::Inertia(_) => 10,
             Sensor::CentralVelocity(_) => 6,
-            Sensor::Position(_) | Sensor::SubtreeCentre(_) | Sensor::Velocity(_) | Sensor::AngularVelocity(_) | Sensor::ContactForce(_) | Sensor::ContactTorque(_) => 3,
+            Sensor::Position(_)
+            | Sensor::SubtreeCentre(_)
+            | Sensor::Velocity(_)
+            | Sensor::AngularVelocity(_)
+            | Sensor::ContactForce(_)
+            | Sensor::ContactTorque(_) => 3,
             Sensor::Rotation(_) => 9,
             Sensor::ConstraintForce(_) | Sensor::ActuatorForce(_) => 1,
         }

@@ -22,7 +22,8 @@ pub fn text(model: &Model, code: &str) -> String {
         text += &writer.sense("physics_sense", "Senses the state as it is, with controls of 0.", |_| true);
     }
     if words.contains("physics_sense_motion") {
-        text += &writer.sense("physics_sense_motion", "Senses the state as it is, but for forces, whose fields stay as they are.", |sensor| !sensor.is_of_forces());
+        text +=
+            &writer.sense("physics_sense_motion", "Senses the state as it is, but for forces, whose fields stay as they are.", |sensor| !sensor.is_of_forces());
     }
     if words.contains("physics_picture") {
         text += &writer.picture();

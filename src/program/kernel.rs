@@ -86,10 +86,11 @@ kernels! {
     reset "starts an episode in every environment" of_environments;
     rollout "acts: policy forward, sampling, environment step, automatic reset"
         |plan| (plan.rollout_team, if plan.splits_rollout { 0 } else { plan.envs.div_ceil(plan.rollout_team.samples) }, 1);
-    observe "begins new episodes and stores observations, where environments have much code" of_parts_of_rollout;
+    observe "stores observations, where environments have much code" of_parts_of_rollout;
     act "policy forward and sampling, for such environments"
         |plan| (plan.rollout_team, if plan.splits_rollout { plan.envs.div_ceil(plan.rollout_team.samples) } else { 0 }, 1);
     advance "the step of such environments" of_parts_of_rollout;
+    restart "begins a new episode where that step ended one" of_parts_of_rollout;
     evaluate "value of every observation of the rollout"
         |plan| (plan.evaluate_team(), (plan.value_rows() * plan.envs).div_ceil(plan.evaluate_team().samples * plan.evaluate_rounds), 1);
     gae "advantages and targets, backwards through time" of_environments;

@@ -54,7 +54,7 @@ pub struct Plan {
     /// Rows of `observations` and `values` that hold the last observations of truncated episodes: an environment truncates at most once in any
     /// `time_limit` consecutive steps, so step t uses row t / time_limit. None when time limits count as termination.
     pub final_rows: usize,
-    /// Whether `observe`, `act` and `advance` do the work of `rollout`: compilers take longer for a long environment and a network together than for each.
+    /// Whether `observe`, `act`, `advance` and `restart` do the work of `rollout`: compilers take longer for a long environment and a network together than for each.
     pub splits_rollout: bool,
     /// Environment steps in one rollout dispatch; divides T.
     pub steps_per_dispatch: usize,

@@ -109,12 +109,17 @@ pub fn playing(plan: &Plan) -> Program {
     let mut program = Program::new(BUFFERS.iter().map(|buffer| (buffer.name, buffer.bytes(plan))).collect());
     program.first(kernel::reset(plan));
     if plan.splits_rollout {
+        program.then(kernel::observe(plan), 1);
         for t in 0..plan.steps {
-            program.then(kernel::observe(plan), t);
             program.then(kernel::act(plan), t);
             program.then(kernel::advance(plan), t);
+            // The last observations of truncated episodes, before new ones begin; then those of the next step.
+            if plan.final_rows > 0 {
+                program.then(kernel::observe(plan), 2 * (t + 1));
+            }
+            program.then(kernel::restart(plan), t + 1);
+            program.then(kernel::observe(plan), 2 * (t + 1) + 1);
         }
-        program.then(kernel::observe(plan), plan.steps);
     } else {
         (0..plan.steps / plan.steps_per_dispatch).for_each(|part| program.then(kernel::rollout(plan), part));
     }

@@ -30,6 +30,7 @@ pub mod real;
 pub mod report;
 pub mod rescale_values;
 pub mod reset;
+pub mod restart;
 pub mod rollout;
 pub mod sampled;
 pub mod sum_gradient;

@@ -1,4 +1,4 @@
-//! The first part of a step where the rollout is split: new episodes, and observations of all environments.
+//! The first part of a step where the rollout is split: observations of all environments.
 
 use crate::program::plan::Plan;
 use crate::reference::decision::{Ambiguous, Site};
@@ -7,26 +7,24 @@ use crate::reference::layouts::{self, RunningMoments};
 use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::reference::reset::EnvLane;
-use crate::spec::records::{Transition, joined, word};
+use crate::spec::records::{Transition, word};
 
-/// Row `index` of the rollout: begins the episodes that the step before it ended, and stores observations. Writes `env_lanes`, `observations` and `faults`.
+/// Index 2t + 1: the observations of row t. Index 2t: the last ones of episodes that step t - 1 truncated. Writes `observations` and `faults`.
 ///
 /// # Errors
 /// When rounding decides whether an observation is finite.
 pub fn observe<R: Real>(plan: &Plan, index: u32, memory: &mut Memory<R>) -> Result<(), Ambiguous> {
-    let t = index as usize;
+    let t = index as usize / 2;
     for s in 0..plan.agents {
-        let agent = layouts::agent(memory, s);
         for n in 0..plan.envs {
             let site = Site { kernel: "observe", agent: s, index: t * plan.envs + n };
-            let mut env = EnvLane::read(plan, memory, s, n);
-            let ending = if t == 0 { 0 } else { memory.buffer("transitions").u(word!(Transition[layouts::step(plan, s, t - 1, n)].ending)) };
-            store_last(plan, memory, site, [s, t.wrapping_sub(1), n], ending, &env)?;
-            if ending != 0 {
-                env = EnvLane::begin(plan, joined(agent.seed), layouts::time(plan, &agent, t), n);
-                env.write(plan, memory, s, n);
+            let env = EnvLane::read(plan, memory, s, n);
+            if index % 2 == 1 {
+                store(plan, memory, site, [s, t, n], &env)?;
+            } else {
+                let ending = memory.buffer("transitions").u(word!(Transition[layouts::step(plan, s, t - 1, n)].ending));
+                store_last(plan, memory, site, [s, t - 1, n], ending, &env)?;
             }
-            store(plan, memory, site, [s, t, n], &env)?;
         }
     }
     Ok(())

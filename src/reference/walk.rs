@@ -8,12 +8,12 @@ use crate::reference::memory::Memory;
 use crate::reference::real::Real;
 use crate::reference::{
     act, adam, adapt_rate, advance, bound_deviations, evaluate, gae, gradient, learn, minibatch_moments, minibatch_parts, observation_moments, observe, report,
-    rescale_values, reset, rollout, sum_gradient, update_normalizers, weight_gradient,
+    rescale_values, reset, restart, rollout, sum_gradient, update_normalizers, weight_gradient,
 };
 
 /// Whether the reference covers the kernel called `name`: all kernels, except steps of environments that it does not know.
 pub fn covers(plan: &Plan, name: &str) -> bool {
-    let steps = ["reset", "rollout", "observe", "advance"].contains(&name);
+    let steps = ["reset", "rollout", "observe", "advance", "restart"].contains(&name);
     let standard = plan.config.env_parameters.keys().all(|name| name == crate::spec::environment::TIME_LIMIT);
     done_by::<f64>(name).is_some() && !steps || standard && plan.environment.built_in && twin::<f64>(&plan.environment.name).is_some()
 }
@@ -38,5 +38,5 @@ fn done_by<R: Real>(name: &str) -> Option<Done<R>> {
     macro_rules! kernels {
         ($($name:ident)*) => { match name { $(stringify!($name) => Some($name::$name),)* _ => None } };
     }
-    kernels!(reset rollout observe act advance evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report)
+    kernels!(reset rollout observe act advance restart evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report)
 }

@@ -30,8 +30,8 @@ pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepp
     let (state, lane, size) = (plan.environment.state_words, plan.environment.lane_words, plan.environment.observation);
     let mut program = Program::new(schedule::playing(plan).buffers);
     program.then(kernel::advance(plan), 0);
-    // As before a first step: nothing has ended, and the state is observed as it is.
-    program.then(kernel::observe(plan), 0);
+    // The state as it is, whether the step ended the episode or not.
+    program.then(kernel::observe(plan), 1);
     let engine = Engine::new(gpu(), plan, program, &EngineOptions::default()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
     engine.write("agents", bytemuck::cast_slice(&agent_rows(plan)));
     engine.write("faults", &[fault::NONE]);

@@ -78,8 +78,8 @@ pub fn named(plan: &Plan, name: &str) -> Kernel {
 /// Buffers that a kernel reads and writes; all others that it writes are poisoned before it runs.
 pub fn updated_in_place(kernel: &str, index: u32, plan: &Plan) -> &'static [&'static str] {
     match kernel {
-        "rollout" | "observe" | "advance" => &["env_lanes", "faults"],
-        "act" => &["faults"],
+        "rollout" | "advance" | "restart" => &["env_lanes", "faults"],
+        "act" | "observe" => &["faults"],
         "gae" if plan.config.normalize_rewards => &["env_statistics", "faults"],
         "gae" | "sum_gradient" => &["faults"],
         "update_normalizers" => &["normalizers", "faults"],

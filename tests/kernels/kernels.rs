@@ -115,7 +115,7 @@ pub fn plans_of(kernel: &str) -> Vec<(&'static str, Plan)> {
     let at_once = kernel == "learn";
     let steps = |plan: &Plan| if at_once { 2 - plan.gradient_steps() % 2 } else { 0 };
     let taped = ["gradient", "weight_gradient", "sum_gradient"].contains(&kernel);
-    let all = if ["observe", "act", "advance"].contains(&kernel) { split_plans() } else { plans() };
+    let all = if ["observe", "act", "advance", "restart"].contains(&kernel) { split_plans() } else { plans() };
     let plans = all.into_iter().filter(|(_, plan)| (taped || plan.tape.units == 0) && (!at_once || plan.learn_steps > 0));
     plans.map(|(name, plan)| (name, Plan { learn_steps: steps(&plan), ..plan })).collect()
 }
@@ -155,7 +155,7 @@ macro_rules! agrees {
     ($($kernel:ident)*) => { $(#[test] fn $kernel() { agrees(stringify!($kernel)); })* };
 }
 
-agrees! { reset rollout observe act advance evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report }
+agrees! { reset rollout observe act advance restart evaluate gae minibatch_parts minibatch_moments gradient weight_gradient sum_gradient adapt_rate adam bound_deviations learn observation_moments update_normalizers rescale_values report }
 
 /// Agents that play take the most probable action. That is a matter of the kind of action, its masks and the layout, whatever the networks and sizes: one plan
 /// for each.

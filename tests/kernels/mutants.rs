@@ -226,13 +226,14 @@ mutants! { Choices:
 }
 
 mutants! { Split:
-    episode_that_ended_at_once_goes_on observe 1 "ending, t > 0u)" => "ending, t > 1u)", Value;
-    ended_episode_goes_on observe 3 "ending != 0u" => "ending == TERMINATED", Value;
-    episode_begins_with_the_numbers_of_the_step_before observe 3 "begin_episode(agent, time, n)" => "begin_episode(agent, time - 1u, n)", Value;
-    new_episode_not_stored observe 3 "env_lanes[e] = EnvLane(state, NEW_EPISODE);" => "", Value;
-    last_observation_is_the_first_of_the_next_episode observe 3 "row == t && ending != 0u" => "ending != 0u", Value;
-    last_observation_of_other_steps observe 16 "before / EPISODE_LIMIT" => "t / EPISODE_LIMIT", Unwritten;
-    last_row_left_out observe 17 "observation_of(&state);" => "observation_of(&state); if (t == STEPS) { return; }", Unwritten;
+    ended_episode_goes_on restart 3 "ending != 0u" => "ending == TERMINATED", Value;
+    episode_ends_a_step_late restart 3 "t - 1u) * ENVS" => "t) * ENVS", Value;
+    episode_begins_with_the_numbers_of_the_step_before restart 3 "time_of(agent, t), n" => "time_of(agent, t) - 1u, n", Value;
+    every_episode_begins_anew restart 3 ".ending != 0u" => ".ending != 77u", Foreign;
+    last_observation_of_other_steps observe 32 "before / EPISODE_LIMIT" => "t / EPISODE_LIMIT", Unwritten;
+    last_observation_of_every_episode observe 6 "ending == TRUNCATED" => "ending != TRUNCATED", Unwritten;
+    observation_of_the_next_row observe 7 "EPISODE_LIMIT, t, is_row" => "EPISODE_LIMIT, t + 1u, is_row", Unwritten;
+    last_row_left_out observe 35 "is_row_of_step || was" => "(is_row_of_step && t < STEPS) || was", Unwritten;
     action_for_the_next_observation act 1 "observation_place(s, t," => "observation_place(s, t + 1u,", Value;
     action_with_the_numbers_of_the_next_step act 1 "time_of(agent, t), n, head" => "time_of(agent, t + 1u), n, head", Value;
     last_environment_does_not_act act 0 "n < ENVS && (!SPARE_LANES" => "n + 1u < ENVS && (!SPARE_LANES", Unwritten;

@@ -258,7 +258,7 @@ fn derived(plan: &Plan, adapter: Option<&Adapter>, why: &str, remembered: bool) 
                 &format!(
                     "in each update, {} lanes a workgroup{}",
                     plan.rollout_team.lanes,
-                    if plan.splits_rollout { ", each by three kernels: `observe`, `act`, `advance`" } else { "" }
+                    if plan.splits_rollout { ", each by the kernels `observe`, `act`, `advance` and `restart`" } else { "" }
                 ),
             ]][..],
             &[[
