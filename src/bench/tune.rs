@@ -32,7 +32,7 @@ const ROUNDS: usize = 4;
 /// Time of each at least: a device that was idle while agents were drawn takes a while to clock up.
 const ROUND: Duration = Duration::from_millis(300);
 /// The kernels that depend on the sizes of `rollout`, and on all others.
-const ROLLOUT: [&str; 1] = ["rollout"];
+const ROLLOUT: [&str; 2] = ["rollout", "act"];
 const LEARNING: [&str; 5] = ["evaluate", "gradient", "weight_gradient", "sum_gradient", "learn"];
 
 /// What `tune` is told besides the configuration.

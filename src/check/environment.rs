@@ -281,7 +281,8 @@ impl Trial {
         let rollout = &engine.program().update;
         let read_fault = || Ok(engine.read("faults")?.into_iter().take(plan.agents).find_map(Fault::of_code));
         // If a driver ends loops early, the first steps show it; later dispatches would take just as long.
-        let (start_of_it, rest) = rollout.split_at(1);
+        let steps = |&Step::Dispatch(dispatch): &Step| ["rollout", "advance"].contains(&dispatch.kernel);
+        let (start_of_it, rest) = rollout.split_at(1 + rollout.iter().position(steps).expect("a program that plays steps environments"));
         let timed = |steps: &[Step]| {
             let began = gpu.now();
             engine.run(steps).map(|()| gpu.since(began).as_secs_f64())

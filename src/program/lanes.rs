@@ -37,8 +37,8 @@ pub fn is_all_straight(profile: &Profile, network: &Network) -> bool {
     network.layers.iter().all(|layer| layer.inputs * layer.outputs <= profile.straight_line_limit && layer.outputs <= WIDEST_UNROLLED)
 }
 
-/// Observation size from which the first layer is a loop. Observations this long come from board games: straight-line code would take too long to
-/// compile, and most components are 0.
+/// Observation size from which the first layer is a loop. Straight-line code for observations this long, as of board games and robots of many joints, takes
+/// long to compile; in games, most components are 0.
 const LONG_OBSERVATION: usize = 64;
 
 /// Whether the observation is too long for straight-line code. If so, weights of the first layer stay in memory, and the sums of their gradients in

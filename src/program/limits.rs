@@ -19,7 +19,7 @@ pub struct Limits {
     pub storage_buffers: u32,
 }
 
-/// Storage buffers that `rollout` binds if the environment has data: one more than WebGPU promises.
+/// Storage buffers that `rollout` binds, if it is not split, where the environment has data: one more than WebGPU promises.
 const DATA_BUFFERS: u32 = 9;
 
 impl Plan {
@@ -50,7 +50,8 @@ impl Plan {
                 help: "use --profile small".into(),
             });
         }
-        if !self.environment.data.arrays.is_empty() && limits.storage_buffers < DATA_BUFFERS {
+        // The parts of a split rollout bind fewer.
+        if !self.environment.data.arrays.is_empty() && !self.splits_rollout && limits.storage_buffers < DATA_BUFFERS {
             return Err(Error::Limit {
                 what: "an environment with data".into(),
                 needed: format!("{DATA_BUFFERS} storage buffers in a kernel"),
