@@ -92,7 +92,9 @@ pub fn show(config: &Config, topic: &Topic, quiet: bool) -> Result<String> {
         (_, Some(name)) => match kernel::all(&plan).into_iter().find(|kernel| kernel.name == name) {
             Some(kernel) => Ok(compose::compose(kernel, &plan).text),
             None => {
-                let problem = format!("'{name}' has no place in this plan: the sizes of its minibatches and networks, or its profile, have no use for it");
+                let problem = format!(
+                    "'{name}' has no place in this plan: its environment, the sizes of its minibatches and networks, or its profile have no use for it"
+                );
                 Err(Error::config("shader", problem, "`ppo-gpu inspect kernels` with the same flags lists those that have"))
             }
         },
