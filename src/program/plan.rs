@@ -189,13 +189,11 @@ impl Plan {
         // What happens to an agent between gradient steps is a kernel of its own.
         let apart = config.desired_kl.is_some() || bounds_deviations(config, &environment);
         let learns = lanes_are_units && gradient_rows == 1 && passes == 1 && lanes::learns(&network, lanes) && !apart;
-        // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
-        // the rounds of all loops of a dispatch together.
         // Masks and bits are computed from the state, beside the network.
         let splits_rollout = environment.source.len() > LONG_ENVIRONMENT && !environment.masked && !environment.binary;
-        let most_steps = if splits_rollout {
-            1
-        } else if lanes_are_units && environment.loops && !environment.built_in {
+        // Weights are fetched once per dispatch, too, but a dispatch cannot be cut. A user's loops get a dispatch for each step: software drivers limit
+        // the rounds of all loops of a dispatch together.
+        let most_steps = if splits_rollout || lanes_are_units && environment.loops && !environment.built_in {
             1
         } else if lanes_are_units {
             (MOST_ROLLOUT / (envs * config.agents as usize)).min(loops / 4).clamp(1, 32)
