@@ -37,6 +37,10 @@ fn debug_builds_are_refused_and_release_builds_report() {
         .filter(|kernel| {
             let others = [
                 "reset",
+                "observe",
+                "act",
+                "advance",
+                "restart",
                 "minibatch_parts",
                 "weight_gradient",
                 "adapt_rate",

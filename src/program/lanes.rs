@@ -39,7 +39,7 @@ pub fn is_all_straight(profile: &Profile, network: &Network) -> bool {
 
 /// Observation size from which the first layer is a loop. Straight-line code for observations this long, as of board games and robots of many joints, takes
 /// long to compile; in games, most components are 0.
-const LONG_OBSERVATION: usize = 64;
+const LONG_OBSERVATION: usize = 128;
 
 /// Whether the observation is too long for straight-line code. If so, weights of the first layer stay in memory, and the sums of their gradients in
 /// `partials`; the loop over the observation's components skips those that are 0 in all samples of a tile.
