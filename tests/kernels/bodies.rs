@@ -1,8 +1,7 @@
 //! Gymnasium's robots on the device, against what MuJoCo and Gymnasium recorded (`tests/conformance/bodies.py`), and within bounds on single precision's errors.
 
-use crate::environment::{Stepped, step_with};
-use crate::harness::{gpu, plan, profile, split};
-use ppo_gpu::device::engine::{Engine, EngineOptions};
+use crate::environment::{Stepped, step_with, with_agents};
+use crate::harness::{plan, profile, split};
 use ppo_gpu::mjcf::compile;
 use ppo_gpu::physics::integrate::{State, Stepper};
 use ppo_gpu::physics::model::Model;
@@ -13,7 +12,6 @@ use ppo_gpu::program::plan::Plan;
 use ppo_gpu::program::schedule::{self, Program};
 use ppo_gpu::reference::sampled::{Paths, Sampled, paths};
 use ppo_gpu::spec::environment::Environment;
-use ppo_gpu::train::agents::agent_rows;
 use serde::Deserialize;
 
 const ROBOTS: [(&str, &str); 8] = [
@@ -302,8 +300,7 @@ fn motion_is_sensed_in_a_first_state() {
     let mut program = Program::new(schedule::playing(&plan).buffers);
     program.then(kernel::reset(&plan), 0);
     program.then(kernel::observe(&plan), 1);
-    let engine = Engine::new(gpu(), &plan, program, &EngineOptions::default()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
-    engine.write("agents", bytemuck::cast_slice(&agent_rows(&plan)));
+    let engine = with_agents(&plan, program);
     engine.run(&engine.program().update).unwrap();
     let observations: Vec<f32> = engine.read("observations").unwrap().into_iter().map(f32::from_bits).collect();
 

@@ -24,6 +24,14 @@ pub fn step(env: &str, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     step_with(&plan(&format!("env={env} envs={} steps=1 minibatches=1 hidden=1", states.len()), profile("software")), states, actions)
 }
 
+/// A device for `program`, whose one agent has begun a run.
+pub fn with_agents(plan: &Plan, program: Program) -> Engine {
+    let engine = Engine::new(gpu(), plan, program, &EngineOptions::default()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
+    engine.write("agents", bytemuck::cast_slice(&agent_rows(plan)));
+    engine.write("faults", &[fault::NONE]);
+    engine
+}
+
 /// [`step`] by the environment of a plan of one step, in the kernels of a split rollout.
 pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let plan = &split(plan.clone());
@@ -32,9 +40,7 @@ pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepp
     program.then(kernel::advance(plan), 0);
     // The state as it is, whether the step ended the episode or not.
     program.then(kernel::observe(plan), 1);
-    let engine = Engine::new(gpu(), plan, program, &EngineOptions::default()).unwrap_or_else(|error| panic!("{error}\n{}", error.help()));
-    engine.write("agents", bytemuck::cast_slice(&agent_rows(plan)));
-    engine.write("faults", &[fault::NONE]);
+    let engine = with_agents(plan, program);
     let padded = |values: &Vec<f32>| values.iter().map(|x| x.to_bits()).chain(vec![0; lane - state]).collect::<Vec<u32>>();
     engine.write("env_lanes", &states.iter().flat_map(padded).collect::<Vec<u32>>());
     engine.write("actions", actions);

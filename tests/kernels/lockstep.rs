@@ -59,16 +59,14 @@ fn updates_agree_kernel_by_kernel() {
         ("envs=4 steps=32 minibatches=4 epochs=2 hidden=40,24 total_steps=1280 seed=1", profile("software"), 2),
     ] {
         let plan = plan(assignments, profile);
-        let split_too = assignments.starts_with("env=Probe/Target").then(|| split(plan.clone()));
         // One at a time where gradient steps can be made at once: rounding in one is magnified by the next.
-        for learn_steps in 0..=plan.learn_steps.min(1) {
-            let plan = Plan { learn_steps, ..plan.clone() };
-            let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, learn_steps {learn_steps}: {message}"));
-            assert_eq!(checked, updates * schedule::training(&plan).update.len());
+        let mut plans: Vec<Plan> = (0..=plan.learn_steps.min(1)).map(|learn_steps| Plan { learn_steps, ..plan.clone() }).collect();
+        if assignments.starts_with("env=Probe/Target") {
+            plans.push(split(plans[0].clone()));
         }
-        if let Some(plan) = split_too {
-            let plan = Plan { learn_steps: 0, ..plan };
-            let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{assignments}, split: {message}"));
+        for plan in plans {
+            let which = format!("{assignments}, learn_steps {}, split: {}", plan.learn_steps, plan.splits_rollout);
+            let checked = lockstep(&plan, updates).unwrap_or_else(|message| panic!("{which}: {message}"));
             assert_eq!(checked, updates * schedule::training(&plan).update.len());
         }
     }
