@@ -15,7 +15,7 @@
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
-@group(0) @binding(2) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(2) var<storage, read_write> env_lanes: array<LaneWords>;        // [s][n]
 @group(0) @binding(3) var<storage, read> actions: array<u32>;                      // [s][t][n][W]
 @group(0) @binding(4) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
 @group(0) @binding(5) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
@@ -33,8 +33,9 @@ fn advance(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let b = (s * STEPS + t) * ENVS + n;
     let agent = agents[s];
     let time = time_of(agent, t);
-    var state = env_lanes[e].state;
-    var episode = env_lanes[e].episode;
+    let before = lane_of(env_lanes[e]);
+    var state = before.state;
+    var episode = before.episode;
     lane_fault = NO_FAULT;
     vary_parameters(agent, time - episode.steps, n);
     var words: array<u32, ACTION_WORDS>;
@@ -44,7 +45,7 @@ fn advance(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     var step_rng = rng_stream(agent.seed, STEP_DOMAIN, time, n);
     let outcome = env_step(&state, action_taken(action_from(words)), &step_rng);
     let ending = count_step(&episode, outcome);
-    env_lanes[e] = EnvLane(state, episode);
+    env_lanes[e] = words_of(EnvLane(state, episode));
     transitions[b].reward = outcome.reward;
     transitions[b].ending = ending;
     transitions[b].episode_return = episode.sum.value;

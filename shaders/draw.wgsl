@@ -8,7 +8,7 @@
 //! import env_lane
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;           // [s]
-@group(0) @binding(1) var<storage, read> env_lanes: array<EnvLane>;      // [s][n]
+@group(0) @binding(1) var<storage, read> env_lanes: array<LaneWords>;    // [s][n]
 @group(0) @binding(2) var<storage, read_write> pixels: array<u32>;       // [row][column]
 
 @compute @workgroup_size(LANES)
@@ -17,9 +17,10 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (i >= PICTURE_SIZE * PICTURE_SIZE) {
         return;
     }
-    var state = env_lanes[0].state;
+    let env_lane = lane_of(env_lanes[0]);
+    var state = env_lane.state;
     let agent = agents[0];
-    vary_parameters(agent, time_of(agent, 0u) - env_lanes[0].episode.steps, 0u);
+    vary_parameters(agent, time_of(agent, 0u) - env_lane.episode.steps, 0u);
     let uv = (vec2(f32(i % PICTURE_SIZE), f32(i / PICTURE_SIZE)) + 0.5) / f32(PICTURE_SIZE);
     let bytes = vec3<u32>(clamp(pixel_of(&state, uv), vec3(0.0), vec3(1.0)) * 255.0 + 0.5);
     let fault = environment_fault(agent.canary_rounds);

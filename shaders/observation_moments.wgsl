@@ -17,7 +17,7 @@ fn observation_moments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(loc
     for (var k = 0u; k < OBSERVATION; k++) {
         var mine = MomentsOf(0.0, 0.0, 0.0);
         for (var b = first + lane; b < end; b += LANES) {
-            mine = moments_push(mine, observations[(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION + k]);
+            mine = moments_push(mine, observations[(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS + k]);
         }
         let all = reduce_moments(mine, lane);
         if (lane == 0u) {

@@ -12,12 +12,14 @@
 //! import env_lane
 //! import normalizer
 //! import lane_fault
-//! import store_observation
+//! import observation_place
+//! import seen_component
+//! import store_vectors
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
-@group(0) @binding(2) var<storage, read> env_lanes: array<EnvLane>;                // [s][n]
-@group(0) @binding(3) var<storage, read_write> observations: array<u32>;           // [s][T+1+F][n][O]
+@group(0) @binding(2) var<storage, read> env_lanes: array<LaneWords>;              // [s][n]
+@group(0) @binding(3) var<storage, read_write> observations: array<vec4<u32>>;     // [s][T+1+F][n][O/4]
 @group(0) @binding(4) var<storage, read> transitions: array<Transition>;           // [s][t][n]
 @group(0) @binding(5) var<storage, read> normalizers: array<Normalizer>;           // [s][O+1]
 @group(0) @binding(6) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
@@ -36,11 +38,22 @@ fn observe(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     if (n < ENVS && (is_row_of_step || was_truncated)) {
         let agent = agents[s];
         lane_fault = NO_FAULT;
-        vary_parameters(agent, time_of(agent, t) - env_lanes[e].episode.steps, n);
-        var state = env_lanes[e].state;
+        let env_lane = lane_of(env_lanes[e]);
+        vary_parameters(agent, time_of(agent, t) - env_lane.episode.steps, n);
+        var state = env_lane.state;
         var observation = observation_of(&state);
-        store_observation(s, select(STEPS + 1u + before / EPISODE_LIMIT, t, is_row_of_step), n, lane, &observation);
+        let base = observation_place(s, select(STEPS + 1u + before / EPISODE_LIMIT, t, is_row_of_step), n) / 4u;
+        store_vectors(base, &observation);
+        for (var w = 0u; w < OBSERVATION_WORDS / 4u; w++) {
+            let x = bitcast<vec4<f32>>(observations[base + w]);
+            observations[base + w] = vec4(seen_or_0(s, x.x, 4u * w), seen_or_0(s, x.y, 4u * w + 1u), seen_or_0(s, x.z, 4u * w + 2u), seen_or_0(s, x.w, 4u * w + 3u));
+        }
         note_fault(environment_fault(agent.canary_rounds));
         atomicMin(&faults[s], lane_fault);
     }
+}
+
+// Component k, whose value is x, as it is stored; 0 past the last one.
+fn seen_or_0(s: u32, x: f32, k: u32) -> u32 {
+    return stored(select(0.0, seen(s, x, min(k, OBSERVATION - 1u)), k < OBSERVATION));
 }

@@ -12,7 +12,7 @@
 
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
-@group(0) @binding(2) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(2) var<storage, read_write> env_lanes: array<LaneWords>;        // [s][n]
 @group(0) @binding(3) var<storage, read> transitions: array<Transition>;           // [s][t][n]
 @group(0) @binding(4) var<storage, read_write> faults: array<atomic<u32>>;         // [s]
 
@@ -24,7 +24,7 @@ fn restart(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let t = dispatch.index;
     if (n < ENVS && transitions[(s * STEPS + t - 1u) * ENVS + min(n, ENVS - 1u)].ending != 0u) {
         let agent = agents[s];
-        env_lanes[s * ENVS + n] = EnvLane(begin_episode(agent, time_of(agent, t), n), NEW_EPISODE);
+        env_lanes[s * ENVS + n] = words_of(EnvLane(begin_episode(agent, time_of(agent, t), n), NEW_EPISODE));
         atomicMin(&faults[s], environment_fault(agent.canary_rounds));
     }
 }

@@ -24,7 +24,7 @@
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;                 // [s][P/4]
-@group(0) @binding(3) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(3) var<storage, read_write> env_lanes: array<LaneWords>;        // [s][n]
 @group(0) @binding(4) var<storage, read_write> observations: array<u32>;           // [s][T+1+F][n][O]
 @group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n][W]
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
@@ -42,8 +42,9 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     // By itself, so that functions get pointers to it: it may be long.
-    var state = env_lanes[e].state;
-    var episode = env_lanes[e].episode;
+    let at_first = lane_of(env_lanes[e]);
+    var state = at_first.state;
+    var episode = at_first.episode;
     lane_fault = NO_FAULT;
     vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - episode.steps, n);
     network_begin(s * PARAMETERS, lane);
@@ -61,7 +62,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         storageBarrier();
     }
     if (stored) {
-        env_lanes[e] = EnvLane(state, episode);
+        env_lanes[e] = words_of(EnvLane(state, episode));
         atomicMin(&faults[s], lane_fault);
     }
 }

@@ -81,8 +81,8 @@ fn records_have_the_layout_of_the_wgsl() {
         let plan = Plan::new(&config, Profile::named("gpu").unwrap()).unwrap();
         let module = reflect::parse("reset", &compose::compose(kernel::reset(&plan), &plan).text).unwrap();
         let (fields, words) = layout(&module, "EnvLane").unwrap();
-        let episode = ("episode".into(), plan.environment.state_words, "Episode".into());
-        assert_eq!((&fields[1..], words), (&[episode][..], plan.environment.lane_words), "{name}");
+        let episode = ("episode".into(), plan.environment.state_words(), "Episode".into());
+        assert_eq!((&fields[1..], words), (&[episode][..], plan.environment.lane_words()), "{name}");
     }
 }
 

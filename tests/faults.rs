@@ -366,7 +366,7 @@ fn returns_of_long_episodes_are_exact_to_a_float() {
 fn a_return_grows_beyond_the_integers_of_a_float() {
     let ones = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n == 9u);", "1.0");
     let mut trainer = trainer(&ones, "envs=4 steps=9 minibatches=1 epochs=1 hidden=4 total_steps=36");
-    let (lane, episode) = (trainer.plan().environment.lane_words, trainer.plan().environment.state_words);
+    let (lane, episode) = (trainer.plan().environment.lane_words(), trainer.plan().environment.state_words());
     let mut lanes = trainer.engine().read("env_lanes").unwrap();
     lanes.chunks_exact_mut(lane).take(4).for_each(|lane| lane[episode + word!(Episode.sum)] = 16_777_216f32.to_bits());
     trainer.engine().write("env_lanes", &lanes);
@@ -395,7 +395,7 @@ fn a_discounted_sum_grows_beyond_the_integers_of_a_float() {
 fn episodes_and_their_lengths_are_counted_beyond_thirty_two_bits() {
     let short = environment("const TIME_LIMIT: u32 = 0xffffffffu;", "return EnvState(0u, 0.0);", "return Outcome(1.0, (*state).n % 4u == 0u);", "1.0");
     let mut trainer = trainer(&short, "envs=4 steps=8 minibatches=1 epochs=2 hidden=4 total_steps=64 lr=1e-3");
-    let (engine, lane, episode) = (trainer.engine(), trainer.plan().environment.lane_words, trainer.plan().environment.state_words);
+    let (engine, lane, episode) = (trainer.engine(), trainer.plan().environment.lane_words(), trainer.plan().environment.state_words());
     let mut agents = engine.read("agents").unwrap();
     agents[word!(Agent.episodes)] = u32::MAX - 3;
     agents[word!(Agent.gradient_steps)] = u32::MAX - 1;

@@ -12,7 +12,7 @@
 //! import policy
 
 @group(0) @binding(0) var<storage, read> agents: array<Agent>;                // [s]
-@group(0) @binding(1) var<storage, read_write> env_lanes: array<EnvLane>;     // [s][n]
+@group(0) @binding(1) var<storage, read_write> env_lanes: array<LaneWords>;   // [s][n]
 @group(0) @binding(2) var<storage, read_write> faults: array<atomic<u32>>;    // [s]
 
 @compute @workgroup_size(LANES)
@@ -25,8 +25,9 @@ fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
     }
     let agent = agents[s];
     let seed = agent.seed;
-    var state = env_lanes[s * ENVS + n].state;
-    var episode = env_lanes[s * ENVS + n].episode;
+    let at_first = lane_of(env_lanes[s * ENVS + n]);
+    var state = at_first.state;
+    var episode = at_first.episode;
     vary_parameters(agent, 0u, n);
     for (var i = 0u; i < STEPS_PER_DISPATCH; i++) {
         let time = episode.steps;
@@ -42,6 +43,6 @@ fn step_environments(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local
             episode = NEW_EPISODE;
         }
     }
-    env_lanes[s * ENVS + n] = EnvLane(state, episode);
+    env_lanes[s * ENVS + n] = words_of(EnvLane(state, episode));
     atomicMin(&faults[s], environment_fault(agent.canary_rounds));
 }

@@ -1,6 +1,7 @@
 // The state of one environment between dispatches.
 
 //! import running_sum
+//! import lane_words
 
 struct EnvLane {
     state: EnvState,

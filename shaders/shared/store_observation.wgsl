@@ -1,17 +1,7 @@
 // Observations in `observations`: normalised, or as bits.
 
-//! import lane_fault
 //! import observation_place
-
-// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
-fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
-    let x = component_of(observation, k);
-    if (NORMALIZE_OBSERVATIONS) {
-        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
-        return (x - normalizer.mean.value) * normalizer.scale;
-    }
-    return x;
-}
+//! import seen_component
 
 // Word `w` of an observation of bits.
 fn observation_word(observation: ptr<function, Observation>, w: u32) -> u32 {
@@ -32,8 +22,6 @@ fn store_observation(s: u32, row: u32, n: u32, lane: u32, observation: ptr<funct
         return;
     }
     for (var k = 0u; k < OBSERVATION; k++) {
-        let x = seen_component(s, observation, k);
-        observations[base + k] = bitcast<u32>(x);
-        note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
+        observations[base + k] = stored(seen_component(s, observation, k));
     }
 }

@@ -30,15 +30,15 @@ pub(super) fn work(kernel: &str, plan: &Plan) -> Work {
     let tape = 4 * NETWORKS * plan.tape.units * of_pass;
     let (operations, bytes) = match kernel {
         "rollout" => {
-            let lane = 4 * plan.environment.lane_words;
+            let lane = 4 * plan.environment.lane_words();
             let steps = plan.envs * plan.steps_per_dispatch;
             (2 * actor * steps, steps * (observation + action + transition) + plan.envs * 2 * lane)
         }
         // Episodes seldom end.
         "restart" => (0, plan.envs * 4),
-        "observe" => (0, plan.envs * (4 * plan.environment.lane_words + observation)),
+        "observe" => (0, plan.envs * (4 * plan.environment.lane_words() + observation)),
         "act" => (2 * actor * plan.envs, plan.envs * (observation + action + 4)),
-        "advance" => (0, plan.envs * (2 * 4 * plan.environment.lane_words + action + transition - 4)),
+        "advance" => (0, plan.envs * (2 * 4 * plan.environment.lane_words() + action + transition - 4)),
         "evaluate" => {
             let values = plan.value_rows() * plan.envs;
             (2 * critic * values, values * (observation + 4))

@@ -115,7 +115,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         0 => String::new(),
         arrays => format!(", {} of data with {} elements", plural(arrays, "array", "arrays"), grouped(environment.data.words().len() as u64)),
     };
-    let (axes, actions, words) = (environment.axes(), environment.actions.describe(), environment.state_words);
+    let (axes, actions, words) = (environment.axes(), environment.actions.describe(), environment.state_words());
     say(Fine, "", format!("compiles; {size} observations{axes}, {actions}, {limit}, {words} words of state{imported}{arrays}"));
 
     if first.fault.map(Fault::kind) == Some(fault::LOOP) {
@@ -221,7 +221,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             );
         }
     }
-    let states: Vec<&[u32]> = first.start.chunks(environment.lane_words).map(|lane| &lane[..environment.state_words]).collect();
+    let states: Vec<&[u32]> = first.start.chunks(environment.lane_words()).map(|lane| &lane[..environment.state_words()]).collect();
     if states.iter().all(|state| state == &states[0]) {
         say(Note, "fn env_reset", format!("all {ENVS} environments began in the same state: use random numbers from `rng`, unless this is intended"));
     } else {

@@ -55,6 +55,7 @@ built_in! {
     "Hopper-v5" "hopper" "hopper";
     "Walker2d-v5" "walker2d" "walker2d";
     "Ant-v5" "ant" "ant";
+    "Humanoid-v5" "humanoid" "humanoid";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";
@@ -205,6 +206,7 @@ mod tests {
             "forward_reward_weight",
             "ctrl_cost_weight",
             "contact_cost_weight",
+            "contact_cost_max",
             "reward_dist_weight",
             "reward_control_weight",
             "healthy_reward",

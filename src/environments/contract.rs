@@ -6,6 +6,7 @@ use crate::program::{kernel, schedule};
 use crate::spec::config::Config;
 use crate::spec::data::{Array, Data, data_lines};
 use crate::spec::environment::{self, Actions, Environment, MOST_OBSERVATION, Parameter, StateReader};
+use crate::spec::layout::Layout;
 use crate::spec::sources::{Place, Sources, code};
 use crate::support::error::{Error, Result};
 use crate::support::text::{did_you_mean, nearest_name, plural};
@@ -44,17 +45,15 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
     if actions.outputs() > MOST_OUTPUTS {
         return Err(file.error("ACTION", format!("{} are too many", actions.describe()), format!("at most {MOST_OUTPUTS} outputs of the actor")));
     }
-    let state_words = match reflect::structure(&module, "EnvState") {
-        Some((_, words)) => words,
-        None => {
-            return Err(file.error("", "there is no `struct EnvState`", file.file.declare("EnvState").unwrap_or_default()));
-        }
-    };
+    if reflect::structure(&module, "EnvState").is_none() {
+        return Err(file.error("", "there is no `struct EnvState`", file.file.declare("EnvState").unwrap_or_default()));
+    }
+    let state = file.stored_state()?;
+    let state_words = state.words();
     if state_words > MOST_STATE_WORDS {
         let problem = format!("`EnvState` has {state_words} words of 4 bytes, at most {MOST_STATE_WORDS} are allowed");
         return Err(file.error("struct EnvState", problem, "pack flags into bits of a u32, and recompute what can be recomputed"));
     }
-    file.storable()?;
     file.loops_end()?;
     let action = actions.wgsl_type();
     let observed = format!("array<f32, {observation}>");
@@ -94,8 +93,7 @@ pub fn read(name: &str, source: &str, sources: Sources, data: Data) -> Result<En
         parameters: file.parameters()?,
         time_limit,
         solved_return,
-        state_words,
-        lane_words: reflect::structure(&module, "EnvLane").map_or(state_words + 3, |(_, words)| words),
+        state,
         actions,
         binary,
         by_pointer,
@@ -439,9 +437,7 @@ impl File<'_> {
             }
             (false, _) => "",
         };
-        // As env_lane.wgsl declares it, to learn its size.
-        let lane = if self.line_of("struct EnvState").is_some() { "struct EnvLane { state: EnvState, sum: f32, error: f32, steps: u32 }\n" } else { "" };
-        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{lane}{}", self.source, data(self.data)));
+        let text = compose::with_imports(&format!("{}\n{PRELUDE}{parameters}{}", self.source, data(self.data)));
         reflect::parse(self.name.trim_end_matches(".wgsl"), &text).map_err(|error| match error {
             Error::Shader { report, .. } => self.compile_error(&text, &report),
             other => other,
@@ -737,7 +733,7 @@ impl Parsed<'_> {
     }
 
     /// Refuses fields that cannot be stored in memory between steps.
-    fn storable(&self) -> Result<()> {
+    fn stored_state(&self) -> Result<Layout> {
         fn has_bool(module: &Module, ty: Handle<Type>) -> bool {
             match &module.types[ty].inner {
                 TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => scalar.kind == ScalarKind::Bool,
@@ -746,11 +742,23 @@ impl Parsed<'_> {
                 _ => false,
             }
         }
-        let Some((_, ty)) = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvState")) else { return Ok(()) };
-        let TypeInner::Struct { members, .. } = &ty.inner else { return Ok(()) };
-        let Some(member) = members.iter().find(|member| has_bool(self.module, member.ty)) else { return Ok(()) };
-        let name = member.name.clone().unwrap_or_default();
-        Err(self.error(&format!("{name}:"), format!("`{name}` of `EnvState` is a bool, which cannot be stored"), "make it a u32 that is 0 or 1"))
+        if let Some(layout) = reflect::layout(self.module, "EnvState") {
+            return Ok(layout);
+        }
+        let state = self.module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("EnvState"));
+        let Some(TypeInner::Struct { members, .. }) = state.map(|(_, ty)| &ty.inner) else { unreachable!("a structure of that name was found") };
+        let error = match members.iter().find(|member| has_bool(self.module, member.ty)) {
+            Some(member) => {
+                let name = member.name.clone().unwrap_or_default();
+                self.error(&format!("{name}:"), format!("`{name}` of `EnvState` is a bool, which cannot be stored"), "make it a u32 that is 0 or 1")
+            }
+            None => self.error(
+                "struct EnvState",
+                "`EnvState` holds what cannot be stored",
+                "use f32, u32, i32, and vectors, matrices, arrays and structures of them",
+            ),
+        };
+        Err(error)
     }
 
     /// Parameters and their standard values.

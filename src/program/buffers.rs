@@ -22,8 +22,8 @@ pub struct Buffer {
 pub enum Element {
     /// A number, a vector or a record.
     Type(Type),
-    /// `EnvLane`: the state of an environment, whose size depends on the environment, and its running episode.
-    EnvLane,
+    /// `LaneWords`: the state of an environment, whose size depends on the environment, and its running episode.
+    Lane,
 }
 
 impl Element {
@@ -31,7 +31,7 @@ impl Element {
     pub fn name(&self) -> &'static str {
         match self {
             Element::Type(kind) => kind.name,
-            Element::EnvLane => "EnvLane",
+            Element::Lane => "LaneWords",
         }
     }
 
@@ -44,7 +44,7 @@ impl Element {
     fn words(&self, plan: &Plan) -> usize {
         match self {
             Element::Type(kind) => kind.words,
-            Element::EnvLane => plan.environment.lane_words,
+            Element::Lane => plan.environment.lane_words(),
         }
     }
 }
@@ -177,7 +177,7 @@ macro_rules! buffers {
         pub const KEPT: &[&str] = &[$($(buffers!(@$kept $name),)?)*];
     };
     (@kept $name:ident) => { stringify!($name) };
-    (@element EnvLane) => { Element::EnvLane };
+    (@element LaneWords) => { Element::Lane };
     (@element $element:tt) => { Element::Type(<$element as Stored>::TYPE) };
     (@used) => { |_| true };
     (@used $used:expr) => { $used };
@@ -190,7 +190,7 @@ buffers! {
     #[kept] params [Agents, Parameters]: f32, "parameters, actor then critic, rows padded to 4 columns";
     #[kept] first_moments [Agents, Parameters]: f32, "Adam's running mean of gradients";
     #[kept] second_moments [Agents, Parameters]: f32, "Adam's running mean of squared gradients";
-    #[kept] env_lanes [Agents, Environments]: EnvLane, "state of each environment, and return and length of its running episode";
+    #[kept] env_lanes [Agents, Environments]: LaneWords, "state of each environment, and return and length of its running episode";
     observations [Agents, ObservationRows, Environments, ObservationWords]: f32, "observation before each step; row T follows the last step; rows after it hold the last observations of truncated episodes; bits where each component is 0 or 1";
     actions [Agents, Steps, Environments, ActionWords]: u32, "sampled actions, continuous ones as f32, each followed by a bit for each legal action where some are not";
     transitions [Agents, Steps, Environments]: Transition, "log-probability of the action, reward, how the step ended, return and length so far";

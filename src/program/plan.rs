@@ -315,9 +315,16 @@ impl Plan {
         self.mapping == Mapping::Blocks && self.packs_observations()
     }
 
-    /// Words of an observation in `observations`.
+    /// Words of an observation in `observations`. A split rollout stores them in vectors of four.
     pub fn observation_words(&self) -> usize {
-        if self.packs_observations() { self.environment.observation.div_ceil(32) } else { self.environment.observation }
+        let size = self.environment.observation;
+        if self.splits_rollout {
+            size.next_multiple_of(4)
+        } else if self.packs_observations() {
+            size.div_ceil(32)
+        } else {
+            size
+        }
     }
 
     /// Running moments of each agent: one for each component of the observation, and one for the return; none where nothing is normalised.

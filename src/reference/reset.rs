@@ -41,8 +41,8 @@ impl<R: Real> EnvLane<R> {
     /// # Panics
     /// When the reference does not know the environment.
     pub fn read(plan: &Plan, memory: &Memory<R>, s: usize, n: usize) -> Self {
-        let (lanes, first) = (memory.buffer("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
-        let episode = first + plan.environment.state_words;
+        let (lanes, first) = (memory.buffer("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words());
+        let episode = first + plan.environment.state_words();
         let own = episode - plan.environment.history_words();
         let state = (twin_of(plan).from_words)(&lanes.reals(first..own));
         let state = if plan.environment.history > 1 { Box::new(History::read(&plan.environment, state, &lanes.reals(own..episode))) } else { state };
@@ -51,8 +51,8 @@ impl<R: Real> EnvLane<R> {
 
     /// Stores environment `n` of agent `s`.
     pub fn write(&self, plan: &Plan, memory: &mut Memory<R>, s: usize, n: usize) {
-        let (lanes, first) = (memory.buffer_mut("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words);
-        let episode = first + plan.environment.state_words;
+        let (lanes, first) = (memory.buffer_mut("env_lanes"), (s * plan.envs + n) * plan.environment.lane_words());
+        let episode = first + plan.environment.state_words();
         lanes.write_all(first, self.state.to_words());
         self.episode_return.write(lanes, episode + word!(Episode.sum));
         lanes.write_word(episode + word!(Episode.steps), self.episode_length);

@@ -4,7 +4,9 @@
 
 use crate::spec::config::{Config, Per, Setting};
 use crate::spec::data::{Array, Data};
+use crate::spec::layout::Layout;
 use crate::spec::random::{self, Stream};
+use crate::spec::records::Episode;
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
@@ -185,11 +187,8 @@ pub struct Environment {
     pub time_limit: u32,
     /// Mean return over 100 episodes from which the environment counts as solved (`SOLVED_RETURN`), if it declares one.
     pub solved_return: Option<f32>,
-    /// Words of `EnvState`.
-    pub state_words: usize,
-    /// Words of `EnvLane` (shaders/shared/env_lane.wgsl): the state, return and length of the running episode, and padding if the state's alignment
-    /// needs it.
-    pub lane_words: usize,
+    /// `EnvState`.
+    pub state: Layout,
     /// Whether its observation consists of 0 and 1, read one component at a time (`env_component`), rather than as an array (`env_observe`).
     pub binary: bool,
     /// The functions of the file that take the state by pointer.
@@ -259,13 +258,7 @@ impl Environment {
         }
         let own = if self.shape.len() > 1 { self.shape.clone() } else { vec![self.observation] };
         let all = Environment { observation, history, privileged: history * self.privileged, loops: true, ..self };
-        let words = all.history_words();
-        Ok(Environment {
-            shape: if all.privileged > 0 { vec![observation] } else { [vec![history], own].concat() },
-            state_words: all.state_words + words,
-            lane_words: all.lane_words + words,
-            ..all
-        })
+        Ok(Environment { shape: if all.privileged > 0 { vec![observation] } else { [vec![history], own].concat() }, state: all.state_with_history(), ..all })
     }
 
     /// Components of one of the observations of the history.
@@ -281,6 +274,29 @@ impl Environment {
     /// Words of the state that the history takes, filled up to whole vectors, so that nothing else of the state moves.
     pub fn history_words(&self) -> usize {
         if self.history > 1 { (self.history * self.frame_words()).next_multiple_of(4) } else { 0 }
+    }
+
+    /// `EnvState` as [`crate::wgsl::history`] declares it around that of the file.
+    fn state_with_history(&self) -> Layout {
+        let own = match self.state.clone() {
+            Layout::Structure { members, words, .. } => Layout::Structure { name: "EnvState_now".into(), members, words },
+            other => other,
+        };
+        let word = || Layout::Scalar(if self.binary { "u32" } else { "f32" });
+        let frames = Layout::structure("EnvFrame", vec![("words", word().array(self.frame_words()))]).array(self.history);
+        let padding = self.history_words() - frames.words();
+        let filled_up = (padding > 0).then(|| ("filled_up", Layout::Scalar("u32").array(padding)));
+        Layout::structure("EnvState", [("now", own), ("frames", frames)].into_iter().chain(filled_up).collect())
+    }
+
+    /// Words of `EnvState`.
+    pub fn state_words(&self) -> usize {
+        self.state.words()
+    }
+
+    /// Words of an environment in `env_lanes`: the state, the running episode, and padding to whole vectors.
+    pub fn lane_words(&self) -> usize {
+        (self.state_words() + Episode::WORDS).next_multiple_of(4)
     }
 
     /// Whether kernels pass the state to this function by pointer.

@@ -5,6 +5,7 @@ pub mod data;
 pub mod digest;
 pub mod environment;
 pub mod layers;
+pub mod layout;
 pub mod metrics;
 pub mod network;
 pub mod random;

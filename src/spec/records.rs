@@ -185,7 +185,7 @@ records! {
         error: f32,
     }
 
-    /// A running episode. It follows the environment's own state in `EnvLane`, the element of `env_lanes`.
+    /// A running episode. It follows the environment's own state in `env_lanes`.
     Episode {
         /// Sum of its rewards so far.
         sum: RunningSum,

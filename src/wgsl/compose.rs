@@ -1,7 +1,7 @@
 //! Composes a kernel's WGSL: its own file first, so that line numbers in errors stay correct, then its imports, then the plan's constants.
 //!
-//! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Seven names are not files there: `environment`
-//! is the environment's file, with its [`history`] and [`environment::glue`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `acting_network`, `tile` and `learner`
+//! A line `//! import NAME` includes `shaders/shared/NAME.wgsl`, but only once. Eight names are not files there: `environment`
+//! is the environment's file, with its [`history`] and [`environment::glue`], `lane_words` is [`lane::text`], `policy` the file for its kind of actions, and `network`, `rollout_network`, `acting_network`, `tile` and `learner`
 //! are generated for the plan's layers ([`crate::wgsl::network::text::NetworkText`]). If the plan uses subgroups, `reduce` is
 //! `reduce_subgroups`, and `squared_norm` likewise; the latter is `squared_norm_of_many` if the plan has many parts of it.
 
@@ -9,10 +9,10 @@ use crate::program::kernel::{Grid, Kernel};
 use crate::program::plan::{Constant, Plan};
 use crate::spec::environment::Actions;
 use crate::wgsl::environment;
-use crate::wgsl::history;
 use crate::wgsl::network::chosen::network_text;
 use crate::wgsl::network::products;
 use crate::wgsl::network::text::Forward;
+use crate::wgsl::{history, lane};
 use std::collections::HashSet;
 
 macro_rules! shared {
@@ -61,6 +61,7 @@ shared!(
     "rng",
     "running_sum",
     "sample",
+    "seen_component",
     "squared_norm",
     "squared_norm_of_many",
     "squared_norm_subgroups",
@@ -124,6 +125,8 @@ pub fn compose_source(source: &str, grid: Grid, plan: &Plan) -> Composed {
             let (text, glue) = (history::text(&plan.environment), environment::glue(&plan.environment, &plan.config));
             Some(format!("{text}\n// ---- parameters and legal actions\n\n{glue}"))
         }
+        "lane_words" => Some(lane::text(&plan.environment)),
+        "store_vectors" => Some(lane::store(plan)),
         "policy" => shared(match plan.environment.actions {
             Actions::Discrete(_) => "policy_discrete",
             Actions::MultiDiscrete(_) => "policy_multi_discrete",

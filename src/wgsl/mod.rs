@@ -5,6 +5,7 @@ pub mod compose;
 mod divisions;
 pub mod environment;
 pub mod history;
+pub mod lane;
 pub(crate) mod loops;
 pub mod network;
 pub mod reflect;

@@ -2,8 +2,10 @@
 
 use crate::program::kernel::Kernel;
 use crate::program::plan::Plan;
+use crate::spec::layout::Layout;
 use crate::support::error::{Error, Result};
 use crate::wgsl::{branches, compose, divisions, types};
+use naga::common::wgsl::TypeContext;
 
 /// A binding of a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +113,44 @@ fn number(module: &naga::Module, expression: naga::Handle<naga::Expression>) -> 
         Expression::Literal(Literal::I32(value)) => Some(f64::from(value)),
         Expression::Literal(Literal::F32(value)) => Some(f64::from(value)),
         Expression::Constant(constant) => number(module, module.constants[constant].init),
+        _ => None,
+    }
+}
+
+/// How the structure called `name` lies in memory; none if there is none, or if it holds what cannot be stored.
+pub fn layout(module: &naga::Module, name: &str) -> Option<Layout> {
+    let (handle, _) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name))?;
+    layout_of(module, handle)
+}
+
+fn layout_of(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<Layout> {
+    use naga::{ArraySize, Scalar, ScalarKind, TypeInner};
+    let name = || module.types.type_to_string(ty);
+    let scalar = |scalar: Scalar| match scalar {
+        Scalar { kind: ScalarKind::Float, width: 4 } => Some(Layout::Scalar("f32")),
+        Scalar { kind: ScalarKind::Uint, width: 4 } => Some(Layout::Scalar("u32")),
+        Scalar { kind: ScalarKind::Sint, width: 4 } => Some(Layout::Scalar("i32")),
+        _ => None,
+    };
+    let vector = |size: usize, of: Scalar| {
+        let element = scalar(of)?;
+        Some(Layout::Elements { name: format!("vec{size}<{}>", element.name()), element: Box::new(element), count: size, stride: 1 })
+    };
+    match &module.types[ty].inner {
+        TypeInner::Scalar(of) => scalar(*of),
+        TypeInner::Vector { size, scalar } => vector(*size as usize, *scalar),
+        TypeInner::Matrix { columns, rows, scalar } => {
+            let column = vector(*rows as usize, *scalar)?;
+            Some(Layout::Elements { name: name(), element: Box::new(column), count: *columns as usize, stride: (*rows as usize).next_power_of_two() })
+        }
+        TypeInner::Array { base, size: ArraySize::Constant(count), stride } => {
+            let (element, count) = (Box::new(layout_of(module, *base)?), count.get() as usize);
+            Some(Layout::Elements { name: format!("array<{}, {count}>", element.name()), element, count, stride: *stride as usize / 4 })
+        }
+        TypeInner::Struct { members, span } => {
+            let member = |member: &naga::StructMember| Some((member.name.clone()?, member.offset as usize / 4, layout_of(module, member.ty)?));
+            Some(Layout::Structure { name: name(), members: members.iter().map(member).collect::<Option<_>>()?, words: *span as usize / 4 })
+        }
         _ => None,
     }
 }

@@ -57,7 +57,7 @@ fn follows_gymnasium(env: &str, file: &str, angle: Option<usize>, own: f64) {
     let plan = plan(&format!("env={env}"), profile("software"));
     let continuous = matches!(plan.environment.actions, Actions::Continuous { .. });
     for episode in at(&data, "episodes").as_array().unwrap() {
-        let states: Vec<Vec<f64>> = numbers(at(episode, "states")).chunks(plan.environment.state_words).map(<[f64]>::to_vec).collect();
+        let states: Vec<Vec<f64>> = numbers(at(episode, "states")).chunks(plan.environment.state_words()).map(<[f64]>::to_vec).collect();
         let flags = numbers(at(episode, "terminated"));
         assert_eq!(states.len(), flags.len() + 1);
         lanes.extend_from_slice(&states[..flags.len()]);

@@ -35,7 +35,7 @@ pub fn with_agents(plan: &Plan, program: Program) -> Engine {
 /// [`step`] by the environment of a plan of one step, in the kernels of a split rollout.
 pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let plan = &split(plan.clone());
-    let (state, lane, size) = (plan.environment.state_words, plan.environment.lane_words, plan.environment.observation);
+    let (state, lane, size) = (plan.environment.state_words(), plan.environment.lane_words(), plan.environment.observation);
     let mut program = Program::new(schedule::playing(plan).buffers);
     program.then(kernel::advance(plan), 0);
     // The state as it is, whether the step ended the episode or not.

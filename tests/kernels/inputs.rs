@@ -88,7 +88,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
     words.insert("params", params.iter().map(|value| value.to_bits()).collect());
 
     // CartPoles near their limits, so that some end by angle, some by position, some by time; other environments as they begin.
-    let lane = plan.environment.lane_words;
+    let lane = plan.environment.lane_words();
     let mut env_lanes = Vec::new();
     let twin = twin::<f64>(&plan.environment.name);
     for _ in 0..count("env_lanes") / lane {

@@ -1,7 +1,9 @@
 //! Code shared by the network generators.
 
+use crate::program::lanes::vectors;
 use crate::program::plan::Plan;
 use crate::spec::config::Activation;
+use crate::wgsl::writer::{Writer, line};
 
 /// The names of a vector's components.
 pub(crate) const XYZW: [&str; 4] = ["x", "y", "z", "w"];
@@ -31,8 +33,31 @@ pub(crate) fn activation(activation: Activation) -> &'static str {
     }
 }
 
-/// `network_fetch` and `network_take`, which copy the observation to `h0`.
-pub(crate) const INTO_REGISTERS: [&str; 2] = [file!("fetch_into_registers"), file!("take_into_registers")];
+/// `network_take`, which copies the observation to `h0`.
+pub(crate) const TAKE_INTO_REGISTERS: &str = file!("take_into_registers");
+
+/// Longest loop over the components of an observation that drivers unroll.
+const UNROLLED: usize = 32;
+
+/// `network_fetch`, which copies the observation of `inputs` components to `h0`. Where drivers would not unroll the loop, its indices are constants all the same: an
+/// array that is indexed dynamically is slow to assign to, and to compile.
+pub(crate) fn fetch_into_registers(w: &mut Writer, inputs: usize) {
+    if inputs <= UNROLLED {
+        return w.file(file!("fetch_into_registers"));
+    }
+    w.line("\n//! import observation");
+    w.function(
+        "Copies the observation of the lane's sample, which begins at word `base` of `observations`, to h0.",
+        "network_fetch(base: u32, lane: u32)",
+        |w| {
+            w.repeat("i", format_args!("{}u", vectors(inputs)), |w| {
+                let component = |k: usize| format!("stored_component(base, min(4u * i + {k}u, OBSERVATION - 1u))");
+                line!(w, "let x = vec4({});", (0..4).map(component).collect::<Vec<_>>().join(", "));
+                (0..vectors(inputs)).for_each(|i| line!(w, "h0[{i}] = select(h0[{i}], x, i == {i}u);"));
+            });
+        },
+    );
+}
 
 /// The same, to a tile in workgroup memory.
 pub(crate) const INTO_TILE: [&str; 2] = [file!("fetch_into_tile"), file!("take_into_tile")];

@@ -29,7 +29,7 @@ impl NetworkText for Samples<'_> {
     }
 
     fn take(&self) -> &'static str {
-        parts::INTO_REGISTERS[1]
+        parts::TAKE_INTO_REGISTERS
     }
 
     fn tile(&self) -> String {
@@ -63,7 +63,7 @@ impl Samples<'_> {
         line!(w, "var<private> h{last}: array<vec4<f32>, HEAD>;  // the head's outputs");
         w.file(parts::SAMPLES_STAGE);
         w.file(parts::activation(self.plan.network.activation));
-        w.file(parts::INTO_REGISTERS[0]);
+        parts::fetch_into_registers(w, self.layers()[0].inputs);
         for (l, layer) in self.layers().iter().enumerate() {
             self.forward_layer(w, l, layer);
         }

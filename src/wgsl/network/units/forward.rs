@@ -34,7 +34,11 @@ pub(crate) fn write(w: &mut Writer, shape: &Shape, for_backward: bool, begin: im
     }
     WEIGHTS.declare(w, shape);
     w.file(parts::activation(shape.network.activation));
-    w.file(if shape.loops { parts::FROM_MEMORY } else { parts::INTO_REGISTERS }[0]);
+    if shape.loops {
+        w.file(parts::FROM_MEMORY[0]);
+    } else {
+        parts::fetch_into_registers(w, shape.layers()[0].inputs);
+    }
     begin(w);
     for l in 0..last {
         if shape.keeps_inputs(l) { hidden(w, shape, l) } else { first_in_a_loop(w, shape) }

@@ -25,7 +25,7 @@ impl NetworkText for Units<'_> {
     }
 
     fn take(&self) -> &'static str {
-        if self.plan.first_layer_is_loop { parts::FROM_MEMORY[1] } else { parts::INTO_REGISTERS[1] }
+        if self.plan.first_layer_is_loop { parts::FROM_MEMORY[1] } else { parts::TAKE_INTO_REGISTERS }
     }
 
     fn tile(&self) -> String {
