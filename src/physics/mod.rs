@@ -12,6 +12,7 @@ pub mod integrate;
 pub mod kinematics;
 pub mod model;
 pub mod number;
+pub mod parts;
 pub mod print;
 pub mod scales;
 pub mod sense;

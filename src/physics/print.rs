@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 /// Longest expression that is written where it is used, rather than given a name.
 const LONGEST_INLINE: usize = 60;
 
-/// The statements that compute the `outputs` of a trace, each of which is stored to the place that its text names.
-pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> String {
+/// The statements that compute the `outputs` of a trace, each of which is stored to the place that its text names; and the names of conditions among them.
+pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> (String, HashSet<String>) {
     let live = Live::new(trace, outputs);
     let places = places(trace, &live, outputs);
     let users = users(trace, &live, &places, outputs);
@@ -22,11 +22,12 @@ pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> String {
         texts: HashMap::new(),
         variables: HashMap::new(),
         names: HashMap::new(),
+        conditions: HashSet::new(),
         text: String::new(),
         section: 0,
     };
     printer.block(0, outputs, 1);
-    printer.text
+    (printer.text, printer.conditions)
 }
 
 /// The numbers and conditions that something uses, by index of their values.
@@ -207,6 +208,8 @@ struct Printer<'a> {
     variables: HashMap<usize, String>,
     /// How many names begin with each text.
     names: HashMap<String, usize>,
+    /// The names of values that are conditions.
+    conditions: HashSet<String>,
     text: String,
     /// The section whose title was written last.
     section: usize,
@@ -308,6 +311,9 @@ impl Printer<'_> {
         }
         let name = self.name(known.name.as_deref().unwrap_or("x"));
         self.line(depth, &format!("let {name} = {expression};"));
+        if matches!(known.operation, Operation::Binary(Binary::Less, ..)) {
+            self.conditions.insert(name.clone());
+        }
         self.texts.insert(value, (name, Binding::Primary));
     }
 

@@ -4,6 +4,7 @@ use crate::physics::integrate::{State, Stepper};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, Shape, identifier};
 use crate::physics::number::Number;
+use crate::physics::parts::{self, Cut};
 use crate::physics::print;
 use crate::physics::scales::Scales;
 use crate::physics::sense::Sensor;
@@ -132,12 +133,9 @@ impl Text<'_> {
         let stored =
             |name: &str, values: &[Traced]| values.iter().enumerate().map(|(i, &value)| (format!("(*physics).{name}[{i}]"), value)).collect::<Vec<_>>();
         let outputs = [stored("q", &next.q), stored("v", &next.v), self.fields(&next.sensed)].concat();
-        format!(
-            "\n// {} seconds with constant controls, as MuJoCo 4.0 computes them.\nfn physics_step(physics: ptr<function, Physics>, control: array<f32, {}>) {{\n{}}}\n",
-            self.model.timestep,
-            self.model.actuators.len(),
-            print::body(&trace, &outputs)
-        )
+        let comment = format!("{} seconds with constant controls, as MuJoCo 4.0 computes them.", self.model.timestep);
+        let control = format!(", control: array<f32, {}>", self.model.actuators.len());
+        function(&comment, "physics_step", &control, print::body(&trace, &outputs))
     }
 
     fn sense(&self, name: &str, comment: &str, is_wanted: impl Fn(Sensor) -> bool) -> String {
@@ -147,7 +145,7 @@ impl Text<'_> {
         });
         let wanted = self.sensors.iter().flat_map(|&(_, sensor)| std::iter::repeat_n(is_wanted(sensor), sensor.size()));
         let fields: Vec<_> = self.fields(&sensed).into_iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(field, _)| field).collect();
-        format!("\n// {comment}\nfn {name}(physics: ptr<function, Physics>) {{\n{}}}\n", print::body(&trace, &fields))
+        function(comment, name, "", print::body(&trace, &fields))
     }
 
     /// The geoms, as the ray sees them.
@@ -172,7 +170,7 @@ impl Text<'_> {
         for g in 0..geoms.len() {
             text += &format!("    var centre_{g}: vec3<f32>;\n    var axes_{g}: mat3x3<f32>;\n");
         }
-        text += &print::body(&trace, &outputs);
+        text += &print::body(&trace, &outputs).0;
         text += "    let ray = ray_through(uv, eye, centre);\n    var hit = Hit(RAY_END, vec3(0.0, 0.0, 1.0), RAY_SKY);\n";
         for (g, geom) in geoms.iter().enumerate() {
             let size = geom.size.map(|x| format!("{:?}", x as f32)).join(", ");
@@ -187,6 +185,12 @@ impl Text<'_> {
         }
         text + "    return ray_colour(hit);\n}\n"
     }
+}
+
+/// A function of the robot's state, and of more `arguments`; in parts if it is long.
+fn function(comment: &str, name: &str, arguments: &str, (body, conditions): (String, HashSet<String>)) -> String {
+    let Cut { body, functions } = parts::cut(name, body, &["physics", "control"], &conditions);
+    format!("\n// {comment}\nfn {name}(physics: ptr<function, Physics>{arguments}) {{\n{body}}}\n{functions}")
 }
 
 /// Colours of bodies in pictures, one after the other.
