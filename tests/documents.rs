@@ -82,7 +82,7 @@ fn records_have_the_layout_of_the_wgsl() {
         let module = reflect::parse("reset", &compose::compose(kernel::reset(&plan), &plan).text).unwrap();
         let (fields, words) = layout(&module, "EnvLane").unwrap();
         let episode = ("episode".into(), plan.environment.state_words(), "Episode".into());
-        assert_eq!((&fields[1..], words), (&[episode][..], plan.environment.lane_words()), "{name}");
+        assert_eq!((&fields[1..], words.next_multiple_of(4)), (&[episode][..], plan.environment.lane_words()), "{name}");
     }
 }
 
@@ -182,8 +182,8 @@ fn buffers_hold_what_the_bindings_say() {
             let buffer = Buffer::named(variable.name.as_deref().unwrap());
             let bound = module.types.type_to_string(variable.ty);
             let views: &[&str] = match (buffer.name, buffer.element.name()) {
-                // Bits, where each component is 0 or 1.
-                ("observations", "f32") => &["f32", "u32"],
+                // Bits, where each component is 0 or 1; any words, where the rollout is split.
+                ("observations", "f32") => &["f32", "u32", "vec4<u32>"],
                 ("faults", "u32") => &["atomic<u32>", "u32"],
                 (_, "f32") => &["f32", "vec4<f32>"],
                 (_, other) => &[other],

@@ -87,10 +87,8 @@ fn humanoid_contacts(physics: Physics) -> array<vec3<f32>, 2 * HUMANOID_BODIES> 
     );
 }
 
-alias HumanoidObservation = array<f32, OBSERVATION>;
-
 // Inertia and velocity of body number `b`. Loops over bodies would be too long for drivers to unroll.
-fn humanoid_observe_body(observation: ptr<function, HumanoidObservation>, b: u32, inertia: array<f32, 10>, velocity: array<f32, 6>) {
+fn humanoid_observe_body(observation: ptr<function, array<f32, OBSERVATION>>, b: u32, inertia: array<f32, 10>, velocity: array<f32, 6>) {
     var numbers = inertia;
     for (var i = 0u; i < 10u; i++) {
         (*observation)[10u * b + i + 45u] = numbers[i];

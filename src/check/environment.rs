@@ -139,7 +139,7 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
         if plan.packs_observations() {
             (first.observations[b * plan.observation_words() + k / 32] >> (k % 32) & 1) as f32
         } else {
-            f32::from_bits(first.observations[b * size + k])
+            f32::from_bits(first.observations[b * plan.observation_words() + k])
         }
     };
     let observations: Vec<f32> = (0..ENVS * steps).flat_map(|b| (0..size).map(move |k| component(b, k))).collect();

@@ -40,7 +40,9 @@ pub(super) fn store<R: Real>(plan: &Plan, memory: &mut Memory<R>, site: Site, [s
         (x - normalizer.mean.value) * normalizer.scale
     };
     let observation: Vec<R> = env.state.observe().into_iter().enumerate().map(normalized).collect();
-    memory.buffer_mut("observations").write_all(layouts::observation(plan, s, row, n), observation.clone());
+    // Filled up to whole vectors, where those are stored.
+    let filled_up = observation.iter().copied().chain(std::iter::repeat(R::from_f64(0.0))).take(plan.observation_words().max(observation.len()));
+    memory.buffer_mut("observations").write_all(layouts::observation(plan, s, row, n), filled_up);
     observation.into_iter().try_for_each(|x| fault::check(memory, site, x, fault::OBSERVATION, "whether the observation is finite").map(|_| ()))
 }
 

@@ -56,6 +56,7 @@ impl<R: Real> EnvLane<R> {
         lanes.write_all(first, self.state.to_words());
         self.episode_return.write(lanes, episode + word!(Episode.sum));
         lanes.write_word(episode + word!(Episode.steps), self.episode_length);
+        (episode + Episode::WORDS..first + plan.environment.lane_words()).for_each(|padding| lanes.write_word(padding, 0));
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The number of the format. Programs refuse larger ones.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The only key of the file's metadata.
 const METADATA: &str = "ppo-gpu";
 
@@ -295,7 +295,7 @@ mod tests {
     /// Names, shapes and types follow from the memory map. If one of these changes, files of other versions cannot be read: it is a new format.
     #[test]
     fn a_file_of_this_format_holds_these_tensors() {
-        assert_eq!(FORMAT, 2);
+        assert_eq!(FORMAT, 3);
         let config = Config { agents: 3, envs: 8, hidden: vec![4], normalize_rewards: true, ..Config::default() };
         let plan = Plan::new(&config, Profile::named("gpu").expect("a profile")).expect("the sizes fit together");
         let parameters = plan.network.padded_parameters();
@@ -307,7 +307,7 @@ mod tests {
             ("params", vec![3, parameters], Dtype::F32),
             ("first_moments", vec![3, parameters], Dtype::F32),
             ("second_moments", vec![3, parameters], Dtype::F32),
-            ("env_lanes", vec![3, 8, 7], Dtype::U32),
+            ("env_lanes", vec![3, 8, 8], Dtype::U32),
             ("env_statistics", vec![3, 8, 9], Dtype::U32),
             ("normalizers", vec![3, 5 * 7], Dtype::F32),
             ("value_normalizers", vec![3, 0], Dtype::F32),

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn an_alias_and_its_target_are_one_type() {
-        let source = "alias Row = array<f32, 3>;\nalias Board = array<Row, 2>;\nstruct State { board: Board, other: array<array<f32, 3>, 2> }\n\
+        let source = "const N: u32 = 3u;\nalias Wide = array<f32, N>;\nfn fill(wide: ptr<function, Wide>, i: u32) { (*wide)[i] = 1.0; }\n\
+            fn filled() -> array<f32, N> { var wide: array<f32, N>; fill(&wide, 1u); return wide; }\nalias Row = array<f32, 3>;\nalias Board = array<Row, 2>;\nstruct State { board: Board, other: array<array<f32, 3>, 2> }\n\
             fn row(x: f32) -> Row { return array<f32, 3>(x, x, x); }\n\
             fn board(x: f32) -> array<array<f32, 3>, 2> { return Board(row(x), Row()); }\n\
             @compute @workgroup_size(1) fn main() { var s: State; s.board = board(1.0); s.other = Board(); s.other[0] = row(2.0); }\n";

@@ -24,7 +24,7 @@
 @group(0) @binding(0) var<uniform> dispatch: Dispatch;
 @group(0) @binding(1) var<storage, read> agents: array<Agent>;                     // [s]
 @group(0) @binding(2) var<storage, read> params: array<vec4<f32>>;                 // [s][P/4]
-@group(0) @binding(3) var<storage, read_write> env_lanes: array<EnvLane>;          // [s][n]
+@group(0) @binding(3) var<storage, read_write> env_lanes: array<LaneWords>;        // [s][n]
 @group(0) @binding(4) var<storage, read_write> observations: array<u32>;           // [s][T+1+F][n][O]
 @group(0) @binding(5) var<storage, read_write> actions: array<u32>;                // [s][t][n][W]
 @group(0) @binding(6) var<storage, read_write> transitions: array<Transition>;     // [s][t][n]
@@ -42,8 +42,9 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     let e = s * ENVS + min(n, ENVS - 1u);
     let agent = agents[s];
     // By itself, so that functions get pointers to it: it may be long.
-    var state = env_lanes[e].state;
-    var episode = env_lanes[e].episode;
+    let at_first = lane_of(env_lanes[e]);
+    var state = at_first.state;
+    var episode = at_first.episode;
     lane_fault = NO_FAULT;
     vary_parameters(agent, time_of(agent, dispatch.index * STEPS_PER_DISPATCH) - episode.steps, n);
     network_begin(s * PARAMETERS, lane);
@@ -61,7 +62,7 @@ fn rollout(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
         storageBarrier();
     }
     if (stored) {
-        env_lanes[e] = EnvLane(state, episode);
+        env_lanes[e] = words_of(EnvLane(state, episode));
         atomicMin(&faults[s], lane_fault);
     }
 }
@@ -462,6 +463,7 @@ fn environment_fault(rounds: u32) -> u32 {
 // The state of one environment between dispatches.
 
 //! import running_sum
+//! import lane_words
 
 struct EnvLane {
     state: EnvState,
@@ -764,18 +766,8 @@ fn count_step(episode: ptr<function, Episode>, outcome: Outcome) -> u32 {
 
 // Observations in `observations`: normalised, or as bits.
 
-//! import lane_fault
 //! import observation_place
-
-// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
-fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
-    let x = component_of(observation, k);
-    if (NORMALIZE_OBSERVATIONS) {
-        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
-        return (x - normalizer.mean.value) * normalizer.scale;
-    }
-    return x;
-}
+//! import seen_component
 
 // Word `w` of an observation of bits.
 fn observation_word(observation: ptr<function, Observation>, w: u32) -> u32 {
@@ -796,9 +788,7 @@ fn store_observation(s: u32, row: u32, n: u32, lane: u32, observation: ptr<funct
         return;
     }
     for (var k = 0u; k < OBSERVATION; k++) {
-        let x = seen_component(s, observation, k);
-        observations[base + k] = bitcast<u32>(x);
-        note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
+        observations[base + k] = stored(seen_component(s, observation, k));
     }
 }
 
@@ -983,6 +973,24 @@ fn running_sum_plus(sum: RunningSum, x: f32) -> RunningSum {
     return RunningSum(rounded, error - opaque_float(rounded - total));
 }
 
+// ---- lane_words
+
+// An EnvLane as it lies in memory.
+struct LaneWords {
+    words: array<vec4<u32>, 2>,
+}
+
+fn lane_of(stored: LaneWords) -> EnvLane {
+    return EnvLane(EnvState(bitcast<f32>(stored.words[0].x), bitcast<f32>(stored.words[0].y), bitcast<f32>(stored.words[0].z), bitcast<f32>(stored.words[0].w)), Episode(RunningSum(bitcast<f32>(stored.words[1].x), bitcast<f32>(stored.words[1].y)), stored.words[1].z));
+}
+
+fn words_of(lane: EnvLane) -> LaneWords {
+    return LaneWords(array<vec4<u32>, 2>(
+        vec4(bitcast<u32>(lane.state.position), bitcast<u32>(lane.state.velocity), bitcast<u32>(lane.state.angle), bitcast<u32>(lane.state.angular_velocity)),
+        vec4(bitcast<u32>(lane.episode.sum.value), bitcast<u32>(lane.episode.sum.error), lane.episode.steps, 0u),
+    ));
+}
+
 // ---- categorical
 
 // Categorical distributions over parts of the actor's outputs, without illegal actions. Twin: src/reference/policy.rs.
@@ -1093,6 +1101,32 @@ fn stored_component(base: u32, k: u32) -> f32 {
 
 fn observation_place(s: u32, row: u32, n: u32) -> u32 {
     return ((s * VALUE_ROWS + row) * ENVS + n) * OBSERVATION_WORDS;
+}
+
+// ---- seen_component
+
+// Components of an observation as the networks see them.
+
+//! import lane_fault
+
+// Component k of the observation, normalised by the moments of earlier rollouts, and not clipped yet.
+fn seen_component(s: u32, observation: ptr<function, Observation>, k: u32) -> f32 {
+    return seen(s, component_of(observation, k), k);
+}
+
+// The same, of its value x.
+fn seen(s: u32, x: f32, k: u32) -> f32 {
+    if (NORMALIZE_OBSERVATIONS) {
+        let normalizer = normalizers[s * (OBSERVATION + 1u) + k];
+        return (x - normalizer.mean.value) * normalizer.scale;
+    }
+    return x;
+}
+
+// A component as it is stored.
+fn stored(x: f32) -> u32 {
+    note_fault(select(FAULT_OBSERVATION, NO_FAULT, is_finite(x)));
+    return bitcast<u32>(x);
 }
 
 // ---- opaque

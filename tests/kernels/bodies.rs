@@ -319,7 +319,7 @@ fn motion_is_sensed_in_a_first_state() {
     let sensors = vec![Sensor::Inertia(3), Sensor::CentralVelocity(2), Sensor::SubtreeCentre(2)];
     let sensed = Stepper::new(&model, sensors).sense(&Scales::none(), &[0.25, -0.5, 0.75], &[1.5, 2.0, -3.0], &[0.0]);
     let expected = [&sensed[..], &[7.0, 7.0, 7.0, 0.25]].concat();
-    for found in observations[..3 * 23].chunks(23) {
+    for found in observations.chunks(plan.observation_words()).take(3).map(|row| &row[..23]) {
         // Ten roundings of numbers up to 20.
         assert!(far(found, &expected) < 1e-6, "{found:?}, expected {expected:?}");
     }

@@ -35,7 +35,7 @@ pub fn with_agents(plan: &Plan, program: Program) -> Engine {
 /// [`step`] by the environment of a plan of one step, in the kernels of a split rollout.
 pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepped> {
     let plan = &split(plan.clone());
-    let (state, lane, size) = (plan.environment.state_words(), plan.environment.lane_words(), plan.environment.observation);
+    let (state, lane, size, row) = (plan.environment.state_words(), plan.environment.lane_words(), plan.environment.observation, plan.observation_words());
     let mut program = Program::new(schedule::playing(plan).buffers);
     program.then(kernel::advance(plan), 0);
     // The state as it is, whether the step ended the episode or not.
@@ -50,7 +50,7 @@ pub fn step_with(plan: &Plan, states: &[Vec<f32>], actions: &[u32]) -> Vec<Stepp
     (0..states.len())
         .map(|i| Stepped {
             state: states_after[i * lane..][..state].iter().map(float).collect(),
-            observation: observations[i * size..][..size].iter().map(float).collect(),
+            observation: observations[i * row..][..size].iter().map(float).collect(),
             reward: f32::from_bits(outcomes[word!(Transition[i].reward)]),
             terminated: outcomes[word!(Transition[i].ending)] & Transition::TERMINATED != 0,
         })
@@ -120,16 +120,16 @@ fn episodes_end_at_the_limits_and_only_there() {
 #[test]
 fn resets_vary_within_their_range() {
     let plan = plan("envs=4000 steps=1 minibatches=1 hidden=1", profile("software"));
-    let head = "//! import rng\n//! import environment\n//! import env_lane\n@group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;\n";
+    let head = "//! import rng\n//! import environment\n//! import env_lane\n@group(0) @binding(0) var<storage, read_write> env_lanes: array<LaneWords>;\n";
     let words = probe(
         &plan,
         head,
-        "        var agent: Agent;\n        agent.seed.x = 5u;\n        env_lanes[n] = EnvLane(begin_episode(agent, 8u, n), NEW_EPISODE);",
+        "        var agent: Agent;\n        agent.seed.x = 5u;\n        env_lanes[n] = words_of(EnvLane(begin_episode(agent, 8u, n), NEW_EPISODE));",
         &Words::new(),
         "env_lanes",
     );
     for k in 0..4 {
-        let values: Vec<f64> = words.chunks(7).map(|lane| f64::from(f32::from_bits(lane[k]))).collect();
+        let values: Vec<f64> = words.chunks(plan.environment.lane_words()).map(|lane| f64::from(f32::from_bits(lane[k]))).collect();
         assert!(values.iter().all(|value| (-0.05..=0.05).contains(value)));
         let mean = values.iter().sum::<f64>() / 4000.0;
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 4000.0;

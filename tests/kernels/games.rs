@@ -19,7 +19,7 @@ const REPLAY: &str = "\
 //! import env_lane
 //! import grid
 
-@group(0) @binding(0) var<storage, read_write> env_lanes: array<EnvLane>;
+@group(0) @binding(0) var<storage, read_write> env_lanes: array<LaneWords>;
 @group(0) @binding(1) var<storage, read> samples: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> observations: array<u32>;
 @group(0) @binding(3) var<storage, read_write> transitions: array<vec4<u32>>;
@@ -32,8 +32,9 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     if (n >= ENVS) {
         return;
     }
-    var state = env_lanes[n].state;
-    let t = env_lanes[n].episode.steps;
+    var env_lane = lane_of(env_lanes[n]);
+    var state = env_lane.state;
+    let t = env_lane.episode.steps;
     if (t >= STEPS || samples[t * ENVS + n].z == 0u) {
         return;
     }
@@ -54,8 +55,9 @@ fn reset(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
         hash = (hash ^ bitcast<u32>(component_of(&observation, k))) * 16777619u;
     }
     transitions[t * ENVS + n] = vec4(hash, bitcast<u32>(outcome.reward), select(0u, 1u, outcome.terminated) | (mask << 1u), rng.draw - first);
-    env_lanes[n].state = state;
-    env_lanes[n].episode.steps = t + 1u;
+    env_lane.state = state;
+    env_lane.episode.steps = t + 1u;
+    env_lanes[n] = words_of(env_lane);
 }
 ";
 

@@ -98,7 +98,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         } else if let Some(twin) = &twin {
             env_lanes.extend((twin.reset)(&mut source.0).to_words().into_iter().map(|word| (word as f32).to_bits()));
         } else {
-            env_lanes.extend(vec![0; lane - Episode::WORDS]);
+            env_lanes.extend(vec![0; plan.environment.state_words()]);
         }
         // The observations of a history, and what they are filled up with.
         if twin.is_some() && plan.environment.history > 1 {
@@ -108,6 +108,7 @@ pub fn inputs(plan: &Plan, seed: u64) -> Words {
         let length = if source.below(3) == 0 { plan.episode_limit.saturating_sub(1 + source.below(3)) } else { source.below(400) };
         let sum = RunningSum { value: length as f32, error: source.between(-1e-6, 1e-6) };
         env_lanes.extend(words_in(&[Episode { sum, steps: length }]));
+        env_lanes.resize(env_lanes.len().next_multiple_of(lane), 0);
     }
     words.insert("env_lanes", env_lanes);
 

@@ -187,6 +187,7 @@ template <class T> T select(T, T, typename Shape<T>::template of<bool>) { return
 
 // Of a SIMD group.
 template <class T> T simd_broadcast(T, uint) { return {}; }
+inline bool simd_any(bool) { return false; }
 template <class T> T simd_sum(T) {
     static_assert(is_number<T>);
     return {};

@@ -239,7 +239,7 @@ mutants! { Split:
     last_environment_does_not_act act 0 "n < ENVS && (!SPARE_LANES" => "n + 1u < ENVS && (!SPARE_LANES", Unwritten;
     return_for_the_reward advance 1 "transitions[b].reward = outcome.reward;" => "transitions[b].reward = episode.sum.value;", Value;
     length_not_stored advance 1 "transitions[b].episode_length = episode.steps;" => "", Unwritten;
-    state_not_stored advance 1 "env_lanes[e] = EnvLane(state, episode);" => "", Value;
+    state_not_stored advance 1 "env_lanes[e] = words_of(EnvLane(state, episode));" => "", Value;
 }
 
 mutants! { Masks:
@@ -307,8 +307,8 @@ mutants! { Normalized:
     samples_past_the_last_one observation_moments 0 "min(first + OBSERVATION_PART, BATCH)" => "first + OBSERVATION_PART", Value;
     first_sample_left_out observation_moments 0 "b = first + lane;" => "b = first + lane + u32(lane == 0u) * LANES;", Value;
     every_part_the_first observation_moments 0 "place.group * OBSERVATION_PART;" => "0u;", Value;
-    observations_of_the_first_agent observation_moments 0 "(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION + k" => "b * OBSERVATION + k", Value;
-    one_component_for_all observation_moments 0 "+ b) * OBSERVATION + k]" => "+ b) * OBSERVATION]", Value;
+    observations_of_the_first_agent observation_moments 0 "(place.s * VALUE_ROWS * ENVS + b) * OBSERVATION_WORDS + k" => "b * OBSERVATION_WORDS + k", Value;
+    one_component_for_all observation_moments 0 "+ b) * OBSERVATION_WORDS + k]" => "+ b) * OBSERVATION_WORDS]", Value;
     last_component_not_written observation_moments 0 "k < OBSERVATION; k++" => "k + 1u < OBSERVATION; k++", Unwritten;
     parts_written_over_each_other observation_moments 0 "OBSERVATION_PARTS + place.group) * OBSERVATION" => "OBSERVATION_PARTS) * OBSERVATION", Unwritten;
     deviations_from_the_mean_before observation_moments 0 "a.m2 + delta * (x - mean)" => "a.m2 + delta * delta", Value;
