@@ -704,7 +704,8 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         ("a huge shape".into(), replaced("\"shape\":[1,", "\"shape\":[4294967296,")),
         ("swapped shapes".into(), replaced("\"shape\":[1,200]", "\"shape\":[200,1]")),
         ("another name".into(), replaced("first_moments", "first_momentz")),
-        ("a newer format".into(), replaced("\\\"format\\\":2", "\\\"format\\\":3")),
+        ("a newer format".into(), replaced("\\\"format\\\":3", "\\\"format\\\":4")),
+        ("an earlier format".into(), replaced("\\\"format\\\":3", "\\\"format\\\":2")),
         ("another number of updates".into(), replaced("\\\"updates\\\":24", "\\\"updates\\\":25")),
         ("no metadata".into(), replaced("__metadata__", "__metadata_2")),
         ("NaN".into(), {
@@ -732,8 +733,8 @@ fn damaged_checkpoints_are_refused_and_another_is_offered() {
         count += 1;
     }
     assert!(count >= 200, "only {count} kinds of damage");
-    desk.write(name, replaced("\\\"format\\\":2", "\\\"format\\\":3"));
-    desk.expect(REFUSED, "resume run").says(&["in format 3", "reads formats up to 2"]);
+    desk.write(name, replaced("\\\"format\\\":3", "\\\"format\\\":4"));
+    desk.expect(REFUSED, "resume run").says(&["in format 4", "reads formats up to 3"]);
 
     // The suggestion of the message works.
     let wanted = sha(&desk, "run");

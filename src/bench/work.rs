@@ -84,8 +84,8 @@ mod tests {
         let (actor, critic) = (4 * 64 + 64 * 64 + 64 * 2, 4 * 64 + 64 * 64 + 64);
         assert_eq!([weights(&plan.network, ACTOR), weights(&plan.network, CRITIC)], [actor, critic]);
         assert_eq!(work("gradient", &plan).operations, (2 * 128 * 6 * (actor + critic)) as f64);
-        // An observation of 4 floats, an action, a transition of 5 words; every lane's 7 words twice.
-        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 128 * (16 + 4 + 20) + 4 * 2 * 28)) as f64);
+        // An observation of 4 floats, an action, a transition of 5 words; every lane's 8 words twice.
+        assert_eq!(work("rollout", &plan).bytes, (2 * (4 * 128 * (16 + 4 + 20) + 4 * 2 * 32)) as f64);
 
         // Of wide layers, `weight_gradient` has a third: here 256 x 256 weights of each network, for all samples of a minibatch.
         let wide = Config { hidden: vec![256, 256], envs: 16, ..Config::default() };

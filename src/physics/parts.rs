@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Lines of a body from which it is cut.
-const LONG: usize = 12_000;
-/// Most lines of a part. Parts of a loop that is longer are in the loop.
-const MOST: usize = 1_500;
-/// Fewer lines stay where they are.
-const LEAST: usize = 50;
+/// Numbers of lines.
+struct Limits {
+    /// A body that is longer is cut.
+    long: usize,
+    /// About the most of a part. The parts of a loop that is longer are in the loop.
+    most: usize,
+    /// Fewer stay where they are.
+    least: usize,
+}
+
+const LIMITS: Limits = Limits { long: 12_000, most: 1_500, least: 50 };
 
 /// The body of a function, and the functions that it calls.
 pub struct Cut {
@@ -21,11 +26,15 @@ pub struct Cut {
 /// Cuts the `body` of the function `name`, as [`crate::physics::print`] writes it. What mentions one of its `arguments` stays in it. `conditions` are the names of
 /// the values that are conditions; all others are numbers.
 pub fn cut(name: &str, body: String, arguments: &[&str], conditions: &HashSet<String>) -> Cut {
-    if body.lines().count() <= LONG {
+    cut_at(&LIMITS, name, body, arguments, conditions)
+}
+
+fn cut_at(limits: &Limits, name: &str, body: String, arguments: &[&str], conditions: &HashSet<String>) -> Cut {
+    if body.lines().count() <= limits.long {
         return Cut { body, functions: String::new() };
     }
     let lines: Vec<Line> = body.lines().map(Line::new).collect();
-    let mut cutter = Cutter { lines: &lines, arguments, of: vec![None; lines.len()], parts: 0 };
+    let mut cutter = Cutter { limits, lines: &lines, arguments, of: vec![None; lines.len()], parts: 0 };
     cutter.region(0, lines.len());
     let of = cutter.of;
 
@@ -148,6 +157,7 @@ fn replaced(text: &str, by: impl Fn(&str) -> Option<String>) -> String {
 }
 
 struct Cutter<'a> {
+    limits: &'a Limits,
     lines: &'a [Line<'a>],
     arguments: &'a [&'a str],
     /// The part that each line is in.
@@ -165,14 +175,14 @@ impl Cutter<'_> {
             let after = (at + 1..end).find(|&i| self.lines[i].depth == depth && self.lines[i].text != "}").unwrap_or(end);
             let stays = self.lines[at..after].iter().any(|line| line.words.iter().any(|word| self.arguments.contains(word)))
                 || self.lines[at + 1..after].iter().any(|line| line.text == "break;" && line.depth == depth + 1) && !self.lines[at].is_loop();
-            let is_long = after - at > MOST;
+            let is_long = after - at > self.limits.most;
             if stays || is_long {
                 self.part(start, at);
                 if is_long {
                     self.region(at + 1, after - 1);
                 }
                 start = after;
-            } else if after - start > MOST {
+            } else if after - start > self.limits.most {
                 self.part(start, at);
                 start = at;
             }
@@ -182,9 +192,104 @@ impl Cutter<'_> {
     }
 
     fn part(&mut self, first: usize, end: usize) {
-        if end - first >= LEAST {
+        if end - first >= self.limits.least {
             self.parts += 1;
             self.of[first..end].fill(Some(self.parts));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wgsl::reflect;
+
+    const BODY: &str = "    let x = (*physics).q[0];
+    var s = x;
+    for (var round = 0u; round < 4u; round++) {
+        let a = s * 2.0;
+        let b = a + 1.0;
+        let below = a < b;
+        if (b < 0.0) {
+            break;
+        }
+        var t = 0.0;
+        if (below) {
+            let inner = a * parameters.a;
+            t = inner + b;
+        }
+        let c = select(t, b, below);
+        s = c + t;
+    }
+    let y = s + 1.0;
+    (*physics).q[0] = y;
+";
+
+    /// Every line is there once, and what several functions mention is loaded where it is needed, and stored where it changes.
+    #[test]
+    fn parts_share_what_they_mention() {
+        let conditions = HashSet::from(["below".to_string()]);
+        let of = |limits| cut_at(&limits, "step", BODY.into(), &["physics"], &conditions);
+        let whole = of(Limits { long: 20, most: 4, least: 2 });
+        assert_eq!((whole.body.as_str(), whole.functions.as_str()), (BODY, ""));
+        let Cut { body, functions } = of(Limits { long: 10, most: 6, least: 2 });
+        let source = format!(
+            "struct Parameters {{ a: f32 }}\nconst parameters = Parameters(2.0);\nstruct Physics {{ q: array<f32, 1> }}\n\
+             fn step(physics: ptr<function, Physics>) {{\n{body}}}\n{functions}"
+        );
+        reflect::parse("step", &source).unwrap_or_else(|error| panic!("{}\n{source}", error.help()));
+        let shared = "array<f32, 6>";
+        assert_eq!(
+            body,
+            format!(
+                "    var shared_numbers: {shared};  // of this function and its parts
+    let between = &shared_numbers;
+    let x = (*physics).q[0];
+    (*between)[4] = x;
+    for (var round = 0u; round < 4u; round++) {{
+        step_part_1(between);
+        if ((*between)[1] < 0.0) {{
+            break;
+        }}
+        step_part_2(between);
+        (*between)[4] = (*between)[3] + (*between)[5];
+    }}
+    let y = (*between)[4] + 1.0;
+    (*physics).q[0] = y;
+"
+            )
+        );
+        assert_eq!(
+            functions,
+            format!(
+                "
+// A part of step.
+fn step_part_1(between: ptr<function, {shared}>) {{
+    let s = (*between)[4];
+    let a = s * 2.0;
+    let b = a + 1.0;
+    let below = a < b;
+    (*between)[0] = a;
+    (*between)[1] = b;
+    (*between)[2] = select(0.0, 1.0, below);
+}}
+
+// A part of step.
+fn step_part_2(between: ptr<function, {shared}>) {{
+    let a = (*between)[0];
+    let b = (*between)[1];
+    let below = ((*between)[2] != 0.0);
+    var t = 0.0;
+    if (below) {{
+        let inner = a * parameters.a;
+        t = inner + b;
+    }}
+    let c = select(t, b, below);
+    (*between)[3] = c;
+    (*between)[5] = t;
+}}
+"
+            )
+        );
     }
 }
