@@ -4,6 +4,7 @@
 use crate::program::plan::Plan;
 use crate::spec::environment::Environment;
 use crate::spec::layout::Layout;
+use crate::wgsl::network::parts::element;
 use crate::wgsl::writer::{Writer, line};
 
 /// `struct LaneWords`, the element of `env_lanes`, and the functions between it and `EnvLane`.
@@ -52,7 +53,7 @@ fn layout(environment: &Environment) -> Layout {
 fn value(layout: &Layout, first: usize) -> String {
     let parts: Vec<String> = match layout {
         Layout::Scalar(kind) => {
-            let word = format!("stored.words[{}].{}", first / 4, ["x", "y", "z", "w"][first % 4]);
+            let word = element("stored.words", first);
             return if *kind == "u32" { word } else { format!("bitcast<{kind}>({word})") };
         }
         Layout::Elements { element, count, stride, .. } => (0..*count).map(|i| value(element, first + i * stride)).collect(),
