@@ -101,7 +101,9 @@ pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Co
     let in_second = plus(first, offset);
     let frictional = pair.condim > 1;
     let end = |centre: Vector<N>, axes: &Matrix<N>, half: f64| plus(centre, times(column(axes, 2), N::constant(half)));
-    let spheres = |x: Vector<N>, y: Vector<N>| vec![between_spheres(x, y, [a.size[0], b.size[0]], frictional, offset)];
+    let both = N::constant(a.size[0] + b.size[0]);
+    let spheres = |x: Vector<N>, y: Vector<N>| vec![between_spheres(x, y, [N::constant(a.size[0]), both], frictional, offset)];
+    let rod = |centre: Vector<N>, axes: &Matrix<N>, half: f64| Rod { centre, half: times(column(axes, 2), N::constant(half)), length: N::constant(half) };
     match (a.kind, b.kind) {
         (Shape::Plane, Shape::Sphere) => vec![on_plane(in_second, &first_axes, second, b.size[0], None, frictional, offset)],
         (Shape::Plane, Shape::Capsule) => [1.0, -1.0]
@@ -119,14 +121,7 @@ pub fn contacts<N: Number>(model: &Model, pose: &Pose<N>, pair: &Pair) -> Vec<Co
             spheres(in_second, plus(second, times(axis, along)))
         }
         (Shape::Capsule, Shape::Capsule) => {
-            let [x, y] = closest(
-                in_second,
-                times(column(&first_axes, 2), N::constant(a.size[1])),
-                a.size[1],
-                second,
-                times(column(&second_axes, 2), N::constant(b.size[1])),
-                b.size[1],
-            );
+            let [x, y] = closest(&rod(in_second, &first_axes, a.size[1]), &rod(second, &second_axes, b.size[1]));
             spheres(x, y)
         }
         _ => unreachable!("models with other pairs are refused"),
@@ -199,8 +194,8 @@ fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
 /// Axes that are nearer than this, m, cross. In single precision, with positions of about 1 m, those that do are found up to 1e-7 m apart.
 const TOUCHING: f64 = 1e-6;
 
-/// Two spheres, both centres relative to the second one's tree.
-fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], frictional: bool, offset: Vector<N>) -> Contact<N> {
+/// Two spheres, both centres relative to the second one's tree. `radii` are that of the first one, and the sum of both.
+fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [N; 2], frictional: bool, offset: Vector<N>) -> Contact<N> {
     let way = minus(b, a);
     let squared = dot(way, way);
     let length = squared.max(N::constant(1e-30)).sqrt();
@@ -211,21 +206,44 @@ fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [f64; 2], frict
     } else {
         way.map(|x| x / length)
     };
-    let distance = length - N::constant(radii[0] + radii[1]);
-    let point = plus(a, times(normal, N::constant(radii[0]) + distance * N::constant(0.5)));
+    let distance = length - radii[1];
+    let point = plus(a, times(normal, radii[0] + distance * N::constant(0.5)));
     Contact { distance, points: [minus(point, offset), point], axes: axes(normal, None, frictional) }
 }
 
-/// The closest points of two segments, given by centre, half the way from end to end, and the length of that.
-fn closest<N: Number>(a: Vector<N>, u: Vector<N>, u_length: f64, b: Vector<N>, v: Vector<N>, v_length: f64) -> [Vector<N>; 2] {
-    let [uu, vv] = [u_length, v_length].map(|length| N::constant(length * length));
-    let (way, uv) = (minus(b, a), dot(u, v));
-    let (ud, vd) = (dot(u, way), dot(v, way));
+/// A segment, m.
+#[derive(Debug, Clone)]
+pub struct Rod<N> {
+    /// Its middle.
+    pub centre: Vector<N>,
+    /// From there to an end.
+    pub half: Vector<N>,
+    /// The length of that; 0 where the segment is a point.
+    pub length: N,
+}
+
+/// The point of contact of two capsules of one tree, with axes `a` and `b`. `radii` are that of the first one, and the sum of both.
+pub fn between_capsules<N: Number>(a: &Rod<N>, b: &Rod<N>, radii: [N; 2], frictional: bool) -> Contact<N> {
+    let [x, y] = closest(a, b);
+    between_spheres(x, y, radii, frictional, null())
+}
+
+/// Axes are parallel where the square of the sine of their angle is less than this: in single precision, it is known to some 3e-7.
+const PARALLEL: f64 = 1e-6;
+/// In place of a point's length, squared, m², so that nothing is divided by 0.
+const LEAST_SQUARE: f64 = 1e-12;
+
+/// The closest points of two segments.
+fn closest<N: Number>(a: &Rod<N>, b: &Rod<N>) -> [Vector<N>; 2] {
+    let squared = |rod: &Rod<N>| (rod.length * rod.length).max(N::constant(LEAST_SQUARE));
+    let [uu, vv] = [squared(a), squared(b)];
+    let (way, uv) = (minus(b.centre, a.centre), dot(a.half, b.half));
+    let (ud, vd) = (dot(a.half, way), dot(b.half, way));
     let determinant = uu * vv - uv * uv;
-    let skew = N::constant(1e-9).less(determinant);
+    let skew = (uu * vv * N::constant(PARALLEL)).less(determinant);
     let free = (vv * ud - uv * vd) / N::select(skew, determinant, N::one());
     let first = N::select(skew, free, N::zero()).clamp([-1.0, 1.0]);
     let second = ((uv * first - vd) / vv).clamp([-1.0, 1.0]);
     let first = ((uv * second + ud) / uu).clamp([-1.0, 1.0]);
-    [plus(a, times(u, first)), plus(b, times(v, second))]
+    [plus(a.centre, times(a.half, first)), plus(b.centre, times(b.half, second))]
 }

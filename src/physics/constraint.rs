@@ -1,33 +1,19 @@
-//! Constraints, and the acceleration under them: the minimum of ½ (a − a₀)' M (a − a₀) + Σ cost(J a − aref), found by Newton's method (MuJoCo's
-//! documentation, "Constraint model").
+//! A constraint: its rows, and what they cost at an acceleration (MuJoCo's documentation, "Constraint model").
 
-use crate::physics::collide::{Contact, Pair, contacts, pairs};
-use crate::physics::dynamics::Smooth;
-use crate::physics::kinematics::Pose;
-use crate::physics::model::{JointKind, Model};
-use crate::physics::number::{Number, split};
+use crate::physics::collide::{Contact, Pair};
+use crate::physics::model::{Joint, Model};
+use crate::physics::number::Number;
 use crate::physics::scales::Scales;
 use crate::physics::solve::Symmetric;
-use crate::physics::spatial::{Force, Vector, cross, dot, minus, plus, times};
+use crate::physics::spatial::{Vector, plus, times};
 
 /// The least number that MuJoCo divides by.
 const LEAST: f64 = 1e-15;
 /// The least friction of contacts that have any, as in MuJoCo.
 const LEAST_FRICTION: f64 = 1e-5;
-/// Most rounds of Newton's method. They end when no constraint begins or ends.
-const MOST_ROUNDS: usize = 100;
-/// Rounds with full steps. Gymnasium's robots were not seen to need more than 7, but full steps may also go back and forth between two states, and then those
-/// that are too long are shortened. With friction loss that is common, so that it is done from the first round on.
-const FULL_STEPS: f64 = 8.0;
-/// A step is too long where the cost rises at its end by more than this part of how it fell at its beginning. At the minimum along the step, that is rounding: 1e-6.
-const LEAST_RISE: f64 = 1e-3;
-/// At the minimum the cost does not fall, or seems to rise by rounding. This takes the place of what it falls by, so that nothing is divided by 0.
-const LEAST_FALL: f64 = 1e-30;
-/// Rows whose state one number holds: it counts to 2^24 exactly.
-const ROWS_OF_MASK: usize = 24;
 
 /// A linear form in the accelerations: degree of freedom and factor.
-type Row<N> = Vec<(usize, N)>;
+pub type Row<N> = Vec<(usize, N)>;
 
 /// A constraint with its rows.
 #[derive(Debug, Clone)]
@@ -44,7 +30,7 @@ enum Kind<N> {
     /// One row: ½ D (a − aref)², linear where the force would be more than `most`.
     Friction { freedom: usize, reference: N, most: f64 },
     /// The normal's row, or those of the friction pyramid: (J₀ ± μ Jₖ) a − aref, each only pushing.
-    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: N, bodies: [usize; 2], contact: Contact<N> },
+    Contact { jacobians: Vec<Row<N>>, offsets: Vec<N>, friction: N, contact: Contact<N> },
 }
 
 /// Row k of a pyramid: the tangent and its sign, or the normal alone.
@@ -60,8 +46,45 @@ impl<N: Number> Constraint<N> {
         (1..jacobians.len()).flat_map(of_tangent).collect()
     }
 
+    /// The limit of a hinge or slide, at position `q` with velocity `v` of its degree of freedom.
+    pub fn limit(model: &Model, joint: &Joint, freedom: usize, q: N, v: N) -> Self {
+        let [low, high] = joint.range;
+        let [below, above] = [q - N::constant(low), N::constant(high) - q];
+        let upper = above.less(below);
+        let sign = N::select(upper, -N::one(), N::one());
+        let position = N::select(upper, above, below) - N::constant(joint.margin);
+        let (d, d1) = impedance(joint.limit_solimp, position);
+        let [spring, damping] = stiffness(joint.limit_solref, d1, model.timestep);
+        let reference = -(N::constant(damping) * (sign * v)) - N::constant(spring) * d * position;
+        let weight = N::one() / regularization(d, N::constant(joint.inverse_weights[0]));
+        Constraint { kind: Kind::Limit { freedom, sign, reference }, weight }.only(position.less(N::zero()))
+    }
+
+    /// The friction loss of degree of freedom `k` of a joint, which has velocity `v`.
+    pub fn friction(model: &Model, joint: &Joint, k: usize, freedom: usize, v: N) -> Self {
+        let (d, d1) = impedance(joint.friction_solimp, N::zero());
+        let [_, damping] = stiffness(joint.friction_solref, d1, model.timestep);
+        let weight = N::one() / regularization(d, N::constant(joint.inverse_weights[k]));
+        Constraint { kind: Kind::Friction { freedom, reference: -(N::constant(damping) * v), most: joint.friction_loss }, weight }
+    }
+
+    /// The constraint, which acts only where a condition holds.
+    pub fn only(self, condition: N::Condition) -> Self {
+        Constraint { weight: N::select(condition, self.weight, N::zero()), ..self }
+    }
+
+    /// Whether it acts.
+    pub fn acts(&self) -> N::Condition {
+        N::zero().less(self.weight)
+    }
+
+    /// Whether it is friction loss, which always acts.
+    pub fn is_friction_loss(&self) -> bool {
+        matches!(self.kind, Kind::Friction { .. })
+    }
+
     /// Number of rows, for the mask: friction loss has three states, which are two bits.
-    fn bits(&self) -> usize {
+    pub fn bits(&self) -> usize {
         match &self.kind {
             Kind::Limit { .. } => 1,
             Kind::Friction { .. } => 2,
@@ -102,230 +125,60 @@ fn regularization<N: Number>(impedance: N, diagonal: N) -> N {
     ((N::one() - impedance) / impedance * diagonal).max(N::constant(LEAST))
 }
 
-/// What does not depend on the state: the pairs of geoms.
+/// What the contacts of a pair have in common.
 #[derive(Debug, Clone)]
-pub struct Constraints {
-    pairs: Vec<Pair>,
+pub struct Law<N> {
+    pair: Pair,
+    /// Stiffness and damping of the reference acceleration.
+    spring: [f64; 2],
+    friction: N,
+    impratio: f64,
 }
 
-impl Constraints {
-    /// Those of a model.
-    pub fn new(model: &Model) -> Self {
-        Constraints { pairs: pairs(model) }
+impl<N: Number> Law<N> {
+    /// Of a pair.
+    pub fn new(model: &Model, scales: &Scales<N>, pair: &Pair) -> Self {
+        let (_, d1) = impedance(pair.solimp, N::zero());
+        let friction = (N::constant(pair.friction) * scales.friction).max(N::constant(LEAST_FRICTION));
+        Law { pair: pair.clone(), spring: stiffness(pair.solref, d1, model.timestep), friction, impratio: model.impratio }
     }
 
-    /// The constraints in a state.
-    pub fn rows<N: Number>(&self, model: &Model, scales: &Scales<N>, pose: &Pose<N>, q: &[N], v: &[N]) -> Vec<Constraint<N>> {
-        let addresses = model.addresses();
-        let mut rows = Vec::new();
-        for (joint, address) in model.joints.iter().zip(&addresses) {
-            for k in (0..joint.kind.freedoms()).filter(|_| joint.friction_loss > 0.0 && !model.without.friction_loss) {
-                let (d, d1) = impedance(joint.friction_solimp, N::zero());
-                let [_, damping] = stiffness(joint.friction_solref, d1, model.timestep);
-                let weight = N::one() / regularization(d, N::constant(joint.inverse_weights[k]));
-                let freedom = address.v + k;
-                rows.push(Constraint { kind: Kind::Friction { freedom, reference: -(N::constant(damping) * v[freedom]), most: joint.friction_loss }, weight });
-            }
-        }
-        for (joint, address) in model.joints.iter().zip(&addresses) {
-            if joint.limited && joint.kind != JointKind::Free && !model.without.limits {
-                N::section(|| format!("Limit of {}", joint.name));
-                let [low, high] = joint.range;
-                let [below, above] = [q[address.q] - N::constant(low), N::constant(high) - q[address.q]];
-                let upper = above.less(below);
-                let sign = N::select(upper, -N::one(), N::one());
-                let position = N::select(upper, above, below) - N::constant(joint.margin);
-                let (d, d1) = impedance(joint.limit_solimp, position);
-                let [spring, damping] = stiffness(joint.limit_solref, d1, model.timestep);
-                let reference = -(N::constant(damping) * (sign * v[address.v])) - N::constant(spring) * d * position;
-                let weight = N::select(position.less(N::zero()), N::one() / regularization(d, N::constant(joint.inverse_weights[0])), N::zero());
-                rows.push(Constraint { kind: Kind::Limit { freedom: address.v, sign, reference }, weight });
-            }
-        }
-        for pair in &self.pairs {
-            N::section(|| format!("Contact of {} and {}", model.geom_label(pair.geoms[0]), model.geom_label(pair.geoms[1])));
-            rows.extend(contacts(model, pose, pair).iter().map(|contact| touching(model, scales, pose, pair, contact, v)));
-        }
-        rows
+    /// Whether a contact at this distance acts.
+    pub fn acts(&self, distance: N) -> N::Condition {
+        (distance - N::constant(self.pair.margin)).less(N::zero())
     }
-}
 
-/// The constraint of a contact.
-fn touching<N: Number>(model: &Model, scales: &Scales<N>, pose: &Pose<N>, pair: &Pair, contact: &Contact<N>, v: &[N]) -> Constraint<N> {
-    let bodies = pair.geoms.map(|g| model.geoms[g].body);
-    let jacobians: Vec<Row<N>> = contact.axes.iter().map(|&axis| jacobian(model, pose, bodies, contact.points, axis)).collect();
-    let position = contact.distance - N::constant(pair.margin);
-    let (d, d1) = impedance(pair.solimp, position);
-    let [spring, damping] = stiffness(pair.solref, d1, model.timestep);
-    let diagonal = N::constant(bodies.iter().map(|&b| model.bodies[b].inverse_weight).sum());
-    let friction = (N::constant(pair.friction) * scales.friction).max(N::constant(LEAST_FRICTION));
-    let regular = if pair.condim > 1 {
-        // All edges of a pyramid have the regularisation of its first one.
-        regularization(d, diagonal * (N::one() + friction * friction)) * (friction * friction * N::constant(2.0 / model.impratio))
-    } else {
-        regularization(d, diagonal)
-    };
-    let rate = |row: &Row<N>| N::constant(damping) * sum(row.iter().map(|&(i, x)| x * v[i]));
-    let mut offsets: Vec<N> = jacobians.iter().map(rate).collect();
-    offsets[0] = offsets[0] + N::constant(spring) * d * position;
-    let weight = N::select(position.less(N::zero()), N::one() / regular, N::zero());
-    Constraint { kind: Kind::Contact { jacobians, offsets, friction, bodies, contact: contact.clone() }, weight }
-}
-
-/// How the degrees of freedom move the second body's point relative to the first body's along `axis`.
-fn jacobian<N: Number>(model: &Model, pose: &Pose<N>, bodies: [usize; 2], points: [Vector<N>; 2], axis: Vector<N>) -> Row<N> {
-    let mut factors: Vec<Option<N>> = vec![None; model.freedoms()];
-    for (side, sign) in [(1, 1.0), (0, -1.0)] {
-        for i in model.chain(model.last_freedom(bodies[side])) {
-            let along = N::constant(sign) * dot(axis, pose.axes[i].at(points[side]));
-            factors[i] = Some(factors[i].map_or(along, |other| other + along));
-        }
+    /// The constraint of a contact that acts, with the sum of its bodies' inverse weights.
+    pub fn constraint(&self, contact: Contact<N>, jacobians: Vec<Row<N>>, inverse_weight: N, v: &[N]) -> Constraint<N> {
+        let position = contact.distance - N::constant(self.pair.margin);
+        let (d, _) = impedance(self.pair.solimp, position);
+        let [spring, damping] = self.spring;
+        let friction = self.friction;
+        let regular = if self.pair.condim > 1 {
+            // All edges of a pyramid have the regularisation of its first one.
+            regularization(d, inverse_weight * (N::one() + friction * friction)) * (friction * friction * N::constant(2.0 / self.impratio))
+        } else {
+            regularization(d, inverse_weight)
+        };
+        let rate = |row: &Row<N>| N::constant(damping) * sum(row.iter().map(|&(i, x)| x * v[i]));
+        let mut offsets: Vec<N> = jacobians.iter().map(rate).collect();
+        offsets[0] = offsets[0] + N::constant(spring) * d * position;
+        Constraint { kind: Kind::Contact { jacobians, offsets, friction, contact }, weight: N::one() / regular }
     }
-    factors.into_iter().enumerate().filter_map(|(i, factor)| factor.filter(|x| !x.is_zero()).map(|x| (i, x))).collect()
 }
 
 /// The inner product.
-fn inner<N: Number>(a: &[N], b: &[N]) -> N {
+pub fn inner<N: Number>(a: &[N], b: &[N]) -> N {
     sum(a.iter().zip(b).map(|(&a, &b)| a * b))
 }
 
-fn sum<N: Number>(terms: impl Iterator<Item = N>) -> N {
+/// The sum.
+pub fn sum<N: Number>(terms: impl Iterator<Item = N>) -> N {
     terms.reduce(|a, b| a + b).unwrap_or(N::zero())
 }
 
-/// What a round of Newton's method finds at an acceleration.
-struct Slope<N> {
-    gradient: Vec<N>,
-    /// For each constraint and row, its curvature: D where the row pushes.
-    curvatures: Vec<Vec<N>>,
-    masks: Vec<N>,
-}
-
-/// The acceleration of least cost.
-pub fn acceleration<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>]) -> Vec<N> {
-    let start = smooth.mass.clone().solve(&smooth.force);
-    if constraints.is_empty() {
-        return start;
-    }
-    let n = start.len();
-    for (i, a) in start.iter().enumerate() {
-        a.named(|| format!("acceleration_{i}"));
-    }
-    let masks = constraints.iter().map(Constraint::bits).sum::<usize>().div_ceil(ROWS_OF_MASK);
-    let mut state = start;
-    // Without friction loss, no constraint acts at first: if none does at the start, that is the minimum.
-    let lossy = constraints.iter().any(|constraint| matches!(constraint.kind, Kind::Friction { .. }));
-    state.extend((0..masks).map(|_| N::constant(if lossy { -1.0 } else { 0.0 })));
-    // The last step, how steeply the cost fell at its beginning, for all of it, and how many rounds there were.
-    state.extend(vec![N::zero(); n]);
-    state.extend([N::one(), N::zero()]);
-    let free_rounds = N::constant(if lossy { -0.5 } else { FULL_STEPS - 0.5 });
-    let lengths = [n, masks, n, 1, 1];
-    let examine = |state: &[N]| {
-        let [a, before, ..] = split(state, lengths);
-        let slope = slope(smooth, constraints, &a, masks);
-        let changes = sum(slope.masks.iter().zip(&before).map(|(&a, &b)| (a - b).abs()));
-        (changes.less(N::constant(0.5)), slope)
-    };
-    let advance = |state: &mut [N], slope: Slope<N>| {
-        let [a, _, last, fall, rounds] = split(state, lengths);
-        let fall = fall[0].max(N::constant(LEAST_FALL));
-        let rise = N::select(free_rounds.less(rounds[0]), -inner(&slope.gradient, &last), N::zero());
-        // Where the cost rises again, the step was too long: back to where a slope that changes evenly would be 0. From there, only another full step can be
-        // the last.
-        let kept = fall / (fall + rise);
-        let back = a.iter().zip(&last).map(|(&a, &step)| a + (N::one() - kept) * step).collect();
-        let shorter = last.iter().map(|&step| kept * step).collect();
-        let mut next = [back, vec![-N::one(); masks], shorter, vec![kept * fall]].concat();
-        N::branch(rise.less(N::constant(LEAST_RISE) * fall), &mut next, |next| {
-            let mut curvature = smooth.mass.clone();
-            for (constraint, of_rows) in constraints.iter().zip(&slope.curvatures) {
-                add_curvature(&mut curvature, constraint, of_rows);
-            }
-            let step = curvature.solve(&slope.gradient);
-            let ahead = a.iter().zip(&step).map(|(&a, &step)| a - step).collect();
-            let fall = inner(&slope.gradient, &step);
-            next.copy_from_slice(&[ahead, slope.masks, step, vec![fall]].concat());
-        });
-        state[..next.len()].copy_from_slice(&next);
-        state[next.len()] = rounds[0] + N::one();
-    };
-    N::repeat(MOST_ROUNDS, &mut state, examine, advance);
-    state.truncate(n);
-    state
-}
-
-fn slope<N: Number>(smooth: &Smooth<N>, constraints: &[Constraint<N>], a: &[N], masks: usize) -> Slope<N> {
-    let n = a.len();
-    let gradient: Vec<N> = smooth.mass.apply(a).iter().zip(&smooth.force).map(|(&inertia, &force)| inertia - force).collect();
-    let mut slope = Slope { gradient, curvatures: Vec::new(), masks: vec![N::zero(); masks] };
-    let mut first = 0;
-    for constraint in constraints {
-        let residuals = residuals(constraint, a);
-        let rows = residuals.len();
-        let mut state = [slope.gradient, vec![N::zero(); rows], slope.masks].concat();
-        N::branch(N::zero().less(constraint.weight), &mut state, |state| {
-            let mut forces = Vec::new();
-            let mut bit = first;
-            for (r, &residual) in residuals.iter().enumerate() {
-                let pushed = push(constraint, r, residual);
-                forces.push(pushed.force);
-                state[n + r] = pushed.curvature;
-                for condition in pushed.states {
-                    let mask = &mut state[n + rows + bit / ROWS_OF_MASK];
-                    *mask = *mask + N::select(condition, N::constant(f64::from(1u32 << (bit % ROWS_OF_MASK))), N::zero());
-                    bit += 1;
-                }
-            }
-            add_forces(&mut state[..n], constraint, &forces);
-        });
-        slope.masks = state.split_off(n + rows);
-        slope.curvatures.push(state.split_off(n));
-        slope.gradient = state;
-        first += constraint.bits();
-    }
-    slope
-}
-
-/// The generalised force of all constraints at an acceleration.
-pub fn forces<N: Number>(constraints: &[Constraint<N>], a: &[N]) -> Vec<N> {
-    let mut forces = vec![N::zero(); a.len()];
-    for constraint in constraints {
-        N::branch(N::zero().less(constraint.weight), &mut forces, |forces| {
-            let of_rows: Vec<N> = residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect();
-            add_forces(forces, constraint, &of_rows);
-        });
-    }
-    forces
-}
-
-/// The force of all contacts on a body at an acceleration, about a point relative to the body's tree (MuJoCo's `cfrc_ext`, if the point is the tree's centre of
-/// mass).
-pub fn contact_force<N: Number>(constraints: &[Constraint<N>], a: &[N], body: usize, about: Vector<N>) -> Force<N> {
-    let mut state = [N::zero(); 6];
-    for constraint in constraints {
-        let Kind::Contact { jacobians, friction, bodies, contact, .. } = &constraint.kind else { continue };
-        let Some(side) = bodies.iter().position(|&other| other == body) else { continue };
-        N::branch(N::zero().less(constraint.weight), &mut state, |state| {
-            let of_rows: Vec<N> = residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect();
-            let mut force = times(contact.axes[0], sum(of_rows.iter().copied()));
-            for k in 1..jacobians.len() {
-                let along = *friction * sum(of_tangent(jacobians, &of_rows, k).into_iter().map(signed));
-                force = plus(force, times(contact.axes[k], along));
-            }
-            let force = if side == 0 { force.map(|x| -x) } else { force };
-            let torque = cross(minus(contact.points[side], about), force);
-            for (total, part) in state.iter_mut().zip(torque.into_iter().chain(force)) {
-                *total = *total + part;
-            }
-        });
-    }
-    let [x, y, z, force @ ..] = state;
-    Force { torque: [x, y, z], force }
-}
-
 /// J a − aref of each row.
-fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
+pub fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
     match &constraint.kind {
         Kind::Limit { freedom, sign, reference } => vec![*sign * a[*freedom] - *reference],
         Kind::Friction { freedom, reference, .. } => vec![a[*freedom] - *reference],
@@ -339,13 +192,17 @@ fn residuals<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
 }
 
 /// Slope and curvature of a row's cost, and the conditions that say which piece of the cost that is.
-struct Pushed<N: Number> {
-    force: N,
-    curvature: N,
-    states: Vec<N::Condition>,
+pub struct Pushed<N: Number> {
+    /// The slope: the negative of the force.
+    pub force: N,
+    /// D where the row pushes.
+    pub curvature: N,
+    /// The conditions.
+    pub states: Vec<N::Condition>,
 }
 
-fn push<N: Number>(constraint: &Constraint<N>, row: usize, residual: N) -> Pushed<N> {
+/// What row `row` costs where J a − aref is `residual`.
+pub fn push<N: Number>(constraint: &Constraint<N>, row: usize, residual: N) -> Pushed<N> {
     let weight = constraint.weight;
     let one_sided = |weight: N| {
         let pushes = residual.less(N::zero());
@@ -375,8 +232,25 @@ fn signed<N: Number>((sign, value): (f64, N)) -> N {
     N::constant(sign) * value
 }
 
+/// The forces of the rows at an acceleration.
+pub fn forces<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
+    residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect()
+}
+
+/// The force of a contact on its second geom at an acceleration.
+pub fn contact_force<'a, N: Number>(constraint: &'a Constraint<N>, a: &[N]) -> Option<(&'a Contact<N>, Vector<N>)> {
+    let Kind::Contact { jacobians, friction, contact, .. } = &constraint.kind else { return None };
+    let of_rows = forces(constraint, a);
+    let mut force = times(contact.axes[0], sum(of_rows.iter().copied()));
+    for k in 1..jacobians.len() {
+        let along = *friction * sum(of_tangent(jacobians, &of_rows, k).into_iter().map(signed));
+        force = plus(force, times(contact.axes[k], along));
+    }
+    Some((contact, force))
+}
+
 /// Adds J' force.
-fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces: &[N]) {
+pub fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces: &[N]) {
     match &constraint.kind {
         Kind::Limit { freedom, sign, .. } => gradient[*freedom] = gradient[*freedom] + *sign * forces[0],
         Kind::Friction { freedom, .. } => gradient[*freedom] = gradient[*freedom] + forces[0],
@@ -391,7 +265,7 @@ fn add_forces<N: Number>(gradient: &mut [N], constraint: &Constraint<N>, forces:
 }
 
 /// Adds J' D J of the rows that push.
-fn add_curvature<N: Number>(matrix: &mut Symmetric<N>, constraint: &Constraint<N>, curvatures: &[N]) {
+pub fn add_curvature<N: Number>(matrix: &mut Symmetric<N>, constraint: &Constraint<N>, curvatures: &[N]) {
     match &constraint.kind {
         Kind::Limit { freedom, .. } | Kind::Friction { freedom, .. } => matrix.add(*freedom, *freedom, curvatures[0]),
         Kind::Contact { jacobians, friction, .. } => {

@@ -1,10 +1,11 @@
 //! The step: forward dynamics and its integration.
 
-use crate::physics::constraint::{self, Constraints};
 use crate::physics::dynamics::Smooth;
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Integrator, JointKind, Model};
+use crate::physics::newton;
 use crate::physics::number::{Number, split};
+use crate::physics::rows::Constraints;
 use crate::physics::scales::Scales;
 use crate::physics::sense::{self, Computed, Sensor};
 use crate::physics::solve::Symmetric;
@@ -51,7 +52,7 @@ impl<'a> Stepper<'a> {
         N::section(|| "Constraints".into());
         let constraints = self.constraints.rows(self.model, scales, &pose, q, v);
         N::section(|| "Acceleration".into());
-        let acceleration = constraint::acceleration(&smooth, &constraints);
+        let acceleration = newton::acceleration(&smooth, &constraints);
         N::section(|| "Sensors".into());
         let computed = Computed { pose: &pose, constraints: &constraints, v, actuation: &smooth.actuation, acceleration: &acceleration, mass: scales.mass };
         let sensed = sense::read(self.model, &self.sensors, &computed);

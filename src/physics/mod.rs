@@ -6,14 +6,17 @@
 
 pub mod collide;
 pub mod constraint;
+pub mod crowd;
 pub mod describe;
 pub mod dynamics;
 pub mod integrate;
 pub mod kinematics;
 pub mod model;
+pub mod newton;
 pub mod number;
 pub mod parts;
 pub mod print;
+pub mod rows;
 pub mod scales;
 pub mod sense;
 pub mod solve;

@@ -24,6 +24,10 @@ pub trait Number: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Sel
     fn max(self, other: Self) -> Self;
     /// The smaller of two.
     fn min(self, other: Self) -> Self;
+    /// Position of the highest bit of an integer from 1 to 2^24 − 1, counted from 0.
+    fn highest_bit(self) -> Self;
+    /// 2 to the power of an integer from 0 to 23.
+    fn power_of_two(self) -> Self;
     /// Whether `self < other`.
     fn less(self, other: Self) -> Self::Condition;
     /// `yes` where `condition` holds, else `no`.
@@ -55,6 +59,42 @@ pub trait Number: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Sel
         state.truncate(n);
     }
 
+    /// The conditions that hold, as bits of as few numbers as hold them, for [`Number::each`]. The first condition is the highest bit.
+    fn marks(conditions: &[Self::Condition]) -> Vec<Self> {
+        let bit = |i: usize, condition: Self::Condition| Self::select(condition, Self::constant(f64::from(1u32 << (BITS - 1 - i))), Self::zero());
+        let mark = |conditions: &[Self::Condition]| conditions.iter().enumerate().map(|(i, &condition)| bit(i, condition)).fold(Self::zero(), Self::add);
+        conditions.chunks(BITS).map(mark).collect()
+    }
+
+    /// Runs `body`, which changes `state` and knows the index, for each of `count` conditions that holds, in order. A program has `body` once.
+    fn each(count: usize, marks: &[Self], state: &mut [Self], mut body: impl FnMut(&mut [Self], Self)) {
+        let n = state.len();
+        let starts: Vec<Self> = (0..marks.len()).map(|w| Self::constant((w * BITS) as f64)).collect();
+        let half = Self::constant(0.5);
+        let mut all = [&*state, marks].concat();
+        let examine = |all: &[Self]| (all[n..].iter().fold(Self::zero(), |a, &b| a + b).less(half), ());
+        let advance = |all: &mut [Self], ()| {
+            let left = all[n..].to_vec();
+            // The first mark that is not 0.
+            let (mut start, mut mark) = (Self::zero(), Self::zero());
+            for (&other_start, &other) in starts.iter().zip(&left).rev() {
+                let counts = half.less(other);
+                (start, mark) = (Self::select(counts, other_start, start), Self::select(counts, other, mark));
+            }
+            let bit = mark.highest_bit();
+            let rest = mark - bit.power_of_two();
+            for ((entry, &other), &other_start) in all[n..].iter_mut().zip(&left).zip(&starts) {
+                *entry = Self::select((start - other_start).abs().less(half), rest, other);
+            }
+            body(&mut all[..n], start + Self::constant((BITS - 1) as f64) - bit);
+        };
+        Self::repeat(count, &mut all, examine, advance);
+        state.copy_from_slice(&all[..n]);
+    }
+
+    /// The entry of a list at an index, which is an integer.
+    fn entry(list: &[Self], index: Self) -> Self;
+
     /// 0.
     fn zero() -> Self {
         Self::constant(0.0)
@@ -70,6 +110,9 @@ pub trait Number: 'static + Copy + Debug + Add<Output = Self> + Sub<Output = Sel
         self.max(Self::constant(low)).min(Self::constant(high))
     }
 }
+
+/// Bits of a number that holds conditions: it counts to 2^24 exactly.
+pub const BITS: usize = 24;
 
 /// The parts of a list, by their lengths.
 pub fn split<N: Copy, const COUNT: usize>(all: &[N], lengths: [usize; COUNT]) -> [Vec<N>; COUNT] {
@@ -115,6 +158,18 @@ impl Number for f64 {
         self.min(other)
     }
 
+    fn highest_bit(self) -> Self {
+        f64::from((self as u32).ilog2())
+    }
+
+    fn power_of_two(self) -> Self {
+        self.exp2()
+    }
+
+    fn entry(list: &[Self], index: Self) -> Self {
+        list[index as usize]
+    }
+
     fn less(self, other: Self) -> bool {
         self < other
     }
@@ -137,5 +192,25 @@ impl Number for f64 {
             }
             advance(state, found);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_condition_that_holds_is_visited_in_order() {
+        let expected: Vec<usize> = vec![0, 5, 22, 23, 24, 47, 48, 60];
+        let conditions: Vec<bool> = (0..61).map(|i| expected.contains(&i)).collect();
+        let mut visited = Vec::new();
+        let mut sum = [0.0];
+        f64::each(conditions.len(), &f64::marks(&conditions), &mut sum, |sum, index| {
+            visited.push(index as usize);
+            sum[0] += index;
+        });
+        assert_eq!(visited, expected);
+        assert_eq!(sum, [expected.iter().sum::<usize>() as f64]);
+        f64::each(3, &f64::marks(&[false; 3]), &mut sum, |_, _| panic!("no condition holds"));
     }
 }

@@ -34,7 +34,7 @@ pub fn body(trace: &Trace, outputs: &[(String, Traced)]) -> (String, HashSet<Str
 fn operands(operation: Operation) -> impl Iterator<Item = usize> {
     let found = match operation {
         Operation::Input(_) | Operation::Read(..) => [None; 3],
-        Operation::Unary(_, a) => [of_number(a), None, None],
+        Operation::Unary(_, a) | Operation::Bit(_, a) => [of_number(a), None, None],
         Operation::Binary(_, a, b) => [of_number(a), of_number(b), None],
         Operation::Select(condition, a, b) => [of_condition(condition), of_number(a), of_number(b)],
     };
@@ -53,6 +53,17 @@ fn of_number(number: Traced) -> Option<usize> {
         Traced::Constant(_) => None,
         Traced::Value(value) => Some(value),
     }
+}
+
+/// The bit of a list, 32 in a word, at an index.
+fn bit(words: &[u32], index: &str) -> String {
+    let integer = format!("u32({index})");
+    let mut word = format!("{}u", words[words.len() - 1]);
+    for (w, other) in words.iter().enumerate().rev().skip(1) {
+        word = format!("select({word}, {other}u, {integer} < {}u)", 32 * (w + 1));
+    }
+    let place = if words.len() > 1 { format!("({integer} & 31u)") } else { integer };
+    format!("f32(({word} >> {place}) & 1u)")
 }
 
 /// What the outputs depend on.
@@ -345,6 +356,8 @@ impl Printer<'_> {
             Operation::Unary(Unary::Negate, a) => (format!("-{}", self.number(a, Binding::Primary)), Binding::Unary),
             Operation::Unary(function, a) => {
                 let function = match function {
+                    Unary::HighestBit => return (format!("f32(firstLeadingBit(u32({})))", any(a)), Binding::Primary),
+                    Unary::PowerOfTwo => return (format!("f32(1u << u32({}))", any(a)), Binding::Primary),
                     Unary::Sin => "precise_sin",
                     Unary::Cos => "precise_cos",
                     Unary::Sqrt => "sqrt",
@@ -366,6 +379,7 @@ impl Printer<'_> {
                 (format!("{} {sign} {}", self.number(a, left), self.number(b, right)), binding)
             }
             Operation::Select(condition, yes, no) => (format!("select({}, {}, {})", any(no), any(yes), self.condition(condition)), Binding::Primary),
+            Operation::Bit(list, index) => (bit(&self.trace.bits[list], &any(index)), Binding::Primary),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Sensors: what a forward computation leaves to be read, as MuJoCo's `mjData` does.
 
-use crate::physics::constraint::{self, Constraint};
 use crate::physics::dynamics::{inertia, velocities};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, identifier};
 use crate::physics::number::Number;
-use crate::physics::spatial::{Inertia, Vector, minus, null, plus, times};
+use crate::physics::rows::Rows;
+use crate::physics::spatial::{Force, Inertia, Vector, minus, null, plus, times};
 use std::cell::LazyCell;
 use std::collections::HashMap;
 
@@ -90,6 +90,14 @@ impl Sensor {
         }
     }
 
+    /// The body whose contacts it is about.
+    fn touched(self) -> Option<usize> {
+        match self {
+            Sensor::ContactForce(b) | Sensor::ContactTorque(b) => Some(b),
+            _ => None,
+        }
+    }
+
     /// Whether it depends on accelerations or controls.
     pub fn is_of_forces(self) -> bool {
         matches!(self, Sensor::ContactForce(_) | Sensor::ContactTorque(_) | Sensor::ConstraintForce(_) | Sensor::ActuatorForce(_))
@@ -101,7 +109,7 @@ pub struct Computed<'a, N: Number> {
     /// The pose.
     pub pose: &'a Pose<N>,
     /// The constraints.
-    pub constraints: &'a [Constraint<N>],
+    pub constraints: &'a Rows<N>,
     /// Velocities.
     pub v: &'a [N],
     /// The generalised forces of actuators.
@@ -139,11 +147,14 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
         Frame::Site(s) => (model.sites[s].body, pose.point(model.sites[s].body, model.sites[s].position)),
     };
     // Several sensors read parts of these, which are long.
-    let mut contact_forces = HashMap::new();
-    let mut contact_force = |b: usize| {
-        *contact_forces.entry(b).or_insert_with(|| constraint::contact_force(computed.constraints, computed.acceleration, b, centre(model, pose, b)))
-    };
-    let forces = LazyCell::new(|| constraint::forces(computed.constraints, computed.acceleration));
+    let contact_forces: LazyCell<HashMap<usize, Force<N>>, _> = LazyCell::new(|| {
+        let mut bodies: Vec<usize> = sensors.iter().filter_map(|sensor| sensor.touched()).collect();
+        bodies.sort_unstable();
+        bodies.dedup();
+        let about: Vec<_> = bodies.iter().map(|&b| (b, centre(model, pose, b))).collect();
+        bodies.into_iter().zip(computed.constraints.contact_forces(computed.acceleration, &about)).collect()
+    });
+    let forces = LazyCell::new(|| computed.constraints.forces(computed.acceleration));
     let mut found = Vec::new();
     for &sensor in sensors {
         match sensor {
@@ -175,8 +186,8 @@ pub fn read<N: Number>(model: &Model, sensors: &[Sensor], computed: &Computed<N>
                 found.extend(velocity.at(centre(model, pose, b)));
             }
             Sensor::SubtreeCentre(b) => found.extend(plus(pose.origins[b], centre_from(model, pose, b))),
-            Sensor::ContactForce(b) => found.extend(contact_force(b).force),
-            Sensor::ContactTorque(b) => found.extend(contact_force(b).torque),
+            Sensor::ContactForce(b) => found.extend(contact_forces[&b].force),
+            Sensor::ContactTorque(b) => found.extend(contact_forces[&b].torque),
             Sensor::ConstraintForce(j) => found.push(forces[model.addresses()[j].v]),
             Sensor::ActuatorForce(j) => found.push(computed.actuation[model.addresses()[j].v]),
         }

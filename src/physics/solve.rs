@@ -19,6 +19,11 @@ impl<N: Number> Symmetric<N> {
         self.rows[i.max(j)][i.min(j)]
     }
 
+    /// Replaces an entry, and its mirror image.
+    pub fn set(&mut self, i: usize, j: usize, value: N) {
+        self.rows[i.max(j)][i.min(j)] = Some(value);
+    }
+
     /// Adds to an entry, and to its mirror image.
     pub fn add(&mut self, i: usize, j: usize, value: N) {
         if value.is_zero() {

@@ -2,7 +2,7 @@
 //!
 //! Constants fold, what was computed before in a block or around it is found again, and zeros and ones vanish: a planar model becomes planar code by itself.
 
-use crate::physics::number::Number;
+use crate::physics::number::{BITS, Number};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -39,6 +39,10 @@ pub enum Unary {
     Sqrt,
     /// |x|.
     Abs,
+    /// Position of an integer's highest bit.
+    HighestBit,
+    /// 2 to the power of an integer.
+    PowerOfTwo,
 }
 
 /// A function of two numbers.
@@ -73,6 +77,8 @@ pub enum Operation {
     Select(Condition, Traced, Traced),
     /// A variable; the second number tells its values at different times apart.
     Read(usize, usize),
+    /// The bit, 0 or 1, of a list of bits at an index.
+    Bit(usize, Traced),
 }
 
 /// A value of the trace.
@@ -125,6 +131,8 @@ pub struct Trace {
     pub variables: usize,
     /// Texts that inputs stand for.
     pub inputs: Vec<String>,
+    /// Lists of bits, 32 in a word, the first one the lowest.
+    pub bits: Vec<Vec<u32>>,
     /// Titles of sections.
     pub sections: Vec<String>,
     /// The block that is being recorded.
@@ -144,6 +152,7 @@ impl Default for Trace {
             blocks: vec![Block::default()],
             variables: 0,
             inputs: Vec::new(),
+            bits: Vec::new(),
             sections: vec![String::new()],
             current: 0,
             known: HashMap::new(),
@@ -162,6 +171,18 @@ fn with<T>(change: impl FnOnce(&mut Trace) -> T) -> T {
     TRACE.with_borrow_mut(change)
 }
 
+/// Entries of a list that are selected one by one, though they are integers.
+const MOST_SELECTED: usize = 4;
+
+/// The integers that a list is made of, if it is.
+fn integers(list: &[Traced]) -> Option<Vec<u32>> {
+    let integer = |entry: &Traced| match *entry {
+        Traced::Constant(value) => (0..1u32 << BITS).contains(&(value as u32)).then_some(value as u32).filter(|&integer| f64::from(integer) == value),
+        Traced::Value(_) => None,
+    };
+    list.iter().map(integer).collect()
+}
+
 impl Trace {
     fn value(&mut self, operation: Operation) -> usize {
         if let Some(&known) = self.known.get(&operation) {
@@ -175,6 +196,14 @@ impl Trace {
 
     fn number(&mut self, operation: Operation) -> Traced {
         Traced::Value(self.value(operation))
+    }
+
+    fn bit(&mut self, words: Vec<u32>, index: Traced) -> Traced {
+        let list = self.bits.iter().position(|other| *other == words).unwrap_or(self.bits.len());
+        if list == self.bits.len() {
+            self.bits.push(words);
+        }
+        self.number(Operation::Bit(list, index))
     }
 
     fn state(&mut self, statement: Statement) {
@@ -418,6 +447,32 @@ impl Number for Traced {
 
     fn min(self, other: Self) -> Self {
         with(|trace| trace.of_two(Binary::Min, self, other, f64::min))
+    }
+
+    fn highest_bit(self) -> Self {
+        with(|trace| trace.of_one(Unary::HighestBit, self, f64::highest_bit))
+    }
+
+    fn power_of_two(self) -> Self {
+        with(|trace| trace.of_one(Unary::PowerOfTwo, self, f64::power_of_two))
+    }
+
+    /// By bits where entries are many and small integers, else by selecting among them: arrays that are indexed by what a program computes would be in memory.
+    fn entry(list: &[Self], index: Self) -> Self {
+        if let Traced::Constant(index) = index {
+            return list[index as usize];
+        }
+        let changes: Vec<usize> = (1..list.len()).filter(|&i| list[i] != list[i - 1]).collect();
+        if let Some(integers) = integers(list).filter(|_| changes.len() > MOST_SELECTED) {
+            let planes = (0..BITS).filter(|plane| integers.iter().any(|integer| integer >> plane & 1 == 1));
+            let plane = |plane: usize| {
+                let words = integers.chunks(32).map(|chunk| chunk.iter().enumerate().map(|(i, integer)| (integer >> plane & 1) << i).sum()).collect();
+                Self::constant(f64::from(1u32 << plane)) * with(|trace| trace.bit(words, index))
+            };
+            return planes.map(plane).fold(Self::zero(), Self::add);
+        }
+        let select = |last: Self, &i: &usize| Self::select(index.less(Self::constant(i as f64 - 0.5)), list[i - 1], last);
+        changes.iter().rev().fold(list[list.len() - 1], select)
     }
 
     fn less(self, other: Self) -> Condition {

@@ -259,6 +259,18 @@ impl Number for Sampled {
         -(-self).max(-other)
     }
 
+    fn highest_bit(self) -> Self {
+        Self::exact(self.value.highest_bit())
+    }
+
+    fn power_of_two(self) -> Self {
+        Self::exact(self.value.power_of_two())
+    }
+
+    fn entry(list: &[Self], index: Self) -> Self {
+        list[index.value as usize]
+    }
+
     fn less(self, other: Self) -> bool {
         DECISIONS.with_borrow_mut(|decisions| decisions.decide(self.certainly_less(other), self.value < other.value))
     }

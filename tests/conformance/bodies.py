@@ -28,6 +28,8 @@ TASKS = {
     "ant": "Ant-v5",
     "humanoid": "Humanoid-v5",
 }
+# In `robots`. The seed of each is its place, after the tasks.
+ROBOTS = ["arm", "dog", "zoo", "crab"]
 FREE, BALL, SLIDE, HINGE = range(4)
 
 
@@ -238,8 +240,8 @@ def main():
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "bodies")
     options = parser.parse_args()
     options.out.mkdir(exist_ok=True, parents=True)
-    robots = sorted(path for path in (Path(__file__).parent / "robots").glob("*.xml") if not path.stem.endswith("_defaults"))
-    for seed, (stem, task) in enumerate(list(TASKS.items()) + [(path.stem, path) for path in robots]):
+    robots = [(stem, Path(__file__).parent / "robots" / f"{stem}.xml") for stem in ROBOTS]
+    for seed, (stem, task) in enumerate(list(TASKS.items()) + robots):
         recorded = record(task, options.states, seed)
         steps = ",\n".join(json.dumps(step, separators=(",", ":")) for step in recorded.pop("steps"))
         head = json.dumps(recorded, separators=(",", ":"))

@@ -1,4 +1,4 @@
-//! Gymnasium's robots on the device, against what MuJoCo and Gymnasium recorded (`tests/conformance/bodies.py`), and within bounds on single precision's errors.
+//! Gymnasium's robots on the device, and some of ours, against what MuJoCo and Gymnasium recorded (`tests/conformance/bodies.py`), and within bounds on single precision's errors.
 
 use crate::environment::{Stepped, step_with, with_agents};
 use crate::harness::{plan, profile, split};
@@ -13,6 +13,7 @@ use ppo_gpu::program::schedule::{self, Program};
 use ppo_gpu::reference::sampled::{Paths, Sampled, paths};
 use ppo_gpu::spec::environment::Environment;
 use serde::Deserialize;
+use std::path::{Path, PathBuf};
 
 const ROBOTS: [(&str, &str); 9] = [
     ("InvertedPendulum-v5", "inverted_pendulum"),
@@ -25,6 +26,8 @@ const ROBOTS: [(&str, &str); 9] = [
     ("Ant-v5", "ant"),
     ("Humanoid-v5", "humanoid"),
 ];
+/// Of `tests/conformance/robots`.
+const OWN_ROBOTS: [&str; 4] = ["arm", "dog", "zoo", "crab"];
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -39,8 +42,11 @@ struct Step {
     control: Vec<f64>,
     next_q: Vec<f64>,
     next_v: Vec<f64>,
+    #[serde(default)]
     observation: Vec<f64>,
+    #[serde(default)]
     reward: f64,
+    #[serde(default)]
     terminated: bool,
 }
 
@@ -52,7 +58,39 @@ fn recorded(name: &str) -> Recorded {
 }
 
 fn model(name: &str) -> Model {
-    compile::model(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("shaders/robots/{name}.xml"))).expect("a robot")
+    compile::model(&xml(name)).expect("a robot")
+}
+
+fn xml(name: &str) -> PathBuf {
+    let folder = if OWN_ROBOTS.contains(&name) { "tests/conformance/robots" } else { "shaders/robots" };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.xml"))
+}
+
+/// An environment that takes `frame_skip` steps of a robot of ours, and has the contact forces of its bodies sensed.
+fn own_plan(name: &str, frame_skip: usize, count: usize) -> Plan {
+    let model = model(name);
+    let ranges: Vec<[f64; 2]> = model.actuators.iter().map(|actuator| actuator.control_range.unwrap_or([-1.0, 1.0])).collect();
+    let bounds = |i: usize| ranges.iter().map(|range| format!("{:?}f", range[i] as f32)).collect::<Vec<_>>().join(", ");
+    let forces: Vec<String> = Sensor::all(&model).into_iter().map(|(name, _)| name).filter(|name| name.ends_with("_contact_force")).collect();
+    let text = format!(
+        "//! import rng\n//! import mjcf {}\n\
+        const OBSERVATION: u32 = 1u;\nconst ACTION_LOW = array({});\nconst ACTION_HIGH = array({});\nconst TIME_LIMIT: u32 = 10u;\n\
+        struct EnvState {{ physics: Physics }}\n\
+        fn env_reset(rng: ptr<function, Rng>) -> EnvState {{ return EnvState(physics_start()); }}\n\
+        fn env_step(state: ptr<function, EnvState>, action: array<f32, {}>, rng: ptr<function, Rng>) -> Outcome {{\n    \
+        var physics = (*state).physics;\n    for (var i = 0u; i < {frame_skip}u; i++) {{ physics_step(&physics, action); }}\n    \
+        (*state).physics = physics;\n    return Outcome(0.0, false);\n}}\n\
+        fn env_observe(state: EnvState) -> array<f32, OBSERVATION> {{\n    var sum = vec3(0.0);\n{}    return array(sum.x);\n}}\n",
+        xml(name).display(),
+        bounds(0),
+        bounds(1),
+        ranges.len(),
+        forces.iter().map(|force| format!("    sum += state.physics.{force};\n")).collect::<String>(),
+    );
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join(format!("{name}.wgsl"));
+    std::fs::write(&path, text).expect("a file");
+    plan_for(&path.display().to_string(), count)
 }
 
 /// An environment step of `plan` from each state.
@@ -112,17 +150,17 @@ const PERCENTILE: [f64; 4] = [2e-6, 1e-4, 1e-4, 1e-4];
 /// Words of the environment's state, by their place.
 type Bounded = Vec<(usize, Sampled)>;
 
-/// What an environment step of `env` makes of positions, velocities and what is sensed, in each way in which rounding may decide comparisons: 16 of them, at most.
-fn bounds<'a>(env: &str, plan: &Plan, recorded: &Recorded, steps: impl IntoIterator<Item = &'a Step>) -> Vec<Paths<Bounded>> {
-    let (_, name) = ROBOTS.into_iter().find(|(known, _)| *known == env).expect("a robot");
+/// What an environment step of the robot `name` makes of positions, velocities and what is sensed, in each way in which rounding may decide comparisons: 16 of
+/// them, at most.
+fn bounds<'a>(name: &str, plan: &Plan, recorded: &Recorded, steps: impl IntoIterator<Item = &'a Step>) -> Vec<Paths<Bounded>> {
     let model = model(name);
     let state = plan.environment.source.split("struct Physics {").nth(1).expect("the robot's state").split('}').next().expect("its end");
     let sensors: Vec<Sensor> = Sensor::all(&model).into_iter().filter(|(name, _)| state.contains(&format!(" {name}: "))).map(|(_, sensor)| sensor).collect();
     let stepper = Stepper::new(&model, sensors.clone());
     // These environments measure the way from 0, and add it to the place before.
-    let from_zero = match env {
-        "Ant-v5" | "Humanoid-v5" => 2,
-        "Swimmer-v5" | "HalfCheetah-v5" | "Hopper-v5" | "Walker2d-v5" => 1,
+    let from_zero = match name {
+        "ant" | "humanoid" => 2,
+        "swimmer" | "half_cheetah" | "hopper" | "walker2d" => 1,
         _ => 0,
     };
     let given = |numbers: &[f64]| numbers.iter().map(|&x| Sampled::from_f32(x as f32)).collect::<Vec<_>>();
@@ -170,16 +208,16 @@ fn most(shares: &[f64]) -> f64 {
 const LOOSEST: f64 = 100.0;
 
 /// Whether every word is as near to the reference as its bound says, in all states but a few whose comparisons rounding decides.
-fn stay_within_bounds(env: &str, plan: &Plan, recorded: &Recorded, found: &[Stepped]) {
+fn stay_within_bounds(name: &str, plan: &Plan, recorded: &Recorded, found: &[Stepped]) {
     // A step of Ant takes long, and one of Humanoid longer.
-    let stride = match env {
-        "Ant-v5" => 4,
-        "Humanoid-v5" => 20,
+    let stride = match name {
+        "ant" | "crab" => 4,
+        "humanoid" => 20,
         _ => 1,
     };
     let (mut comparisons, mut undecided, mut states, mut undecided_states, mut skipped) = (0, 0, 0, 0, 0);
     let mut all = Vec::new();
-    let bounds = bounds(env, plan, recorded, recorded.steps.iter().step_by(stride));
+    let bounds = bounds(name, plan, recorded, recorded.steps.iter().step_by(stride));
     for (paths, found) in bounds.iter().zip(found.iter().step_by(stride)) {
         (comparisons, undecided) = (comparisons + paths.comparisons, undecided + paths.undecided);
         (states, undecided_states) = (states + 1, undecided_states + usize::from(paths.undecided > 0));
@@ -188,18 +226,18 @@ fn stay_within_bounds(env: &str, plan: &Plan, recorded: &Recorded, found: &[Step
             continue;
         };
         let words = || paths.results[0].iter().map(|&(place, word)| (found.state[place], word.value, word.bound)).collect::<Vec<_>>();
-        assert!(most(&shares) <= 1.0, "{env}, state {}, {} paths; found, expected, bound: {:?}", (states - 1) * stride, paths.results.len(), words());
+        assert!(most(&shares) <= 1.0, "{name}, state {}, {} paths; found, expected, bound: {:?}", (states - 1) * stride, paths.results.len(), words());
         all.extend(shares.into_iter().filter(|share| *share > 0.0));
     }
     all.sort_by(f64::total_cmp);
     let (median, largest) = (at(&all, 0.5), at(&all, 1.0));
-    println!("{env}: errors are {median:.3} of their bounds in the median, {largest:.3} at most");
-    println!("{env}: rounding may decide {undecided} of {comparisons} comparisons, in {undecided_states} of {states} states, of which {skipped} are skipped");
-    assert!(largest * LOOSEST > 1.0, "{env}: no error came nearer to its bound than {largest} of it");
-    assert!(undecided * 50 < comparisons, "{env}: rounding may decide {undecided} of {comparisons} comparisons");
+    println!("{name}: errors are {median:.3} of their bounds in the median, {largest:.3} at most");
+    println!("{name}: rounding may decide {undecided} of {comparisons} comparisons, in {undecided_states} of {states} states, of which {skipped} are skipped");
+    assert!(largest * LOOSEST > 1.0, "{name}: no error came nearer to its bound than {largest} of it");
+    assert!(undecided * 50 < comparisons, "{name}: rounding may decide {undecided} of {comparisons} comparisons");
     // In 5 of 100 recorded states of Hopper (8 % of more) axes of its capsules cross: whether they are within a micrometre is more than the bound can tell.
-    let allowed = if env == "Hopper-v5" { 0.1 } else { 0.02 };
-    assert!(skipped as f64 <= allowed * states as f64, "{env}: {skipped} of {states} states are skipped");
+    let allowed = if name == "hopper" { 0.1 } else { 0.02 };
+    assert!(skipped as f64 <= allowed * states as f64, "{name}: {skipped} of {states} states are skipped");
 }
 
 #[test]
@@ -209,12 +247,22 @@ fn robots_follow_mujoco_and_gymnasium() {
         let steps = &recorded.steps;
         let plan = plan_for(env, steps.len());
         let found = stepped(&plan, steps);
-        stay_within_bounds(env, &plan, &recorded, &found);
+        stay_within_bounds(name, &plan, &recorded, &found);
         let errors = errors(env, steps, &found);
         for ((what, errors), allowed) in ["positions", "velocities", "observations", "rewards"].iter().zip(&errors).zip(PERCENTILE) {
             println!("{env}, {what}: median {:.1e}, 99 % {:.1e}, most {:.1e}", at(errors, 0.5), at(errors, 0.99), at(errors, 1.0));
             assert!(at(errors, 0.99) <= allowed, "{env}: {what} are off by {:e}", at(errors, 0.99));
         }
+    }
+}
+
+/// What Gymnasium's robots lack: friction loss, servos, boxes, trees of their own, and many pairs of geoms with friction.
+#[test]
+fn robots_of_ours_stay_within_bounds() {
+    for name in OWN_ROBOTS {
+        let recorded = recorded(name);
+        let plan = own_plan(name, recorded.frame_skip, recorded.steps.len());
+        stay_within_bounds(name, &plan, &recorded, &stepped(&plan, &recorded.steps));
     }
 }
 
@@ -245,7 +293,7 @@ fn small_mistakes_in_constants_are_found() {
     let env = "InvertedPendulum-v5";
     let recorded = recorded("inverted_pendulum");
     let right = plan_for(env, recorded.steps.len());
-    let bounds = bounds(env, &right, &recorded, &recorded.steps);
+    let bounds = bounds("inverted_pendulum", &right, &recorded, &recorded.steps);
     let source = &right.environment.source;
     let start = source.find("fn physics_step").expect("the step");
     let end = source.find("// Limit").expect("constraints");
