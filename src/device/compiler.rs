@@ -49,7 +49,7 @@ impl Compiler<'_> {
     fn compile_now(&self, name: &str, source: &str, checks: Checks) -> Result<Compiled> {
         let device = &self.gpu.device;
         // wgpu validates every module again; this cannot be turned off.
-        let module = reflect::for_drivers(name, source)?;
+        let mut module = reflect::for_drivers(name, source)?;
         let runtime_checks = match checks {
             Checks::None => wgpu::ShaderRuntimeChecks::unchecked(),
             Checks::Environment if loops::environment_ends(&module) => {
@@ -59,28 +59,35 @@ impl Compiler<'_> {
         };
         // Group 1 is the same for all kernels: the number of the first part.
         let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
+        // Mesa's software driver compiles a kernel again for each dispatch if some condition depends on nothing but uniform buffers. In an environment's code
+        // one may: what is divided by is hidden behind a number that is one (see part.wgsl), and of a robot's first pose much is constant.
+        let no_uniforms = self.gpu.is_llvmpipe() && checks != Checks::None;
+        if no_uniforms {
+            reflect::store_uniforms(&mut module);
+        }
+        let number = if no_uniforms { wgpu::BufferBindingType::Storage { read_only: true } } else { wgpu::BufferBindingType::Uniform };
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let descriptor = wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module)) };
         // SAFETY: kernels without checks are this crate's own. Each guards its indices by the plan's sizes, from which the buffers were made, or has buffers that
         // are made for its grid, and every loop in them ends; the shader tests run those that learn with guard words around every buffer. Loops are not
         // bounded around an environment's code whose own loops end.
         let module = unsafe { device.create_shader_module_trusted(descriptor, runtime_checks) };
-        let layout_entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
+        let layout_entry = |binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: ty == wgpu::BufferBindingType::Uniform, min_binding_size: None },
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
             count: None,
         };
         let entries: Vec<wgpu::BindGroupLayoutEntry> = bindings
             .iter()
             .map(|binding| {
                 let storage = wgpu::BufferBindingType::Storage { read_only: !binding.writable };
-                layout_entry(binding.index, if binding.uniform { wgpu::BufferBindingType::Uniform } else { storage })
+                layout_entry(binding.index, if binding.uniform { number } else { storage }, binding.uniform)
             })
             .collect();
         let layout_of =
             |entries: &[wgpu::BindGroupLayoutEntry]| device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(name), entries });
-        let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, wgpu::BufferBindingType::Uniform)]));
+        let (layout, part_layout) = (layout_of(&entries), layout_of(&[layout_entry(0, number, true)]));
         let bind_group_layouts = &[Some(&layout), Some(&part_layout)];
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor { label: Some(name), bind_group_layouts, immediate_size: 0 });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

@@ -262,11 +262,12 @@ pub(crate) fn create_buffer(gpu: &Gpu, name: &str, size: u64, usage: wgpu::Buffe
     }
 }
 
-/// A uniform buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch selects its index and its first part by dynamic offset, so nothing is written
+/// A buffer that holds 0, 1, 2 ... at aligned offsets: a dispatch selects its index and its first part by dynamic offset, so nothing is written
 /// while training.
 fn index_buffer(gpu: &Gpu, program: &Program) -> Result<wgpu::Buffer> {
     let largest = program.largest_number();
-    let buffer = create_buffer(gpu, "dispatch", (u64::from(largest) + 1) * ALIGNMENT, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
+    let usages = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+    let buffer = create_buffer(gpu, "dispatch", (u64::from(largest) + 1) * ALIGNMENT, usages)?;
     let mut words = vec![0u32; (largest as usize + 1) * ALIGNMENT as usize / 4];
     for index in 0..=largest {
         words[index as usize * ALIGNMENT as usize / 4] = index;

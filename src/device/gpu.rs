@@ -269,6 +269,11 @@ impl Gpu {
         is_software(&self.info)
     }
 
+    /// Whether the adapter is Mesa's software driver.
+    pub(crate) fn is_llvmpipe(&self) -> bool {
+        is_llvmpipe(&self.info)
+    }
+
     /// Reports the first failure since the device was opened.
     ///
     /// # Errors

@@ -82,6 +82,15 @@ pub fn module_bindings(module: &naga::Module) -> Vec<Binding> {
     bindings
 }
 
+/// Makes uniform buffers storage buffers that are only read.
+pub fn store_uniforms(module: &mut naga::Module) {
+    for (_, variable) in module.global_variables.iter_mut() {
+        if variable.space == naga::AddressSpace::Uniform {
+            variable.space = naga::AddressSpace::Storage { access: naga::StorageAccess::LOAD };
+        }
+    }
+}
+
 /// The bindings of `kernel`.
 ///
 /// # Errors
