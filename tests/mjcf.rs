@@ -69,7 +69,7 @@ fn tensor(body: &Body) -> Matrix<f64> {
 #[test]
 fn models_are_those_of_mujoco() {
     let robots = robots();
-    assert_eq!(robots.len(), 13);
+    assert_eq!(robots.len(), 14);
     let mut differences = Vec::new();
     for (xml, recording) in robots {
         let text = std::fs::read_to_string(&recording).expect("a recording");

@@ -2,6 +2,7 @@
 
 use crate::device::engine::{Engine, EngineOptions};
 use crate::device::gpu::Gpu;
+use crate::physics::scales;
 use crate::play::picture::Painter;
 use crate::play::player::{self, Player};
 use crate::program::plan::Plan;
@@ -13,7 +14,7 @@ use crate::spec::records::{Transition, word};
 use crate::spec::sources::{Place, code};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
-use crate::support::text::{grouped, plural, quantity};
+use crate::support::text::{did_you_mean, grouped, plural, quantity};
 use crate::train::agents::{self, agent_rows, upload};
 
 /// Environments run in parallel.
@@ -193,6 +194,11 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
                 say(Note, "fn env_step", "the reward never changed, and no episode terminated: nothing tells good actions from bad ones".into());
             }
         }
+    }
+    for parameter in environment.parameters.iter().filter(|parameter| !parameter.read) {
+        let factors = scales::NAMES.into_iter().filter(|_| code.contains("fn physics_step("));
+        let nearest = did_you_mean(&parameter.name, factors);
+        say(Note, &format!("{}:", parameter.name), format!("nothing reads the parameter `{}`: no value of it has an effect{nearest}", parameter.name));
     }
     if environment.masked {
         let words = plan.action_words();

@@ -52,7 +52,7 @@ pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(Strin
             };
             compile::model_of(&format!("{name}.xml"), xml)?
         }
-        _ if !name.ends_with(".xml") => {
+        _ if !name.to_lowercase().ends_with(".xml") => {
             return Err(error(
                 format!("the import line names {name:?}, which is no XML file"),
                 "write //! import mjcf PATH.xml, from the directory of this file".into(),

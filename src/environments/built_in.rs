@@ -1,11 +1,12 @@
 //! Built-in environments, and environments in a user's files.
 
 use crate::environments::{bodies, contract, imports};
+use crate::physics::scales;
 use crate::program::plan::Plan;
 use crate::program::profile::Profile;
 use crate::spec::config::Config;
 use crate::spec::data::Data;
-use crate::spec::environment::Environment;
+use crate::spec::environment::{Environment, Parameter};
 use crate::spec::sources::Sources;
 use crate::support::error::{Error, Result};
 use crate::support::text::did_you_mean;
@@ -68,7 +69,8 @@ built_in! {
 }
 
 /// Ranges of the built-in environments' parameters, by name, within which every environment stays finite: what is divided by is positive, probabilities end at
-/// 1, and so on. A parameter that is not listed, such as a force or a position, may have any value, and so may those of files.
+/// 1, and so on. A parameter that is not listed, such as a force or a position, may have any value, and so may those of files, but for the factors of a robot's
+/// physics.
 const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["cart_mass", "mass", "inertia", "pole_half_length", "length", "length_1", "arm_length"], [1e-6, 1e6]),
     (&["max_speed", "max_speed_1", "max_speed_2", "max_thrust", "position_limit", "angle_limit", "reward_unit"], [1e-6, 1e6]),
@@ -80,6 +82,13 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["mass_scale"], [0.01, 100.0]),
     (&["sticky_action_probability", "four_probability", "difficulty_ramping", "terminate_when_unhealthy"], [0.0, 1.0]),
 ];
+
+/// Sets the range of a parameter that has one.
+fn limit(parameter: &mut Parameter) {
+    if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
+        parameter.range = *range;
+    }
+}
 
 /// The error for a `name` that is neither a built-in environment's nor the path of a file that ends in `.wgsl`.
 fn no_such(name: &str) -> Error {
@@ -120,11 +129,7 @@ impl Environment {
         // A test checks that they fit into the kernels.
         let (source, sources) = bodies::with_physics(known.name, known.source.into(), Sources::file(known.name))?;
         let mut environment = Environment { built_in: true, ..contract::read(known.name, &source, sources, Data::default())? };
-        for parameter in &mut environment.parameters {
-            if let Some((_, range)) = RANGES.iter().find(|(names, _)| names.contains(&parameter.name.as_str())) {
-                parameter.range = *range;
-            }
-        }
+        environment.parameters.iter_mut().for_each(limit);
         Ok(environment)
     }
 
@@ -162,8 +167,11 @@ impl Environment {
 
 /// The environment that `source` declares, which was put together from the files of `sources`, with its `data`.
 fn from_text(name: &str, source: &str, sources: Sources, data: Data) -> Result<Environment> {
-    let environment = contract::read(name, source, sources, data)?;
+    let mut environment = contract::read(name, source, sources, data)?;
     contract::fits_into_kernels(&environment)?;
+    if environment.source.contains("\nfn physics_step(") {
+        environment.parameters.iter_mut().filter(|parameter| scales::NAMES.contains(&parameter.name.as_str())).for_each(limit);
+    }
     Ok(environment)
 }
 
@@ -180,7 +188,6 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::environment::Parameter;
 
     /// Whoever adds a parameter decides whether it has a range.
     #[test]

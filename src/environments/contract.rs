@@ -446,7 +446,7 @@ impl File<'_> {
 
     /// The compiler's report on `text` in terms of the file: what is wrong, and where.
     fn compile_error(&self, text: &str, report: &str) -> Error {
-        if let Some(error) = self.ends_too_early() {
+        if let Some(error) = self.ends_too_early().or_else(|| self.miscounted_parameters()) {
             return error;
         }
         let (line, problem) = cause(text).unwrap_or_else(|| (reported_line(report), first_line(report)));
@@ -491,6 +491,29 @@ impl File<'_> {
         let how = of_array.map(|array| format!("\n{}", array.how_to_read())).unwrap_or_default();
         let nearest = if is_unknown(&problem) && missing.is_none() { nearest(text, &problem) } else { String::new() };
         self.error(in_file, problem, format!("{help}{nearest}{how}{}{report}", if help.is_empty() && how.is_empty() { "" } else { "\n" }))
+    }
+
+    /// Whether `DEFAULT_PARAMETERS` has as many values as `EnvParameters` has fields. The compiler's message is that of whatever reads a field that is not there.
+    fn miscounted_parameters(&self) -> Option<Error> {
+        let within = |start: &str, [open, close]: [char; 2]| -> Option<usize> {
+            let inside = self.code[self.code.find(start)?..].split_once(open)?.1;
+            let mut depth = 0i32;
+            let end = inside.find(|c| {
+                depth += i32::from(c == '(' || c == '<') - i32::from(c == ')' || c == '>');
+                c == close && (close == '}' || depth < 0)
+            })?;
+            let mut depth = 0i32;
+            let parts = inside[..end].split(|c| {
+                depth += i32::from(c == '(' || c == '<') - i32::from(c == ')' || c == '>');
+                c == ',' && depth == 0
+            });
+            Some(parts.filter(|part| !part.trim().is_empty()).count())
+        };
+        let fields = within("struct EnvParameters", ['{', '}'])?;
+        let values = within("const DEFAULT_PARAMETERS", ['(', ')'])?;
+        let problem = format!("`DEFAULT_PARAMETERS` has {values} values, and `EnvParameters` has {fields} fields");
+        let help = "give each field one value, in their order";
+        (fields != values && values > 0).then(|| self.error(self.line_of("const DEFAULT_PARAMETERS"), problem, help.into()))
     }
 
     /// Whether an undeclared name looks like one that a robot brings.

@@ -2,7 +2,7 @@
 
 use crate::physics::collide;
 use crate::physics::kinematics::Pose;
-use crate::physics::model::{Actuator, Joint, JointKind, Key, Model, identifier};
+use crate::physics::model::{Actuator, Joint, JointKind, Model, identifier};
 use crate::support::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub fn wgsl(model: &Model, name: &str, xml: &str, task: Task) -> Result<String> 
     let list = |numbers: Vec<f64>| numbers.into_iter().map(number).collect::<Vec<_>>().join(", ");
     let addresses = model.addresses();
     let (centres, scales): (Vec<f64>, Vec<f64>) =
-        model.actuators.iter().enumerate().map(|(a, actuator)| reach(actuator, a, addresses[actuator.joint].q, key)).unzip();
+        model.actuators.iter().enumerate().map(|(a, actuator)| reach(actuator, start[addresses[actuator.joint].q], key.map(|key| &key.control[..]), a)).unzip();
     let substeps = (1.0 / RATE / model.timestep).round().max(1.0);
     let seconds = substeps * model.timestep;
     let feet = if task == Task::Joystick { feet(model, &pose, root_body, FOOT * height) } else { Vec::new() };
@@ -164,15 +164,16 @@ pub fn config(wgsl: &str, task: Task) -> String {
     )
 }
 
-/// The control of actuator `a` that an action of 0 stands for, and what an action of 1 adds; its joint's position is at `place`.
-fn reach(actuator: &Actuator, a: usize, place: usize, key: Option<&Key>) -> (f64, f64) {
+/// The control of actuator `a` that an action of 0 stands for, and what an action of 1 adds. Its joint is at `start` in the first pose, of which `control` are the
+/// controls.
+fn reach(actuator: &Actuator, start: f64, control: Option<&[f64]>, a: usize) -> (f64, f64) {
     let [low, high] = actuator.control_range.unwrap_or([-1.0, 1.0]);
     let half = 0.5 * (high - low);
     let is_position = actuator.bias[1] != 0.0;
     if is_position {
         // Poses often come without controls; then the pose itself is the target.
-        let held = |key: &Key| if key.control.iter().any(|&x| x != 0.0) { key.control[a] } else { actuator.gear * key.q[place] };
-        let centre = key.map_or(0.0, held).clamp(low, high);
+        let given = control.filter(|control| control.iter().any(|&x| x != 0.0));
+        let centre = given.map_or(actuator.gear * start, |control| control[a]).clamp(low, high);
         let reach = if actuator.control_range.is_some() { half.min(REACH) } else { REACH };
         return (centre, reach);
     }

@@ -1,6 +1,7 @@
 //! From the elements of a robot's XML to the numbers that a step needs.
 
-use crate::mjcf::defaults::{ACTUATORS, Defaults, MAIN};
+use crate::mjcf::actuators;
+use crate::mjcf::defaults::{Defaults, MAIN};
 use crate::mjcf::element::{self, Element};
 use crate::mjcf::frame::{IDENTITY, Quaternion, from_z};
 use crate::mjcf::inertia::{Part, moments, placed, principal, together, volume};
@@ -48,7 +49,7 @@ fn of_root(root: &Element) -> Result<Model> {
 fn unique<'a>(element: &'a Element, seen: &mut HashMap<(&'a str, String), &'a str>) -> Result<()> {
     let kind = match element.tag.as_str() {
         "freejoint" => "joint",
-        tag if ACTUATORS.contains(&tag) => "actuator",
+        tag if actuators::TAGS.contains(&tag) => "actuator",
         tag => tag,
     };
     if let Some(name) = element.get("name").filter(|_| ["body", "joint", "geom", "site", "actuator", "key"].contains(&kind)) {
@@ -331,8 +332,9 @@ impl Compiler {
             position: placed(frame.0, frame.1, e.exactly::<3>("pos")?.unwrap_or_default()),
             limited: limits.is_some(),
             range,
-            margin: e.positive("margin", 0.0)? * unit,
-            limit_solref: e.at_most("solreflimit", SOLREF)?,
+            // MuJoCo takes it in radians whatever the unit of angles.
+            margin: e.positive("margin", 0.0)?,
+            limit_solref: self.reference(e, "solreflimit")?,
             limit_solimp: self.impedance(e, "solimplimit")?,
             stiffness,
             reference,
@@ -341,7 +343,7 @@ impl Compiler {
             damping: linear("damping")?,
             armature: e.positive("armature", 0.0)?,
             friction_loss: e.positive("frictionloss", 0.0)?,
-            friction_solref: e.at_most("solreffriction", SOLREF)?,
+            friction_solref: self.reference(e, "solreffriction")?,
             friction_solimp: self.impedance(e, "solimpfriction")?,
             inverse_weights: vec![0.0; kind.freedoms()],
         })
@@ -356,6 +358,16 @@ impl Compiler {
                 Err(e.error(format!("`condim` is {other}"), help))
             }
         }
+    }
+
+    /// The reference acceleration of a constraint.
+    fn reference(&self, e: &Element, name: &str) -> Result<[f64; 2]> {
+        let solref = e.at_most(name, SOLREF)?;
+        if (solref[0] > 0.0) != (solref[1] > 0.0) {
+            let help = "write a time constant and a damping ratio, both positive, or the negatives of stiffness and damping";
+            return Err(e.error(format!("`{name}` of <{}> is {} {}: one number is positive, the other is not", e.tag, solref[0], solref[1]), help));
+        }
+        Ok(solref)
     }
 
     fn impedance(&self, e: &Element, name: &str) -> Result<[f64; 5]> {
@@ -451,7 +463,7 @@ impl Compiler {
             priority: e.whole("priority", 0)? as i32,
             friction,
             solmix: e.positive("solmix", 1.0)?,
-            solref: e.at_most("solref", SOLREF)?,
+            solref: self.reference(e, "solref")?,
             solimp: self.impedance(e, "solimp")?,
             margin: e.positive("margin", 0.0)?,
         });
@@ -518,11 +530,16 @@ impl Compiler {
             let parts = if self.from_geoms == FromGeoms::Never { &[][..] } else { &self.parts[b][..] };
             let mut part = match explicit {
                 Some(part) => part,
-                None if parts.is_empty() => continue,
+                // Of a body without mass, MuJoCo takes its own frame in that of its parent once more; its inverse inertia is that of this point.
+                None if parts.is_empty() => {
+                    let Body { position, orientation, .. } = self.model.bodies[b];
+                    Part { mass: 0.0, position, orientation, moments: [0.0; 3] }
+                }
                 None => together(parts),
             };
             if part.mass.is_nan() {
-                return Err(self.elements[b].error("the body's mass depends on a mesh", "give it an element <inertial>, or the mesh's geom mass=\"0\""));
+                let help = "give it an element <inertial>, or such geoms mass=\"0\"";
+                return Err(self.elements[b].error("the body's mass depends on a mesh or another shape that has none here", help));
             }
             part.mass = part.mass.max(self.least_mass);
             part.moments = part.moments.map(|moment| moment.max(self.least_inertia));
@@ -560,8 +577,8 @@ impl Compiler {
     }
 
     fn actuator(&mut self, element: &Element) -> Result<()> {
-        if !ACTUATORS.contains(&element.tag.as_str()) {
-            return Err(element.error(format!("<{}> cannot be in <actuator>", element.tag), format!("one of {}", ACTUATORS.join(", "))));
+        if !actuators::TAGS.contains(&element.tag.as_str()) {
+            return Err(element.error(format!("<{}> cannot be in <actuator>", element.tag), format!("one of {}", actuators::TAGS.join(", "))));
         }
         let e = &self.defaults.resolved(element, MAIN)?;
         for target in ["jointinparent", "tendon", "site", "body", "slidersite", "cranksite", "refsite"] {
@@ -577,8 +594,14 @@ impl Compiler {
             ("nsample", &["0"]),
             ("actlimited", &["false", "auto"]),
             ("actdim", &["0", "-1"]),
+            ("armature", &["0"]),
+            ("damping", &["0"]),
         ] {
-            let help = if name == "dampratio" { "write kv, the damping itself" } else { "actuators have no states here: leave it out" };
+            let help = match name {
+                "dampratio" => "write kv, the damping itself",
+                "armature" | "damping" => "write it at the joint",
+                _ => "actuators have no states here: leave it out",
+            };
             e.only(name, allowed, help)?;
         }
         let names = || self.model.joints.iter().map(|joint| joint.name.as_str());
@@ -595,31 +618,19 @@ impl Compiler {
         if rest != [0.0; 5] {
             return Err(element.error("`gear` has more than one number that is not 0", "write one: a hinge or slide has one degree of freedom"));
         }
-        let (gain, bias) = match element.tag.as_str() {
-            "motor" => (1.0, [0.0; 3]),
-            "position" => {
-                let kp = e.positive("kp", 1.0)?;
-                (kp, [0.0, -kp, -e.positive("kv", 0.0)?])
-            }
-            "velocity" => {
-                let kv = e.positive("kv", 1.0)?;
-                (kv, [0.0, 0.0, -kv])
-            }
-            _ => {
-                e.only("gaintype", &["fixed"], "write gaintype=\"fixed\"")?;
-                let gain = e.numbers("gainprm")?.and_then(|numbers| numbers.first().copied()).unwrap_or(1.0);
-                let affine = match e.choice("biastype", &["none", "affine", "muscle", "user", "dcmotor"])? {
-                    "none" => false,
-                    "affine" => true,
-                    _ => return Err(element.error("the bias is not affine", "write biastype=\"none\" or \"affine\"")),
-                };
-                let numbers = e.numbers("biasprm")?.unwrap_or_default();
-                (gain, std::array::from_fn(|i| if affine { numbers.get(i).copied().unwrap_or(0.0) } else { 0.0 }))
-            }
+        e.only("gaintype", &["fixed"], "write gaintype=\"fixed\"")?;
+        let gain = e.numbers("gainprm")?.and_then(|numbers| numbers.first().copied()).unwrap_or(1.0);
+        let affine = match e.choice("biastype", &["none", "affine", "muscle", "user", "dcmotor"])? {
+            "none" => false,
+            "affine" => true,
+            _ => return Err(element.error("the bias is not affine", "write biastype=\"none\" or \"affine\"")),
         };
+        let numbers = e.numbers("biasprm")?.unwrap_or_default();
+        let bias: [f64; 3] = std::array::from_fn(|i| if affine { numbers.get(i).copied().unwrap_or(0.0) } else { 0.0 });
         let mut control_range = e.range("ctrlrange", "ctrllimited", self.auto_limits)?;
         let inherit = e.positive("inheritrange", 0.0)?;
-        if inherit > 0.0 {
+        // Only what is a position servo inherits, whatever its class says.
+        if inherit > 0.0 && affine && gain == -bias[1] {
             let of = &self.model.joints[joint];
             if !of.limited {
                 return Err(element
@@ -665,7 +676,7 @@ impl Compiler {
                 if self.condim(e)? == 3 && friction != second {
                     return Err(element.error("the pair's friction differs with direction", "write two equal numbers"));
                 }
-                let solref = e.at_most("solref", SOLREF)?;
+                let solref = self.reference(e, "solref")?;
                 let pair =
                     ExplicitPair { geoms, condim: self.condim(e)?, friction, solref, solimp: self.impedance(e, "solimp")?, margin: e.positive("margin", 0.0)? };
                 self.model.pairs.push(pair);
@@ -705,6 +716,7 @@ impl Compiler {
 
 /// The element `option`.
 fn options(option: &Element) -> Result<Model> {
+    option.only("actuatorgroupdisable", &[""], "leave it out, and remove the actuators that it disables")?;
     option.only("cone", &["pyramidal"], "write cone=\"pyramidal\"; elliptic cones are not supported")?;
     option.only("noslip_iterations", &["0"], "leave it out")?;
     if option.exactly::<3>("wind")?.is_some_and(|wind| wind != [0.0; 3]) {

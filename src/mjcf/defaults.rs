@@ -1,46 +1,39 @@
 //! Classes of defaults.
 
-use crate::mjcf::element::Element;
+use crate::mjcf::actuators;
+use crate::mjcf::element::{Attributes, Element, over};
 use crate::support::error::Result;
 use crate::support::text::did_you_mean;
 use std::collections::HashMap;
 
 /// The name of the class that all others inherit from.
 pub const MAIN: &str = "main";
-/// Tags of actuators, which share their defaults.
-pub const ACTUATORS: [&str; 4] = ["motor", "position", "velocity", "general"];
 
 /// Attributes, by the kind of element that they are of.
-type Class = HashMap<&'static str, Vec<(String, String)>>;
+type Class = HashMap<&'static str, Attributes>;
 
 /// Attributes by tag, by class.
 #[derive(Debug, Clone, Default)]
 pub struct Defaults {
     classes: HashMap<String, Class>,
+    /// The class around each.
+    parents: HashMap<String, String>,
 }
+
+/// The kind of all actuators.
+const ACTUATOR: &str = "actuator";
 
 /// The key of an element's defaults.
 fn kind(tag: &str) -> Option<&'static str> {
-    if ACTUATORS.contains(&tag) {
-        return Some("actuator");
+    if actuators::TAGS.contains(&tag) {
+        return Some(ACTUATOR);
     }
     ["geom", "joint", "site", "pair"].into_iter().find(|known| *known == tag)
 }
 
-/// `own` attributes over `inherited` ones. Lists of numbers that are shorter replace the beginning of those inherited.
-fn over(inherited: &[(String, String)], own: &[(String, String)]) -> Vec<(String, String)> {
-    let mut merged = inherited.to_vec();
-    for (name, value) in own {
-        let Some(known) = merged.iter_mut().find(|(other, _)| other == name) else {
-            merged.push((name.clone(), value.clone()));
-            continue;
-        };
-        let (new, old): (Vec<&str>, Vec<&str>) = (value.split_whitespace().collect(), known.1.split_whitespace().collect());
-        let numbers = |words: &[&str]| words.iter().all(|word| word.parse::<f64>().is_ok());
-        let longer = new.len() < old.len() && numbers(&new) && numbers(&old);
-        known.1 = if longer { [&new[..], &old[new.len()..]].concat().join(" ") } else { value.clone() };
-    }
-    merged
+/// The attributes of an element over those of its class, and for actuators of the classes around it.
+fn attributes(element: &Element, class: &Attributes, around: &[&Attributes]) -> Result<Attributes> {
+    if kind(&element.tag) == Some(ACTUATOR) { actuators::written_out(element, class, around) } else { Ok(over(class, &element.attributes)) }
 }
 
 impl Defaults {
@@ -70,12 +63,14 @@ impl Defaults {
         for element in default.children.iter().filter(|element| element.tag != "default") {
             if let Some(kind) = kind(&element.tag) {
                 let inherited = kinds.remove(kind).unwrap_or_default();
-                kinds.insert(kind, over(&inherited, &element.attributes));
+                let around = parent.map(|parent| self.around(parent, kind)).unwrap_or_default();
+                kinds.insert(kind, attributes(element, &inherited, &around)?);
             }
         }
         if self.classes.insert(name.into(), kinds).is_some() && parent.is_some() {
             return Err(default.error(format!("there are two classes '{name}'"), "give one of them another name"));
         }
+        self.parents.extend(parent.map(|parent| (name.into(), parent.into())));
         for nested in default.all("default") {
             let Some(nested_name) = nested.get("class") else {
                 return Err(nested.error("a class of defaults has no name", "write <default class=\"NAME\">"));
@@ -83,6 +78,12 @@ impl Defaults {
             self.class(nested, nested_name, Some(name))?;
         }
         Ok(())
+    }
+
+    /// The defaults of a class for a kind of element, then those of the classes around it.
+    fn around(&self, class: &str, kind: &str) -> Vec<&Attributes> {
+        let classes = std::iter::successors(Some(class), |class| self.parents.get(*class).map(String::as_str));
+        classes.filter_map(|class| self.classes.get(class)?.get(kind)).collect()
     }
 
     /// Checks that there is a class of that name.
@@ -104,8 +105,9 @@ impl Defaults {
     pub fn resolved(&self, element: &Element, around: &str) -> Result<Element> {
         let class = element.get("class").unwrap_or(around);
         self.known(element, class)?;
-        let inherited = kind(&element.tag).and_then(|kind| self.classes[class].get(kind));
-        let attributes = inherited.map_or_else(|| element.attributes.clone(), |inherited| over(inherited, &element.attributes));
-        Ok(Element { attributes, children: Vec::new(), ..element.clone() })
+        let Some(kind) = kind(&element.tag) else { return Ok(Element { children: Vec::new(), ..element.clone() }) };
+        let inherited = self.classes[class].get(kind).cloned().unwrap_or_default();
+        let around = self.parents.get(class).map(|parent| self.around(parent, kind)).unwrap_or_default();
+        Ok(Element { attributes: attributes(element, &inherited, &around)?, children: Vec::new(), ..element.clone() })
     }
 }

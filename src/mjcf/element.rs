@@ -12,13 +12,32 @@ const MOST_FILES: usize = 64;
 /// Most elements within each other.
 const DEEPEST: usize = 128;
 
+/// Attributes and their values.
+pub type Attributes = Vec<(String, String)>;
+
+/// `own` attributes over `inherited` ones. Lists of numbers that are shorter replace the beginning of those inherited.
+pub fn over(inherited: &Attributes, own: &Attributes) -> Attributes {
+    let mut merged = inherited.to_vec();
+    for (name, value) in own {
+        let Some(known) = merged.iter_mut().find(|(other, _)| other == name) else {
+            merged.push((name.clone(), value.clone()));
+            continue;
+        };
+        let (new, old): (Vec<&str>, Vec<&str>) = (value.split_whitespace().collect(), known.1.split_whitespace().collect());
+        let numbers = |words: &[&str]| words.iter().all(|word| word.parse::<f64>().is_ok());
+        let longer = new.len() < old.len() && numbers(&new) && numbers(&old);
+        known.1 = if longer { [&new[..], &old[new.len()..]].concat().join(" ") } else { value.clone() };
+    }
+    merged
+}
+
 /// An element with its attributes, and where it is.
 #[derive(Debug, Clone)]
 pub struct Element {
     /// Its tag.
     pub tag: String,
     /// Names and values of its attributes.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Attributes,
     /// What it contains.
     pub children: Vec<Element>,
     /// The file.

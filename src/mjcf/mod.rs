@@ -3,6 +3,7 @@
 //! Elements, attributes and defaults are those of MuJoCo 4.0's documentation ("XML reference"). What is not supported is refused with its line, where it would change
 //! what a robot does; pictures, textures and the like are passed over.
 
+pub mod actuators;
 pub mod compile;
 pub mod defaults;
 pub mod element;

@@ -13,6 +13,16 @@ struct Known {
     passed: &'static str,
 }
 
+/// The attributes that all actuators have, and some more.
+macro_rules! of_actuators {
+    ($more:literal) => {
+        concat!(
+            "name class joint gear ctrlrange ctrllimited forcerange forcelimited armature damping jointinparent tendon site refsite body slidersite cranksite delay nsample interp ",
+            $more
+        )
+    };
+}
+
 const KNOWN: &[Known] = &[
     Known { tag: "mujoco", read: "", passed: "model" },
     Known {
@@ -22,8 +32,8 @@ const KNOWN: &[Known] = &[
     },
     Known {
         tag: "option",
-        read: "timestep integrator gravity density viscosity wind impratio cone noslip_iterations",
-        passed: "iterations tolerance solver ls_iterations ls_tolerance jacobian magnetic ccd_iterations ccd_tolerance sdf_iterations sdf_initpoints noslip_tolerance mpr_iterations mpr_tolerance apirate collision o_margin o_solref o_solimp o_friction actuatorgroupdisable",
+        read: "timestep integrator gravity density viscosity wind impratio cone noslip_iterations actuatorgroupdisable",
+        passed: "iterations tolerance solver ls_iterations ls_tolerance jacobian magnetic ccd_iterations ccd_tolerance sdf_iterations sdf_initpoints noslip_tolerance mpr_iterations mpr_tolerance apirate collision o_margin o_solref o_solimp o_friction",
     },
     Known {
         tag: "flag",
@@ -49,10 +59,14 @@ const KNOWN: &[Known] = &[
     Known { tag: "site", read: "name class pos quat axisangle xyaxes zaxis euler fromto", passed: "type size rgba material group user" },
     Known { tag: "camera", read: "", passed: "*" },
     Known { tag: "light", read: "", passed: "*" },
-    Known { tag: "motor", read: ACTUATOR, passed: PASSED_OF_ACTUATORS },
-    Known { tag: "position", read: ACTUATOR, passed: PASSED_OF_ACTUATORS },
-    Known { tag: "velocity", read: ACTUATOR, passed: PASSED_OF_ACTUATORS },
-    Known { tag: "general", read: ACTUATOR, passed: PASSED_OF_ACTUATORS },
+    Known { tag: "motor", read: of_actuators!(""), passed: PASSED_OF_ACTUATORS },
+    Known { tag: "position", read: of_actuators!("kp kv dampratio timeconst inheritrange"), passed: PASSED_OF_ACTUATORS },
+    Known { tag: "velocity", read: of_actuators!("kv"), passed: PASSED_OF_ACTUATORS },
+    Known {
+        tag: "general",
+        read: of_actuators!("gaintype gainprm biastype biasprm dyntype dynprm actlimited actrange actdim actearly"),
+        passed: PASSED_OF_ACTUATORS,
+    },
     Known { tag: "actuator", read: "", passed: "" },
     Known { tag: "contact", read: "", passed: "" },
     Known { tag: "exclude", read: "name body1 body2", passed: "" },
@@ -61,7 +75,6 @@ const KNOWN: &[Known] = &[
     Known { tag: "key", read: "name qpos qvel ctrl", passed: "time act mpos mquat" },
 ];
 
-const ACTUATOR: &str = "name class joint gear ctrlrange ctrllimited forcerange forcelimited kp kv dampratio timeconst inheritrange gaintype gainprm biastype biasprm dyntype dynprm actlimited actrange jointinparent tendon site refsite body slidersite cranksite actdim actearly delay nsample interp";
 const PASSED_OF_ACTUATORS: &str = "group user lengthrange cranklength";
 
 /// Elements that change nothing here, with all that they contain.
@@ -112,7 +125,8 @@ pub fn check(element: &Element) -> Result<()> {
 
 /// Whether an element `tendon` has only sums of joint positions that exert no force.
 fn is_idle_tendon(element: &Element) -> bool {
-    let idle =
-        |tendon: &Element| tendon.tag == "fixed" && tendon.attributes.iter().all(|(name, _)| ["name", "class", "group", "user"].contains(&name.as_str()));
-    element.tag == "tendon" && element.children.iter().all(idle)
+    let exerts_nothing = |tendon: &Element| tendon.attributes.iter().all(|(name, _)| ["name", "class", "group", "user"].contains(&name.as_str()));
+    let idle = |tendon: &Element| tendon.tag == "fixed" && exerts_nothing(tendon);
+    // In a class of defaults, the attributes are its own.
+    element.tag == "tendon" && exerts_nothing(element) && element.children.iter().all(idle)
 }

@@ -46,13 +46,14 @@ pub fn pairs(model: &Model) -> Vec<Pair> {
             let [weld, other] = [welds[first.body], welds[second.body]];
             let adjacent = weld != 0 && other != 0 && (parent(weld) == other || parent(other) == weld);
             let excluded = model.excludes.iter().any(|&[x, y]| [x, y] == [first.body, second.body] || [y, x] == [first.body, second.body]);
-            let explicit = model.pairs.iter().find(|pair| pair.geoms == [a, b] || pair.geoms == [b, a]);
+            let mut explicit = model.pairs.iter().filter(|pair| pair.geoms == [a, b] || pair.geoms == [b, a]).peekable();
             let touch = first.contype & second.conaffinity != 0 || second.contype & first.conaffinity != 0;
             let geoms = if shape_order(first.kind) > shape_order(second.kind) { [b, a] } else { [a, b] };
-            match explicit.cloned() {
-                Some(ExplicitPair { condim, friction, solref, solimp, margin, .. }) => pairs.push(Pair { geoms, condim, friction, solref, solimp, margin }),
-                None if weld != other && !adjacent && touch && !excluded => pairs.push(pair(geoms, first, second)),
-                None => {}
+            if explicit.peek().is_none() && weld != other && !adjacent && touch && !excluded {
+                pairs.push(pair(geoms, first, second));
+            }
+            for &ExplicitPair { condim, friction, solref, solimp, margin, .. } in explicit {
+                pairs.push(Pair { geoms, condim, friction, solref, solimp, margin });
             }
         }
     }

@@ -46,13 +46,21 @@ impl<N: Number> Constraint<N> {
         (1..jacobians.len()).flat_map(of_tangent).collect()
     }
 
-    /// The limit of a hinge or slide, at position `q` with velocity `v` of its degree of freedom.
-    pub fn limit(model: &Model, joint: &Joint, freedom: usize, q: N, v: N) -> Self {
+    /// The limits of a hinge or slide, at position `q` with velocity `v` of its degree of freedom: the nearer one, or both where both may act at once.
+    pub fn limits(model: &Model, joint: &Joint, freedom: usize, q: N, v: N) -> Vec<Self> {
         let [low, high] = joint.range;
         let [below, above] = [q - N::constant(low), N::constant(high) - q];
+        if high - low < 2.0 * joint.margin {
+            return vec![Self::limit(model, joint, freedom, below, N::one(), v), Self::limit(model, joint, freedom, above, -N::one(), v)];
+        }
         let upper = above.less(below);
         let sign = N::select(upper, -N::one(), N::one());
-        let position = N::select(upper, above, below) - N::constant(joint.margin);
+        vec![Self::limit(model, joint, freedom, N::select(upper, above, below), sign, v)]
+    }
+
+    /// A limit that is `distance` away in the direction of `sign`.
+    fn limit(model: &Model, joint: &Joint, freedom: usize, distance: N, sign: N, v: N) -> Self {
+        let position = distance - N::constant(joint.margin);
         let (d, d1) = impedance(joint.limit_solimp, position);
         let [spring, damping] = stiffness(joint.limit_solref, d1, model.timestep);
         let reference = -(N::constant(damping) * (sign * v)) - N::constant(spring) * d * position;

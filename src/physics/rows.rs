@@ -44,7 +44,7 @@ impl Constraints {
         for (joint, address) in model.joints.iter().zip(&addresses) {
             if joint.limited && joint.kind != JointKind::Free && !model.without.limits {
                 N::section(|| format!("Limit of {}", joint.name));
-                single.push((Constraint::limit(model, joint, address.v, q[address.q], v[address.v]), None));
+                single.extend(Constraint::limits(model, joint, address.v, q[address.q], v[address.v]).into_iter().map(|limit| (limit, None)));
             }
         }
         for pair in &self.pairs {

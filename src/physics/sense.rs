@@ -135,6 +135,9 @@ fn centre_from<N: Number>(model: &Model, pose: &Pose<N>, first: usize) -> Vector
     };
     let bodies = || (0..model.bodies.len()).filter(|&other| carried(other));
     let total: f64 = bodies().map(|other| model.bodies[other].mass).sum();
+    if total <= 0.0 {
+        return pose.point(first, model.bodies[first].inertia_position);
+    }
     let share = |other: usize| times(pose.point(other, model.bodies[other].inertia_position), N::constant(model.bodies[other].mass / total));
     bodies().map(share).fold(null(), plus)
 }

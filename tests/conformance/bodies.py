@@ -29,7 +29,7 @@ TASKS = {
     "humanoid": "Humanoid-v5",
 }
 # In `robots`. The seed of each is its place, after the tasks.
-ROBOTS = ["arm", "dog", "zoo", "crab"]
+ROBOTS = ["arm", "dog", "zoo", "crab", "quirks"]
 FREE, BALL, SLIDE, HINGE = range(4)
 
 

@@ -27,7 +27,7 @@ const ROBOTS: [(&str, &str); 9] = [
     ("Humanoid-v5", "humanoid"),
 ];
 /// Of `tests/conformance/robots`.
-const OWN_ROBOTS: [&str; 4] = ["arm", "dog", "zoo", "crab"];
+const OWN_ROBOTS: [&str; 5] = ["arm", "dog", "zoo", "crab", "quirks"];
 
 #[derive(Deserialize)]
 struct Recorded {

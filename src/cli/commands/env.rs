@@ -91,7 +91,7 @@ impl Perform for Env {
                 png::write(&Picture::of_environment(&Config { env: name, ..config }, after, size)?, &path)?;
                 print(&format!("wrote {} ({size} x {size} pixels)\n", path.display()))?;
             }
-            Topic::Show { name, wgsl, .. } if name.ends_with(".xml") => {
+            Topic::Show { name, wgsl, .. } if name.to_lowercase().ends_with(".xml") => {
                 let model = compile::model(Path::new(&name))?;
                 print(&match (wgsl, call.shared.json) {
                     (true, _) => wgsl::text(&model, ""),
@@ -133,6 +133,10 @@ fn list(json: bool) -> Result<()> {
 
 /// Writes an example to `NAME.wgsl`; for a robot, to `NAME.toml`, too.
 fn new(name: String, continuous: bool, robot: Option<(PathBuf, Task)>) -> Result<()> {
+    if let Some(ending) = [".xml", ".toml"].into_iter().find(|ending| name.to_lowercase().ends_with(ending)) {
+        let help = format!("give the name of the task: {}", &name[..name.len() - ending.len()]);
+        return Err(Error::config("env new", format!("{name} would become {name}.wgsl"), help));
+    }
     let path = PathBuf::from(if name.ends_with(".wgsl") { name } else { name + ".wgsl" });
     if path.file_name().is_none_or(|name| name == ".wgsl") {
         return Err(Error::config(
@@ -142,10 +146,21 @@ fn new(name: String, continuous: bool, robot: Option<(PathBuf, Task)>) -> Result
         ));
     }
     let shown = path.display();
+    let wrote = |files: &str, train: &str| {
+        let check = format!("ppo-gpu env check {shown}");
+        let width = check.len().max(train.len());
+        print(&format!("wrote {files}\n\n  {check:<width$}    tries it\n  {train:<width$}    trains on it\n"))
+    };
     let Some((xml, task)) = robot else {
         create(&path, built_in::template(continuous))?;
-        return print(&format!("wrote {shown}\n\n  ppo-gpu env check {shown}    tries it\n  ppo-gpu --env {shown}        trains on it\n"));
+        return wrote(&shown.to_string(), &format!("ppo-gpu --env {shown}"));
     };
+    // The file's name is in a line of the task, and a line has neither spaces around it nor line breaks in it.
+    let name_of = |path: &Path| path.display().to_string();
+    if name_of(&xml).chars().any(char::is_control) || name_of(&xml).trim() != name_of(&xml) || name_of(&path).chars().any(char::is_control) {
+        let help = "rename it: no spaces at the ends, and no line breaks or other control characters";
+        return Err(Error::config("--mjcf", format!("the name {:?} cannot be in a line of a task", name_of(&xml)), help));
+    }
     let model = compile::model(&xml)?;
     if model.actuators.is_empty() {
         return Err(Error::config("--mjcf", format!("the robot in {} has no actuators", xml.display()), "add <actuator> with motors to its joints"));
@@ -163,7 +178,7 @@ fn new(name: String, continuous: bool, robot: Option<(PathBuf, Task)>) -> Result
     create(&path, &robot_task::wgsl(&model, &name, &imported, task)?)?;
     create(&config, &robot_task::config(&shown.to_string(), task))?;
     let config = config.display();
-    print(&format!("wrote {shown} and {config}\n\n  ppo-gpu env check {shown}      tries it\n  ppo-gpu --config {config}    trains on it\n"))
+    wrote(&format!("{shown} and {config}"), &format!("ppo-gpu --config {config}"))
 }
 
 /// The path of a file from a directory, both absolute.
