@@ -305,9 +305,21 @@ fn a_task_for_a_robot_passes_its_check() {
     }
     let summary = desk.expect(DONE, &format!("--config mine.toml {TWO_UPDATES} --json --env-parameters push_speed=[0,1],action_delay=[0,2]")).json();
     assert_eq!(summary["config"]["env"], "mine.wgsl");
+    // Factors of the physics have the ranges that they have in built-in environments; a misspelt one has no effect.
+    desk.expect(REFUSED, "env check mine.wgsl --env-parameters mass_scale=-1").says(&["env_parameters.mass_scale", "0.01"]);
+    let text = desk.read("mine.wgsl");
+    desk.write("mine.wgsl", text.replace("friction_scale: f32", "frictoin_scale: f32"));
+    let report = desk.expect(DONE, "env check mine.wgsl");
+    assert!(report.stdout.contains("nothing reads the parameter `frictoin_scale`: no value of it has an effect; did you mean 'friction_scale'?"), "{report}");
+    desk.write("mine.wgsl", text.replace("    friction_scale: f32,", "    friction_scale: f32,\n    more: f32,"));
+    desk.expect(REFUSED, "env check mine.wgsl").says(&["values, and `EnvParameters` has", "one value, in their order"]);
+    desk.write("mine.wgsl", text);
     for (arguments, message) in [("--task joystick", "--mjcf"), ("--task fly --mjcf dog.xml", "possible values: walk, joystick")] {
         desk.expect(REFUSED, &format!("env new other {arguments}")).says(&[message]);
     }
+    let spaced = desk.command("env new other").args(["--mjcf", " dog.xml"]).output().unwrap();
+    desk::finish("env new other --mjcf ' dog.xml'", spaced).ended(REFUSED).says(&["cannot be in a line of a task", "rename it"]);
+    desk.expect(REFUSED, "env new other.xml --mjcf dog.xml").says(&["other.xml would become other.xml.wgsl", "the name of the task: other"]);
     assert_eq!(desk.names(), ["dog.xml", "mine.toml", "mine.wgsl", "run"]);
 }
 

@@ -3,8 +3,12 @@
 use ppo_gpu::Error;
 use ppo_gpu::environments::robot_task::{self, Task};
 use ppo_gpu::mjcf::compile;
+use ppo_gpu::physics::integrate::Stepper;
 use ppo_gpu::physics::model::{Body, Model};
+use ppo_gpu::physics::scales::Scales;
+use ppo_gpu::physics::sense::Sensor;
 use ppo_gpu::physics::spatial::{Matrix, product, rotation, transposed};
+use ppo_gpu::physics::wgsl;
 use ppo_gpu::spec::environment::Environment;
 use serde::Deserialize;
 use serde_json::Value;
@@ -172,6 +176,14 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
         "two elements <actuator> are called 'm'",
         "a name of its own",
     ),
+    ("range=\"-30 30\"", "range=\"-30 30\" solreflimit=\"0 1\"", 14, "one number is positive, the other is not", "both positive"),
+    ("size=\"0.1\"", "size=\"0.1\" solref=\"-500 1\"", 12, "one number is positive, the other is not", "both positive"),
+    ("timestep=\"0.01\"", "actuatorgroupdisable=\"2\"", 3, "actuatorgroupdisable=\"2\" of <option> is not supported", "remove the actuators"),
+    ("<compiler angle=\"degree\"/>", "<default><tendon stiffness=\"5\"/></default>", 2, "tendons are not supported", "drive joints directly"),
+    ("<motor joint", "<motor kp=\"3\" joint", 20, "<motor> has no attribute `kp`", "check its spelling"),
+    ("<motor joint", "<motor armature=\"3\" joint", 20, "armature=\"3\" of <motor> is not supported", "write it at the joint"),
+    ("<motor joint=\"hip\"", "<position inheritrange=\"1\" joint=\"hip\"", 20, "has a range of its own, and inherits one", "ctrlrange or inheritrange"),
+    ("size=\"0.1\"", "type=\"ellipsoid\" size=\"0.1 0.2 0.3\" contype=\"0\" conaffinity=\"0\"", 10, "depends on a mesh or another shape", "mass=\"0\""),
     ("<compiler angle=\"degree\"/>", "<equality/>", 2, "equality constraints are not supported", "remove them"),
     ("</body>\n    </body>", "</body>", 17, "the file is not XML", "every element is closed"),
     ("range=\"-30 30\"", "range=\"-30 30", 15, "the file is not XML", "every value is in quotes"),
@@ -199,6 +211,37 @@ fn mistakes_in_a_robot_have_a_line_and_a_remedy() {
         std::fs::write(&path, ROBOT.replacen(old, new, 1)).expect("a file");
         check_message(new, &compile::model(&path).expect_err(new), &format!("robot.xml:{line}"), problem, remedy);
     }
+}
+
+/// A step has a text for each pair of geoms.
+#[test]
+fn a_robot_with_too_many_pairs_is_refused() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("robot.xml");
+    let stones: String = (0..600).map(|i| format!("<geom size=\"0.1\" pos=\"{i} 3 0\"/>")).collect();
+    std::fs::write(&path, ROBOT.replacen("<geom name=\"floor\"", &format!("{stones}<geom name=\"floor\""), 1)).expect("a file");
+    check_message(
+        "stones",
+        &compile::model(&path).expect_err("1,202 pairs"),
+        "robot.xml:15",
+        "1202 pairs of geoms can touch, more than 1000, and leg is in 601",
+        "contype",
+    );
+}
+
+/// A body that is fixed to the world, and has no mass, is touched: its torque is about itself.
+#[test]
+fn contacts_of_what_has_no_mass_are_finite() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("robot.xml");
+    let fixed = "<body name=\"table\" pos=\"0.2 0 0\"><geom name=\"floor\" type=\"plane\" size=\"5 5 1\"/></body>";
+    std::fs::write(&path, ROBOT.replacen("<geom name=\"floor\" type=\"plane\" size=\"5 5 1\"/>", fixed, 1)).expect("a file");
+    let model = compile::model(&path).expect("a robot");
+    let mut q = model.reference();
+    q[2] = 0.05;
+    let sensed = Stepper::new(&model, vec![Sensor::ContactForce(1), Sensor::ContactTorque(1)]).sense(&Scales::none(), &q, &vec![0.0; model.freedoms()], &[0.0]);
+    assert!(sensed.iter().all(|x| x.is_finite()) && sensed[2] < -1.0, "{sensed:?}");
+    assert!(!wgsl::text(&model, "physics.body_table_contact_torque").contains("NaN"));
 }
 
 /// Mistakes in the line of a task that imports its robot.
@@ -253,6 +296,16 @@ fn tasks_suit_their_robots() {
     assert!(planar.contains("(*physics).v[0] += select(-parameters.push_speed, parameters.push_speed"), "{planar}");
     let error = task(&root.join("tests/conformance/robots/arm.xml"), Task::Joystick).expect_err("an arm");
     assert!(error.to_string().contains("has no free joint at its first body") && error.help().contains("leave out --task"), "{error}");
+    // An action of 0 holds the first pose, also where joints do not begin at 0.
+    let bent = tempfile::tempdir().expect("a directory");
+    let bent = bent.path().join("robot.xml");
+    let servo = ROBOT.replacen("<motor joint=\"hip\" ctrlrange=\"-1 1\"/>", "<position joint=\"hip\" kp=\"9\"/>", 1).replacen(
+        "axis=\"0 1 0\" range",
+        "axis=\"0 1 0\" ref=\"-20\" range",
+        1,
+    );
+    std::fs::write(&bent, servo).expect("a file");
+    assert!(task(&bent, Task::Walk).expect("a task").contains("const CENTRES = array<f32, CONTROLS>(-0.34906584);"));
     let dog = root.join("tests/conformance/robots/dog.xml");
     assert!(task(&dog, Task::Joystick).expect("a task").contains("const FEET: u32 = 2u;  // front_calf, rear_calf\n"));
     let folder = tempfile::tempdir().expect("a directory");

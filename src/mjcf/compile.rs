@@ -20,6 +20,8 @@ use std::path::Path;
 const SOLIMP: [f64; 5] = [0.9, 0.95, 0.001, 0.5, 2.0];
 /// Reference acceleration, likewise.
 const SOLREF: [f64; 2] = [0.02, 1.0];
+/// Pairs of geoms: each is some 60 lines of a step at least.
+const MOST_PAIRS: usize = 1000;
 /// The least mass and inertia of what moves.
 const LEAST: f64 = 1e-15;
 
@@ -513,9 +515,20 @@ impl Compiler {
         }
     }
 
-    /// Refuses pairs of geoms for which there is no collider.
+    /// Refuses pairs of geoms for which there is no collider, and more of them than a step can be compiled with.
     fn colliders(&self) -> Result<()> {
         let pairs = pairs(&self.model);
+        if pairs.len() > MOST_PAIRS {
+            let of_geom = |g: &usize| pairs.iter().filter(|pair| pair.geoms.contains(g)).count();
+            let busiest = (0..self.model.geoms.len()).max_by_key(of_geom).unwrap_or_default();
+            let problem = format!(
+                "{} pairs of geoms can touch, more than {MOST_PAIRS}, and {} is in {} of them",
+                pairs.len(),
+                self.model.geom_label(busiest),
+                of_geom(&busiest)
+            );
+            return Err(self.geom_elements[busiest].error(problem, "set contype and conaffinity so that only those meet that matter"));
+        }
         let Some(pair) = pairs.iter().find(|pair| !is_supported(&self.model, pair)) else { return Ok(()) };
         let [a, b] = pair.geoms.map(|g| (self.model.geom_label(g), format!("{:?}", self.model.geoms[g].kind).to_lowercase()));
         let problem = format!("{} ({}) and {} ({}) can touch, and such shapes are not supported together", a.0, a.1, b.0, b.1);

@@ -222,6 +222,17 @@ fn made_for_gpus(plan: &Plan) -> &'static str {
     }
 }
 
+/// Bytes of an environment's code from which software drivers compile its kernels for a quarter of a minute or more.
+const LONG_CODE: usize = 400_000;
+
+/// The note, for software drivers, that an environment's code is long.
+pub fn slow_environment(environment: &Environment) -> Option<String> {
+    let slow = environment.source.len() > LONG_CODE;
+    slow.then(|| {
+        "note: software drivers compile so long a robot's kernels for a quarter of a minute or more. Later starts find them in the driver's cache.".into()
+    })
+}
+
 /// A trainer that has not started yet, with its device and display.
 struct Prepared {
     trainer: Trainer,
@@ -246,6 +257,9 @@ impl Prepared {
             display.note(&format!("note: {name} computes on the CPU: a GPU is many times faster. `ppo-gpu devices` lists the adapters of this machine."));
             if plan.mapping != Mapping::Units {
                 display.note(&format!("note: this will be slow: {}.", made_for_gpus(&plan)));
+            }
+            if let Some(text) = slow_environment(&plan.environment) {
+                display.note(&text);
             }
             let (wide, deep) = SLOW_TO_COMPILE;
             if plan.config.hidden.len() >= deep || plan.config.hidden.iter().any(|&width| width >= wide) {

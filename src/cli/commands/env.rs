@@ -10,6 +10,7 @@ use crate::environments::robot_task::{self, Task};
 use crate::mjcf::compile;
 use crate::physics::wgsl;
 use crate::play::picture::{MOST_SIZE, Picture};
+use crate::run::session::slow_environment;
 use crate::spec::config::{Config, Key};
 use crate::spec::environment::Environment;
 use crate::support::error::{Error, Result, exit};
@@ -114,7 +115,11 @@ impl Perform for Env {
             Topic::Check { name } => {
                 let environment = Environment::named(&name)?;
                 environment.check_reads(&config)?;
-                let report = check(&Gpu::open(&config.backend, &config.adapter)?, &environment, &config)?;
+                let gpu = Gpu::open(&config.backend, &config.adapter)?;
+                if let Some(text) = slow_environment(&environment).filter(|_| gpu.is_software()) {
+                    let _ = writeln!(std::io::stderr(), "{text}");
+                }
+                let report = check(&gpu, &environment, &config)?;
                 print(&report.to_text())?;
                 return Ok(if report.passed() { exit::DONE } else { exit::REFUSED });
             }
