@@ -90,12 +90,14 @@ fn is_llvmpipe(info: &wgpu::AdapterInfo) -> bool {
 
 /// Storage buffers that `learn` binds: more than WebGPU promises.
 pub const LEARN_BUFFERS: u32 = 10;
+/// Storage buffers that a kernel binds at most: on Mesa's software driver, two may be uniform buffers elsewhere.
+const MOST_BUFFERS: u32 = LEARN_BUFFERS + 2;
 
-/// The limits that this program requests: WebGPU's defaults, all the memory that the adapter allows, and the buffers of `learn` if it supports them.
+/// The limits that this program requests: WebGPU's defaults, all the memory that the adapter allows, and more buffers if it supports them.
 pub fn required_limits(adapter: &wgpu::Limits) -> wgpu::Limits {
     let default = wgpu::Limits::default();
     wgpu::Limits {
-        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.clamp(default.max_storage_buffers_per_shader_stage, LEARN_BUFFERS),
+        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.clamp(default.max_storage_buffers_per_shader_stage, MOST_BUFFERS),
         max_buffer_size: adapter.max_buffer_size,
         max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
         max_compute_workgroup_storage_size: adapter.max_compute_workgroup_storage_size,
