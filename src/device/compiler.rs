@@ -60,8 +60,8 @@ impl Compiler<'_> {
         // Group 1 is the same for all kernels: the number of the first part.
         let bindings: Vec<reflect::Binding> = reflect::module_bindings(&module).into_iter().filter(|binding| binding.group == 0).collect();
         // Mesa's software driver compiles a kernel again for each dispatch if some condition depends on nothing but uniform buffers. In an environment's code
-        // one may: what is divided by is hidden behind a number that is one (see part.wgsl), and of a robot's first pose much is constant.
-        // With that of group 1.
+        // one may: what is divided by is hidden behind a number that is one (see part.wgsl), and of a robot's first pose much is constant. The bindings, with
+        // that of group 1, must be within the limit then.
         let fits = (bindings.len() as u32) < device.limits().max_storage_buffers_per_shader_stage;
         let no_uniforms = self.gpu.is_llvmpipe() && checks != Checks::None && fits;
         if no_uniforms {

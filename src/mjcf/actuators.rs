@@ -1,6 +1,6 @@
 //! Actuators. MuJoCo keeps each as a `general`, of which `motor`, `position` and `velocity` are short forms; all of them share the defaults of a class.
 
-use crate::mjcf::element::{Attributes, Element, over};
+use crate::mjcf::element::{Attributes, Element, over, value};
 use crate::support::error::Result;
 
 /// Their tags.
@@ -11,13 +11,9 @@ const LAST: &str = "last tag";
 /// The attributes of the law, by which short forms are written out.
 const LAW: [&str; 4] = ["gaintype", "gainprm", "biastype", "biasprm"];
 
-fn get<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
-    attributes.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-}
-
 /// Whether `tag` goes on from the law of `attributes`: a position servo does not from a motor or a velocity servo.
 fn goes_on(tag: &str, attributes: &Attributes) -> bool {
-    match (tag, get(attributes, LAST)) {
+    match (tag, value(attributes, LAST)) {
         ("position" | "velocity", Some(last)) => last == tag || last == "general",
         _ => true,
     }

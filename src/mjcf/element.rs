@@ -15,6 +15,11 @@ const DEEPEST: usize = 128;
 /// Attributes and their values.
 pub type Attributes = Vec<(String, String)>;
 
+/// The value of an attribute.
+pub fn value<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
+    attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
 /// `own` attributes over `inherited` ones. Lists of numbers that are shorter replace the beginning of those inherited.
 pub fn over(inherited: &Attributes, own: &Attributes) -> Attributes {
     let mut merged = inherited.to_vec();
@@ -49,7 +54,7 @@ pub struct Element {
 impl Element {
     /// The value of an attribute.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        value(&self.attributes, name)
     }
 
     /// The error that `problem` is in this element, with a remedy.

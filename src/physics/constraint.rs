@@ -240,9 +240,14 @@ fn signed<N: Number>((sign, value): (f64, N)) -> N {
     N::constant(sign) * value
 }
 
+/// What each row costs at an acceleration.
+pub fn pushes<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<Pushed<N>> {
+    residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| push(constraint, r, residual)).collect()
+}
+
 /// The forces of the rows at an acceleration.
 pub fn forces<N: Number>(constraint: &Constraint<N>, a: &[N]) -> Vec<N> {
-    residuals(constraint, a).into_iter().enumerate().map(|(r, residual)| -push(constraint, r, residual).force).collect()
+    pushes(constraint, a).iter().map(|pushed| -pushed.force).collect()
 }
 
 /// The force of a contact on its second geom at an acceleration.

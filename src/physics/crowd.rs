@@ -2,7 +2,7 @@
 //! one; what follows from it is computed in a loop over those that do, which looks up where their geoms are.
 
 use crate::physics::collide::{Pair, Rod, between_capsules, contacts};
-use crate::physics::constraint::{Constraint, Law, Row, add_curvature, add_forces, contact_force, forces, push, residuals};
+use crate::physics::constraint::{Constraint, Law, Row, add_curvature, add_forces, contact_force, forces, pushes};
 use crate::physics::kinematics::Pose;
 use crate::physics::model::{Model, Shape};
 use crate::physics::number::{BITS, Number};
@@ -147,7 +147,7 @@ impl<N: Number> Crowd<N> {
         // The bit of the next row, and the mask that it is in.
         let mut state = [&*gradient, &vec![N::zero(); masks], &[N::one(), N::zero()]].concat();
         self.each(&mut state, |state, constraint, _| {
-            let pushed: Vec<_> = residuals(&constraint, a).into_iter().enumerate().map(|(r, residual)| push(&constraint, r, residual)).collect();
+            let pushed = pushes(&constraint, a);
             let slopes: Vec<N> = pushed.iter().map(|pushed| pushed.force).collect();
             add_forces(&mut state[..n], &constraint, &slopes);
             for condition in pushed.into_iter().flat_map(|pushed| pushed.states) {
@@ -169,7 +169,7 @@ impl<N: Number> Crowd<N> {
     pub fn add_curvatures(&self, matrix: &mut Symmetric<N>, a: &[N]) {
         let mut state: Vec<N> = self.coupled.iter().map(|&(i, j)| matrix.get(i, j).unwrap_or(N::zero())).collect();
         self.each(&mut state, |state, constraint, _| {
-            let curvatures: Vec<N> = residuals(&constraint, a).into_iter().enumerate().map(|(r, residual)| push(&constraint, r, residual).curvature).collect();
+            let curvatures: Vec<N> = pushes(&constraint, a).iter().map(|pushed| pushed.curvature).collect();
             let mut sum = Symmetric::new(a.len());
             add_curvature(&mut sum, &constraint, &curvatures);
             for (entry, &(i, j)) in state.iter_mut().zip(&self.coupled) {
