@@ -139,7 +139,7 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("size=\"0.1\"", "size=\"0.1\" mass=\"-2\"", 12, "the geom's mass is -2", "not negative"),
     ("size=\"0.1\"", "size=\"0.1\" condim=\"6\"", 12, "`condim` is 6", "write 1"),
     ("size=\"0.1\"", "type=\"mesh\" mesh=\"m\"", 12, "a geom of the type mesh can touch others", "sphere, capsule or box touch in its place"),
-    ("size=\"0.1\"", "type=\"cylinder\" size=\"0.1 0.2\"", 12, "floor (plane) and trunk (cylinder) can touch", "contype and conaffinity"),
+    ("size=\"0.1\"", "type=\"cylinder\" size=\"0.1 0.2\"", 12, "floor (plane) and trunk (cylinder) can touch", "exclude, contype, conaffinity"),
     ("<geom name=\"trunk\" size=\"0.1\"/>", "", 10, "body 'trunk' moves and has no mass or inertia", "<inertial>"),
     ("name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"", "name=\"leg\" fromto=\"0 0 0 0 0 0\"", 15, "`fromto` has no extent", "two points"),
     (
@@ -261,6 +261,26 @@ fn mistakes_in_a_robots_import_have_a_line_and_a_remedy() {
     ] {
         std::fs::write(&path, format!("// A task.\n{line}\nconst OBSERVATION: u32 = 1u;\n")).expect("a file");
         check_message(line, &Environment::named(&path.display().to_string()).expect_err(line), place, problem, remedy);
+    }
+}
+
+/// Names that a task takes from its robot, which lacks them.
+#[test]
+fn names_that_a_robot_lacks_are_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let xml = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/robots/dog.xml");
+    let task = robot_task::wgsl(&compile::model(&xml).expect("a robot"), "dog", &xml.display().to_string(), Task::Walk).expect("a task");
+    let given = "let velocity = in_root(physics, physics.body_trunk_velocity);";
+    let line = 1 + task.lines().position(|line| line.trim() == given).unwrap_or_else(|| panic!("{task}"));
+    let path = folder.path().join("task.wgsl");
+    for (name, problem, remedy) in [
+        ("physics.body_trnk_velocity", "`body_trnk_velocity`", "lists the names that a robot has"),
+        ("physics.geom_trunk_velocity", "`geom_trunk_velocity`", "take those of the body that has it"),
+        ("physics_key_home().body_trunk_velocity", "`physics_key_home`", "lists the names that a robot has"),
+        ("physics.q[Q_NECK] * physics.body_trunk_velocity", "`Q_NECK`", "lists the names that a robot has"),
+    ] {
+        std::fs::write(&path, task.replacen(given, &given.replace("physics.body_trunk_velocity", name), 1)).expect("a file");
+        check_message(name, &Environment::named(&path.display().to_string()).expect_err(name), &format!("task.wgsl:{line}"), problem, remedy);
     }
 }
 

@@ -173,7 +173,7 @@ fn in_terms_of_the_file(environment: &Environment, kernel: &str, composed: &str,
     let line = reported_line(report).and_then(|line| line.checked_sub(offset)).filter(|line| (1..=lines).contains(line));
     let report = file.sources.in_report(report, offset + 1..offset + 1 + lines);
     let named = || {
-        let name = problem.split('`').nth(1)?;
+        let name = quoted_name(&problem)?;
         ["fn ", "struct ", "const ", "alias "].iter().find_map(|kind| file.line_of(&format!("{kind}{name}")))
     };
     let help = if let Some(help) = file.clash_with_data(&problem) {
@@ -320,7 +320,7 @@ impl File<'_> {
 
     /// What to do about a `problem` that is the second declaration of a name, if an array has it.
     fn clash_with_data(&self, problem: &str) -> Option<String> {
-        let name = problem.split('`').nth(1).filter(|_| problem.contains("redefinition"))?;
+        let name = quoted_name(problem).filter(|_| problem.contains("redefinition"))?;
         let Array { name: array, file, .. } = self.data.arrays.iter().find(|array| array.declares(name))?;
         let places = self.places_of(name);
         let declared =
@@ -461,8 +461,8 @@ impl File<'_> {
             return self.error(Some(line), format!("`{name}` is 0"), "a whole number from 1 on".into());
         }
         // It is used before the file is searched for it.
-        let missing = problem.split('`').nth(1).filter(|_| is_unknown(&problem)).and_then(|name| self.declare(name));
-        let twice = if problem.contains("redefinition") { self.places_of(problem.split('`').nth(1).unwrap_or_default()) } else { Vec::new() };
+        let missing = quoted_name(&problem).filter(|_| is_unknown(&problem)).and_then(|name| self.declare(name));
+        let twice = if problem.contains("redefinition") { self.places_of(quoted_name(&problem).unwrap_or_default()) } else { Vec::new() };
         let with_data = self.clash_with_data(&problem);
         let help = match &problem {
             _ if missing.is_some() => missing.as_deref().unwrap_or_default(),
@@ -470,7 +470,10 @@ impl File<'_> {
             _ if twice.len() > 1 => &format!("it is declared in {}: choose another name for one of them", twice.join(" and ")),
             p if p.contains("redefinition") || p.contains("already") => "the name is reserved by ppo-gpu, or declared twice: choose another name",
             p if p.contains("recursi") || p.contains("cyclic") => "WGSL has no recursion: write a loop",
-            p if is_unknown(p) && self.is_of_robot(p) => {
+            p if is_unknown(p) && quoted_name(p).is_some_and(|name| name.starts_with("geom_")) => {
+                "geoms have no fields: take those of the body that has it, or give it a site; docs/ROBOTS.md describes the names that a robot has"
+            }
+            p if is_unknown(p) && is_of_robot(p) => {
                 "check its spelling; `ppo-gpu env show ROBOT.xml` lists the names that a robot has, and docs/ROBOTS.md describes them"
             }
             p if is_unknown(p) => "declare it, or check its spelling; `ppo-gpu env new NAME` writes a file that lists what an environment may use",
@@ -516,13 +519,6 @@ impl File<'_> {
         (fields != values && values > 0).then(|| self.error(self.line_of("const DEFAULT_PARAMETERS"), problem, help.into()))
     }
 
-    /// Whether an undeclared name looks like one that a robot brings.
-    fn is_of_robot(&self, problem: &str) -> bool {
-        const BEGINNINGS: [&str; 6] = ["body_", "site_", "joint_", "Q_", "V_", "physics_"];
-        let name = problem.split('`').nth(1).unwrap_or_default();
-        BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
-    }
-
     /// The error for a file that ends within a declaration, if another one's text follows, where the compiler would look for the rest.
     fn ends_too_early(&self) -> Option<Error> {
         let several = self.sources.imported().len() > 0;
@@ -538,6 +534,17 @@ impl File<'_> {
     }
 }
 
+/// The first name that a compiler's `problem` quotes.
+fn quoted_name(problem: &str) -> Option<&str> {
+    problem.split('`').nth(1)
+}
+
+/// Whether an undeclared name looks like one that a robot brings.
+fn is_of_robot(problem: &str) -> bool {
+    const BEGINNINGS: [&str; 6] = ["body_", "site_", "joint_", "Q_", "V_", "physics_"];
+    quoted_name(problem).is_some_and(|name| BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+}
+
 /// Whether a compiler's `problem` is an undeclared name, of a declaration or of a field.
 fn is_unknown(problem: &str) -> bool {
     problem.contains("no definition in scope") || problem.contains("invalid field accessor")
@@ -545,7 +552,7 @@ fn is_unknown(problem: &str) -> bool {
 
 /// "; did you mean 'x'?" with the identifier of `text`, or the function of WGSL, nearest to the unknown name in `problem`.
 fn nearest(text: &str, problem: &str) -> String {
-    let Some(unknown) = problem.split('`').nth(1) else { return String::new() };
+    let Some(unknown) = quoted_name(problem) else { return String::new() };
     let code = code(text);
     let names = words(&code)
         .chain(WGSL_FUNCTIONS.split_whitespace())

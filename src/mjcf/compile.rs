@@ -532,7 +532,7 @@ impl Compiler {
         let Some(pair) = pairs.iter().find(|pair| !is_supported(&self.model, pair)) else { return Ok(()) };
         let [a, b] = pair.geoms.map(|g| (self.model.geom_label(g), format!("{:?}", self.model.geoms[g].kind).to_lowercase()));
         let problem = format!("{} ({}) and {} ({}) can touch, and such shapes are not supported together", a.0, a.1, b.0, b.1);
-        let help = "planes touch spheres, capsules and boxes; spheres and capsules touch each other: set contype and conaffinity so that others do not meet, or replace a shape";
+        let help = "planes touch spheres, capsules and boxes; spheres and capsules touch each other: let others not meet (exclude, contype, conaffinity), or replace a shape";
         Err(self.geom_elements[pair.geoms[1]].error(problem, help))
     }
 

@@ -123,7 +123,7 @@ def played(model, task, session, episodes):
 
 
 def evaluated(program, run, task, weight, episodes):
-    """Mean and interval of the score that only `weight` rewards."""
+    """Mean and interval of the score that only `weight` rewards, and falls."""
     values = {name: value for name, value in PLAIN.items() if name in task.parameters}
     values |= {name: task.parameters[name] for name in ("reset_noise", "fallen", "still_share", "command_interval")}
     values |= {f"{name}_{end}": task.parameters[f"{name}_{end}"] for name in ("forward", "left", "turn") for end in ("low", "high")}
@@ -132,8 +132,9 @@ def evaluated(program, run, task, weight, episodes):
     command = [program, "eval", run, "--deterministic", "--agent", "0", "--episodes", str(episodes), "--env-parameters", given, "--json", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    returns = json.loads(done.stdout)["agents"][0]["returns"]
-    return [x / (task.limit * task.seconds) for x in (returns["mean"], *returns["confidence"])]
+    agent = json.loads(done.stdout)["agents"][0]
+    returns = agent["returns"]
+    return [x / (task.limit * task.seconds) for x in (returns["mean"], *returns["confidence"])], agent["episodes"] - agent["truncated"]
 
 
 def main():
@@ -151,8 +152,8 @@ def main():
         session = onnxruntime.InferenceSession(policy)
     own = model.opt.iterations, model.opt.ls_iterations, model.opt.tolerance
     exact = 100, 50, 1e-15
-    here = [evaluated(options.binary, options.run, task, weight, options.episodes) for weight in ("velocity_weight", "turn_weight")]
-    rows = [("eval", here, "")]
+    (velocity, falls), (turning, _) = (evaluated(options.binary, options.run, task, weight, options.episodes) for weight in ("velocity_weight", "turn_weight"))
+    rows = [("eval", [velocity, turning], f", {falls} falls")]
     for name, settings in [("MuJoCo", exact)] + ([("MuJoCo, the file's solver", own)] if own[0] < exact[0] or own[1] < exact[1] else []):
         model.opt.iterations, model.opt.ls_iterations, model.opt.tolerance = settings
         scores, errors, falls = played(model, task, session, options.episodes)
