@@ -129,7 +129,7 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("childclass=\"leg\"", "childclass=\"legs\"", 13, "there is no class 'legs'", "did you mean 'leg'?"),
     ("axis=\"0 1 0\"", "axis=\"0 0 0\"", 14, "the joint's axis is null", "the direction that it turns about"),
     ("axis=\"0 1 0\"", "axis=\"0 1\"", 14, "`axis` of <joint> is \"0 1\", which has 2 numbers", "write 3"),
-    ("axis=\"0 1 0\"", "axis=\"0 1 o\"", 14, "where o is not a finite number", "with spaces between them"),
+    ("axis=\"0 1 0\"", "axis=\"0 1 o\"", 14, "where o is not a number", "with spaces between them"),
     ("axis=\"0 1 0\"", "type=\"ball\"", 14, "ball joints are not supported", "three hinges"),
     ("<freejoint/>", "<freejoint/><joint/>", 11, "a body with a free joint has another joint", "remove the others"),
     ("<geom name=\"leg\"", "<freejoint/><geom name=\"leg\"", 15, "a body with a free joint has another joint", "remove the others"),
@@ -137,6 +137,10 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
     ("size=\"0.1\"", "type=\"box\" size=\"0.1\"", 12, "the box's size is", "half the lengths of its sides"),
     ("size=\"0.1\"", "size=\"nan\"", 12, "not a finite number", "numbers"),
     ("size=\"0.1\"", "size=\"0.1\" mass=\"-2\"", 12, "the geom's mass is -2", "not negative"),
+    ("size=\"0.1\"", "size=\"0.1\" friction=\"0.001\" priority=\"1\"", 12, "floor and trunk touch with a friction of 0.001", "condim=\"1\""),
+    ("size=\"0.1\"", "size=\"0.1\" solimp=\"0.9 -0.3\"", 12, "`solimp` of <geom> has an impedance of -0.3", "from 0 to 1"),
+    ("size=\"0.1\"", "size=\"0.1\" solimp=\"0 0\"", 12, "an impedance of 0 where it is full", "at least 0.01"),
+    ("size=\"0.1\"", "size=\"0.1\" contype=\"4294967296\"", 12, "`contype` of <geom> is \"4294967296\"", "31 bits"),
     ("size=\"0.1\"", "size=\"0.1\" condim=\"6\"", 12, "`condim` is 6", "write 1"),
     ("size=\"0.1\"", "type=\"mesh\" mesh=\"m\"", 12, "a geom of the type mesh can touch others", "sphere, capsule or box touch in its place"),
     ("size=\"0.1\"", "type=\"cylinder\" size=\"0.1 0.2\"", 12, "floor (plane) and trunk (cylinder) can touch", "exclude, contype, conaffinity"),
@@ -149,7 +153,7 @@ const MISTAKES: &[(&str, &str, usize, &str, &str)] = &[
         "one is more than the other two together",
         "balanceinertia",
     ),
-    ("<geom name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"/>", "<inertial pos=\"0 0 0\" mass=\"x\"/>", 15, "x is not a finite number", "numbers"),
+    ("<geom name=\"leg\" fromto=\"0 0 0 0 0 -0.3\"/>", "<inertial pos=\"0 0 0\" mass=\"x\"/>", 15, "x is not a number", "numbers"),
     ("name=\"leg\" fromto", "name=\"trunk\" fromto", 15, "two elements <geom> are called 'trunk'", "a name of its own"),
     ("timestep=\"0.01\"", "timestep=\"0\"", 3, "the time step is 0", "SECONDS"),
     ("timestep=\"0.01\"", "cone=\"elliptic\"", 3, "cone=\"elliptic\" of <option> is not supported", "pyramidal"),
@@ -282,6 +286,57 @@ fn names_that_a_robot_lacks_are_refused_with_a_remedy() {
         std::fs::write(&path, task.replacen(given, &given.replace("physics.body_trunk_velocity", name), 1)).expect("a file");
         check_message(name, &Environment::named(&path.display().to_string()).expect_err(name), &format!("task.wgsl:{line}"), problem, remedy);
     }
+}
+
+/// Two zeros are no range, and mixing weights of 0 count equally, as in MuJoCo.
+#[test]
+fn zeros_stand_for_what_is_not_given() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("robot.xml");
+    let read = |old: &str, new: &str| {
+        assert!(ROBOT.contains(old), "{old}");
+        std::fs::write(&path, ROBOT.replace(old, new)).expect("a file");
+        compile::model(&path).unwrap_or_else(|error| panic!("{new}: {error}"))
+    };
+    assert_eq!(read("ctrlrange=\"-1 1\"", "ctrlrange=\"0 0\" forcerange=\"0 0\"").actuators[0].control_range, None);
+    assert!(!read("range=\"-30 30\"", "range=\"0 0\"").joints[1].limited);
+    let model = read("<geom name=\"floor\"", "<geom name=\"floor\" solmix=\"0\" solref=\"0.04 1\"");
+    assert_eq!(ppo_gpu::physics::collide::pairs(&model)[0].solref[0], 0.02);
+    let both =
+        ROBOT.replace("name=\"trunk\" size", "name=\"trunk\" solmix=\"0\" size").replace("name=\"floor\"", "name=\"floor\" solmix=\"0\" solref=\"0.04 1\"");
+    std::fs::write(&path, both).expect("a file");
+    assert_eq!(ppo_gpu::physics::collide::pairs(&compile::model(&path).expect("a robot"))[0].solref[0], 0.03);
+}
+
+/// A task that was written for a robot with other joints or motors, and one whose standard values are out of range.
+#[test]
+fn a_task_that_does_not_fit_its_robot_is_refused() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (xml, path) = (folder.path().join("robot.xml"), folder.path().join("task.wgsl"));
+    std::fs::write(&xml, ROBOT).expect("a file");
+    let task = robot_task::wgsl(&compile::model(&xml).expect("a robot"), "task", "robot.xml", Task::Walk).expect("a task");
+    let line = |text: &str| format!("task.wgsl:{}", 1 + task.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{task}")));
+    let mut refused = |robot: &str, task: &str, place: &str, problem: &str, remedy: &str| {
+        std::fs::write(&xml, robot).expect("a file");
+        std::fs::write(&path, task).expect("a file");
+        check_message(problem, &Environment::named(&path.display().to_string()).map(|_| ()).expect_err(problem), place, problem, remedy);
+    };
+    let motor = ROBOT.replacen("<motor ", "<motor joint=\"hip\"/><motor ", 1);
+    refused(&motor, &task, &line("const_assert CONTROLS"), "const_assert", "the comment there");
+    let joint = ROBOT.replacen("<joint name", "<joint name=\"more\" axis=\"1 0 0\"/><joint name", 1);
+    refused(&joint, &task, &line("const_assert FIRST_Q"), "const_assert", "the comment there");
+    let fields = task.split_once("struct EnvParameters {").expect("parameters").1.lines().skip(1);
+    let index = fields
+        .take_while(|line| !line.starts_with('}'))
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .position(|line| line.contains("mass_scale"))
+        .expect("a factor");
+    let given = task.lines().find(|line| line.starts_with("const DEFAULT_PARAMETERS")).expect("standard values");
+    let (start, values) = given.split_once('(').expect("values");
+    let mut values: Vec<&str> = values.trim_end_matches(");").split(", ").collect();
+    values[index] = "0.0";
+    let edited = task.replace(given, &format!("{start}({});", values.join(", ")));
+    refused(ROBOT, &edited, &line("const DEFAULT_PARAMETERS"), "the standard value of `mass_scale` is 0", "nearest that works: 0.01");
 }
 
 /// What `env new NAME --mjcf FILE.xml` writes compiles, for robots that float and for one that does not.

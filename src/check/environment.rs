@@ -195,8 +195,10 @@ pub fn check(gpu: &Gpu, environment: &Environment, config: &Config) -> Result<Re
             }
         }
     }
-    for parameter in environment.parameters.iter().filter(|parameter| !parameter.read) {
-        let factors = scales::NAMES.into_iter().filter(|_| code.contains("fn physics_step("));
+    // A robot without contacts has no use for a factor of friction, and so on.
+    let is_factor = |name: &str| code.contains("fn physics_step(") && scales::NAMES.contains(&name);
+    for parameter in environment.parameters.iter().filter(|parameter| !parameter.read && !is_factor(&parameter.name)) {
+        let factors = scales::NAMES.into_iter().filter(|name| is_factor(name));
         let nearest = did_you_mean(&parameter.name, factors);
         say(Note, &format!("{}:", parameter.name), format!("nothing reads the parameter `{}`: no value of it has an effect{nearest}", parameter.name));
     }

@@ -172,6 +172,7 @@ fn from_text(name: &str, source: &str, sources: Sources, data: Data) -> Result<E
     if environment.source.contains("\nfn physics_step(") {
         environment.parameters.iter_mut().filter(|parameter| scales::NAMES.contains(&parameter.name.as_str())).for_each(limit);
     }
+    environment.check_defaults()?;
     Ok(environment)
 }
 

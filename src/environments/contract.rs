@@ -481,6 +481,7 @@ impl File<'_> {
                 "types are never converted silently: 1.0 is an f32, 1u a u32, 1 an i32; f32(n), u32(n) and i32(n) convert"
             }
             p if p.contains("Composing expects") => "give as many values as the type has; an observation has OBSERVATION",
+            p if p.contains("const_assert") => "the condition of this line must hold; the comment there may say what to do",
             p if p.contains("`return`") => "each path through a function must return a value of the type after `->`",
             p if p.contains("out of") && p.contains("bounds") => "indices begin with 0 and end one below the length",
             p if p.contains("address space") => "keep in EnvState what lives between steps; variables are declared in functions",

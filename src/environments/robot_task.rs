@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const RATE: f64 = 50.0;
 /// Farthest that an action of 1 moves the target of a position actuator, rad or m.
 const REACH: f64 = 0.5;
+/// Most steps of physics for an action.
+const MOST_SUBSTEPS: f64 = 1000.0;
 /// Bodies that are no higher above the lowest point of the robot are feet; share of the root's height.
 const FOOT: f64 = 0.1;
 
@@ -47,8 +49,9 @@ pub fn wgsl(model: &Model, name: &str, xml: &str, task: Task) -> Result<String> 
     let start: Vec<f64> = key.map_or_else(|| model.reference(), |key| key.q.clone());
     let pose = Pose::new(model, &start);
     let height = pose.origins[root_body][2] + pose.positions[root_body][2];
-    // How far a robot has come is none of its business.
-    let seen = model.joints.iter().flat_map(|joint| vec![if joint.body == root_body && slides(joint, [0, 1]) { 0.0 } else { 1.0 }; joint.kind.positions()]);
+    // How far a robot has come is none of its business, unless there is an end to it.
+    let is_unseen = |joint: &Joint| joint.body == root_body && slides(joint, [0, 1]) && !joint.limited;
+    let seen = model.joints.iter().flat_map(|joint| vec![if is_unseen(joint) { 0.0 } else { 1.0 }; joint.kind.positions()]);
     let seen: Vec<f64> = seen.skip(first_q).collect();
     let number = |x: f64| format!("{:?}", x as f32);
     let list = |numbers: Vec<f64>| numbers.into_iter().map(number).collect::<Vec<_>>().join(", ");
@@ -56,6 +59,10 @@ pub fn wgsl(model: &Model, name: &str, xml: &str, task: Task) -> Result<String> 
     let (centres, scales): (Vec<f64>, Vec<f64>) =
         model.actuators.iter().enumerate().map(|(a, actuator)| reach(actuator, start[addresses[actuator.joint].q], key.map(|key| &key.control[..]), a)).unzip();
     let substeps = (1.0 / RATE / model.timestep).round().max(1.0);
+    if substeps > MOST_SUBSTEPS {
+        let problem = format!("{xml} has time steps of {} s, of which an action would take {substeps}", model.timestep);
+        return Err(Error::config("--mjcf", problem, format!("write a `timestep` of at least {} s", 1.0 / RATE / MOST_SUBSTEPS)));
+    }
     let seconds = substeps * model.timestep;
     let feet = if task == Task::Joystick { feet(model, &pose, root_body, FOOT * height) } else { Vec::new() };
     let fields = |names: &[String], kind: &str| names.iter().map(|name| format!("\n        physics.{name}_{kind},")).collect::<String>() + "\n    ";

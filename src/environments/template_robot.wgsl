@@ -42,12 +42,16 @@ const JOINTS: u32 = {{JOINTS}}u;
 const SPEEDS: u32 = {{SPEEDS}}u;
 const FIRST_Q: u32 = {{FIRST_Q}}u;
 const FIRST_V: u32 = {{FIRST_V}}u;
+// If one of these does not hold, the robot has changed since this was written: correct the numbers, START and so on, or write a new task with `ppo-gpu env new`.
+const_assert FIRST_Q + JOINTS == PHYSICS_POSITIONS;
+const_assert FIRST_V + SPEEDS == PHYSICS_VELOCITIES;
+const_assert CONTROLS == PHYSICS_CONTROLS;
 // {{IF STANDING}}
 const HEIGHT: f32 = {{HEIGHT}};  // m, of the root in the first pose
 // {{END}}
 // The pose to begin with.
 const START = array<f32, JOINTS>({{START_Q}});
-// 1 for positions that are observed, 0 for how far a robot on slides has come.
+// 1 for positions that are observed, 0 for how far a robot on slides without an end has come.
 const SEEN = array<f32, JOINTS>({{SEEN}});
 // The control of an action of 0, and what an action of 1 adds.
 const CENTRES = array<f32, CONTROLS>({{CENTRES}});

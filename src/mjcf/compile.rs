@@ -7,7 +7,8 @@ use crate::mjcf::frame::{IDENTITY, Quaternion, from_z};
 use crate::mjcf::inertia::{Part, moments, placed, principal, together, volume};
 use crate::mjcf::schema;
 use crate::mjcf::values::Angles;
-use crate::physics::collide::{is_supported, pairs};
+use crate::physics::collide::{Pair, is_supported, pairs};
+use crate::physics::constraint::LEAST_FRICTION;
 use crate::physics::model::{Actuator, Body, ExplicitPair, Geom, Integrator, Joint, JointKind, Key, Model, Shape, Site, Without, identifier};
 use crate::physics::spatial::{apply, dot, quaternion_product, rotation, unit};
 use crate::physics::weights;
@@ -22,6 +23,8 @@ const SOLIMP: [f64; 5] = [0.9, 0.95, 0.001, 0.5, 2.0];
 const SOLREF: [f64; 2] = [0.02, 1.0];
 /// Pairs of geoms: each is some 60 lines of a step at least.
 const MOST_PAIRS: usize = 1000;
+/// Least impedance of a constraint that is fully violated: stiffness grows with its inverse square.
+const LEAST_IMPEDANCE: f64 = 0.01;
 /// The least mass and inertia of what moves.
 const LEAST: f64 = 1e-15;
 
@@ -377,6 +380,14 @@ impl Compiler {
         if ![1.0, 2.0].contains(&solimp[4].max(1.0)) {
             return Err(e.error(format!("the power of `{name}` is {}", solimp[4]), "write 1 or 2 (the fifth number)"));
         }
+        if let Some(d) = solimp[..2].iter().find(|d| !(0.0..=1.0).contains(*d)) {
+            let help = "write two numbers from 0 to 1 first, the second one 0.01 or more";
+            return Err(e.error(format!("`{name}` of <{}> has an impedance of {d}", e.tag), help));
+        }
+        if solimp[1] < LEAST_IMPEDANCE {
+            let help = "write at least 0.01 as the second number: softer constraints cannot be computed in 32 bits";
+            return Err(e.error(format!("`{name}` of <{}> has an impedance of {} where it is full", e.tag, solimp[1]), help));
+        }
         Ok(solimp)
     }
 
@@ -431,9 +442,9 @@ impl Compiler {
         };
         if size[..needed].iter().any(|x| *x <= 0.0) {
             let help = match shape {
-                Shape::Sphere => "write size=\"RADIUS\"",
-                Shape::Box => "write size=\"X Y Z\", half the lengths of its sides",
-                _ => "write size=\"RADIUS HALF-LENGTH\", or size=\"RADIUS\" and fromto",
+                Shape::Sphere => "write size=\"RADIUS\", which is positive",
+                Shape::Box => "write size=\"X Y Z\", half the lengths of its sides, which are positive",
+                _ => "write size=\"RADIUS HALF-LENGTH\", or size=\"RADIUS\" and fromto; sizes are positive",
             };
             return Err(element.error(format!("the {kind}'s size is \"{}\"", e.get("size").unwrap_or_default()), help));
         }
@@ -528,6 +539,15 @@ impl Compiler {
                 of_geom(&busiest)
             );
             return Err(self.geom_elements[busiest].error(problem, "set contype and conaffinity so that only those meet that matter"));
+        }
+        let slippery = |pair: &&Pair| pair.condim > 1 && pair.friction / self.model.impratio.sqrt() < LEAST_FRICTION;
+        if let Some(pair) = pairs.iter().find(slippery) {
+            let [a, b] = pair.geoms.map(|g| self.model.geom_label(g));
+            let ratio = if self.model.impratio == 1.0 { String::new() } else { format!(", and `impratio` is {}", self.model.impratio) };
+            let problem = format!("{a} and {b} touch with a friction of {}{ratio}, which is too little to be computed in 32 bits", pair.friction);
+            let least = LEAST_FRICTION * self.model.impratio.sqrt();
+            let help = format!("write condim=\"1\" for both if there is to be none, or a friction of at least {}", (1e6 * least).ceil() / 1e6);
+            return Err(self.geom_elements[pair.geoms[1]].error(problem, help));
         }
         let Some(pair) = pairs.iter().find(|pair| !is_supported(&self.model, pair)) else { return Ok(()) };
         let [a, b] = pair.geoms.map(|g| (self.model.geom_label(g), format!("{:?}", self.model.geoms[g].kind).to_lowercase()));

@@ -25,14 +25,11 @@ impl Element {
     /// [`crate::support::error::Error::Environment`] when one is not a finite number.
     pub fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let parse = |word: &str| {
-            let number = word.parse::<f64>().ok().filter(|number| number.abs() <= LARGEST);
-            number.ok_or_else(|| {
-                self.error(
-                    format!("`{name}` of <{}> is \"{text}\", where {word} is not a finite number that a device can hold", self.tag),
-                    "write numbers up to 1e19, with spaces between them",
-                )
-            })
+        let wrong = |what: String, help: &str| self.error(format!("`{name}` of <{}> is \"{text}\", where {what}", self.tag), help);
+        let parse = |word: &str| match word.parse::<f64>() {
+            Ok(number) if number.abs() <= LARGEST => Ok(number),
+            Ok(_) => Err(wrong(format!("{word} is not a finite number that a device can hold"), "write numbers up to 1e19")),
+            Err(_) => Err(wrong(format!("{word} is not a number"), "write numbers with spaces between them")),
         };
         Ok(Some(text.split_whitespace().map(parse).collect::<Result<_>>()?))
     }
@@ -91,7 +88,8 @@ impl Element {
     /// [`crate::support::error::Error::Environment`] when it is not one.
     pub fn whole(&self, name: &str, standard: i64) -> Result<i64> {
         let Some(text) = self.get(name) else { return Ok(standard) };
-        text.trim().parse().map_err(|_| self.error(format!("`{name}` of <{}> is \"{text}\"", self.tag), "write a whole number"))
+        let number = text.trim().parse::<i32>().map(i64::from);
+        number.map_err(|_| self.error(format!("`{name}` of <{}> is \"{text}\"", self.tag), "write a whole number of at most 31 bits"))
     }
 
     /// One of `choices`, or the first.
@@ -111,7 +109,8 @@ impl Element {
     /// # Errors
     /// As [`Element::exactly`]; also when the range has no extent, or is missing where it is to be enforced.
     pub fn range(&self, name: &str, flag: &str, auto: bool) -> Result<Option<[f64; 2]>> {
-        let range = self.exactly::<2>(name)?;
+        // Two zeros stand for no range, as in MuJoCo.
+        let range = self.exactly::<2>(name)?.filter(|range| *range != [0.0, 0.0]);
         let enforced = match self.choice(flag, &["auto", "true", "false"])? {
             "true" => true,
             "false" => false,

@@ -77,7 +77,7 @@ fn pair(geoms: [usize; 2], a: &Geom, b: &Geom) -> Pair {
         let first = if a.priority > b.priority { a } else { b };
         return Pair { geoms, condim: first.condim, friction: first.friction[0], solref: first.solref, solimp: first.solimp, margin };
     }
-    let weight = a.solmix / (a.solmix + b.solmix);
+    let weight = if a.solmix + b.solmix < LEAST_WEIGHT { 0.5 } else { a.solmix / (a.solmix + b.solmix) };
     let mixed = |a: f64, b: f64| weight * a + (1.0 - weight) * b;
     let direct = a.solref[0] <= 0.0 || b.solref[0] <= 0.0;
     let reference = |i: usize| if direct { a.solref[i].min(b.solref[i]) } else { mixed(a.solref[i], b.solref[i]) };
@@ -194,6 +194,8 @@ fn tangent<N: Number>(normal: Vector<N>, axis: Vector<N>) -> Vector<N> {
 
 /// Axes that are nearer than this, m, cross. In single precision, with positions of about 1 m, those that do are found up to 1e-7 m apart.
 const TOUCHING: f64 = 1e-6;
+/// Weights of mixing that are less count equally, as in MuJoCo.
+const LEAST_WEIGHT: f64 = 1e-15;
 
 /// Two spheres, both centres relative to the second one's tree. `radii` are that of the first one, and the sum of both.
 fn between_spheres<N: Number>(a: Vector<N>, b: Vector<N>, radii: [N; 2], frictional: bool, offset: Vector<N>) -> Contact<N> {

@@ -9,8 +9,9 @@ use crate::physics::spatial::{Vector, plus, times};
 
 /// The least number that MuJoCo divides by.
 const LEAST: f64 = 1e-15;
-/// The least friction of contacts that have any, as in MuJoCo.
-const LEAST_FRICTION: f64 = 1e-5;
+/// The least friction of contacts that have any, over the square root of `impratio`. A pyramid's rows differ by the friction, and their stiffness grows with its
+/// inverse square: with less, 24 bits are not enough to tell them apart. MuJoCo, in float64, has 1e-5.
+pub const LEAST_FRICTION: f64 = 0.03;
 
 /// A linear form in the accelerations: degree of freedom and factor.
 pub type Row<N> = Vec<(usize, N)>;
@@ -147,7 +148,7 @@ impl<N: Number> Law<N> {
     /// Of a pair.
     pub fn new(model: &Model, scales: &Scales<N>, pair: &Pair) -> Self {
         let (_, d1) = impedance(pair.solimp, N::zero());
-        let friction = (N::constant(pair.friction) * scales.friction).max(N::constant(LEAST_FRICTION));
+        let friction = (N::constant(pair.friction) * scales.friction).max(N::constant(LEAST_FRICTION * model.impratio.sqrt()));
         Law { pair: pair.clone(), spring: stiffness(pair.solref, d1, model.timestep), friction, impratio: model.impratio }
     }
 

@@ -13,7 +13,7 @@ use crate::physics::traced::{Traced, record};
 use std::collections::HashSet;
 
 /// Declarations for a model: `struct Physics`, `physics_start`, `physics_step`, and of the rest what `code`, that of an environment, mentions: constants
-/// `PHYSICS_TIME_STEP`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_key_NAME`, `physics_sense`, `physics_sense_motion` and `physics_picture`.
+/// `PHYSICS_TIME_STEP`, `PHYSICS_POSITIONS`, `PHYSICS_VELOCITIES`, `PHYSICS_CONTROLS`, `Q_JOINT` and `V_JOINT`, fields of sensors, `physics_key_NAME`, `physics_sense`, `physics_sense_motion` and `physics_picture`.
 pub fn text(model: &Model, code: &str) -> String {
     let words: HashSet<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let sensors: Vec<(String, Sensor)> = Sensor::all(model).into_iter().filter(|(name, _)| words.contains(name.as_str())).collect();
@@ -48,6 +48,11 @@ impl Text<'_> {
 
     fn constants(&self) -> String {
         let mut text = format!("const PHYSICS_TIME_STEP: f32 = {:?};  // s\n", self.model.timestep as f32);
+        let counts =
+            [("PHYSICS_POSITIONS", self.model.positions()), ("PHYSICS_VELOCITIES", self.model.freedoms()), ("PHYSICS_CONTROLS", self.model.actuators.len())];
+        for (name, count) in counts.into_iter().filter(|(name, _)| self.words.contains(name)) {
+            text += &format!("const {name} = {count}u;\n");
+        }
         for (joint, address) in self.model.joints.iter().zip(self.model.addresses()) {
             for (prefix, index) in [("Q", address.q), ("V", address.v)] {
                 let name = format!("{prefix}_{}", identifier(&joint.name).to_uppercase());

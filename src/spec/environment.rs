@@ -7,7 +7,7 @@ use crate::spec::data::{Array, Data};
 use crate::spec::layout::Layout;
 use crate::spec::random::{self, Stream};
 use crate::spec::records::Episode;
-use crate::spec::sources::Sources;
+use crate::spec::sources::{Place, Sources, code};
 use crate::support::error::{Error, Result};
 use crate::support::fault::{self, Fault};
 use crate::support::files;
@@ -351,6 +351,22 @@ impl Environment {
             }
         }
         Ok(())
+    }
+
+    /// Checks the standard values of its parameters against their ranges.
+    ///
+    /// # Errors
+    /// [`Error::Environment`] naming the first one that is outside.
+    pub fn check_defaults(&self) -> Result<()> {
+        let Some(Parameter { name, default, range: [least, most], .. }) =
+            self.parameters.iter().find(|parameter| !(parameter.range[0]..=parameter.range[1]).contains(&parameter.default))
+        else {
+            return Ok(());
+        };
+        let line = code(&self.source).lines().position(|line| line.contains("DEFAULT_PARAMETERS")).unwrap_or_default() + 1;
+        let Place { path, line } = self.sources.place(line);
+        let problem = format!("the standard value of `{name}` is {}, out of range ({} to {})", typed(*default), typed(*least), typed(*most));
+        Err(Error::Environment { path, line: Some(line), problem, help: format!("nearest that works: {}", typed(default.clamp(*least, *most))) })
     }
 
     /// Checks that the environment reads the parameters that are configured.
