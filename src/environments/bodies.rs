@@ -23,6 +23,9 @@ pub fn is_robot(import: &str) -> bool {
     import.split_whitespace().next().is_some_and(|word| KINDS.contains(&word))
 }
 
+/// How the name of the text begins that follows a task.
+const PHYSICS_OF: &str = "physics of ";
+
 /// `text`, that of the environment at `path`, followed by the physics of the robot that it imports, if it does.
 ///
 /// # Errors
@@ -74,7 +77,20 @@ pub fn with_physics(path: &str, text: String, sources: Sources) -> Result<(Strin
         all.push('\n');
     }
     let robot = Path::new(name).file_name().unwrap_or_default().display();
-    all += &format!("{TEXT_OF}physics of {robot} (MuJoCo 4.0)\n{}", wgsl::text(&model, &code(&text)));
+    all += &format!("{TEXT_OF}{PHYSICS_OF}{robot} (MuJoCo 4.0)\n{}", wgsl::text(&model, &code(&text)));
     let sources = Sources::flattened(path, &all);
     Ok((all, sources))
+}
+
+/// `source` without the statements of a robot's physics, which are thousands, compiled when the file was read, and name nothing that kernels do.
+pub fn without_physics(source: &str) -> String {
+    let mut text = source.to_string();
+    let Some(physics) = text.find(&format!("{TEXT_OF}{PHYSICS_OF}")) else { return text };
+    for name in ["physics_step", "physics_sense", "physics_sense_motion"] {
+        let Some(start) = text[physics..].find(&format!("\nfn {name}(")).map(|start| physics + start) else { continue };
+        let body = text[start..].find("{\n").zip(text[start..].find("\n}\n"));
+        let (open, close) = body.expect("a function as the physics is written");
+        text.replace_range(start + open + 2..start + close + 1, "");
+    }
+    text
 }

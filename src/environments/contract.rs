@@ -1,5 +1,6 @@
 //! The required declarations of an environment's WGSL file, and the errors for files that break the contract.
 
+use crate::environments::bodies;
 use crate::program::plan::Plan;
 use crate::program::profile::PROFILES;
 use crate::program::{kernel, schedule};
@@ -144,15 +145,17 @@ fn stores_to(module: &Module, function: &Function, argument: u32) -> bool {
 /// # Errors
 /// [`Error::Environment`], with the file's own lines where they are known, and what to do.
 pub fn fits_into_kernels(environment: &Environment) -> Result<()> {
+    let outline = Environment { source: bodies::without_physics(&environment.source), ..environment.clone() };
     for profile in PROFILES {
         let config = Config { envs: 4, steps: 4, hidden: vec![4, 4], ..Config::default() };
         let Ok(plan) = Plan::with_environment(&config, environment.clone(), *profile) else { continue };
+        let plan = Plan { environment: outline.clone(), ..plan };
         let drawing = environment.pictured.then(|| schedule::drawing(1));
         for program in [Some(schedule::playing(&plan)), drawing].into_iter().flatten() {
             for kernel in program.kernels {
                 let composed = compose::compose_with(kernel, &plan, &program.constants).text;
                 if let Err(Error::Shader { report, .. }) = reflect::parse(kernel.name, &composed) {
-                    return Err(in_terms_of_the_file(environment, kernel.name, &composed, &report, ""));
+                    return Err(in_terms_of_the_file(&outline, kernel.name, &composed, &report, ""));
                 }
             }
         }
