@@ -316,7 +316,7 @@ fn a_task_that_does_not_fit_its_robot_is_refused() {
     std::fs::write(&xml, ROBOT).expect("a file");
     let task = robot_task::wgsl(&compile::model(&xml).expect("a robot"), "task", "robot.xml", Task::Walk).expect("a task");
     let line = |text: &str| format!("task.wgsl:{}", 1 + task.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{task}")));
-    let mut refused = |robot: &str, task: &str, place: &str, problem: &str, remedy: &str| {
+    let refused = |robot: &str, task: &str, place: &str, problem: &str, remedy: &str| {
         std::fs::write(&xml, robot).expect("a file");
         std::fs::write(&path, task).expect("a file");
         check_message(problem, &Environment::named(&path.display().to_string()).map(|_| ()).expect_err(problem), place, problem, remedy);
