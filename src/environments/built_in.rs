@@ -20,21 +20,24 @@ struct BuiltIn {
     source: &'static str,
     /// Name and text of its default configuration (preset).
     preset: Option<(&'static str, &'static str)>,
+    /// Constants of the file that have other values in this environment.
+    constants: &'static [(&'static str, u32)],
 }
 
 macro_rules! built_in {
     (@preset) => { None };
     (@preset $preset:literal) => { Some((concat!("configs/", $preset, ".toml"), include_str!(concat!("../../configs/", $preset, ".toml")))) };
-    ($($name:literal $file:literal $($preset:literal)?;)*) => {
+    ($($name:literal $file:literal $($preset:literal)? $({ $($constant:ident: $value:literal),* })?;)*) => {
         const BUILT_IN: &[BuiltIn] = &[$(BuiltIn {
             name: $name,
             source: include_str!(concat!("../../shaders/envs/", $file, ".wgsl")),
             preset: built_in!(@preset $($preset)?),
+            constants: &[$($((stringify!($constant), $value),)*)?],
         },)*];
     };
 }
 
-// Standard name, file stem of the WGSL, and of the configuration if there is one.
+// Standard name, file stem of the WGSL, and of the configuration if there is one; constants of the file with other values.
 built_in! {
     "CartPole-v1" "cartpole" "cartpole";
     "Acrobot-v1" "acrobot" "acrobot";
@@ -57,6 +60,23 @@ built_in! {
     "Walker2d-v5" "walker2d" "walker2d";
     "Ant-v5" "ant" "ant";
     "Humanoid-v5" "humanoid" "humanoid";
+    "popgym-RepeatFirstEasy-v0" "popgym_repeat_first";
+    "popgym-RepeatFirstMedium-v0" "popgym_repeat_first" { DECKS: 8 };
+    "popgym-RepeatFirstHard-v0" "popgym_repeat_first" { DECKS: 16 };
+    "popgym-RepeatPreviousEasy-v0" "popgym_repeat_previous";
+    "popgym-RepeatPreviousMedium-v0" "popgym_repeat_previous" { DECKS: 2, DELAY: 32 };
+    "popgym-RepeatPreviousHard-v0" "popgym_repeat_previous" { DECKS: 3, DELAY: 64 };
+    "popgym-AutoencodeEasy-v0" "popgym_autoencode";
+    "popgym-AutoencodeMedium-v0" "popgym_autoencode" { DECKS: 2 };
+    "popgym-AutoencodeHard-v0" "popgym_autoencode" { DECKS: 3 };
+    "popgym-CountRecallEasy-v0" "popgym_count_recall";
+    "popgym-CountRecallMedium-v0" "popgym_count_recall" { DECKS: 2, KINDS: 4 };
+    "popgym-CountRecallHard-v0" "popgym_count_recall" { DECKS: 4, KINDS: 13 };
+    "popgym-HigherLowerEasy-v0" "popgym_higher_lower";
+    "popgym-HigherLowerMedium-v0" "popgym_higher_lower" { DECKS: 2 };
+    "popgym-HigherLowerHard-v0" "popgym_higher_lower" { DECKS: 3 };
+    "bsuite-MemoryChain-v0" "memory_chain";
+    "TMaze-v0" "t_maze";
     "Probe/Bandit" "probe_bandit";
     "Probe/Value" "probe_value";
     "Probe/Choice" "probe_choice";
@@ -68,6 +88,20 @@ built_in! {
     "Probe/Memory" "probe_memory";
 }
 
+impl BuiltIn {
+    /// The file, with this environment's name and constants.
+    fn text(&self) -> String {
+        let mut text = self.source.to_string();
+        for (name, value) in self.constants {
+            let declaration = format!("const {name}: u32 = ");
+            let start = text.find(&declaration).expect("a constant of the file") + declaration.len();
+            let length = text[start..].find(';').expect("the end of the declaration");
+            text.replace_range(start..start + length, &format!("{value}u"));
+        }
+        text
+    }
+}
+
 /// Ranges of the built-in environments' parameters, by name, within which every environment stays finite: what is divided by is positive, probabilities end at
 /// 1, and so on. A parameter that is not listed, such as a force or a position, may have any value, and so may those of files, but for the factors of a robot's
 /// physics.
@@ -75,6 +109,7 @@ const RANGES: &[(&[&str], [f64; 2])] = &[
     (&["cart_mass", "mass", "inertia", "pole_half_length", "length", "length_1", "arm_length"], [1e-6, 1e6]),
     (&["max_speed", "max_speed_1", "max_speed_2", "max_thrust", "position_limit", "angle_limit", "reward_unit"], [1e-6, 1e6]),
     (&["time_step"], [1e-6, 1.0]),
+    (&["corridor_length", "memory_length"], [1.0, 1e6]),
     (&["pole_mass", "mass_1", "mass_2", "noise"], [0.0, 1e6]),
     (&["centre_1", "centre_2", "reset_range"], [0.0, 1e3]),
     (&["reset_noise_scale"], [0.0, 1.0]),
@@ -127,7 +162,7 @@ impl Environment {
         }
         let known = Self::built_in(name).ok_or_else(|| no_such(name))?;
         // A test checks that they fit into the kernels.
-        let (source, sources) = bodies::with_physics(known.name, known.source.into(), Sources::file(known.name))?;
+        let (source, sources) = bodies::with_physics(known.name, known.text(), Sources::file(known.name))?;
         let mut environment = Environment { built_in: true, ..contract::read(known.name, &source, sources, Data::default())? };
         environment.parameters.iter_mut().for_each(limit);
         Ok(environment)

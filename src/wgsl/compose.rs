@@ -27,6 +27,7 @@ shared!(
     "agent",
     "bounds",
     "canary",
+    "cards",
     "categorical",
     "choose",
     "count_step",

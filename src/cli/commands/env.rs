@@ -133,7 +133,7 @@ fn list(json: bool) -> Result<()> {
         let all: Vec<_> = Environment::list()?.iter().map(Environment::to_json).collect();
         return print(&(serde_json::Value::Array(all).to_string() + "\n"));
     }
-    Environment::list()?.iter().try_for_each(|environment| print(&format!("{:<28} {}\n", environment.name, environment.summary())))
+    Environment::list()?.iter().try_for_each(|environment| print(&format!("{:<31} {}\n", environment.name, environment.summary())))
 }
 
 /// Writes an example to `NAME.wgsl`; for a robot, to `NAME.toml`, too.
