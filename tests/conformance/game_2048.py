@@ -12,15 +12,13 @@ Draws are those of the WGSL, in its order: for each new tile the index of the em
 
 from __future__ import annotations
 
-import argparse
 import random
 import struct
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from episodes import text
+from episodes import of_bits, text, write_or_check
 
 PATH = Path(__file__).resolve().with_suffix(".json")
 UP, RIGHT, DOWN, LEFT = range(4)
@@ -106,17 +104,9 @@ def bits(value: float) -> int:
     return struct.unpack("<I", struct.pack("<f", value))[0]
 
 
-ONE = bits(1.0)
-
-
 def observation_hash(board: Board) -> int:
-    """FNV-1a over the words of the observation: a one-hot of 16 for each cell."""
-    h = 2166136261
-    for row in board:
-        for tile in row:
-            for exponent in range(16):
-                h = ((h ^ (ONE if exponent == tile else 0)) * 16777619) % 2**32
-    return h
+    """Of the observation: a one-hot of 16 for each cell."""
+    return of_bits(exponent == tile for row in board for tile in row for exponent in range(16))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -267,16 +257,5 @@ def generate() -> str:
     return text("2048", Path(__file__).name, episodes)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the file on disk instead of writing it")
-    arguments = parser.parse_args()
-    generated = generate()
-    if not arguments.check:
-        PATH.write_text(generated)
-    elif generated != PATH.read_text():
-        sys.exit(f"{PATH.name} differs from what {Path(__file__).name} generates")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, {PATH: generate()}, Path(__file__).name)

@@ -8,7 +8,6 @@ Lengths are powers of two, so that the share of the time that is left is exact i
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import random
 import sys
@@ -24,19 +23,15 @@ package.__path__ = list(importlib.util.find_spec("bsuite").submodule_search_loca
 sys.modules["bsuite"] = package
 from bsuite.environments.memory_chain import MemoryChain  # noqa: E402
 
-from episodes import text  # noqa: E402
+from episodes import fingerprint, text, write_or_check  # noqa: E402
 
 PATH = Path(__file__).resolve().with_suffix(".json")
 LENGTHS = [1, 2, 8, 64]
 EPISODES = 32  # of each length
 
 
-def fingerprint(observation: np.ndarray) -> int:
-    """FNV-1a over the observation's float32 words."""
-    h = 2166136261
-    for word in observation.astype(np.float32).reshape(-1).view(np.uint32).tolist():
-        h = ((h ^ word) * 16777619) & 0xFFFFFFFF
-    return h
+def seen(observation: np.ndarray) -> int:
+    return fingerprint(observation.astype(np.float32).reshape(-1).view(np.uint32).tolist())
 
 
 def play(length: int, seed: int) -> dict[str, Any]:
@@ -46,13 +41,13 @@ def play(length: int, seed: int) -> dict[str, Any]:
     bit = int(env._context[0])
     episode: dict[str, Any] = {"parameters": {"memory_length": length}, "draws": [bit], "reset_draws": 1}
     steps: dict[str, list[Any]] = {key: [] for key in ("actions", "draw_counts", "rewards", "terminated")}
-    observations = [fingerprint(step.observation)]
+    observations = [seen(step.observation)]
     while not step.last():
         action = bit if source.random() < 0.5 else source.randrange(2)
         step = env.step(action)
         for key, value in zip(steps, (action, 0, float(step.reward), int(step.last())), strict=True):
             steps[key].append(value)
-        observations.append(fingerprint(step.observation))
+        observations.append(seen(step.observation))
     return {**episode, **steps, "observations": observations}
 
 
@@ -64,16 +59,5 @@ def generate() -> str:
     return text("bsuite-MemoryChain-v0", Path(__file__).name, episodes)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the file on disk instead of writing it")
-    arguments = parser.parse_args()
-    generated = generate()
-    if not arguments.check:
-        PATH.write_text(generated)
-    elif generated != PATH.read_text():
-        sys.exit(f"{PATH.name} differs from what {Path(__file__).name} generates")
-
-
 if __name__ == "__main__":
-    main()
+    write_or_check(__doc__, {PATH: generate()}, Path(__file__).name)

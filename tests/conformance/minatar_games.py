@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from minatar import Environment
 
-from episodes import text
+from episodes import of_bits, text
 
 HERE = Path(__file__).resolve().parent
 Json = dict[str, Any]
@@ -60,11 +60,7 @@ class Recorder:
 
 
 def fingerprint(observation: np.ndarray) -> int:
-    """FNV-1a over the observation's float32 words."""
-    h = 2166136261
-    for set_ in observation.flatten().tolist():
-        h = ((h ^ (0x3F800000 if set_ else 0)) * 16777619) & 0xFFFFFFFF
-    return h
+    return of_bits(observation.flatten().tolist())
 
 
 def look_ahead(env: Environment, actions: list[int], depth: int, rng: np.random.Generator, value: Any) -> int:

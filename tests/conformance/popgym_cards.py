@@ -9,9 +9,7 @@ found from the order of the deck that POPGym shuffled; of the places with the ca
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,11 @@ import popgym.envs.higher_lower as higher_lower
 import popgym.envs.repeat_first as repeat_first
 import popgym.envs.repeat_previous as repeat_previous
 
-from episodes import text
+from episodes import of_bits, text, write_or_check
 
 HERE = Path(__file__).resolve().parent
 LEVELS = ["Easy", "Medium", "Hard"]
-STEPS = 350  # of a level, at least
+STEPS = 700  # of a level, at least
 
 
 class Kinds:
@@ -49,14 +47,6 @@ class Kinds:
 
 def one_hot(values: list[int], sizes: list[int]) -> list[bool]:
     return [value == k for value, size in zip(values, sizes, strict=True) for k in range(size)]
-
-
-def fingerprint(observation: list[bool]) -> int:
-    """FNV-1a over the observation's float32 words."""
-    h = 2166136261
-    for bit in observation:
-        h = ((h ^ (0x3F800000 if bit else 0)) * 16777619) % 2**32
-    return h
 
 
 def kinds_of(env: Any) -> dict[str, np.ndarray]:
@@ -103,7 +93,7 @@ def play(env: Any, name: str, seed: int) -> dict[str, Any]:
         return len(draws) - before
 
     def seen(observation: Any) -> int:
-        return fingerprint(one_hot([int(part) for part in np.atleast_1d(observation)], sizes))
+        return of_bits(one_hot([int(part) for part in np.atleast_1d(observation)], sizes))
 
     episode: dict[str, Any] = {"environment": name, "parameters": {}, "reset_draws": take()}
     steps: dict[str, list[Any]] = {key: [] for key in ("actions", "draw_counts", "rewards", "terminated")}
@@ -142,18 +132,6 @@ GAMES = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the files on disk instead of writing them")
-    arguments = parser.parse_args()
-    for game, module in GAMES.items():
-        path = HERE / f"popgym_{module.__name__.split('.')[-1]}.json"
-        generated = generate(game, module)
-        if not arguments.check:
-            path.write_text(generated)
-        elif generated != path.read_text():
-            sys.exit(f"{path.name} differs from what {Path(__file__).name} generates")
-
-
 if __name__ == "__main__":
-    main()
+    files = {HERE / f"popgym_{module.__name__.split('.')[-1]}.json": generate(game, module) for game, module in GAMES.items()}
+    write_or_check(__doc__, files, Path(__file__).name)

@@ -169,7 +169,7 @@ fn conforms(env: &str, file: &str) {
     }
     let count: usize = groups.values().map(Vec::len).sum();
     let steps: usize = groups.iter().map(|((env, _), episodes)| replay(env, episodes)).sum();
-    assert!(steps >= 1000, "{env}: {steps} steps");
+    assert!(steps >= 2000, "{env}: {steps} steps");
     println!("{env}: {steps} steps of {count} episodes compared, {} sets of parameters", groups.len());
 }
 
